@@ -1,0 +1,96 @@
+#include "agent/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace edgehose {
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  if (this != &other) {
+    reset();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+void FileDescriptor::reset() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+Result<FileDescriptor> open_file(const std::string& path, int flags, mode_t mode) {
+  for (;;) {
+    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+    if (fd >= 0) return FileDescriptor(fd);
+    if (errno != EINTR) return fail_errno(errno, fmt::format("opening {}", path));
+  }
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  EH_ASSIGN(const FileDescriptor fd, open_file(path, O_RDONLY));
+  std::string content;
+  char chunk[16384];
+  for (;;) {
+    const ssize_t n = ::read(fd.get(), chunk, sizeof chunk);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno(errno, fmt::format("reading {}", path));
+    if (n == 0) return content;
+    content.append(chunk, static_cast<std::size_t>(n));
+    if (content.size() > limit)
+      return fail(ErrorCode::kInvalid, "reading {}: it is longer than {} bytes", path, limit);
+  }
+}
+
+Status write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno(errno, fmt::format("writing {}", path));
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+Status replace_file(const std::string& path, std::string_view content, mode_t mode) {
+  const std::string temporary = path + ".tmp";
+  {
+    EH_ASSIGN(const FileDescriptor fd, open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode));
+    EH_TRY(write_all(fd.get(), content, temporary));
+    if (::fdatasync(fd.get()) != 0) return fail_errno(errno, fmt::format("syncing {}", temporary));
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return fail_errno(errno, fmt::format("renaming {} to {}", temporary, path));
+  return sync_directory(parent_directory(path));
+}
+
+Status sync_directory(const std::string& path) {
+  EH_ASSIGN(const FileDescriptor fd, open_file(path, O_RDONLY | O_DIRECTORY));
+  // Some file systems (exFAT, some FUSE ones) cannot sync a directory and say EINVAL.
+  if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != EOPNOTSUPP)
+    return fail_errno(errno, fmt::format("syncing the directory {}", path));
+  return {};
+}
+
+Status make_directories(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
+  if (errno != ENOENT || path.find('/') == std::string::npos)
+    return fail_errno(errno, fmt::format("creating the directory {}", path));
+  EH_TRY(make_directories(parent_directory(path), mode));
+  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
+  return fail_errno(errno, fmt::format("creating the directory {}", path));
+}
+
+std::string parent_directory(const std::string& path) {
+  const std::size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) return path.empty() ? "." : "/";
+  const std::size_t slash = path.find_last_of('/', end);
+  if (slash == std::string::npos) return ".";
+  const std::size_t last = path.find_last_not_of('/', slash);
+  return last == std::string::npos ? "/" : path.substr(0, last + 1);
+}
+
+}  // namespace edgehose

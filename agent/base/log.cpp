@@ -1,0 +1,90 @@
+#include "agent/base/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <mutex>
+
+namespace edgehose::log {
+namespace {
+
+std::atomic<Level> g_level{Level::kInfo};
+
+// systemd sets JOURNAL_STREAM=device:inode for a standard error that is its own.
+bool is_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat st{};
+  if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0) return false;
+  return fmt::format("{}:{}", st.st_dev, st.st_ino) == stream;
+}
+
+class Logger {
+ public:
+  Logger() : journal_(is_journal()), logger_("edgehose", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+    logger_.set_level(spdlog::level::trace);
+    logger_.set_pattern(journal_ ? "%v" : "%Y-%m-%dT%H:%M:%S.%e%z %v");
+    logger_.flush_on(spdlog::level::trace);
+  }
+
+  void write(Level level, std::string_view message) {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - minute_ >= std::chrono::minutes(1)) {
+      if (suppressed_ > 0)
+        put(Level::kWarn, fmt::format("log: {} lines were left out: more than {} in a minute",
+                                      suppressed_, kLinesPerMinute));
+      minute_ = now;
+      lines_ = suppressed_ = 0;
+    }
+    // Debugging asks for everything; the bound is for the levels that run for years.
+    if (level >= Level::kInfo && ++lines_ > kLinesPerMinute) {
+      ++suppressed_;
+      return;
+    }
+    put(level, message);
+  }
+
+ private:
+  void put(Level level, std::string_view message) {
+    constexpr std::array<std::string_view, 5> kNames{"trace", "debug", "info", "warn", "error"};
+    constexpr std::array<int, 5> kPriorities{7, 7, 6, 4, 3};
+    const auto i = static_cast<std::size_t>(level);
+    if (journal_)
+      logger_.info("<{}>{}", kPriorities[i], message);
+    else
+      logger_.info("{:5} {}", kNames[i], message);
+  }
+
+  const bool journal_;
+  std::mutex mutex_;  // guards what follows
+  spdlog::logger logger_;
+  std::chrono::steady_clock::time_point minute_{std::chrono::steady_clock::now()};
+  int lines_ = 0;
+  int suppressed_ = 0;
+};
+
+Logger& logger() {
+  static Logger* const instance = new Logger;  // never destroyed: threads may log until the end
+  return *instance;
+}
+
+}  // namespace
+
+std::optional<Level> parse_level(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kNames{"trace", "debug", "info", "warn", "error", "off"};
+  for (std::size_t i = 0; i < kNames.size(); ++i)
+    if (kNames[i] == name) return static_cast<Level>(i);
+  return std::nullopt;
+}
+
+void set_level(Level level) { g_level = level; }
+bool enabled(Level level) { return level >= g_level.load(std::memory_order_relaxed); }
+void write(Level level, std::string_view message) { logger().write(level, message); }
+
+}  // namespace edgehose::log

@@ -1,0 +1,138 @@
+// What the store keeps beside blocks: how far each file was read, how far each sink has come, what
+// is claimed, what was given up. All of it changes only inside a Transaction (store.h).
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/types.h"
+#include "buffer/block.h"
+
+namespace edgehose {
+
+// A place in the log: every record of blocks before `block`, and the first `record` records of
+// `block`, lie before it. A block with a Position inside it (record > 0) is never merged.
+struct Position {
+  BlockNumber block;
+  std::uint32_t record = 0;
+  auto operator<=>(const Position&) const = default;
+};
+
+// Who a file is, whatever its name: see agent/sources/README.md.
+struct FileIdentity {
+  std::uint64_t filesystem = 0;     // statfs f_fsid (or a hash of the mount's source): st_dev is renumbered by reboots
+  std::uint64_t inode = 0;
+  std::int64_t birth_ns = 0;        // statx btime, 0: unknown
+  std::uint32_t prefix_length = 0;  // bytes hashed from the start, at most 1024; grows with the file
+  std::array<std::uint8_t, 16> prefix_hash{};  // SHA-256 of them, shortened
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// How far a file was read: committed with the records it covers.
+struct FileState {
+  std::string path;            // where it was last seen
+  FileIdentity identity;
+  std::uint64_t offset = 0;    // bytes of the (uncompressed) content that are committed or skipped
+  std::uint32_t crc = 0;       // CRC-32C of content [0, offset): recognises copies and rotations
+  bool crc_known = true;       // false after start_at = "end" or a salvage
+  bool finished = false;       // gone or fully read in its rotated form; kept to recognise copies
+  WallTime seen;               // when it was last looked at
+  std::string note;            // source-specific, opaque to the store (at most 256 bytes)
+};
+
+enum class DropReason : std::uint8_t {
+  kBufferFull,    // drop_oldest or drop_newest
+  kCorrupt,       // a block that failed its checksum
+  kForgotten,     // buffer forget, dead letters purged by their quota
+  kCount_,
+};
+std::string_view name(DropReason reason);
+
+struct Counter {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;  // raw body bytes, LF included
+  Counter& operator+=(const Counter& o) {
+    records += o.records;
+    bytes += o.bytes;
+    return *this;
+  }
+  bool operator==(const Counter&) const = default;
+};
+
+struct SourceState {
+  SourceId id;
+  std::string name;
+  Sequence next_sequence{1};
+  Counter committed;    // ever
+  Counter not_taken;    // dropped before they were committed (drop_newest), by no lane seen
+  std::vector<BlockNumber> minis;  // the source's unmerged blocks, oldest first, at most kMaxMinis
+};
+constexpr std::size_t kMaxMinis = 64;
+
+struct SinkState {
+  SinkId id;
+  std::string name;
+  std::string note;  // sink-specific and persisted: a destination's identity, a remembered limit
+};
+
+// A lane: one sink's cursor over one source; source 0: over all the sources of the sink (a sink
+// that mixes sources in one request).
+struct LaneKey {
+  SinkId sink;
+  SourceId source;
+  auto operator<=>(const LaneKey&) const = default;
+};
+
+// committed since the lane began = delivered + buffered + dropped + dead_lettered, always.
+struct LaneState {
+  LaneKey key;
+  Position cursor;      // everything before it is done with
+  Counter committed;    // since this lane began, its start included
+  Counter delivered;
+  Counter dead_lettered;
+  std::array<Counter, static_cast<std::size_t>(DropReason::kCount_)> dropped{};
+  std::uint64_t possible_duplicates = 0;  // records that a sink without exactly-once may hold twice
+  WallTime last_delivery;
+
+  Counter buffered() const;  // what the equation leaves
+};
+
+// A promise to deliver exactly these records under exactly this key, persisted before the first
+// attempt. `done`: delivered, waiting for an earlier claim of the lane.
+struct Claim {
+  ClaimId id;
+  LaneKey lane;
+  Position begin, end;      // [begin, end) of the lane's records
+  Sequence first, last;     // of the lane's source; for a mixed lane of its first and last record
+  Counter size;             // records and raw bytes
+  WallTime first_time;      // the oldest record's: the instant in the key
+  std::string key;          // the sink's name for the object, rendered once
+  std::string rendering;    // the sink's options at that time, opaque to the store
+  bool done = false;
+};
+
+// A record that its sink refused for good.
+struct DeadLetter {
+  std::uint64_t id = 0;     // given by the store
+  LaneKey lane;
+  Sequence sequence;
+  WallTime time;            // the record's
+  WallTime given_up;
+  std::uint32_t attempts = 0;
+  std::string reason;       // the server's words, at most 1 KiB
+  std::string body;         // raw
+};
+
+// What a courier reports when a claim is settled.
+struct Acknowledgement {
+  ClaimId claim;
+  std::vector<DeadLetter> dead;           // the others were delivered
+  std::uint64_t possible_duplicates = 0;
+  std::optional<DropReason> dropped;      // all of it was dropped for this reason (unreadable blocks)
+};
+
+}  // namespace edgehose

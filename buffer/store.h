@@ -1,0 +1,165 @@
+// Store: the durable log of blocks, and with it positions, cursors, claims and dead letters, in one
+// LMDB environment. One Transaction makes all of it durable at once or not at all.
+//
+// Threading: one writer. begin() and the Transaction belong to the intake thread; every other
+// method may be called from any thread. No read transaction outlives a call: blocks are copied out.
+//
+// Invariants:
+//  - what commit() made durable is read back after a kill or a power cut at any instruction;
+//  - block, sequence, file and claim numbers are never reused;
+//  - a claimed block is neither merged, trimmed nor dropped;
+//  - the environment never grows past its limit: append() says kFull first, while
+//    acknowledgements, trims and drops always find room.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/base/result.h"
+#include "buffer/block.h"
+#include "buffer/state.h"
+
+namespace edgehose {
+
+// A key that wraps data keys, from the config's encryption_keys.
+struct WrappingKey {
+  std::string name;                    // where it came from, for messages ("/etc/edgehose/buffer.key")
+  std::array<std::uint8_t, 32> bytes;
+};
+
+struct StoreOptions {
+  std::string directory;               // data_dir; holds buffer.mdb, its lock, its copies, quarantines
+  std::uint64_t max_size = 512ull << 20;  // used pages and quarantines together, bytes
+  std::uint64_t reserve = 16ull << 20;    // for acknowledgements and trims when all else is full
+  unsigned free_disk_percent = 5;         // of the file system, always left free; below: kFull
+  std::uint64_t dead_letter_quota = 16ull << 20;
+  int zstd_level = 1;
+  std::vector<WrappingKey> keys;       // newest first; empty: not encrypted
+};
+
+struct BlockInfo {
+  BlockNumber number;
+  SourceId source;
+  Sequence first;
+  std::uint32_t records = 0;
+  bool mini = false;
+  std::uint32_t body_raw = 0, body_stored = 0;
+  WallTime first_time, last_time;
+};
+
+// A stored block as it lies there, checked and opened (decrypted), not decompressed.
+struct StoredBlock {
+  BlockHeader header;
+  std::string body_frame;   // one zstd frame
+  std::string index_frame;
+};
+
+struct StoreUsage {
+  std::uint64_t used = 0;       // bytes of pages in use, quarantines included
+  std::uint64_t limit = 0;      // max_size
+  std::uint64_t file_size = 0;  // apparent
+  std::uint64_t allocated = 0;  // on the disk
+  std::uint64_t disk_free = 0;
+  std::uint64_t dead_letters = 0, dead_letter_bytes = 0;
+  std::uint64_t commits = 0;            // since start
+  std::uint64_t committed_raw = 0;      // raw body bytes since start
+  Duration last_commit{};               // how long the last commit took, and a running mean
+  Duration mean_commit{};
+  std::uint64_t corrupt_blocks = 0;     // found since start
+  unsigned quarantines = 0;
+};
+
+class Store {
+ public:
+  class Transaction;
+
+  // Opens, checks, recovers (recovery.h) or creates the buffer and takes its lock: kBusy, naming
+  // the holder's pid, where another process has it.
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options, const Clock& clock);
+  // For inspection beside a running daemon or without one; begin() is not allowed. kNotFound where
+  // there is no buffer.
+  static Result<std::unique_ptr<Store>> open_read_only(const StoreOptions& options, const Clock& clock);
+  virtual ~Store() = default;
+
+  virtual Result<std::unique_ptr<Transaction>> begin() = 0;
+
+  // --- names; registering persists with the next commit --------------------------------------
+  virtual SourceId source_id(std::string_view name) = 0;  // known or newly given; intake thread
+  virtual SinkId sink_id(std::string_view name) = 0;
+  virtual FileId new_file_id() = 0;                       // intake thread
+  virtual const Epoch& epoch() const = 0;
+
+  // --- reading; any thread ---------------------------------------------------------------------
+  // The first block of `source` (0: any source) numbered at or after `from`.
+  virtual Result<std::optional<BlockInfo>> next_block(SourceId source, BlockNumber from) = 0;
+  // kNotFound, or kCorrupt for a block that fails its check (counted; the caller skips it).
+  virtual Result<StoredBlock> read(BlockNumber number) = 0;
+  virtual Result<DecodedBlock> read_decoded(BlockNumber number) = 0;
+  virtual BlockNumber end_block() const = 0;  // the number that the next block will have
+
+  virtual Result<std::vector<SourceState>> sources() = 0;
+  virtual Result<std::vector<SinkState>> sinks() = 0;
+  virtual Result<std::vector<LaneState>> lanes() = 0;
+  virtual Result<std::vector<Claim>> claims() = 0;  // by id
+  virtual Status for_each_file(const std::function<void(FileId, const FileState&)>& visit) = 0;
+  virtual Result<std::optional<FileState>> file(FileId id) = 0;
+  virtual Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>& visit) = 0;
+  virtual StoreUsage usage() const = 0;
+
+  // Called while idle, intake thread: gives disk back, refreshes the copies outside. Bounded work.
+  virtual void maintain() = 0;
+  // Marks a clean stop; nothing may be called after it.
+  virtual Status close() = 0;
+};
+
+// All or nothing. Destroyed without commit(): nothing happened, the Store's memory included.
+class Store::Transaction {
+ public:
+  virtual ~Transaction() = default;
+
+  // Encodes, numbers and writes a block; merges the source's minis into a full one where they
+  // reach it. kFull at the limit or below the disk's floor: the transaction stays usable.
+  virtual Result<BlockInfo> append(const RawBlock& block) = 0;
+  // Records that policy drop_newest did not take.
+  virtual Status count_not_taken(SourceId source, const Counter& dropped) = 0;
+
+  virtual Status put_file(FileId id, const FileState& state) = 0;
+  virtual Status erase_file(FileId id) = 0;
+
+  // A lane that is not there begins at `start` (counters 0); one that is there is left alone.
+  virtual Status add_lane(LaneKey key, Position start) = 0;
+  virtual Status put_sink(const SinkState& sink) = 0;
+  // Retires a sink's (or one lane's) cursor; its claims go with it. `forget_source` retires a
+  // source's lanes, blocks and name.
+  virtual Status forget_sink(SinkId sink) = 0;
+  virtual Status forget_source(SourceId source) = 0;
+
+  // Persists a claim and gives it its id.
+  virtual Result<Claim> claim(Claim claim) = 0;
+  // Settles a claim: counters, dead letters, cursor (past it and past every done claim that
+  // follows). kFull where the dead letters' quota has no room: nothing of this call happened.
+  virtual Status acknowledge(const Acknowledgement& ack) = 0;
+  // Replaces an unsettled claim, whose every attempt was refused, by others over the same records.
+  virtual Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts) = 0;
+
+  virtual Status erase_dead_letter(std::uint64_t id) = 0;
+
+  // Drops the oldest unclaimed blocks until `bytes` are free; lanes without a sink in `configured`
+  // yield first. Returns what was dropped; less than asked where everything is claimed.
+  virtual Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<SinkId>& configured) = 0;
+  // Deletes blocks that every lane over their source has passed, at most 256. Blocks of a source
+  // without any lane are kept.
+  virtual Result<unsigned> trim() = 0;
+
+  // The same reads as the Store's, this transaction's own writes included.
+  virtual Result<std::optional<BlockInfo>> next_block(SourceId source, BlockNumber from) = 0;
+
+  // Durable on return (fdatasync), or kFull / kIo and nothing happened.
+  virtual Status commit() = 0;
+};
+
+}  // namespace edgehose

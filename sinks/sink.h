@@ -1,0 +1,108 @@
+// Sink: what is particular to one kind of destination, as pure functions: how a batch becomes a
+// request, and what an answer means. No I/O, no clock, no retries: those exist once, in the
+// courier (delivery/courier.h) and in its transports.
+//
+// Threading: const and stateless after construction; called by the intake thread (key) and by the
+// sink's courier thread (the rest).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/base/stream.h"
+#include "agent/base/types.h"
+#include "buffer/state.h"
+
+namespace edgehose {
+
+// What a claim will hold, when it is cut.
+struct BatchOutline {
+  std::string source;       // its name; empty for a lane that mixes sources
+  Epoch epoch{};
+  Sequence first, last;
+  Counter size;
+  WallTime first_time;
+};
+
+// How an object's bytes are made from its records. Persisted with the claim ("rendering"), so that
+// a retry after a change of config makes the same object.
+struct ObjectRendering {
+  enum class Format : std::uint8_t { kLines, kNdjson };
+  enum class Compression : std::uint8_t { kNone, kZstd, kGzip };
+  Format format = Format::kLines;
+  Compression compression = Compression::kZstd;
+  int level = 1;
+  std::vector<std::string> age_recipients;  // public keys; empty: not encrypted
+  std::string agent;                        // for ndjson
+};
+
+// A claim with what its sink needs to render it.
+struct Batch {
+  Claim claim;
+  std::string source;
+  Epoch epoch{};
+};
+
+// --- what a sink asks a transport to do ----------------------------------------------------------
+
+// Put `body` into directory/name (name may hold '/'), durably, under exactly that name.
+struct FileRequest {
+  std::string directory;
+  std::string name;
+  std::string expected_filesystem;  // identity recorded at the first delivery; empty: none yet
+  std::unique_ptr<ByteStream> body;
+};
+// HTTP requests join here with their sinks.
+using Request = std::variant<FileRequest>;
+
+struct FileResponse {
+  Status status;                  // of the whole: written, synced, renamed, directory synced
+  std::string filesystem;         // identity of the file system that directory is on
+  bool other_filesystem = false;  // it is not the expected one; nothing was written
+  bool missing = false;           // the directory is not there; nothing was created
+  std::uint64_t bytes = 0;
+};
+using Response = std::variant<FileResponse>;
+
+// --- what an answer means ------------------------------------------------------------------------
+
+struct Delivered {};
+struct Retry {          // transient: back off and send the same again
+  std::string reason;
+  std::optional<Duration> after;  // the server's wish
+};
+struct Rejected {       // these records (sequences) never; the others were delivered
+  std::vector<Sequence> records;
+  std::string reason;
+};
+struct TooLarge {       // halve
+  std::string reason;
+};
+struct Park {           // needs a person: keep everything, probe slowly, say it loudly
+  std::string reason;
+};
+using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, Park>;
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual const std::string& name() const = 0;
+  // The object's name: a function of what is in it (agent, epoch, source, sequences) and of the
+  // arrival of its oldest record.
+  virtual std::string key(const BatchOutline& batch) const = 0;
+  // The options to persist with a claim.
+  virtual std::string rendering() const = 0;
+  // `note` is the sink's persisted note (SinkState::note), `body` the object's bytes.
+  virtual Request request(const Batch& batch, const std::string& note,
+                          std::unique_ptr<ByteStream> body) const = 0;
+  virtual Verdict judge(const Batch& batch, const Response& response) const = 0;
+  // The note to persist after a delivery, where it changed.
+  virtual std::optional<std::string> learn(const std::string& note, const Response& response) const = 0;
+};
+
+}  // namespace edgehose
