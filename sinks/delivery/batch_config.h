@@ -1,0 +1,34 @@
+// Options that every sink shares: what it takes, when a batch is ripe, how it backs off.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/base/types.h"
+
+namespace edgehose {
+
+struct BatchConfig {
+  std::uint64_t max_size = 8ull << 20;  // bytes as stored at the destination
+  Duration max_age = std::chrono::minutes(5);
+};
+
+struct RetryConfig {
+  Duration initial = std::chrono::seconds(1);  // back-off with full jitter doubles from here
+  Duration max = std::chrono::minutes(5);      // to here, and stays: nothing is given up
+};
+
+enum class DeliverFrom { kOldest, kNow };
+
+struct SinkConfig {
+  std::string name;                     // the table's: [sinks.NAME]
+  std::vector<std::string> inputs;      // sources; empty: every one
+  DeliverFrom start_at = DeliverFrom::kOldest;  // a new sink starts at the oldest record held, or now
+  BatchConfig batch;
+  RetryConfig retry;
+  unsigned concurrency = 2;             // requests in flight
+};
+
+}  // namespace edgehose
