@@ -1,0 +1,73 @@
+// How a claim becomes the bytes of an object, pulled as a stream, so that memory does not depend on
+// the object's size: a block of the store at a time, rendered, compressed, encrypted.
+//
+// Pass-through: for lines in zstd the body frames of full blocks are handed out as they are stored.
+// Runs of mini-blocks, and blocks that the claim has only a part of, are decompressed and compressed
+// again into frames of up to kBlockRawBytes.
+//
+// Every stream made from the same claim and rendering holds the same records in the same order. The
+// bytes may differ: a retry finds minis where there are none now, and age draws a key per object.
+//
+// Threading: a stream belongs to one thread at a time; the Store is read from it, one call at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/base/stream.h"
+#include "agent/base/types.h"
+#include "buffer/state.h"
+#include "buffer/store.h"
+#include "sinks/sink.h"
+
+namespace edgehose {
+
+// Records [first, last] that the claim promises and the store could not give. `source` is 0 where
+// it is not known (a lane over several sources).
+struct MissingRecords {
+  SourceId source;
+  Sequence first, last;
+  bool operator==(const MissingRecords&) const = default;
+};
+
+// What became of an object; grows while the stream is read, final once `complete`.
+struct ObjectSummary {
+  Counter encoded;                       // records and raw bytes (as Claim::size counts) in it
+  std::uint64_t object_bytes = 0;        // handed out
+  std::uint64_t passed_through = 0;      // blocks handed out as stored
+  std::vector<MissingRecords> missing;   // in order, neighbours joined
+  std::uint64_t missing_records = 0;     // how many
+  bool complete = false;                 // read to its end without an error
+};
+
+class ObjectStream : public ByteStream {
+ public:
+  // Outlives the stream, which a request owns and its transport destroys. Same thread as read().
+  virtual std::shared_ptr<const ObjectSummary> summary() const = 0;
+};
+
+// `source`: the name of the claim's source, for ndjson; where it is empty (a lane over several
+// sources) names are looked up in the store. The store must outlive the stream. Blocks that fail
+// their check or are gone are left out and told by summary(); other errors end the stream.
+// kInvalid: a recipient or a level is wrong.
+Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& claim,
+                                                    const ObjectRendering& rendering,
+                                                    std::string_view source);
+
+// What such an object's name ends in: ".log.zst", ".ndjson.gz", ".log", ".log.zst.age".
+std::string object_extension(const ObjectRendering& rendering);
+
+// Whether encode_object would take it: levels (zstd 1 to 19, gzip 1 to 9) and recipients.
+Status check_rendering(const ObjectRendering& rendering);
+
+// To and from the opaque string that is persisted with a claim (Claim::rendering):
+//   version u8 = 1 | format u8 | compression u8 | level u8 | agent string |
+//   count varint | count x recipient string          (strings: varint length, bytes; bytes.h)
+std::string serialize_rendering(const ObjectRendering& rendering);
+Result<ObjectRendering> parse_rendering(std::string_view bytes);
+
+}  // namespace edgehose
