@@ -1,0 +1,245 @@
+// StatusReport to JSON and back. Durations are seconds, instants RFC 3339 in UTC, counters objects.
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "agent/base/text.h"
+#include "agent/run/status_report.h"
+
+namespace edgehose {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// Whole milliseconds, so that a value survives the way through a decimal fraction.
+Duration from_seconds(double s) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(s * 1000.0 + (s < 0 ? -0.5 : 0.5)));
+}
+
+Json time_json(WallTime time) { return time.value == 0 ? Json(nullptr) : Json(format_wall_ms(time)); }
+
+WallTime time_from(const Json& json) {
+  if (!json.is_string()) return WallTime{};
+  tm parts{};
+  int millisecond = 0;
+  const auto text = json.get<std::string>();
+  if (std::sscanf(text.c_str(), "%d-%d-%dT%d:%d:%d.%dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
+                  &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millisecond) != 7)
+    return WallTime{};
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return WallTime((static_cast<std::int64_t>(timegm(&parts)) * 1000 + millisecond) * 1'000'000);
+}
+
+Json counter_json(const Counter& counter) { return {{"records", counter.records}, {"bytes", counter.bytes}}; }
+
+Counter counter_from(const Json& json) {
+  return {json.at("records").get<std::uint64_t>(), json.at("bytes").get<std::uint64_t>()};
+}
+
+Json optional_seconds(const std::optional<Duration>& duration) {
+  return duration ? Json(seconds(*duration)) : Json(nullptr);
+}
+
+std::optional<Duration> seconds_or_none(const Json& json) {
+  if (!json.is_number()) return std::nullopt;
+  return from_seconds(json.get<double>());
+}
+
+Json optional_number(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
+
+std::optional<double> number_or_none(const Json& json) {
+  if (!json.is_number()) return std::nullopt;
+  return json.get<double>();
+}
+
+Json source_json(const SourceReport& s) {
+  return {{"name", s.name},
+          {"configured", s.configured},
+          {"files", s.files},
+          {"read", counter_json(s.read)},
+          {"committed", counter_json(s.committed)},
+          {"not_taken", counter_json(s.not_taken)},
+          {"behind_bytes", s.behind_bytes},
+          {"truncated_records", s.truncated_records},
+          {"lost_bytes", s.lost_bytes},
+          {"problem", s.problem}};
+}
+
+SourceReport source_from(const Json& j) {
+  SourceReport s;
+  j.at("name").get_to(s.name);
+  j.at("configured").get_to(s.configured);
+  j.at("files").get_to(s.files);
+  s.read = counter_from(j.at("read"));
+  s.committed = counter_from(j.at("committed"));
+  s.not_taken = counter_from(j.at("not_taken"));
+  j.at("behind_bytes").get_to(s.behind_bytes);
+  j.at("truncated_records").get_to(s.truncated_records);
+  j.at("lost_bytes").get_to(s.lost_bytes);
+  j.at("problem").get_to(s.problem);
+  return s;
+}
+
+Json drops_json(const Drops& drops) {
+  Json json = Json::object();
+  for (std::size_t i = 0; i < drops.size(); ++i)
+    json[std::string(name(static_cast<DropReason>(i)))] = counter_json(drops[i]);
+  return json;
+}
+
+Drops drops_from(const Json& json) {
+  Drops drops{};
+  for (std::size_t i = 0; i < drops.size(); ++i) {
+    const auto it = json.find(std::string(name(static_cast<DropReason>(i))));
+    if (it != json.end()) drops[i] = counter_from(*it);
+  }
+  return drops;
+}
+
+Json sink_json(const SinkReport& s) {
+  return {{"name", s.name},
+          {"configured", s.configured},
+          {"state", s.state},
+          {"backlog", counter_json(s.backlog)},
+          {"oldest_age_seconds", optional_seconds(s.oldest_age)},
+          {"claims", s.claims},
+          {"delivered", counter_json(s.delivered)},
+          {"dead_lettered", counter_json(s.dead_lettered)},
+          {"dropped", drops_json(s.dropped)},
+          {"possible_duplicates", s.possible_duplicates},
+          {"sent_objects", s.sent_objects},
+          {"sent_bytes", s.sent_bytes},
+          {"retries", s.retries},
+          {"last_error", s.last_error},
+          {"error_since", time_json(s.error_since)},
+          {"last_delivery", time_json(s.last_delivery)},
+          {"next_attempt_in_seconds", optional_seconds(s.next_attempt_in)}};
+}
+
+SinkReport sink_from(const Json& j) {
+  SinkReport s;
+  j.at("name").get_to(s.name);
+  j.at("configured").get_to(s.configured);
+  j.at("state").get_to(s.state);
+  s.backlog = counter_from(j.at("backlog"));
+  s.oldest_age = seconds_or_none(j.at("oldest_age_seconds"));
+  j.at("claims").get_to(s.claims);
+  s.delivered = counter_from(j.at("delivered"));
+  s.dead_lettered = counter_from(j.at("dead_lettered"));
+  s.dropped = drops_from(j.at("dropped"));
+  j.at("possible_duplicates").get_to(s.possible_duplicates);
+  j.at("sent_objects").get_to(s.sent_objects);
+  j.at("sent_bytes").get_to(s.sent_bytes);
+  j.at("retries").get_to(s.retries);
+  j.at("last_error").get_to(s.last_error);
+  s.error_since = time_from(j.at("error_since"));
+  s.last_delivery = time_from(j.at("last_delivery"));
+  s.next_attempt_in = seconds_or_none(j.at("next_attempt_in_seconds"));
+  return s;
+}
+
+Json buffer_json(const BufferReport& b) {
+  return {{"used_bytes", b.used},
+          {"free_bytes", b.limit > b.used ? b.limit - b.used : 0},
+          {"limit_bytes", b.limit},
+          {"allocated_bytes", b.allocated},
+          {"disk_free_bytes", b.disk_free},
+          {"when_full", b.when_full},
+          {"full_in_seconds", optional_seconds(b.full_in)},
+          {"written_per_raw_byte", optional_number(b.write_ratio)},
+          {"written_bytes_per_day", optional_number(b.writes_per_day)},
+          {"compression_ratio", optional_number(b.compression)},
+          {"last_commit_seconds", seconds(b.last_commit)},
+          {"mean_commit_seconds", seconds(b.mean_commit)},
+          {"dead_letters", b.dead_letters},
+          {"dead_letter_bytes", b.dead_letter_bytes},
+          {"corrupt_blocks", b.corrupt_blocks},
+          {"quarantines", b.quarantines}};
+}
+
+BufferReport buffer_from(const Json& j) {
+  BufferReport b;
+  j.at("used_bytes").get_to(b.used);
+  j.at("limit_bytes").get_to(b.limit);
+  j.at("allocated_bytes").get_to(b.allocated);
+  j.at("disk_free_bytes").get_to(b.disk_free);
+  j.at("when_full").get_to(b.when_full);
+  b.full_in = seconds_or_none(j.at("full_in_seconds"));
+  b.write_ratio = number_or_none(j.at("written_per_raw_byte"));
+  b.writes_per_day = number_or_none(j.at("written_bytes_per_day"));
+  b.compression = number_or_none(j.at("compression_ratio"));
+  b.last_commit = from_seconds(j.at("last_commit_seconds").get<double>());
+  b.mean_commit = from_seconds(j.at("mean_commit_seconds").get<double>());
+  j.at("dead_letters").get_to(b.dead_letters);
+  j.at("dead_letter_bytes").get_to(b.dead_letter_bytes);
+  j.at("corrupt_blocks").get_to(b.corrupt_blocks);
+  j.at("quarantines").get_to(b.quarantines);
+  return b;
+}
+
+Json report_json(const StatusReport& r) {
+  Json json = {{"format", kStatusFormat},
+               {"health", name(r.health)},
+               {"reasons", r.reasons},
+               {"notes", r.notes},
+               {"running", r.running},
+               {"agent", r.agent},
+               {"version", r.version},
+               {"data_dir", r.data_dir},
+               {"pid", r.pid},
+               {"uptime_seconds", seconds(r.uptime)},
+               {"at", time_json(r.at)}};
+  json["sources"] = Json::array();
+  for (const SourceReport& source : r.sources) json["sources"].push_back(source_json(source));
+  json["sinks"] = Json::array();
+  for (const SinkReport& sink : r.sinks) json["sinks"].push_back(sink_json(sink));
+  json["buffer"] = buffer_json(r.buffer);
+  return json;
+}
+
+StatusReport report_from(const Json& j) {
+  StatusReport r;
+  const auto health = j.at("health").get<std::string>();
+  r.health = health == name(Health::kHealthy)    ? Health::kHealthy
+             : health == name(Health::kDegraded) ? Health::kDegraded
+                                                 : Health::kDown;
+  j.at("reasons").get_to(r.reasons);
+  j.at("notes").get_to(r.notes);
+  j.at("running").get_to(r.running);
+  j.at("agent").get_to(r.agent);
+  j.at("version").get_to(r.version);
+  j.at("data_dir").get_to(r.data_dir);
+  j.at("pid").get_to(r.pid);
+  r.uptime = from_seconds(j.at("uptime_seconds").get<double>());
+  r.at = time_from(j.at("at"));
+  for (const Json& source : j.at("sources")) r.sources.push_back(source_from(source));
+  for (const Json& sink : j.at("sinks")) r.sinks.push_back(sink_from(sink));
+  r.buffer = buffer_from(j.at("buffer"));
+  return r;
+}
+
+}  // namespace
+
+std::string to_json(const StatusReport& report) {
+  // Paths and server messages may hold any bytes; JSON holds UTF-8.
+  return report_json(report).dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<StatusReport> parse_status(std::string_view json) {
+  try {
+    const Json parsed = Json::parse(json);
+    const int format = parsed.at("format").get<int>();
+    if (format != kStatusFormat)
+      return fail(ErrorCode::kUnsupported,
+                  "the agent's status has format {}, this edgehose reads format {}: use the agent's version", format,
+                  kStatusFormat);
+    return report_from(parsed);
+  } catch (const std::exception& e) {
+    return fail(ErrorCode::kInvalid, "the agent's answer is not a status: {}", e.what());
+  }
+}
+
+}  // namespace edgehose

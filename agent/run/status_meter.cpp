@@ -1,0 +1,60 @@
+#include "agent/run/status_meter.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <string>
+
+#include "agent/base/file.h"
+
+namespace edgehose {
+namespace {
+
+constexpr double kMemorySeconds = 600.0;  // of the growth rate
+constexpr double kLongestSeconds = 30.0 * 86400.0;  // a longer time until full says nothing
+constexpr double kEnoughSeconds = 60.0;   // before an estimate per day is worth showing
+
+double seconds_between(Instant a, Instant b) { return std::chrono::duration<double>(b - a).count(); }
+
+}  // namespace
+
+std::optional<std::uint64_t> device_bytes_written() {
+  const auto text = read_file("/proc/self/io", 4096);
+  if (!text) return std::nullopt;
+  constexpr std::string_view kField = "\nwrite_bytes: ";
+  const std::size_t at = text->find(kField);
+  if (at == std::string::npos) return std::nullopt;
+  return std::strtoull(text->c_str() + at + kField.size(), nullptr, 10);
+}
+
+void BufferMeter::sample(Instant now, const StoreUsage& usage, std::optional<std::uint64_t> written) {
+  if (!first_) first_ = Sample{now, usage, written};
+  if (last_ && now > last_->at) {
+    const double seconds = seconds_between(last_->at, now);
+    const double keep = std::exp(-seconds / kMemorySeconds);
+    const double grown = static_cast<double>(usage.used) - static_cast<double>(last_->usage.used);
+    growth_ = growth_ * keep + grown / seconds * (1.0 - keep);
+    growth_weight_ = growth_weight_ * keep + (1.0 - keep);
+  }
+  last_ = Sample{now, usage, written};
+}
+
+BufferRates BufferMeter::rates() const {
+  BufferRates rates;
+  if (!first_ || !last_) return rates;
+  const StoreUsage& usage = last_->usage;
+  if (growth_weight_ > 0.0 && growth_ > 0.0 && usage.limit > usage.used) {
+    const double seconds = static_cast<double>(usage.limit - usage.used) / (growth_ / growth_weight_);
+    if (seconds < kLongestSeconds)
+      rates.full_in = std::chrono::seconds(static_cast<std::int64_t>(seconds));
+  }
+  if (!first_->written || !last_->written) return rates;
+  const auto written = static_cast<double>(*last_->written - *first_->written);
+  const std::uint64_t raw = usage.committed_raw - first_->usage.committed_raw;
+  if (raw > 0) rates.write_ratio = written / static_cast<double>(raw);
+  const double seconds = seconds_between(first_->at, last_->at);
+  if (seconds >= kEnoughSeconds) rates.writes_per_day = written / seconds * 86400.0;
+  return rates;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,279 @@
+#include "agent/run/status_report.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "agent/base/text.h"
+
+namespace edgehose {
+namespace {
+
+std::string_view state_name(CourierStatus::State state) {
+  switch (state) {
+    case CourierStatus::State::kIdle: return "idle";
+    case CourierStatus::State::kSending: return "sending";
+    case CourierStatus::State::kBackingOff: return "backing off";
+    case CourierStatus::State::kParked: return "parked";
+  }
+  return "";
+}
+
+Duration age(WallTime now, WallTime then) {
+  return Duration(std::max<std::int64_t>(0, now.value - then.value));
+}
+
+SourceReport source_report(const SourceHealth& health) {
+  SourceReport report;
+  report.name = health.name;
+  report.files = health.files;
+  report.read = {health.read_records, health.read_bytes};
+  report.behind_bytes = health.behind_bytes;
+  report.truncated_records = health.truncated_records;
+  report.lost_bytes = health.lost_bytes;
+  report.problem = health.problem;
+  return report;
+}
+
+// The config's sources, and those that only the buffer knows.
+std::vector<SourceReport> source_reports(const ReportInput& input) {
+  std::vector<SourceReport> reports;
+  for (const SourceHealth& health : input.sources) reports.push_back(source_report(health));
+  for (const SourceState& state : input.store.sources) {
+    auto it = std::find_if(reports.begin(), reports.end(),
+                           [&](const SourceReport& r) { return r.name == state.name; });
+    if (it == reports.end()) {
+      it = reports.insert(reports.end(), SourceReport{});
+      it->name = state.name;
+      it->configured = false;
+    }
+    it->committed = state.committed;
+    it->not_taken = state.not_taken;
+  }
+  return reports;
+}
+
+void add_courier(SinkReport& report, const SinkInput& sink) {
+  const CourierStatus& courier = sink.courier;
+  report.state = state_name(courier.state);
+  report.sent_objects = courier.sent_objects;
+  report.sent_bytes = courier.sent_bytes;
+  report.retries = courier.retries;
+  report.last_error = courier.last_error;
+  report.error_since = courier.error_since;
+  report.last_delivery = std::max(report.last_delivery, courier.last_success);
+  if (courier.state == CourierStatus::State::kBackingOff || courier.state == CourierStatus::State::kParked)
+    report.next_attempt_in = courier.next_attempt_in;
+}
+
+void add_lane(SinkReport& report, const StoreSnapshot::Lane& lane, WallTime now) {
+  const LaneState& state = lane.state;
+  report.backlog += state.buffered();
+  report.delivered += state.delivered;
+  report.dead_lettered += state.dead_lettered;
+  for (std::size_t i = 0; i < report.dropped.size(); ++i) report.dropped[i] += state.dropped[i];
+  report.possible_duplicates += state.possible_duplicates;
+  report.last_delivery = std::max(report.last_delivery, state.last_delivery);
+  if (lane.oldest && state.buffered().records > 0)
+    report.oldest_age = std::max(report.oldest_age.value_or(Duration{}), age(now, *lane.oldest));
+}
+
+std::vector<SinkReport> sink_reports(const ReportInput& input) {
+  std::vector<SinkReport> reports;
+  for (const SinkInput& sink : input.sinks) {
+    SinkReport& report = reports.emplace_back();
+    report.name = sink.name;
+    if (input.running) add_courier(report, sink);
+  }
+  for (const SinkState& state : input.store.sinks) {
+    auto it = std::find_if(reports.begin(), reports.end(),
+                           [&](const SinkReport& r) { return r.name == state.name; });
+    if (it == reports.end()) {
+      it = reports.insert(reports.end(), SinkReport{});
+      it->name = state.name;
+      it->configured = false;
+    }
+    for (const StoreSnapshot::Lane& lane : input.store.lanes)
+      if (lane.state.key.sink == state.id) add_lane(*it, lane, input.now);
+    it->claims = static_cast<std::uint64_t>(
+        std::count_if(input.store.claims.begin(), input.store.claims.end(),
+                      [&](const LaneKey& lane) { return lane.sink == state.id; }));
+  }
+  return reports;
+}
+
+BufferReport buffer_report(const ReportInput& input) {
+  const StoreUsage& usage = input.store.usage;
+  BufferReport report;
+  report.used = usage.used;
+  report.limit = usage.limit;
+  report.allocated = usage.allocated;
+  report.disk_free = usage.disk_free;
+  report.when_full = input.when_full;
+  report.full_in = input.rates.full_in;
+  report.write_ratio = input.rates.write_ratio;
+  report.writes_per_day = input.rates.writes_per_day;
+  report.compression = input.store.compression;
+  report.last_commit = usage.last_commit;
+  report.mean_commit = usage.mean_commit;
+  report.dead_letters = usage.dead_letters;
+  report.dead_letter_bytes = usage.dead_letter_bytes;
+  report.corrupt_blocks = usage.corrupt_blocks;
+  report.quarantines = usage.quarantines;
+  return report;
+}
+
+// --- health --------------------------------------------------------------------------------------
+
+bool stalled(const SinkReport& sink, Duration max_age, const ReportInput& input) {
+  if (sink.backlog.records == 0 || input.uptime < kStallTime) return false;
+  if (!sink.oldest_age || *sink.oldest_age < max_age + kStallTime) return false;
+  return age(input.now, sink.last_delivery) >= kStallTime;
+}
+
+std::string stall_text(const SinkReport& sink, const ReportInput& input) {
+  const Duration since = sink.last_delivery.value == 0 ? input.uptime : age(input.now, sink.last_delivery);
+  return fmt::format("sink {}: nothing acknowledged for {}, {} records wait{}", sink.name,
+                     format_duration(std::chrono::duration_cast<std::chrono::minutes>(since)),
+                     format_count(sink.backlog.records),
+                     sink.last_error.empty() ? "" : ": " + sink.last_error);
+}
+
+class Judge {
+ public:
+  explicit Judge(StatusReport& report) : report_(report) {}
+  void down(std::string why) { add(Health::kDown, std::move(why)); }
+  void degraded(std::string why) { add(Health::kDegraded, std::move(why)); }
+  void note(std::string what) { report_.notes.push_back(std::move(what)); }
+
+ private:
+  void add(Health health, std::string why) {
+    report_.health = std::max(report_.health, health);
+    report_.reasons.push_back(std::move(why));
+  }
+  StatusReport& report_;
+};
+
+void judge_process(const ReportInput& input, Judge& judge) {
+  if (!input.running) return judge.down("the agent is not running");
+  if (input.intake_silence >= kIntakeSilence)
+    judge.down(fmt::format("the intake loop has not moved for {}",
+                           format_duration(std::chrono::duration_cast<std::chrono::seconds>(input.intake_silence))));
+}
+
+void judge_buffer(const ReportInput& input, const BufferReport& buffer, Judge& judge) {
+  if (input.running && input.buffer_full) {
+    if (input.when_full == "block") return judge.down("the buffer is full: nothing is read until a sink delivers");
+    return judge.degraded(fmt::format("the buffer is full: records are dropped ({})", input.when_full));
+  }
+  if (buffer.limit > 0 && buffer.used >= buffer.limit / 100 * kAlmostFullPercent)
+    judge.degraded(fmt::format("the buffer is {} % full", buffer.used * 100 / buffer.limit));
+}
+
+void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& judge) {
+  for (const SinkInput& sink : input.sinks) {
+    const auto& r = *std::find_if(report.sinks.begin(), report.sinks.end(),
+                                  [&](const SinkReport& s) { return s.name == sink.name; });
+    if (sink.courier.state == CourierStatus::State::kParked)
+      judge.degraded(fmt::format("sink {} is parked: {}", sink.name, sink.courier.last_error));
+    else if (stalled(r, sink.max_age, input))
+      judge.degraded(stall_text(r, input));
+  }
+}
+
+void add_notes(const ReportInput& input, const StatusReport& report, Judge& judge) {
+  for (const SinkReport& sink : report.sinks)
+    if (!sink.configured)
+      judge.note(fmt::format("sink {} is not in the config; its {} records yield first (edgehose buffer forget {})",
+                             sink.name, format_count(sink.backlog.records), sink.name));
+  if (report.buffer.corrupt_blocks > 0)
+    judge.note(fmt::format("{} damaged blocks found since start (edgehose buffer verify)",
+                           format_count(report.buffer.corrupt_blocks)));
+  if (report.buffer.quarantines > 0)
+    judge.note(fmt::format("{} damaged buffers kept aside in {}", report.buffer.quarantines, input.data_dir));
+}
+
+}  // namespace
+
+std::string_view name(Health health) {
+  switch (health) {
+    case Health::kHealthy: return "healthy";
+    case Health::kDegraded: return "degraded";
+    case Health::kDown: return "down";
+  }
+  return "";
+}
+
+StatusReport make_report(const ReportInput& input) {
+  StatusReport report;
+  report.running = input.running;
+  report.agent = input.agent;
+  report.version = input.version;
+  report.data_dir = input.data_dir;
+  report.pid = input.pid;
+  report.uptime = input.uptime;
+  report.at = input.now;
+  report.sources = source_reports(input);
+  report.sinks = sink_reports(input);
+  report.buffer = buffer_report(input);
+
+  Judge judge(report);
+  judge_process(input, judge);
+  judge_buffer(input, report.buffer, judge);
+  if (input.running) judge_sinks(input, report, judge);
+  for (const SourceReport& source : report.sources)
+    if (!source.problem.empty()) judge.degraded(fmt::format("source {}: {}", source.name, source.problem));
+  add_notes(input, report, judge);
+  return report;
+}
+
+// --- reading the store ---------------------------------------------------------------------------
+
+namespace {
+
+// Of the newest blocks, at most this many.
+constexpr std::uint64_t kSampledBlocks = 64;
+
+Result<std::optional<double>> sample_compression(Store& store) {
+  std::uint64_t raw = 0, stored = 0;
+  const std::uint64_t end = store.end_block().value;
+  BlockNumber from(end > kSampledBlocks ? end - kSampledBlocks : 1);
+  for (std::uint64_t i = 0; i < kSampledBlocks; ++i) {
+    EH_ASSIGN(const std::optional<BlockInfo> block, store.next_block(SourceId{}, from));
+    if (!block) break;
+    raw += block->body_raw;
+    stored += block->body_stored;
+    from = block->number + 1;
+  }
+  if (stored == 0) return std::nullopt;
+  return static_cast<double>(raw) / static_cast<double>(stored);
+}
+
+Result<StoreSnapshot::Lane> read_lane(Store& store, LaneState state) {
+  StoreSnapshot::Lane lane{std::move(state), std::nullopt};
+  if (lane.state.buffered().records == 0) return lane;
+  EH_ASSIGN(const std::optional<BlockInfo> block, store.next_block(lane.state.key.source, lane.state.cursor.block));
+  // A cursor inside the block makes this a little older than it is: by less than a block's span.
+  if (block) lane.oldest = block->first_time;
+  return lane;
+}
+
+}  // namespace
+
+Result<StoreSnapshot> read_store(Store& store) {
+  StoreSnapshot snapshot;
+  EH_ASSIGN(snapshot.sources, store.sources());
+  EH_ASSIGN(snapshot.sinks, store.sinks());
+  EH_ASSIGN(auto lanes, store.lanes());
+  for (LaneState& state : lanes) {
+    EH_ASSIGN(auto lane, read_lane(store, std::move(state)));
+    snapshot.lanes.push_back(std::move(lane));
+  }
+  EH_ASSIGN(const auto claims, store.claims());
+  for (const Claim& claim : claims) snapshot.claims.push_back(claim.lane);
+  EH_ASSIGN(snapshot.compression, sample_compression(store));
+  snapshot.usage = store.usage();
+  return snapshot;
+}
+
+}  // namespace edgehose

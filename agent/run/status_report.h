@@ -1,0 +1,159 @@
+// StatusReport: what `edgehose status` shows, and the rule by which an agent is healthy. A plain
+// value: the daemon makes it, JSON carries it over the status socket, the command draws it.
+//
+// Health, the worst that applies:
+//   down      no daemon; the intake loop has not beaten for kIntakeSilence; the buffer is full and
+//             its policy is "block": nothing is read
+//   degraded  the buffer is full or at kAlmostFull of its limit (whatever the policy); a source has
+//             a problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
+//             acknowledged for kStallTime, and its oldest record has been ripe (older than the
+//             batch's max_age) for as long
+//   healthy   otherwise. Notes are worth knowing and change nothing.
+//
+// Threading: values and pure functions, but read_store(), which reads the store.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/base/types.h"
+#include "agent/sources/source.h"
+#include "buffer/state.h"
+#include "buffer/store.h"
+#include "sinks/delivery/events.h"
+
+namespace edgehose {
+
+constexpr int kStatusFormat = 1;  // of the JSON; grows when a field changes its meaning
+constexpr Duration kStallTime = std::chrono::minutes(10);
+constexpr Duration kIntakeSilence = std::chrono::seconds(30);
+constexpr unsigned kAlmostFullPercent = 90;
+
+enum class Health { kHealthy, kDegraded, kDown };
+std::string_view name(Health health);
+
+struct SourceReport {
+  std::string name;
+  bool configured = true;            // false: the buffer knows it, the config does not
+  std::uint64_t files = 0;
+  Counter read;                      // since start
+  Counter committed;                 // ever
+  Counter not_taken;                 // ever: refused by drop_newest
+  std::uint64_t behind_bytes = 0;    // there, not yet read
+  std::uint64_t truncated_records = 0;
+  std::uint64_t lost_bytes = 0;
+  std::string problem;
+  bool operator==(const SourceReport&) const = default;
+};
+
+using Drops = std::array<Counter, static_cast<std::size_t>(DropReason::kCount_)>;
+
+struct SinkReport {
+  std::string name;
+  bool configured = true;            // false: a cursor without a sink in the config
+  std::string state;                 // idle, sending, backing off, parked; empty: no daemon
+  Counter backlog;                   // committed, not yet acknowledged
+  std::optional<Duration> oldest_age;  // of the oldest record in the backlog
+  std::uint64_t claims = 0;          // requests in flight, waiting for a retry or for their turn
+  Counter delivered;                 // ever
+  Counter dead_lettered;             // ever
+  Drops dropped{};                   // ever
+  std::uint64_t possible_duplicates = 0;
+  std::uint64_t sent_objects = 0, sent_bytes = 0, retries = 0;  // since start
+  std::string last_error;            // empty: none since the last success
+  WallTime error_since;
+  WallTime last_delivery;            // 0: never
+  std::optional<Duration> next_attempt_in;
+  bool operator==(const SinkReport&) const = default;
+};
+
+struct BufferReport {
+  std::uint64_t used = 0, limit = 0;
+  std::uint64_t allocated = 0;       // on the disk
+  std::uint64_t disk_free = 0;
+  std::string when_full;             // the policy
+  std::optional<Duration> full_in;   // at the present rate of growth; none: it does not grow
+  std::optional<double> write_ratio;       // bytes the agent wrote to devices per raw byte taken in
+  std::optional<double> writes_per_day;    // bytes, estimated
+  std::optional<double> compression;       // raw : stored, of the newest blocks
+  Duration last_commit{}, mean_commit{};
+  std::uint64_t dead_letters = 0, dead_letter_bytes = 0;
+  std::uint64_t corrupt_blocks = 0;
+  unsigned quarantines = 0;
+  bool operator==(const BufferReport&) const = default;
+};
+
+struct StatusReport {
+  bool running = true;               // false: read from the buffer without a daemon
+  std::string agent, version, data_dir;
+  std::int64_t pid = 0;
+  Duration uptime{};
+  WallTime at;                       // when it was made
+  Health health = Health::kHealthy;
+  std::vector<std::string> reasons;  // why not healthy, the gravest first
+  std::vector<std::string> notes;
+  std::vector<SourceReport> sources;
+  std::vector<SinkReport> sinks;
+  BufferReport buffer;
+  bool operator==(const StatusReport&) const = default;
+};
+
+// --- what it is made from ------------------------------------------------------------------------
+
+// What a sink in the config adds to its lanes.
+struct SinkInput {
+  std::string name;
+  CourierStatus courier;
+  Duration max_age{};                // of its batches: younger records do not wait, they ripen
+};
+
+// What the store knows, as of one moment.
+struct StoreSnapshot {
+  struct Lane {
+    LaneState state;
+    std::optional<WallTime> oldest;  // the first undelivered record's time
+  };
+  std::vector<SourceState> sources;
+  std::vector<SinkState> sinks;
+  std::vector<Lane> lanes;
+  std::vector<LaneKey> claims;       // the lane of each unsettled claim
+  StoreUsage usage;
+  std::optional<double> compression;
+};
+Result<StoreSnapshot> read_store(Store& store);
+
+// Running figures of the buffer, from status_meter.h.
+struct BufferRates {
+  std::optional<Duration> full_in;
+  std::optional<double> write_ratio;
+  std::optional<double> writes_per_day;
+};
+
+struct ReportInput {
+  bool running = true;
+  std::string agent, version, data_dir;
+  std::int64_t pid = 0;
+  Duration uptime{};
+  WallTime now;
+  std::string when_full = "block";
+  bool buffer_full = false;          // the last append was refused
+  Duration intake_silence{};         // since the intake loop last beat
+  std::vector<SourceHealth> sources; // of the config, running
+  std::vector<SinkInput> sinks;      // of the config
+  StoreSnapshot store;
+  BufferRates rates;
+};
+
+StatusReport make_report(const ReportInput& input);
+
+// One JSON object, versioned by "format"; parse_status refuses another format and what is not one.
+std::string to_json(const StatusReport& report);
+Result<StatusReport> parse_status(std::string_view json);
+
+}  // namespace edgehose
