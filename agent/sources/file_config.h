@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/base/types.h"
+#include "agent/config/fields_fwd.h"
 
 namespace edgehose {
 
@@ -23,5 +24,7 @@ struct FileSourceConfig {
   Duration partial_line_timeout = std::chrono::seconds(30);  // a last line without LF ships after it
   std::uint64_t max_open_files = 64;
 };
+
+config::Fields<FileSourceConfig> file_source_fields();
 
 }  // namespace edgehose

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/base/types.h"
+#include "agent/config/fields_fwd.h"
 
 namespace edgehose {
 
@@ -30,5 +31,9 @@ struct SinkConfig {
   RetryConfig retry;
   unsigned concurrency = 2;             // requests in flight
 };
+
+config::Fields<BatchConfig> batch_fields();
+config::Fields<RetryConfig> retry_fields();
+config::Fields<SinkConfig> sink_fields();  // what every sink includes
 
 }  // namespace edgehose

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/config/fields_fwd.h"
 #include "sinks/delivery/batch_config.h"
 #include "sinks/sink.h"
 
@@ -19,5 +20,7 @@ struct DirectoryConfig {
   int compression_level = 1;
   std::vector<std::string> age_recipients;  // encrypt = { age = ["age1..."] }
 };
+
+config::Fields<DirectoryConfig> directory_fields();
 
 }  // namespace edgehose

@@ -1,0 +1,44 @@
+// Loading: files, --set, ${VAR}, fields, cross checks. Tells everything that is wrong in one run.
+//
+// Order, later wins: the main file, conf.d/*.toml beside it by name, --set in the order given.
+// Tables merge; scalars and lists replace. ${VAR} is expanded in what remains.
+#pragma once
+
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "agent/config/agent_config.h"
+#include "agent/config/schema.h"
+#include "agent/config/value.h"
+
+namespace edgehose {
+
+struct LoadOptions {
+  std::string path = "/etc/edgehose/edgehose.toml";
+  std::vector<std::string> sets;  // "sinks.archive.path=/mnt/logs"
+  // Also read every secret once, so that a missing one is an error now. Nothing is kept.
+  bool try_secrets = true;
+};
+
+// One line of the effective config. Secrets show where they are kept, never what they are.
+struct Setting {
+  std::string path;   // "sinks.archive.batch.max_age"
+  std::string value;  // TOML; empty: unset
+  std::string unset;  // what unset means, in words
+  config::Origin origin;
+};
+
+struct LoadedConfig {
+  Config config;
+  std::vector<Setting> settings;  // every field, also those left at their default
+  std::vector<config::Problem> warnings;
+  std::vector<std::string> files;  // read, in order
+};
+
+using ConfigErrors = std::vector<config::Problem>;  // never empty, sorted by place
+
+tl::expected<LoadedConfig, ConfigErrors> load_config(const LoadOptions& options,
+                                                     const ConfigSchema& schema);
+
+}  // namespace edgehose

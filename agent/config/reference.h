@@ -1,0 +1,19 @@
+// Pages made from the declared fields: the reference, an example, the effective config.
+// Stable: the same schema gives the same bytes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/config/load.h"
+#include "agent/config/schema.h"
+
+namespace edgehose {
+
+std::string reference_page(const ConfigSchema& schema);  // Markdown
+std::string example_config(const ConfigSchema& schema);  // TOML that loads, defaults as comments
+
+// "sinks.archive.path = "/mnt/logs"   # /etc/edgehose/edgehose.toml:17:15", a line each, aligned.
+std::string effective_config(const std::vector<Setting>& settings);
+
+}  // namespace edgehose

@@ -1,0 +1,51 @@
+#include "sinks/delivery/batch_config.h"
+
+#include "agent/config/field.h"
+
+namespace edgehose {
+
+using namespace config;
+using namespace std::chrono_literals;
+
+Fields<BatchConfig> batch_fields() {
+  return {
+      size_field<&BatchConfig::max_size>("max_size",
+                                         "A batch goes when it has this size, as stored at the "
+                                         "destination (compressed).")
+          .range(4 << 10, 1ull << 30),
+      field<&BatchConfig::max_age>("max_age",
+                                   "A batch goes when its oldest record has waited this long.")
+          .range(1s, 24h),
+  };
+}
+
+Fields<RetryConfig> retry_fields() {
+  return Fields<RetryConfig>{
+      field<&RetryConfig::initial>("initial",
+                                   "The first pause after a failure; each one doubles, with jitter.")
+          .range(100ms, 1h),
+      field<&RetryConfig::max>("max", "The longest pause. Nothing is ever given up for time alone.")
+          .range(1s, 24h),
+  }
+      .rule("max", [](const RetryConfig& retry) {
+        return retry.max < retry.initial ? "must not be shorter than \"initial\"" : "";
+      });
+}
+
+Fields<SinkConfig> sink_fields() {
+  return {
+      table_name<&SinkConfig::name>(),
+      field<&SinkConfig::inputs>("inputs", "Names of the sources to deliver.")
+          .are_sources()
+          .are_distinct()
+          .unset_means("every source"),
+      choice<&SinkConfig::start_at>(
+          "start_at", {{"oldest", DeliverFrom::kOldest}, {"now", DeliverFrom::kNow}},
+          "Where a new sink starts: at the oldest record in the buffer, or with what comes."),
+      table<&SinkConfig::batch>("batch", batch_fields(), "When a batch is ripe: whichever is first."),
+      table<&SinkConfig::retry>("retry", retry_fields(), "The pauses after failures."),
+      field<&SinkConfig::concurrency>("concurrency", "Requests in flight at once.").range(1, 16),
+  };
+}
+
+}  // namespace edgehose
