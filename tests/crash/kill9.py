@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""kill9: the agent is killed at random moments of a run, and every line must still arrive exactly once.
+
+A writer logs and rotates all the time. The agent is started, killed with SIGKILL, started again, for
+as many rounds as asked. A round's moment is drawn from the seed:
+  anytime   5 to 400 ms after the start
+  early     2 to 40 ms after it: while it opens and recovers
+  commit    right after the buffer's file changed, 0 to 3 ms later
+  delivery  right after the sink's directory changed, 0 to 3 ms later
+At the end `run --once` delivers the rest. Then no line may be missing or doubled, in any order of
+commits, claims, renames and acknowledgements that the kills left behind.
+
+The moments are real time, so a seed repeats the plan, not the instruction: run it again, or for
+longer, to meet the same fault.
+"""
+import argparse
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import agent  # noqa: E402
+
+KINDS = ("anytime", "early", "commit", "delivery")
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--rounds", type=int, default=200)
+    p.add_argument("--mode", choices=("rename", "copytruncate"), default="rename")
+    p.add_argument("--compression", choices=("zstd", "gzip", "none"), default="zstd")
+    p.add_argument("--format", choices=("lines", "ndjson"), default="lines")
+    p.add_argument("--encrypted-buffer", action="store_true")
+    p.add_argument("--age", action="store_true", help="encrypt the objects")
+    p.add_argument("--write", choices=("line", "page", "partial"), default="page")
+    p.add_argument("--rate", type=int, default=5000, help="lines a second")
+    p.add_argument("--rotate-lines", type=int, default=3000)
+    p.add_argument("--seed", type=int, default=0, help="0: draw one")
+    p.add_argument("--agent", default=agent.AGENT)
+    p.add_argument("--tools", type=Path, default=agent.TOOLS)
+    p.add_argument("--keep", action="store_true", help="keep the directory")
+    p.add_argument("--discard", action="store_true", help="keep nothing, also when it failed")
+    o = p.parse_args()
+    o.seed = o.seed or random.SystemRandom().randrange(1, 1 << 31)
+    agent.AGENT, agent.TOOLS = o.agent, o.tools
+    return o
+
+
+def configure(box, o):
+    box.config(
+        buffer={"commit_interval": "1s" if o.seed % 4 == 0 else "100ms",
+                **({"encryption_keys": [box.buffer_key()]} if o.encrypted_buffer else {})},
+        sink={"compression": o.compression, "format": o.format,
+              "batch": {"max_size": "8KiB", "max_age": "1s"},
+              **({"encrypt": {"age": [box.age_recipient()]}} if o.age else {})})
+
+
+def buffer_stamp(box):
+    return max((e.stat().st_mtime_ns for e in os.scandir(box.data) if e.name.endswith(".mdb")), default=0)
+
+
+def sink_stamp(box):
+    stamps = [os.stat(box.out).st_mtime_ns]
+    for folder, _, _ in os.walk(box.out):
+        stamps.append(os.stat(folder).st_mtime_ns)
+    return max(stamps)
+
+
+def wait_for_the_moment(box, kind, rng):
+    if kind == "anytime":
+        return time.sleep(rng.uniform(0.005, 0.4))
+    if kind == "early":
+        return time.sleep(rng.uniform(0.002, 0.04))
+    stamp = buffer_stamp if kind == "commit" else sink_stamp
+    time.sleep(rng.uniform(0, 0.3))
+    before, end = stamp(box), time.monotonic() + 0.5
+    while stamp(box) == before and time.monotonic() < end:
+        pass
+    time.sleep(rng.choice((0, rng.uniform(0, 0.003))))
+
+
+def rounds(box, o, rng):
+    moments = dict.fromkeys(KINDS, 0)
+    for i in range(o.rounds):
+        process = box.start()
+        kind = rng.choice(KINDS)
+        wait_for_the_moment(box, kind, rng)
+        if not process.kill():
+            raise agent.Failed(f"round {i + 1}: the agent ended by itself, exit code "
+                               f"{process.popen.returncode}:\n{process.output()}")
+        moments[kind] += 1
+        if (i + 1) % 20 == 0:
+            box.verify()
+    return moments
+
+
+def main():
+    o = options()
+    rng = random.Random(o.seed)
+    again = " ".join([sys.executable, *sys.argv] + ([] if "--seed" in sys.argv else ["--seed", str(o.seed)]))
+    begin = time.monotonic()
+    with agent.Sandbox(keep=o.keep, discard=o.discard) as box:
+        try:
+            configure(box, o)
+            writer = box.writer(lines=0, rate=o.rate, seed=o.seed, rotate=o.mode, rotate_lines=o.rotate_lines,
+                                write=o.write, bytes="utf8" if o.format == "ndjson" else "any")
+            moments = rounds(box, o, rng)
+            written = box.stop_writer(writer)
+            box.run_once(timeout=60)
+            found = box.check()
+            box.verify()
+        except agent.Failed as failure:
+            print(f"FAILED: {failure}\nagain: {again}", file=sys.stderr)
+            raise SystemExit(1) from failure
+    print(f"written: {written}; killed {o.rounds} times "
+          f"({', '.join(f'{k} {n}' for k, n in moments.items())}) in {time.monotonic() - begin:.0f} s")
+    print(found, end="")
+
+
+main()
