@@ -50,7 +50,8 @@ struct Batch {
 
 // --- what a sink asks a transport to do ----------------------------------------------------------
 
-// Put `body` into directory/name (name may hold '/'), durably, under exactly that name.
+// Put `body` into directory/name (name may hold '/'), durably, under exactly that name. An older
+// attempt of the same claim under that name is replaced.
 struct FileRequest {
   std::string directory;
   std::string name;
@@ -74,9 +75,10 @@ using Response = std::variant<FileResponse>;
 struct Delivered {};
 struct Retry {          // transient: back off and send the same again
   std::string reason;
-  std::optional<Duration> after;  // the server's wish
+  std::optional<Duration> after{};  // the server's wish
+  bool maybe_arrived = false;       // no clear refusal: it may have been taken nevertheless
 };
-struct Rejected {       // these records (sequences) never; the others were delivered
+struct Rejected {       // these records (sequences; none: all) never; the others were delivered
   std::vector<Sequence> records;
   std::string reason;
 };

@@ -1,0 +1,152 @@
+// Courier: one per sink. Takes persisted claims, makes each into a request, has a transport send
+// it, lets the sink judge the answer, and reports the outcome to intake, the only writer. Retry,
+// back-off, parking, halving and dead letters exist here, once, for every kind of sink.
+//
+// Invariants:
+//  - each claim ends in exactly one event (Settled or Halve), or is held still when the process
+//    stops: it is persisted, and comes again through the mailbox at the next start;
+//  - a claim is never given up for time or attempts alone;
+//  - at most `concurrency` requests are under way; one at a time while the sink fails;
+//  - a second attempt has the key, records and rendering of the first: all come from the claim.
+//
+// Failures: a Retry makes the whole sink wait (full jitter, doubling), unless others were delivered
+// since the claim last failed: then only this claim waits. Park probes with one request after 60 s,
+// later every 5 min, until one succeeds. Ten batches in a row refused whole for one reason park the
+// sink too: a misconfigured destination must not drain the stream into the dead letters.
+//
+// Threading: step() and stop() belong to one thread (courier_thread.h, or a simulator); claims(),
+// holds(), status() and waker() are for any.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/base/mailbox.h"
+#include "buffer/store.h"
+#include "sinks/delivery/backoff.h"
+#include "sinks/delivery/batch_config.h"
+#include "sinks/delivery/events.h"
+#include "sinks/delivery/transport.h"
+#include "sinks/object/object_encoder.h"
+#include "sinks/sink.h"
+
+namespace edgehose {
+
+// Opens the bytes of a batch, from its first on; called anew for every attempt. kInvalid and
+// kUnsupported park the sink, other errors are retried.
+using OpenBody = std::function<Result<std::unique_ptr<ObjectStream>>(const Batch&)>;
+
+// Bodies as objects (object/object_encoder.h), rendered as the claim says.
+OpenBody object_bodies(Store& store);
+
+struct CourierOptions {
+  RetryConfig retry;
+  unsigned concurrency = 2;
+  // The destination tells a repeated batch from a new one. Where it cannot, batches whose earlier
+  // attempt may have arrived are counted as possible duplicates.
+  bool exactly_once = true;
+  std::uint64_t seed = 0;  // of the jitter: differs between devices
+};
+
+class Courier {
+ public:
+  static constexpr unsigned kRefusedInARow = 10;
+
+  // All of them outlive the courier. `outcomes` is intake's mailbox.
+  Courier(std::shared_ptr<const Sink> sink, std::unique_ptr<Transport> transport, OpenBody open_body,
+          Store& store, const Clock& clock, Mailbox<CourierEvent>& outcomes, CourierOptions options);
+
+  // New and resumed claims alike; bounded by intake's window.
+  Mailbox<Claim>& claims() { return claims_; }
+  // Why intake cannot take this sink's outcomes (the dead letters' quota is full): no request starts
+  // until an empty string says that it can again.
+  Mailbox<std::string>& holds() { return holds_; }
+  const Published<CourierStatus>& status() const { return status_; }
+  Waker& waker() { return waker_; }
+
+  // Bounded work; returns when it wants to be called next (earlier when a descriptor is readable).
+  Instant step();
+  // Nothing is rushed: what is under way is abandoned, and step() does nothing from now on.
+  void stop();
+  std::vector<int> descriptors() const;  // the waker's included
+
+ private:
+  enum class State { kOpen, kBackingOff, kParked };
+  struct Held {
+    Batch batch;
+    std::uint32_t attempts = 0;
+    std::optional<RequestId> request;               // under way
+    std::shared_ptr<const ObjectSummary> summary;   // of the last attempt
+    std::uint64_t round = 0;                        // of the last attempt
+    std::uint64_t last_failure = 0;                 // deliveries_ + 1 at that time; 0: none
+    std::uint64_t own_failures = 0;                 // while others were delivered
+    Instant not_before{};
+    bool maybe_arrived = false;
+  };
+
+  void take_claims();
+  void take_holds();
+  bool load_note();
+  std::string source_name(SourceId id);
+
+  void start_requests(Instant now);
+  Held* next_to_start(Instant now);
+  void start(Held& held, Instant now);
+  Instant next_start(Instant now) const;
+
+  void finish(const Completion& completion, Instant now);
+  void conclude(Held& held, const Verdict& verdict, Instant now);
+  void delivered(Held& held, std::uint64_t bytes);
+  void retry(Held& held, const Retry& verdict, Instant now);
+  void rejected(Held& held, const Rejected& verdict, Instant now);
+  void too_large(Held& held, const TooLarge& verdict, Instant now);
+  void park(Held& held, const std::string& reason, Instant now);
+
+  bool counts_as_new_failure(const Held& held);
+  bool refused_too_often(const Held& held, const Rejected& verdict);
+  void settle(Held& held, Acknowledgement ack, std::uint64_t bytes);
+  void recovered();
+  void failed(State state, const std::string& reason, Instant next);
+  void publish(Instant now);
+
+  const std::shared_ptr<const Sink> sink_;
+  const std::unique_ptr<Transport> transport_;
+  const OpenBody open_body_;
+  Store& store_;
+  const Clock& clock_;
+  Mailbox<CourierEvent>& outcomes_;
+  const CourierOptions options_;
+  Random random_;
+
+  Waker waker_;
+  Mailbox<Claim> claims_{waker_};
+  Mailbox<std::string> holds_{waker_};
+  Published<CourierStatus> status_;
+
+  std::map<ClaimId, Held> held_;              // oldest first
+  std::map<RequestId, ClaimId> under_way_;
+  RequestId next_request_{1};
+  std::map<SourceId, std::string> source_names_;
+  std::optional<std::string> note_;           // the sink's persisted note; none: not loaded yet
+  bool note_persisted_ = false;               // the store was seen to have it
+  std::string hold_;
+
+  State state_ = State::kOpen;
+  Instant next_attempt_{};       // while not open
+  std::uint64_t round_ = 1;      // grows with each failure of the sink
+  std::uint64_t failures_ = 0;   // of the sink in a row
+  std::uint64_t probes_ = 0;     // since it was parked
+  std::uint64_t deliveries_ = 0;
+  std::string refusal_;          // why batches in a row were refused whole
+  unsigned refused_ = 0;
+  std::uint64_t body_failures_ = 0;
+  bool stopped_ = false;
+  CourierStatus report_;
+};
+
+}  // namespace edgehose

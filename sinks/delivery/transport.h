@@ -1,0 +1,43 @@
+// Transport: what carries a request out and brings its response back: files (directory/), HTTP.
+// Knows nothing of claims, retries and order.
+//
+// Threading: one courier thread owns it. No call blocks for longer than one system call on the
+// destination does; step() is bounded work.
+//
+// A request that makes no progress for kStallLimit ends with an error response.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "agent/base/types.h"
+#include "sinks/object/object_encoder.h"
+#include "sinks/sink.h"
+
+namespace edgehose {
+
+using RequestId = Strong<struct RequestIdTag, std::uint64_t>;  // given by the courier, never reused
+
+constexpr Duration kStallLimit = std::chrono::seconds(60);
+
+struct Completion {
+  RequestId id;
+  Response response;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  // `body` tells what the request's body lacks; null where that does not apply.
+  virtual void start(RequestId id, Request request, std::shared_ptr<const ObjectSummary> body) = 0;
+  // Some work on what is under way; appends what is finished. Returns when it wants to be called
+  // again (at or before `now`: at once), kNever where only a descriptor matters.
+  virtual Instant step(Instant now, std::vector<Completion>& finished) = 0;
+  // Gives up what is under way, without completions.
+  virtual void abandon() = 0;
+  // To wait on for reading; at most 32.
+  virtual std::vector<int> descriptors() const = 0;
+};
+
+}  // namespace edgehose
