@@ -1,0 +1,331 @@
+#include "buffer/lmdb.h"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "agent/base/file.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+
+namespace edgehose::lmdb {
+namespace {
+
+constexpr unsigned kFlags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
+constexpr MDB_dbi kFreeList = 0;
+constexpr mode_t kMode = 0600;
+constexpr unsigned kMaxReaders = 64;
+
+MDB_val to_val(std::string_view bytes) {
+  return {bytes.size(), const_cast<char*>(bytes.data())};
+}
+std::string_view to_view(const MDB_val& val) {
+  return {static_cast<const char*>(val.mv_data), val.mv_size};
+}
+
+ErrorCode code_of(int code) {
+  switch (code) {
+    case MDB_MAP_FULL: return ErrorCode::kFull;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_PANIC: return ErrorCode::kCorrupt;
+    case MDB_VERSION_MISMATCH: return ErrorCode::kUnsupported;
+    case MDB_NOTFOUND: return ErrorCode::kNotFound;
+    case MDB_READERS_FULL: return ErrorCode::kBusy;
+    default: return ErrorCode::kIo;
+  }
+}
+
+Status check(int code, std::string_view what) {
+  if (code == MDB_SUCCESS) return {};
+  return tl::unexpected(error(code, what));
+}
+
+// The meta page as LMDB 0.9 lays it out, in the words of this machine (mdb.c, MDB_page and MDB_meta).
+struct MetaPage {
+  struct Database {
+    std::uint32_t pad;
+    std::uint16_t flags, depth;
+    std::size_t branch, leaf, overflow, entries, root;
+  };
+  std::size_t number;
+  std::uint16_t pad, flags;
+  std::uint32_t bounds;
+  std::uint32_t magic, version;
+  void* address;
+  std::size_t map_size;
+  Database free_list, main;
+  std::size_t last_page, transaction;
+};
+
+std::string meta_page(std::size_t number) {
+  constexpr std::uint16_t kMetaFlag = 0x08;
+  constexpr std::uint16_t kIntegerKey = 0x08;
+  constexpr auto kNoPage = static_cast<std::size_t>(-1);
+  MetaPage meta;
+  std::memset(&meta, 0, sizeof meta);
+  meta.number = number;
+  meta.flags = kMetaFlag;
+  meta.magic = 0xBEEFC0DE;
+  meta.version = 1;
+  meta.map_size = Environment::kSmallMap;
+  meta.free_list.pad = kPageBytes;  // the page size is kept here
+  meta.free_list.flags = kIntegerKey;
+  meta.free_list.root = meta.main.root = kNoPage;
+  meta.last_page = 1;
+  std::string page(kPageBytes, '\0');
+  std::memcpy(page.data(), &meta, sizeof meta);
+  return page;
+}
+
+std::uint64_t file_size(const std::string& path) {
+  struct stat st{};
+  return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
+}
+
+// One attempt, with a map of exactly this size.
+Result<MDB_env*> try_open(const std::string& path, std::uint64_t map_size, bool read_only) {
+  MDB_env* env = nullptr;
+  EH_TRY(check(mdb_env_create(&env), "creating an LMDB environment"));
+  int code = mdb_env_set_mapsize(env, static_cast<std::size_t>(map_size));
+  if (code == 0) code = mdb_env_set_maxreaders(env, kMaxReaders);
+  if (code == 0) code = mdb_env_open(env, path.c_str(), kFlags | (read_only ? MDB_RDONLY : 0u), kMode);
+  if (code == 0) return env;
+  mdb_env_close(env);
+  return tl::unexpected(error(code, fmt::format("opening the buffer {}", path)));
+}
+
+std::uint64_t round_to_pages(std::uint64_t bytes) {
+  const auto machine_page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  const std::uint64_t page = std::max<std::uint64_t>(machine_page, kPageBytes);
+  return (bytes + page - 1) / page * page;
+}
+
+}  // namespace
+
+Error error(int code, std::string_view what) {
+  if (code > 0) return errno_error(code, what);
+  return Error{code_of(code), 0, fmt::format("{}: {}", what, mdb_strerror(code))};
+}
+
+// --- Transaction -----------------------------------------------------------------------------------
+
+Transaction& Transaction::operator=(Transaction&& o) noexcept {
+  if (this != &o) {
+    abort();
+    txn_ = std::exchange(o.txn_, nullptr);
+    dbi_ = o.dbi_;
+  }
+  return *this;
+}
+
+Result<std::optional<std::string_view>> Transaction::get(std::string_view key) const {
+  MDB_val k = to_val(key), v;
+  const int code = mdb_get(txn_, dbi_, &k, &v);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  EH_TRY(check(code, "reading the buffer"));
+  return to_view(v);
+}
+
+Status Transaction::put(std::string_view key, std::string_view value) {
+  MDB_val k = to_val(key), v = to_val(value);
+  return check(mdb_put(txn_, dbi_, &k, &v, 0), "writing the buffer");
+}
+
+Status Transaction::append(std::string_view key, std::string_view value) {
+  MDB_val k = to_val(key), v = to_val(value);
+  return check(mdb_put(txn_, dbi_, &k, &v, MDB_APPEND), "writing the buffer");
+}
+
+Result<bool> Transaction::erase(std::string_view key) {
+  MDB_val k = to_val(key);
+  const int code = mdb_del(txn_, dbi_, &k, nullptr);
+  if (code == MDB_NOTFOUND) return false;
+  EH_TRY(check(code, "deleting from the buffer"));
+  return true;
+}
+
+Result<std::optional<Entry>> Transaction::at_or_after(std::string_view key) const {
+  EH_ASSIGN(Cursor cursor, Cursor::open(*this));
+  return cursor.at_or_after(key);
+}
+
+Result<Space> Transaction::space() const {
+  MDB_envinfo info;
+  MDB_stat stat;
+  MDB_env* const env = mdb_txn_env(txn_);
+  EH_TRY(check(mdb_env_info(env, &info), "reading the buffer's size"));
+  EH_TRY(check(mdb_env_stat(env, &stat), "reading the buffer's size"));
+  Space space{.page_size = stat.ms_psize, .last_page = info.me_last_pgno, .free_pages = 0,
+              .map_size = info.me_mapsize};
+  EH_ASSIGN(Cursor cursor, Cursor::open_free_list(*this));
+  for (auto entry = cursor.first();; entry = cursor.next()) {
+    if (!entry) return tl::unexpected(std::move(entry).error());
+    if (!*entry) return space;
+    std::size_t pages = 0;  // a free-list value begins with its count
+    if ((*entry)->value.size() >= sizeof pages)
+      std::memcpy(&pages, (*entry)->value.data(), sizeof pages);
+    space.free_pages += pages;
+  }
+}
+
+std::uint64_t Transaction::id() const { return mdb_txn_id(txn_); }
+
+Status Transaction::commit() {
+  return check(mdb_txn_commit(std::exchange(txn_, nullptr)), "committing to the buffer");
+}
+
+void Transaction::abort() {
+  if (txn_ != nullptr) mdb_txn_abort(std::exchange(txn_, nullptr));
+}
+
+// --- Cursor ----------------------------------------------------------------------------------------
+
+namespace {
+Result<MDB_cursor*> open_cursor(MDB_txn* txn, MDB_dbi dbi) {
+  MDB_cursor* cursor = nullptr;
+  EH_TRY(check(mdb_cursor_open(txn, dbi, &cursor), "reading the buffer"));
+  return cursor;
+}
+}  // namespace
+
+Result<Cursor> Cursor::open(const Transaction& txn) {
+  EH_ASSIGN(MDB_cursor * cursor, open_cursor(txn.txn_, txn.dbi_));
+  return Cursor(cursor);
+}
+
+Result<Cursor> Cursor::open_free_list(const Transaction& txn) {
+  EH_ASSIGN(MDB_cursor * cursor, open_cursor(txn.txn_, kFreeList));
+  return Cursor(cursor);
+}
+
+Cursor::~Cursor() {
+  if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+}
+
+Result<std::optional<Entry>> Cursor::move(int operation, std::string_view key) {
+  MDB_val k = to_val(key), v{};
+  const int code = mdb_cursor_get(cursor_, &k, &v, static_cast<MDB_cursor_op>(operation));
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  EH_TRY(check(code, "reading the buffer"));
+  return Entry{to_view(k), to_view(v)};
+}
+
+Result<std::optional<Entry>> Cursor::first() { return move(MDB_FIRST, {}); }
+Result<std::optional<Entry>> Cursor::next() { return move(MDB_NEXT, {}); }
+Result<std::optional<Entry>> Cursor::last() { return move(MDB_LAST, {}); }
+Result<std::optional<Entry>> Cursor::at_or_after(std::string_view key) {
+  return move(MDB_SET_RANGE, key);
+}
+
+// --- Environment -----------------------------------------------------------------------------------
+
+Environment& Environment::operator=(Environment&& o) noexcept {
+  if (this != &o) {
+    close();
+    env_ = std::exchange(o.env_, nullptr);
+  }
+  return *this;
+}
+
+void Environment::close() {
+  if (env_ != nullptr) mdb_env_close(std::exchange(env_, nullptr));
+}
+
+Status Environment::write_template(const std::string& path) {
+  EH_ASSIGN(const FileDescriptor fd, open_file(path, O_WRONLY | O_CREAT | O_TRUNC, kMode));
+  return write_all(fd.get(), meta_page(0) + meta_page(1), path);
+}
+
+Status Environment::move_into_place(const std::string& from, const std::string& to) {
+  {
+    EH_ASSIGN(const FileDescriptor fd, open_file(from, O_RDONLY));
+    if (::fsync(fd.get()) != 0) return fail_errno(errno, fmt::format("syncing {}", from));
+  }
+  ::unlink((from + "-lock").c_str());
+  ::unlink((to + "-lock").c_str());  // describes readers of the file that is replaced
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    return fail_errno(errno, fmt::format("renaming {} to {}", from, to));
+  return sync_directory(parent_directory(to));
+}
+
+Result<Environment> Environment::open(const std::string& path, std::uint64_t map_size, bool read_only) {
+  const std::uint64_t smallest = round_to_pages(std::max<std::uint64_t>(file_size(path), 2 * kPageBytes));
+  std::uint64_t size = std::max(round_to_pages(map_size), smallest);
+  for (;;) {
+    auto env = try_open(path, size, read_only);
+    if (env) {
+      Environment opened;
+      opened.env_ = *env;
+      return opened;
+    }
+    if (env.error().sys != ENOMEM || size == smallest) return tl::unexpected(std::move(env).error());
+    size = std::max(round_to_pages(size / 2), smallest);
+    log::warn("the buffer {} cannot be mapped as large as its limit asks; trying {}: it will be "
+              "full earlier", path, format_size(size));
+  }
+}
+
+Result<Transaction> Environment::begin_write() {
+  Transaction txn;
+  EH_TRY(check(mdb_txn_begin(env_, nullptr, 0, &txn.txn_), "beginning a transaction"));
+  EH_TRY(check(mdb_dbi_open(txn.txn_, nullptr, 0, &txn.dbi_), "opening the buffer's database"));
+  return txn;
+}
+
+Result<Transaction> Environment::begin_read() const {
+  Transaction txn;
+  EH_TRY(check(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn.txn_), "beginning to read the buffer"));
+  EH_TRY(check(mdb_dbi_open(txn.txn_, nullptr, 0, &txn.dbi_), "opening the buffer's database"));
+  return txn;
+}
+
+Status Environment::copy_compact(const std::string& path) const {
+  return check(mdb_env_copy2(env_, path.c_str(), MDB_CP_COMPACT),
+               fmt::format("copying the buffer to {}", path));
+}
+
+std::uint64_t Environment::last_transaction() const {
+  MDB_envinfo info;
+  return mdb_env_info(env_, &info) == 0 ? info.me_last_txnid : 0;
+}
+
+namespace {
+// A line of mdb_reader_list(): "pid thread txnid", "-" for a reader that looks at nothing.
+int oldest_of_line(const char* line, void* context) {
+  auto* oldest = static_cast<unsigned long long*>(context);
+  unsigned long long txn = 0;
+  if (std::sscanf(line, " %*d %*x %llu", &txn) == 1 && txn < *oldest) *oldest = txn;
+  return 0;
+}
+}  // namespace
+
+std::uint64_t Environment::oldest_reader() const {
+  int dead = 0;
+  mdb_reader_check(env_, &dead);
+  unsigned long long oldest = last_transaction();
+  mdb_reader_list(env_, &oldest_of_line, &oldest);
+  return oldest;
+}
+
+int Environment::fd() const {
+  int fd = -1;
+  mdb_env_get_fd(env_, &fd);
+  return fd;
+}
+
+std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits) {
+  constexpr std::uint64_t kMore = 16ull << 20;
+  constexpr std::uint64_t k32Bit = 1ull << 30;
+  const std::uint64_t size = max_size + max_size / 4 + kMore;
+  return pointer_bits == 32 ? std::min(size, k32Bit) : size;
+}
+
+}  // namespace edgehose::lmdb
