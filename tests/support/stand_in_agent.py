@@ -2,8 +2,9 @@
 """A stand-in for the agent, to test the tests: without it, a check that cannot fail looks the same as
 one that passes. It has just enough of the command line to go through tests/crash/kill9.py:
 
-    run [--once] --config FILE     tails what the config's first `paths` matches into the sink's `path`
-    buffer verify --config FILE    is content
+    run [--once] --config FILE      tails what the config's first `paths` matches into the sink's `path`
+    buffer verify --config FILE     is content
+    key new --age --output FILE     asks age-keygen
 
 It has no state but its objects: a name says which bytes of which inode are inside, so it is exactly
 once under rename rotation. $STAND_IN_BUG breaks it: `lose` notes the position first and delivers
@@ -12,6 +13,8 @@ afterwards, `double` delivers first and notes the position afterwards.
 import glob
 import os
 import re
+import signal
+import subprocess
 import sys
 import time
 
@@ -24,15 +27,23 @@ except ModuleNotFoundError:
 def main():
     if sys.argv[1:3] == ["buffer", "verify"]:
         return
+    if sys.argv[1:3] == ["key", "new"]:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        os.execvp("age-keygen", ["age-keygen", "-o", sys.argv[sys.argv.index("--output") + 1]])
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     config = tomllib.load(open(sys.argv[sys.argv.index("--config") + 1], "rb"))
     pattern = next(iter(config["sources"].values()))["paths"][0]
-    out = next(iter(config["sinks"].values()))["path"]
+    sink = next(iter(config["sinks"].values()))
+    out, tools, suffix = sink["path"], [], ""
+    if "encrypt" in sink:  # enough of the codecs for agent/quickstart.sh
+        tools = [["zstd", "-1cq"], ["age", "-r", sink["encrypt"]["age"][0]]]
+        suffix = ".zst.age"
     notes = config["agent"]["data_dir"]
     bug = os.environ.get("STAND_IN_BUG", "")
 
     positions = {}
     for name in os.listdir(notes if bug else out):
-        if m := re.fullmatch(r"(\d+)-\d+-(\d+)\.log", name):
+        if m := re.fullmatch(r"(\d+)-\d+-(\d+)\.log.*", name):
             inode, end = int(m[1]), int(m[2])
             positions[inode] = max(positions.get(inode, 0), end)
 
@@ -48,18 +59,21 @@ def main():
                     inode = os.fstat(f.fileno()).st_ino
                     begin = positions.get(inode, 0)
                     f.seek(begin)
-                    data = f.read(1 << 16)
+                    data = f.read(1 << (20 if tools else 16))
             except FileNotFoundError:
                 continue
             data = data[:data.rfind(b"\n") + 1]
             if not data:
                 continue
-            name = f"{inode}-{begin}-{begin + len(data)}.log"
+            name = f"{inode}-{begin}-{begin + len(data)}.log{suffix}"
             if bug == "lose":
                 note(name)
                 time.sleep(0.01)
+            stored = data
+            for tool in tools:
+                stored = subprocess.run(tool, input=stored, stdout=subprocess.PIPE, check=True).stdout
             with open(f"{out}/.{name}", "wb") as f:
-                f.write(data)
+                f.write(stored)
             os.rename(f"{out}/.{name}", f"{out}/{name}")
             if bug == "double":
                 time.sleep(0.01)
