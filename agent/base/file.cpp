@@ -22,10 +22,33 @@ void FileDescriptor::reset() {
   fd_ = -1;
 }
 
+namespace {
+
+// No error: who may not give it away, or a file system without owners, is no worse off than before.
+void give_to_owner_of_parent(const std::string& path) {
+  struct stat parent{}, own{};
+  if (::geteuid() != 0 || ::stat(parent_directory(path).c_str(), &parent) != 0) return;
+  if (parent.st_uid == 0 || ::lstat(path.c_str(), &own) != 0 || own.st_uid != 0) return;
+  [[maybe_unused]] const int ignored = ::lchown(path.c_str(), parent.st_uid, parent.st_gid);
+}
+
+Status make_directory(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0)
+    give_to_owner_of_parent(path);
+  else if (errno != EEXIST)
+    return fail_errno(errno, fmt::format("creating the directory {}", path));
+  return {};
+}
+
+}  // namespace
+
 Result<FileDescriptor> open_file(const std::string& path, int flags, mode_t mode) {
   for (;;) {
     const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
-    if (fd >= 0) return FileDescriptor(fd);
+    if (fd >= 0) {
+      if ((flags & O_CREAT) != 0) give_to_owner_of_parent(path);
+      return FileDescriptor(fd);
+    }
     if (errno != EINTR) return fail_errno(errno, fmt::format("opening {}", path));
   }
 }
@@ -76,12 +99,11 @@ Status sync_directory(const std::string& path) {
 }
 
 Status make_directories(const std::string& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
-  if (errno != ENOENT || path.find('/') == std::string::npos)
-    return fail_errno(errno, fmt::format("creating the directory {}", path));
-  EH_TRY(make_directories(parent_directory(path), mode));
-  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
-  return fail_errno(errno, fmt::format("creating the directory {}", path));
+  struct stat st{};
+  if (::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
+  const std::string parent = parent_directory(path);
+  if (parent != path && parent != ".") EH_TRY(make_directories(parent, mode));
+  return make_directory(path, mode);
 }
 
 std::string parent_directory(const std::string& path) {

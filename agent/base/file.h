@@ -29,7 +29,8 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-// open(2) with O_CLOEXEC, EINTR handled; the error names the path.
+// open(2) with O_CLOEXEC, EINTR handled; the error names the path. What root creates belongs to the
+// owner of the directory it lies in, so that a run by root leaves nothing that the service cannot open.
 Result<FileDescriptor> open_file(const std::string& path, int flags, mode_t mode = 0600);
 
 // At most `limit` bytes; a longer file is kInvalid.
@@ -44,7 +45,7 @@ Status replace_file(const std::string& path, std::string_view content, mode_t mo
 
 Status sync_directory(const std::string& path);
 
-// mkdir -p; directories that are there already are fine.
+// mkdir -p; directories that are there already are fine. Ownership as with open_file().
 Status make_directories(const std::string& path, mode_t mode);
 
 std::string parent_directory(const std::string& path);

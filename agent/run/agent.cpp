@@ -1,0 +1,348 @@
+#include "agent/run/agent.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+
+#include "agent/base/clock.h"
+#include "agent/base/file.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/config/agent_id.h"
+#include "agent/run/intake.h"
+#include "agent/run/intake_thread.h"
+#include "agent/run/notify.h"
+#include "agent/run/progress.h"
+#include "agent/run/registry.h"
+#include "agent/run/status_meter.h"
+#include "agent/run/status_report.h"
+#include "agent/run/status_server.h"
+#include "sinks/delivery/courier_thread.h"
+
+namespace edgehose {
+namespace {
+
+constexpr Duration kSampleEvery = std::chrono::seconds(30);
+constexpr Duration kOncePoll = std::chrono::milliseconds(50);
+constexpr Duration kCourierStopTime = std::chrono::seconds(1);
+// A courier may hang in one system call on a dying stick for this long before the watchdog bites.
+constexpr Duration kCourierSilence = std::chrono::minutes(5);
+
+// SIGTERM, SIGINT and SIGHUP as a descriptor. Made before any thread, so that all inherit the mask.
+Result<FileDescriptor> block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno(errno, "blocking signals");
+  ::signal(SIGPIPE, SIG_IGN);
+  FileDescriptor fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) return fail_errno(errno, "making a signal descriptor");
+  return fd;
+}
+
+std::string_view policy_name(WhenFull policy) {
+  switch (policy) {
+    case WhenFull::kBlock: return "block";
+    case WhenFull::kDropOldest: return "drop_oldest";
+    case WhenFull::kDropNewest: return "drop_newest";
+  }
+  return "";
+}
+
+struct SinkSlot {
+  std::string name;
+  Duration max_age{};
+  std::unique_ptr<CourierThread> thread;
+};
+
+class Agent {
+ public:
+  Agent(const LoadedConfig& loaded, const RunOptions& options)
+      : loaded_(loaded), config_(loaded.config), options_(options), clock_(make_system_clock()) {}
+
+  Status start();
+  int run();
+
+ private:
+  Status open_store();
+  Status make_parts();
+  void log_start() const;
+  void step();
+  void take_signals();
+  bool all_loops_beat() const;
+  std::string make_status() const;
+  void hourly_line();
+  void sample();
+  bool once_is_over();
+  Progress progress() const;
+  int take_down();
+
+  const LoadedConfig& loaded_;
+  const Config& config_;
+  const RunOptions& options_;
+  const std::unique_ptr<Clock> clock_;
+  const Instant started_ = clock_->now();
+  std::string agent_id_;
+  CommitProfile profile_;
+  FileDescriptor signals_;
+  Notifier notifier_ = Notifier::from_environment();
+  std::unique_ptr<StatusServer> status_server_;
+
+  // In the order of their dependence: what is later uses what is earlier.
+  std::unique_ptr<Store> store_;
+  Waker intake_waker_;
+  std::unique_ptr<Intake> intake_;
+  std::vector<SinkSlot> sinks_;
+  std::unique_ptr<IntakeThread> intake_thread_;
+
+  BufferMeter meter_;
+  ProgressPrinter printer_{stderr, ::isatty(STDERR_FILENO) == 1};
+  Instant next_sample_{};
+  Instant next_hour_ = started_ + std::chrono::hours(1);
+  Instant next_watchdog_{};
+  std::optional<int> exit_code_;
+};
+
+Status Agent::start() {
+  EH_ASSIGN(signals_, block_signals());
+  EH_TRY(make_directories(config_.agent.data_dir, 0750));
+  EH_ASSIGN(agent_id_, agent_id(config_.agent, true));
+  profile_ = commit_profile(config_);
+  EH_TRY(open_store());
+  EH_TRY(make_parts());
+
+  const std::string socket = status_socket_path(config_.agent);
+  if (auto server = StatusServer::listen(socket, *clock_))
+    status_server_ = std::move(*server);
+  else  // a status that cannot be asked for is no reason to lose lines
+    log::warn("status: {}; `edgehose status` will read the buffer instead", server.error().message);
+
+  EH_TRY(intake_->start());
+  log_start();
+  intake_thread_ = std::make_unique<IntakeThread>(*intake_, *store_, *clock_, intake_waker_);
+  notifier_.ready();
+  return {};
+}
+
+Status Agent::open_store() {
+  EH_ASSIGN(const StoreOptions options, store_options(config_));
+  EH_ASSIGN(store_, Store::open(options, *clock_));
+  return {};
+}
+
+Status Agent::make_parts() {
+  FileEnvironment files;
+  files.once = options_.once;
+  EH_ASSIGN(std::vector<std::unique_ptr<Source>> sources,
+            make_sources(config_.sources, *store_, *clock_, std::move(files)));
+
+  std::vector<SinkParts> parts;
+  std::vector<std::string> warnings;
+  const SinkContext context{agent_id_, config_.agent.labels, config_.agent.timezone};
+  for (const Component& component : config_.sinks) {
+    EH_ASSIGN(SinkParts sink, make_sink(component, context, warnings));
+    parts.push_back(std::move(sink));
+  }
+  for (const std::string& warning : warnings) log::warn("config: {}", warning);
+
+  IntakeOptions options;
+  options.when_full = config_.buffer.when_full;
+  options.commit_limit = profile_.commit_limit;
+  options.ack_limit = profile_.ack_limit;
+  options.flush = options_.once;
+  std::vector<SinkLink> links;
+  for (const SinkParts& sink : parts) {
+    SinkLink link;
+    link.config = sink.config;
+    link.sink = sink.sink;
+    link.pass_through = sink.pass_through;
+    links.push_back(std::move(link));
+  }
+  intake_ = std::make_unique<Intake>(*store_, *clock_, intake_waker_, options, std::move(sources),
+                                     std::move(links));
+
+  for (SinkParts& sink : parts) {
+    CourierOptions courier;
+    courier.retry = sink.config.retry;
+    courier.concurrency = sink.config.concurrency;
+    courier.exactly_once = sink.exactly_once;
+    courier.seed = std::random_device{}();
+    auto made = std::make_unique<Courier>(sink.sink, std::move(sink.transport), object_bodies(*store_),
+                                          *store_, *clock_, intake_->inbox(), courier);
+    EH_TRY(intake_->connect(sink.config.name, made->claims(), made->holds()));
+    sinks_.push_back({sink.config.name, sink.config.batch.max_age,
+                      std::make_unique<CourierThread>(std::move(made), *clock_)});
+  }
+  return {};
+}
+
+void Agent::log_start() const {
+  const StoreUsage usage = store_->usage();
+  log::info("edgehose {} starts: agent {}, {} source(s), {} sink(s), data in {}", options_.version,
+            agent_id_, config_.sources.size(), config_.sinks.size(), config_.agent.data_dir);
+  log::info("buffer: {} of {} used, profile {}: records wait {} at most for their commit",
+            format_size(usage.used), format_size(usage.limit), profile_.name,
+            format_duration(profile_.commit_limit));
+  for (const config::Problem& warning : loaded_.warnings) log::warn("config: {}", warning.text());
+}
+
+int Agent::run() {
+  while (!exit_code_) step();
+  return take_down();
+}
+
+void Agent::step() {
+  const Instant now = clock_->now();
+  Instant next = std::min(next_hour_, next_sample_);
+  if (const auto interval = notifier_.watchdog_interval()) {
+    if (now >= next_watchdog_ && all_loops_beat()) {
+      notifier_.watchdog();
+      next_watchdog_ = now + *interval;
+    }
+    next = std::min(next, std::max(next_watchdog_, now + std::chrono::seconds(1)));
+  }
+  if (now >= next_sample_) sample();
+  if (now >= next_hour_) hourly_line();
+  if (options_.once) {
+    if (once_is_over()) return;
+    next = now + kOncePoll;
+  }
+  const int status_fd = status_server_ ? status_server_->fd() : -1;
+  if (status_server_) next = std::min(next, status_server_->deadline());
+  const std::array<int, 2> fds{signals_.get(), status_fd};
+  clock_->wait(fds, next);
+  take_signals();
+  if (status_server_) status_server_->serve([this] { return make_status(); });
+}
+
+void Agent::take_signals() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP) {
+      log::info("SIGHUP: the config is read at the start only: restart to apply a new one");
+      continue;
+    }
+    log::info("stop: {} received", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    exit_code_ = options_.once ? 3 : 0;
+  }
+}
+
+bool Agent::all_loops_beat() const {
+  const Instant now = clock_->now();
+  if (intake_thread_->heartbeat().silence(now) > kIntakeSilence) return false;
+  return std::all_of(sinks_.begin(), sinks_.end(), [&](const SinkSlot& sink) {
+    return now - sink.thread->beat() < kCourierSilence;
+  });
+}
+
+void Agent::sample() {
+  const Instant now = clock_->now();
+  meter_.sample(now, store_->usage(), device_bytes_written());
+  next_sample_ = now + kSampleEvery;
+}
+
+std::string Agent::make_status() const {
+  ReportInput input;
+  const IntakeStatus intake = intake_->status().read();
+  input.agent = agent_id_;
+  input.version = options_.version;
+  input.data_dir = config_.agent.data_dir;
+  input.pid = ::getpid();
+  input.uptime = clock_->now() - started_;
+  input.now = clock_->wall();
+  input.when_full = policy_name(config_.buffer.when_full);
+  input.buffer_full = intake.blocked;
+  input.intake_silence = intake_thread_->heartbeat().silence(clock_->now());
+  input.sources = intake.sources;
+  for (const SinkSlot& sink : sinks_)
+    input.sinks.push_back({sink.name, sink.thread->courier().status().read(), sink.max_age});
+  if (auto store = read_store(*store_)) input.store = std::move(*store);
+  input.rates = meter_.rates();
+  return to_json(make_report(input));
+}
+
+void Agent::hourly_line() {
+  next_hour_ += std::chrono::hours(1);
+  std::uint64_t read = 0, behind = 0;
+  for (const SourceHealth& source : intake_->status().read().sources) {
+    read += source.read_records;
+    behind += source.behind_bytes;
+  }
+  std::uint64_t sent = 0, retries = 0;
+  for (const SinkSlot& sink : sinks_) {
+    const CourierStatus status = sink.thread->courier().status().read();
+    sent += status.sent_objects;
+    retries += status.retries;
+  }
+  const StoreUsage usage = store_->usage();
+  log::info("since start: {} records read, {} behind, {} batches delivered, {} retries; buffer {} of {}",
+            format_count(read), format_size(behind), format_count(sent), format_count(retries),
+            format_size(usage.used), format_size(usage.limit));
+}
+
+Progress Agent::progress() const {
+  Progress progress;
+  progress.started = started_;
+  for (const SourceHealth& source : intake_->status().read().sources) {
+    progress.bytes_read += source.read_bytes;
+    progress.bytes_total += source.read_bytes + source.behind_bytes;
+  }
+  const auto lanes = store_->lanes();
+  if (!lanes) return progress;
+  for (const LaneState& lane : *lanes) {
+    progress.records += lane.committed.records;
+    progress.delivered += lane.committed.records - lane.buffered().records;
+  }
+  return progress;
+}
+
+bool Agent::once_is_over() {
+  const Instant now = clock_->now();
+  const bool complete = intake_->status().read().complete;
+  const bool late = options_.timeout && now - started_ >= *options_.timeout;
+  if (options_.progress) printer_.update(progress(), now);
+  if (!complete && !late) return false;
+  if (options_.progress) printer_.finish(progress(), now);
+  if (!complete) log::warn("run --once: the time limit came first; nothing is lost, run it again");
+  exit_code_ = complete ? 0 : 3;
+  return true;
+}
+
+// Couriers first: what they have settled rides the last commit. Whoever hangs in a system call on a
+// dying device is left behind: what is committed is safe, and the process must end.
+int Agent::take_down() {
+  notifier_.stopping();
+  const Instant deadline = clock_->now() + kStopTime;
+  for (SinkSlot& sink : sinks_) sink.thread->request_stop();
+  bool all_ended = true;
+  const Instant couriers_deadline = clock_->now() + kCourierStopTime;
+  for (SinkSlot& sink : sinks_) {
+    const Duration left = std::max(couriers_deadline - clock_->now(), Duration::zero());
+    const bool ended =
+        sink.thread->wait_stopped(std::chrono::duration_cast<std::chrono::milliseconds>(left));
+    if (!ended) log::warn("stop: sink {} hangs in its destination and is left behind", sink.name);
+    all_ended = all_ended && ended;
+  }
+  intake_thread_->request_stop();
+  if (!intake_thread_->wait_stopped(deadline)) {
+    log::warn("stop: the buffer's device hangs; what was committed is safe");
+    all_ended = false;
+  }
+  log::info("stopped");
+  if (!all_ended) ::_exit(*exit_code_);
+  return *exit_code_;
+}
+
+}  // namespace
+
+Result<int> run_agent(const LoadedConfig& config, const RunOptions& options) {
+  Agent agent(config, options);
+  EH_TRY(agent.start());
+  return agent.run();
+}
+
+}  // namespace edgehose

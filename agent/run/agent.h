@@ -1,0 +1,43 @@
+// Agent: puts the parts together from a config, runs them until a signal or until all is delivered,
+// and takes them down in under kStopTime whatever sinks and devices do.
+//
+// Threading: run_agent() is main's: it owns signals, the status socket, sd_notify and the watchdog.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/config/load.h"
+#include "buffer/store.h"
+
+namespace edgehose {
+
+struct RunOptions {
+  bool once = false;                // read what is there, deliver it, end
+  std::optional<Duration> timeout;  // of `once`
+  bool progress = true;             // show it (only with `once`)
+  std::string version;
+};
+
+constexpr Duration kStopTime = std::chrono::seconds(4);
+
+// Exit codes as in agent/commands/command.h: 0, or 3 where `timeout` came first. Errors are those of
+// the start; what fails later is told by log and status and tried again.
+Result<int> run_agent(const LoadedConfig& config, const RunOptions& options);
+
+// How the buffer is opened under this config: size limits resolved, keys read. Also for `check` and
+// the `buffer` commands.
+Result<StoreOptions> store_options(const Config& config);
+
+// The profile that `storage = "auto"` comes to for this data_dir, and its commit limits.
+struct CommitProfile {
+  std::string name;       // "sd_card", "ssd"
+  Duration commit_limit;  // of records that can be read again
+  Duration ack_limit;
+};
+CommitProfile commit_profile(const Config& config);
+
+}  // namespace edgehose

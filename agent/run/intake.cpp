@@ -1,0 +1,242 @@
+// Intake's loop: taking events, draining, deciding when a commit is due. What a commit holds is in
+// intake_commit.cpp, what becomes of claims in intake_claims.cpp.
+#include "agent/run/intake.h"
+
+#include <algorithm>
+
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+
+namespace edgehose {
+namespace {
+
+constexpr Duration kMaintenanceEvery = std::chrono::minutes(1);
+constexpr Duration kPublishEvery = std::chrono::seconds(1);
+
+}  // namespace
+
+Intake::Intake(Store& store, const Clock& clock, Waker& waker, IntakeOptions options,
+               std::vector<std::unique_ptr<Source>> sources, std::vector<SinkLink> sinks)
+    : store_(store),
+      clock_(clock),
+      waker_(waker),
+      options_(std::move(options)),
+      inbox_(waker),
+      sinks_(std::move(sinks)) {
+  // Commits for volume come at commit_bytes; sources go on a little while one is failing.
+  budget_.limit = 4 * options_.commit_bytes + kBlockRawBytes;
+  for (std::unique_ptr<Source>& source : sources) {
+    SourceSlot slot;
+    slot.pending = std::make_unique<PendingRecords>(store_.source_id(source->name()), clock_, budget_);
+    slot.source = std::move(source);
+    slots_.push_back(std::move(slot));
+  }
+}
+
+Status Intake::connect(const std::string& sink, Mailbox<Claim>& claims, Mailbox<std::string>& holds) {
+  for (SinkLink& link : sinks_) {
+    if (link.config.name != sink) continue;
+    link.courier = &claims;
+    link.holds = &holds;
+    return {};
+  }
+  return fail(ErrorCode::kInvalid, "connecting a courier: there is no sink {}", sink);
+}
+
+Status Intake::start() {
+  EH_TRY(register_sinks());
+  EH_TRY(resume_claims());
+  publish();
+  return {};
+}
+
+Instant Intake::step() {
+  waker_.drain();
+  take_events();
+  drain_sources();
+  if (clock_.now() >= commit_due()) commit();
+
+  const Instant now = clock_.now();
+  if (now >= next_maintenance_) {
+    store_.maintain();
+    next_maintenance_ = now + kMaintenanceEvery;
+  }
+  if (now >= next_publish_ || complete() != status_.read().complete) publish();
+
+  Instant next = commit_due();
+  if (!may_drain()) return next;
+  for (const SourceSlot& slot : slots_) next = std::min(next, slot.more ? now : slot.next_drain);
+  return next;
+}
+
+Status Intake::stop() {
+  take_events();
+  Status status = try_commit(Attempt::kWithRecords);
+  if (!status && status.error().code == ErrorCode::kFull)
+    status = try_commit(Attempt::kSettlementsOnly);
+  publish();
+  return status;
+}
+
+std::vector<int> Intake::descriptors() const {
+  std::vector<int> fds{waker_.fd()};
+  // A blocked source's input stays readable: waiting for it would spin.
+  if (may_drain())
+    for (const SourceSlot& slot : slots_)
+      if (std::find(fds.begin(), fds.end(), slot.source->fd()) == fds.end())
+        fds.push_back(slot.source->fd());
+  return fds;
+}
+
+void Intake::take_events() {
+  for (CourierEvent& event : inbox_.take()) {
+    if (const auto* settled = std::get_if<Settled>(&event)) {
+      if (SinkLink* sink = link(settled->sink)) {
+        const auto claim = sink->claims.find(settled->ack.claim);
+        if (claim != sink->claims.end()) {
+          sink->measured(claim->second.size.bytes, settled->sent_bytes);
+          sink->claims.erase(claim);
+        }
+      }
+    }
+    if (oldest_event_ == kNever) oldest_event_ = clock_.now();
+    events_.push_back(std::move(event));
+    look_for_batches_ = true;
+  }
+}
+
+// While commits fail or find no room, what one commit takes is kept at hand and no more.
+bool Intake::may_drain() const {
+  const bool stuck = blocked() || retry_at_ > clock_.now();
+  return budget_.used < (stuck ? options_.commit_bytes : budget_.limit);
+}
+
+void Intake::drain_sources() {
+  if (!may_drain()) return;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    SourceSlot& slot = slots_[(next_source_ + i) % slots_.size()];
+    if (budget_.used >= budget_.limit) break;
+    drain(slot);
+    // A commit for volume finds whole blocks now: see PendingRecords.
+    if (budget_.used >= commit_bytes()) break;
+  }
+  if (!slots_.empty()) next_source_ = (next_source_ + 1) % slots_.size();
+}
+
+void Intake::drain(SourceSlot& slot) {
+  slot.pending->begin_drain();
+  const DrainResult result = slot.source->drain(*slot.pending);
+  slot.more = result.more;
+  slot.next_drain = result.next;
+  slot.urgent = slot.urgent || result.urgent;
+}
+
+std::size_t Intake::commit_bytes() const {
+  // Where a flush is slow (a card takes 20 ms and more), larger commits keep its share small.
+  const bool slow = mean_commit_ > std::chrono::milliseconds(15);
+  return slow ? 4 * options_.commit_bytes : options_.commit_bytes;
+}
+
+Instant Intake::commit_due() {
+  if (retry_at_ > clock_.now()) return retry_at_;
+  return std::min({records_due(), batches_due(), settlements_due()});
+}
+
+Instant Intake::records_due() const {
+  if (blocked_until_ > clock_.now()) return blocked_until_;
+  if (budget_.used >= commit_bytes()) return clock_.now();
+  // Flushes take at most a tenth of the time.
+  const Duration gentle = 10 * mean_commit_;
+  Instant due = kNever;
+  for (const SourceSlot& slot : slots_) {
+    if (slot.urgent) return clock_.now();
+    if (slot.pending->empty()) continue;
+    const Duration limit = slot.source->commit_patience(options_.commit_limit);
+    due = std::min(due, slot.pending->oldest() + std::max(limit, gentle));
+  }
+  return due;
+}
+
+// A batch that is ripe by what is committed, or will be with what is pending.
+Instant Intake::batches_due() {
+  const bool flush = flushing();
+  Instant due = kNever;
+  for (SinkLink& sink : sinks_) {
+    for (LanePlanner& lane : sink.lanes) {
+      if (!sink.has_room(lane.lane().source)) continue;
+      if (look_for_batches_ && full_batch_waits(sink, lane)) return clock_.now();
+      if (flush && lane.has_pending()) return clock_.now();
+      due = std::min(due, lane.ripe_at());
+      const SourceSlot* slot = slot_of(lane.lane().source);
+      if (slot != nullptr && !slot->pending->empty() && !blocked()) {
+        if (flush) return clock_.now();
+        due = std::min(due, slot->pending->oldest() + sink.config.batch.max_age);
+      }
+    }
+  }
+  look_for_batches_ = false;
+  return due;
+}
+
+bool Intake::full_batch_waits(const SinkLink& sink, LanePlanner& lane) {
+  if (!lane.has_pending()) return false;
+  const NextBlock blocks = [this](SourceId s, BlockNumber from) { return store_.next_block(s, from); };
+  const auto batch = lane.next(blocks, sink.estimate, clock_.now(), false);
+  return batch && batch->has_value();
+}
+
+Instant Intake::settlements_due() const {
+  if (events_.empty()) return kNever;
+  const bool all_refused = std::all_of(sinks_.begin(), sinks_.end(),
+                                       [](const SinkLink& s) { return !s.problem.empty(); });
+  if (options_.flush && !all_refused) return clock_.now();
+  for (const CourierEvent& event : events_)
+    if (!std::holds_alternative<Settled>(event)) return clock_.now();
+  return oldest_event_ + options_.ack_limit;
+}
+
+bool Intake::flushing() const {
+  return options_.flush && std::all_of(slots_.begin(), slots_.end(), [](const SourceSlot& slot) {
+           return slot.source->caught_up();
+         });
+}
+
+bool Intake::complete() const {
+  if (!flushing() || !events_.empty()) return false;
+  for (const SourceSlot& slot : slots_)
+    if (!slot.pending->empty()) return false;
+  for (const SinkLink& sink : sinks_) {
+    if (!sink.claims.empty()) return false;
+    for (const LanePlanner& lane : sink.lanes)
+      if (lane.has_pending()) return false;
+  }
+  return true;
+}
+
+SinkLink* Intake::link(SinkId id) {
+  const auto found = std::find_if(sinks_.begin(), sinks_.end(), [&](const SinkLink& s) { return s.id == id; });
+  return found == sinks_.end() ? nullptr : &*found;
+}
+
+Intake::SourceSlot* Intake::slot_of(SourceId id) {
+  const auto found = std::find_if(slots_.begin(), slots_.end(),
+                                  [&](const SourceSlot& s) { return s.pending->source() == id; });
+  return found == slots_.end() ? nullptr : &*found;
+}
+
+void Intake::publish() {
+  IntakeStatus status;
+  for (const SourceSlot& slot : slots_) status.sources.push_back(slot.source->health());
+  for (const SinkLink& sink : sinks_)
+    if (!sink.problem.empty()) status.sink_problems.push_back(sink.config.name + ": " + sink.problem);
+  status.pending_bytes = budget_.used;
+  status.blocked = blocked();
+  status.problem = problem_;
+  status.problem_since = problem_since_;
+  status.commits = commits_;
+  status.complete = complete();
+  status_.publish(std::move(status));
+  next_publish_ = clock_.now() + kPublishEvery;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,157 @@
+// Intake: the one writer. It drains the sources, gathers what they read, and commits it together
+// with their positions, the claims that have become ripe and the acknowledgements that came back.
+// It commits as late as is safe, because every commit costs at least 16 KiB of flash.
+//
+// A commit is due at the first of: a batch that is ripe, or would be with what is pending; 1 MiB of
+// records; the profile's limit since the oldest pending record; a source that says it cannot be read
+// again; acknowledgements that free the way for the next claim, or have waited long enough; a stop.
+//
+// Threading: everything but inbox() belongs to the intake thread; step() is bounded work.
+// Invariant: a record is in exactly one place: its source (position not moved), here (pending), or
+// the store (committed together with its position).
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/base/mailbox.h"
+#include "agent/config/agent_config.h"
+#include "agent/run/pending.h"
+#include "agent/run/sink_link.h"
+#include "agent/sources/source.h"
+#include "buffer/store.h"
+#include "sinks/delivery/events.h"
+
+namespace edgehose {
+
+struct IntakeOptions {
+  WhenFull when_full = WhenFull::kBlock;
+  Duration commit_limit = std::chrono::seconds(60);  // re-readable records wait at most this long
+  Duration ack_limit = std::chrono::seconds(30);     // acknowledgements alone wait at most this long
+  std::size_t commit_bytes = 1u << 20;               // raw; up to four times that on slow media
+  // run --once: what is there becomes ripe as soon as the sources are read to the end.
+  bool flush = false;
+};
+
+struct IntakeStatus {
+  std::vector<SourceHealth> sources;
+  std::uint64_t pending_bytes = 0;
+  bool blocked = false;         // the buffer is full and sources wait
+  std::string problem;          // why commits fail; empty: they do not
+  WallTime problem_since;
+  std::uint64_t commits = 0;
+  std::vector<std::string> sink_problems;  // sinks whose acknowledgements cannot be taken, and why
+  bool complete = false;        // flush: everything read is acknowledged
+};
+
+class Intake {
+ public:
+  Intake(Store& store, const Clock& clock, Waker& waker, IntakeOptions options,
+         std::vector<std::unique_ptr<Source>> sources, std::vector<SinkLink> sinks);
+
+  // Where a sink's claims and the reasons for holding it go; once for each sink, before start().
+  Status connect(const std::string& sink, Mailbox<Claim>& claims, Mailbox<std::string>& holds);
+  // Registers sinks and lanes, finds what is claimed already and hands it to the couriers.
+  Status start();
+  // Bounded work; returns when it wants to be called next (earlier when a descriptor is readable).
+  Instant step();
+  // Commits what is pending and every acknowledgement that has come; nothing is rushed out.
+  Status stop();
+
+  Mailbox<CourierEvent>& inbox() { return inbox_; }
+  std::vector<int> descriptors() const;  // to wait on, the waker's included
+  const Published<IntakeStatus>& status() const { return status_; }
+  bool complete() const;
+
+ private:
+  struct SourceSlot {
+    std::unique_ptr<Source> source;
+    std::unique_ptr<PendingRecords> pending;
+    Instant next_drain{};   // by time alone
+    bool more = true;
+    bool urgent = false;
+  };
+  enum class Attempt { kWithRecords, kSettlementsOnly };
+
+  // What a transaction made, to be acted on once it is durable.
+  struct Made {
+    std::vector<std::size_t> applied;                    // indices of events_
+    std::vector<std::pair<SinkLink*, ClaimId>> replaced;  // claims that were cut in two
+    std::vector<std::pair<SinkLink*, Claim>> claims;      // new ones, to be handed to couriers
+  };
+
+  // intake.cpp: the loop
+  void take_events();
+  void drain_sources();
+  void drain(SourceSlot& slot);
+  bool may_drain() const;
+  Instant commit_due();  // kNever where there is nothing to commit
+  Instant records_due() const;
+  Instant batches_due();
+  Instant settlements_due() const;
+  std::size_t commit_bytes() const;
+  bool full_batch_waits(const SinkLink& sink, LanePlanner& lane);
+  bool blocked() const { return blocked_until_ != Instant{}; }
+  bool flushing() const;
+  SinkLink* link(SinkId id);
+  SourceSlot* slot_of(SourceId id);
+  void publish();
+
+  // intake_commit.cpp: one transaction
+  void commit();
+  Status try_commit(Attempt attempt);
+  Status write_records(Store::Transaction& transaction);
+  Status append_pending(Store::Transaction& transaction, SourceSlot& slot);
+  Status make_room(Store::Transaction& transaction, const RawBlock& block, Error full);
+  void committed(Attempt attempt, Made made);
+  void commit_failed(const Error& error);
+  void report_drops();
+
+  // intake_claims.cpp: what becomes of claims
+  Status register_sinks();
+  Status resume_claims();
+  Status age_backlog(LanePlanner& lane, const BatchConfig& batch);
+  Status write_settlements(Store::Transaction& transaction, Made& made);
+  Status write_settlement(Store::Transaction& transaction, const Settled& settled, Made& made);
+  Status write_settlement(Store::Transaction& transaction, const Learned& learned, Made& made);
+  Status write_settlement(Store::Transaction& transaction, const Halve& halve, Made& made);
+  Result<std::vector<Claim>> cut_in_two(const SinkLink& sink, const Claim& claim);
+  std::string key_of(const SinkLink& sink, const Claim& claim) const;
+  Status claim_ripe(Store::Transaction& transaction, Made& made);
+
+  Store& store_;
+  const Clock& clock_;
+  Waker& waker_;
+  const IntakeOptions options_;
+  Mailbox<CourierEvent> inbox_;
+  PendingBudget budget_;
+  std::vector<SourceSlot> slots_;
+  std::vector<SinkLink> sinks_;
+
+  std::map<SourceId, std::string> source_names_;
+
+  // Couriers' reports that no commit holds yet; bounded by the claims under way.
+  std::deque<CourierEvent> events_;
+  Instant oldest_event_ = kNever;
+  bool look_for_batches_ = true;  // something changed that may have made a batch full
+
+  Instant blocked_until_{};  // the buffer was full: records are tried again then; 0: it is not
+  Instant retry_at_{};       // a commit failed: not before then
+  Duration retry_delay_{};
+  Instant next_maintenance_{};
+  Instant next_publish_{};
+  Instant next_drop_report_{};
+  Counter dropping_;         // by policy, since the last log line about it
+  std::string problem_;
+  WallTime problem_since_;
+  std::uint64_t commits_ = 0;
+  Duration mean_commit_{};   // of the store, as of the last commit
+  std::size_t next_source_ = 0;  // round robin
+  Published<IntakeStatus> status_;
+};
+
+}  // namespace edgehose

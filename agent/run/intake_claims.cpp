@@ -1,0 +1,212 @@
+// What becomes of claims: cut when ripe, settled, halved when too large, resumed after a restart.
+#include <algorithm>
+#include <iterator>
+
+#include "agent/base/check.h"
+#include "agent/base/log.h"
+#include "agent/run/intake.h"
+
+namespace edgehose {
+
+std::size_t SinkLink::claims_of(SourceId source) const {
+  return static_cast<std::size_t>(std::count_if(
+      claims.begin(), claims.end(), [&](const auto& c) { return c.second.lane.source == source; }));
+}
+
+bool SinkLink::has_room(SourceId source) const {
+  return problem.empty() && claims.size() < kMaxClaims && claims_of(source) < config.concurrency;
+}
+
+void SinkLink::set_problem(std::string reason) {
+  if (reason == problem) return;
+  problem = std::move(reason);
+  holds->post(problem);
+}
+
+void SinkLink::measured(std::uint64_t raw_bytes, std::uint64_t sent_bytes) {
+  if (pass_through || raw_bytes == 0 || sent_bytes == 0) return;
+  const double ratio = static_cast<double>(sent_bytes) / static_cast<double>(raw_bytes);
+  constexpr double kWeight = 0.25;  // the mean follows the last few batches
+  estimate.ratio = estimate.ratio <= 0 ? ratio : estimate.ratio + kWeight * (ratio - estimate.ratio);
+}
+
+Status Intake::register_sinks() {
+  EH_ASSIGN(const std::vector<SinkState> known_sinks, store_.sinks());
+  EH_ASSIGN(const std::unique_ptr<Store::Transaction> transaction, store_.begin());
+  for (SinkLink& sink : sinks_) {
+    sink.id = store_.sink_id(sink.config.name);
+    sink.estimate.pass_through = sink.pass_through;
+    const bool known = std::any_of(known_sinks.begin(), known_sinks.end(),
+                                   [&](const SinkState& s) { return s.id == sink.id; });
+    if (!known) EH_TRY(transaction->put_sink(SinkState{sink.id, sink.config.name, ""}));
+    const Position start = sink.config.start_at == DeliverFrom::kNow ? Position{store_.end_block(), 0}
+                                                                     : Position{};
+    for (const SourceSlot& slot : slots_) {
+      const std::vector<std::string>& inputs = sink.config.inputs;
+      if (!inputs.empty() && std::find(inputs.begin(), inputs.end(), slot.source->name()) == inputs.end())
+        continue;
+      EH_TRY(transaction->add_lane(LaneKey{sink.id, slot.pending->source()}, start));
+    }
+  }
+  return transaction->commit();
+}
+
+Status Intake::resume_claims() {
+  EH_ASSIGN(const std::vector<Claim> claims, store_.claims());
+  EH_ASSIGN(const std::vector<LaneState> lanes, store_.lanes());
+  EH_ASSIGN(const std::vector<SourceState> sources, store_.sources());
+  for (const SourceState& source : sources) source_names_[source.id] = source.name;
+  for (const SourceSlot& slot : slots_) source_names_[slot.pending->source()] = slot.source->name();
+
+  for (const LaneState& lane : lanes) {
+    SinkLink* const sink = link(lane.key.sink);
+    if (sink == nullptr) continue;  // not in the config: its cursor stays until it is forgotten
+    Position begin = lane.cursor;
+    for (const Claim& claim : claims) {
+      if (claim.lane != lane.key) continue;
+      begin = std::max(begin, claim.end);
+      if (claim.done) continue;
+      sink->claims.emplace(claim.id, claim);
+      sink->courier->post(claim);
+    }
+    sink->lanes.emplace_back(lane.key, begin, sink->config.batch);
+    EH_TRY(age_backlog(sink->lanes.back(), sink->config.batch));
+  }
+  return {};
+}
+
+// What waited before we started has its age from the wall clock, which may have jumped: never
+// negative, and never more than makes it ripe at once.
+Status Intake::age_backlog(LanePlanner& lane, const BatchConfig& batch) {
+  EH_ASSIGN(const std::optional<BlockInfo> block,
+            store_.next_block(lane.lane().source, lane.begin().block));
+  if (!block) return {};
+  const Duration age(std::clamp<std::int64_t>(clock_.wall().value - block->first_time.value, 0,
+                                              batch.max_age.count()));
+  lane.arrived(clock_.now() - age);
+  look_for_batches_ = true;
+  return {};
+}
+
+Status Intake::write_settlements(Store::Transaction& transaction, Made& made) {
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    const Status status = std::visit(
+        [&](const auto& event) { return write_settlement(transaction, event, made); }, events_[i]);
+    if (status) {
+      made.applied.push_back(i);
+      continue;
+    }
+    if (status.error().code != ErrorCode::kFull) return status;
+    // The dead letters' quota: keep the batch and stop claiming for this sink until there is room.
+    const auto* settled = std::get_if<Settled>(&events_[i]);
+    SinkLink* const sink = settled != nullptr ? link(settled->sink) : nullptr;
+    if (sink == nullptr) return status;
+    sink->set_problem(status.error().message);
+  }
+  return {};
+}
+
+Status Intake::write_settlement(Store::Transaction& transaction, const Settled& settled, Made&) {
+  const Status acknowledged = transaction.acknowledge(settled.ack);
+  if (!acknowledged && acknowledged.error().code == ErrorCode::kNotFound)
+    log::warn("sink claim {}: settled, but it was retired meanwhile", settled.ack.claim.value);
+  else if (!acknowledged)
+    return acknowledged;
+  if (SinkLink* const sink = link(settled.sink)) sink->set_problem("");
+  return {};
+}
+
+Status Intake::write_settlement(Store::Transaction& transaction, const Learned& learned, Made&) {
+  const SinkLink* const sink = link(learned.sink);
+  if (sink == nullptr) return {};
+  return transaction.put_sink(SinkState{sink->id, sink->config.name, learned.note});
+}
+
+Status Intake::write_settlement(Store::Transaction& transaction, const Halve& halve, Made& made) {
+  SinkLink* const sink = link(halve.sink);
+  if (sink == nullptr) return {};
+  const auto found = sink->claims.find(halve.claim);
+  if (found == sink->claims.end()) return {};
+  EH_ASSIGN(std::vector<Claim> parts, cut_in_two(*sink, found->second));
+  EH_ASSIGN(parts, transaction.recut(halve.claim, parts));
+  made.replaced.emplace_back(sink, halve.claim);
+  for (Claim& part : parts) made.claims.emplace_back(sink, std::move(part));
+  return {};
+}
+
+// Two claims over the same records, the first half of them and the rest, with exact sizes.
+Result<std::vector<Claim>> Intake::cut_in_two(const SinkLink& sink, const Claim& claim) {
+  EH_CHECK(claim.size.records >= 2);
+  const std::uint64_t half = claim.size.records / 2;
+  Claim front = claim, back = claim;
+  front.size = {};
+  std::optional<BlockInfo> info;
+  for (BlockNumber from = claim.begin.block;; from = info->number + 1) {
+    EH_ASSIGN(info, store_.next_block(claim.lane.source, from));
+    if (!info || info->number > claim.end.block)
+      return fail(ErrorCode::kCorrupt, "claim {} of {}: its blocks are not there any more",
+                  claim.id.value, sink.config.name);
+    EH_ASSIGN(const DecodedBlock block, store_.read_decoded(info->number));
+    RecordReader reader(block);
+    Record record;
+    for (std::uint32_t at = 0; reader.next(record); ++at) {
+      if (info->number == claim.begin.block && at < claim.begin.record) continue;
+      if (front.size.records == half) {
+        front.end = back.begin = Position{info->number, at};
+        back.first = record.sequence;
+        back.first_time = record.time;
+        back.size = Counter{claim.size.records - half, claim.size.bytes - front.size.bytes};
+        front.key = key_of(sink, front);
+        back.key = key_of(sink, back);
+        return std::vector<Claim>{front, back};
+      }
+      front.last = record.sequence;
+      front.size += Counter{1, record.body.size() + 1};
+    }
+  }
+}
+
+std::string Intake::key_of(const SinkLink& sink, const Claim& claim) const {
+  BatchOutline outline;
+  const auto name = source_names_.find(claim.lane.source);
+  if (name != source_names_.end()) outline.source = name->second;
+  outline.epoch = store_.epoch();
+  outline.first = claim.first;
+  outline.last = claim.last;
+  outline.size = claim.size;
+  outline.first_time = claim.first_time;
+  return sink.sink->key(outline);
+}
+
+Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
+  const NextBlock blocks = [&](SourceId s, BlockNumber from) { return transaction.next_block(s, from); };
+  const bool flush = flushing();
+  for (SinkLink& sink : sinks_) {
+    std::size_t total = sink.claims.size();
+    for (LanePlanner& lane : sink.lanes) {
+      if (!sink.problem.empty()) continue;
+      std::size_t held = sink.claims_of(lane.lane().source);
+      for (; held < sink.config.concurrency && total < SinkLink::kMaxClaims; ++held, ++total) {
+        EH_ASSIGN(const std::optional<PlannedBatch> batch,
+                  lane.next(blocks, sink.estimate, clock_.now(), flush));
+        if (!batch) break;
+        Claim claim;
+        claim.lane = lane.lane();
+        claim.begin = batch->begin;
+        claim.end = batch->end;
+        claim.first = batch->first;
+        claim.last = batch->last;
+        claim.size = batch->size;
+        claim.first_time = batch->first_time;
+        claim.rendering = sink.sink->rendering();
+        claim.key = key_of(sink, claim);
+        EH_ASSIGN(Claim persisted, transaction.claim(std::move(claim)));
+        lane.claimed(*batch);
+        made.claims.emplace_back(&sink, std::move(persisted));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace edgehose

@@ -1,0 +1,161 @@
+// What one commit of intake holds, and what happens when it cannot be made.
+#include <algorithm>
+
+#include "agent/base/check.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/run/intake.h"
+
+namespace edgehose {
+namespace {
+
+constexpr Duration kBlockedRetry = std::chrono::seconds(5);
+constexpr Duration kFirstRetry = std::chrono::seconds(1);
+constexpr Duration kLongestRetry = std::chrono::seconds(30);
+
+}  // namespace
+
+void Intake::commit() {
+  Status status = try_commit(blocked_until_ > clock_.now() ? Attempt::kSettlementsOnly
+                                                           : Attempt::kWithRecords);
+  if (!status && status.error().code == ErrorCode::kFull) {
+    if (!blocked()) log::warn("buffer: full, sources wait: {}", status.error().message);
+    blocked_until_ = clock_.now() + kBlockedRetry;
+    status = try_commit(Attempt::kSettlementsOnly);
+  }
+  if (!status) commit_failed(status.error());
+}
+
+// All in one transaction: acknowledgements first, since they make room; then records with their
+// positions; then the claims that this makes ripe. On failure everything stays where it was.
+Status Intake::try_commit(Attempt attempt) {
+  std::vector<std::vector<LanePlanner>> planners_before;
+  for (const SinkLink& sink : sinks_) planners_before.push_back(sink.lanes);
+  const Counter dropping_before = dropping_;
+
+  Made made;
+  const Status status = [&]() -> Status {
+    EH_ASSIGN(const std::unique_ptr<Store::Transaction> transaction, store_.begin());
+    EH_TRY(write_settlements(*transaction, made));
+    if (attempt == Attempt::kWithRecords) EH_TRY(write_records(*transaction));
+    EH_TRY(claim_ripe(*transaction, made));
+    if (auto trimmed = transaction->trim(); !trimmed)
+      return tl::unexpected<Error>(std::move(trimmed).error());
+    return transaction->commit();
+  }();
+
+  if (status) {
+    committed(attempt, std::move(made));
+    return {};
+  }
+  for (std::size_t i = 0; i < sinks_.size(); ++i) sinks_[i].lanes = std::move(planners_before[i]);
+  dropping_ = dropping_before;
+  if (attempt == Attempt::kWithRecords)
+    for (SourceSlot& slot : slots_) slot.source->settled(false);
+  return status;
+}
+
+Status Intake::write_records(Store::Transaction& transaction) {
+  for (SourceSlot& slot : slots_) {
+    // Its input first: a position that outlives the bytes before it would skip others after a
+    // power cut. Where the input cannot be synced, reading on is the lesser evil.
+    if (!slot.pending->empty())
+      if (const Status synced = slot.source->before_commit(); !synced)
+        log::warn("source {}: {}", slot.source->name(), synced.error().message);
+    EH_TRY(append_pending(transaction, slot));
+    EH_TRY(slot.source->checkpoint(transaction));
+  }
+  return {};
+}
+
+Status Intake::append_pending(Store::Transaction& transaction, SourceSlot& slot) {
+  const Instant since = slot.pending->oldest();
+  for (const RawBlock& block : slot.pending->blocks()) {
+    auto appended = transaction.append(block);
+    if (!appended && appended.error().code == ErrorCode::kFull)
+      EH_TRY(make_room(transaction, block, std::move(appended).error()));
+    else if (!appended)
+      return tl::unexpected<Error>(std::move(appended).error());
+  }
+  if (slot.pending->empty()) return {};
+  for (SinkLink& sink : sinks_)
+    for (LanePlanner& lane : sink.lanes)
+      if (lane.lane().source == slot.pending->source()) lane.arrived(since);
+  return {};
+}
+
+// The buffer is full: what the policy says. kBlock passes the error on.
+Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block, Error full) {
+  switch (options_.when_full) {
+    case WhenFull::kBlock:
+      break;
+    case WhenFull::kDropOldest: {
+      std::vector<SinkId> configured;
+      for (const SinkLink& sink : sinks_) configured.push_back(sink.id);
+      EH_ASSIGN(const Counter dropped,
+                transaction.drop_oldest(block.bodies.size() + block.index.size(), configured));
+      if (dropped.records == 0) break;  // everything is claimed: wait for the sinks
+      dropping_ += dropped;
+      auto appended = transaction.append(block);
+      if (appended) return {};
+      return tl::unexpected<Error>(std::move(appended).error());
+    }
+    case WhenFull::kDropNewest: {
+      const Counter dropped{block.records, block.bodies.size()};
+      dropping_ += dropped;
+      return transaction.count_not_taken(block.source, dropped);
+    }
+  }
+  return tl::unexpected<Error>(std::move(full));
+}
+
+void Intake::committed(Attempt attempt, Made made) {
+  ++commits_;
+  mean_commit_ = store_.usage().mean_commit;
+  if (!problem_.empty()) log::info("buffer: commits succeed again");
+  problem_.clear();
+  retry_at_ = {};
+  retry_delay_ = {};
+  if (attempt == Attempt::kWithRecords) {
+    if (blocked()) log::info("buffer: there is room again, sources go on");
+    blocked_until_ = {};
+    for (SourceSlot& slot : slots_) {
+      slot.source->settled(true);
+      slot.pending->clear();
+      slot.urgent = false;
+    }
+    report_drops();
+  } else if (!made.applied.empty()) {
+    blocked_until_ = clock_.now();  // acknowledgements may have made room
+  }
+  for (auto at = made.applied.rbegin(); at != made.applied.rend(); ++at)
+    events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(*at));
+  oldest_event_ = events_.empty() ? kNever : clock_.now();
+  for (const auto& [sink, id] : made.replaced) sink->claims.erase(id);
+  for (auto& [sink, claim] : made.claims) {
+    sink->claims.emplace(claim.id, claim);
+    sink->courier->post(std::move(claim));
+  }
+}
+
+void Intake::commit_failed(const Error& error) {
+  if (problem_.empty()) {
+    problem_since_ = clock_.wall();
+    log::error("buffer: a commit failed, nothing is lost, it is tried again: {}", error.message);
+  }
+  problem_ = error.message;
+  retry_delay_ = retry_delay_ == Duration{} ? kFirstRetry : std::min(2 * retry_delay_, kLongestRetry);
+  retry_at_ = clock_.now() + retry_delay_;
+}
+
+// One line a minute at most, however many commits drop something.
+void Intake::report_drops() {
+  if (dropping_.records == 0 || clock_.now() < next_drop_report_) return;
+  log::warn("buffer: full, {} records ({}) were dropped by policy {}", format_count(dropping_.records),
+            format_size(dropping_.bytes),
+            options_.when_full == WhenFull::kDropOldest ? "drop_oldest" : "drop_newest");
+  dropping_ = {};
+  next_drop_report_ = clock_.now() + std::chrono::minutes(1);
+}
+
+}  // namespace edgehose

@@ -1,0 +1,110 @@
+#include "agent/run/lane_planner.h"
+
+#include <algorithm>
+
+#include "agent/base/check.h"
+
+namespace edgehose {
+
+std::uint64_t SizeEstimate::of(const BlockInfo& block) const {
+  if (pass_through || ratio <= 0) return block.body_stored;
+  return static_cast<std::uint64_t>(static_cast<double>(block.body_raw) * ratio);
+}
+
+LanePlanner::LanePlanner(LaneKey lane, Position begin, BatchConfig config)
+    : lane_(lane), config_(config), begin_(begin) {
+  rewind();
+}
+
+void LanePlanner::rewind() {
+  scan_ = begin_.block;
+  pending_ = {};
+  pending_.begin = pending_.end = begin_;
+  pending_bytes_ = 0;
+  full_ = false;
+  at_end_ = false;
+}
+
+void LanePlanner::arrived(Instant since) {
+  at_end_ = false;
+  newest_ = since;
+  oldest_ = std::min(oldest_, since);
+}
+
+// Adds a block to the pending batch; false where the batch is full without it.
+bool LanePlanner::take(const BlockInfo& block, const SizeEstimate& estimate) {
+  const std::uint64_t bytes = estimate.of(block);
+  if (pending_.size.records > 0 && pending_bytes_ + bytes > config_.max_size) {
+    full_ = true;
+    return false;
+  }
+  const std::uint32_t skipped = block.number == begin_.block ? begin_.record : 0;
+  EH_CHECK(skipped < block.records);
+  if (pending_.size.records == 0) {
+    pending_.first = block.first + skipped;
+    pending_.first_time = block.first_time;
+  }
+  pending_.last = block.first + (block.records - 1);
+  // Where a claim was cut inside this block the bytes are in proportion; intake makes them exact.
+  pending_.size += Counter{block.records - skipped,
+                           std::uint64_t{block.body_raw} * (block.records - skipped) / block.records};
+  pending_bytes_ += bytes;
+  scan_ = block.number + 1;
+  pending_.end = Position{scan_, 0};
+  full_ = pending_bytes_ >= config_.max_size;
+  return true;
+}
+
+Status LanePlanner::walk(const NextBlock& blocks, const SizeEstimate& estimate) {
+  for (unsigned looked = 0; !full_ && !at_end_; ++looked) {
+    if (looked == kBlocksPerLook) {
+      full_ = true;  // a batch of so many blocks is large enough, however small they are
+      break;
+    }
+    EH_ASSIGN(const std::optional<BlockInfo> block, blocks(lane_.source, scan_));
+    if (!block) {
+      at_end_ = true;
+      break;
+    }
+    // A merge put records that were counted already into this block: count them anew.
+    if (pending_.size.records > 0 && block->first <= pending_.last) {
+      rewind();
+      continue;
+    }
+    if (!take(*block, estimate)) break;
+  }
+  return {};
+}
+
+Result<std::optional<PlannedBatch>> LanePlanner::next(const NextBlock& blocks,
+                                                      const SizeEstimate& estimate, Instant now,
+                                                      bool flush) {
+  EH_TRY(walk(blocks, estimate));
+  if (pending_.size.records == 0) {
+    oldest_ = kNever;
+    return std::nullopt;
+  }
+  if (!full_ && !flush && now < ripe_at()) return std::nullopt;
+  // Blocks of an earlier walk may have been merged since: what is claimed is walked afresh.
+  rewind();
+  EH_TRY(walk(blocks, estimate));
+  return pending_;
+}
+
+void LanePlanner::claimed(const PlannedBatch& batch) {
+  EH_CHECK(batch.begin == begin_ && batch.end > begin_);
+  const bool was_end = at_end_;
+  begin_ = batch.end;
+  rewind();
+  at_end_ = was_end && !full_;
+  // What is left arrived at the latest with the newest: waiting since then is an upper bound that
+  // keeps one batch from pulling the next one along.
+  oldest_ = at_end_ ? kNever : newest_;
+}
+
+Instant LanePlanner::ripe_at() const {
+  if (oldest_ == kNever || !has_pending()) return kNever;
+  return oldest_ + config_.max_age;
+}
+
+}  // namespace edgehose

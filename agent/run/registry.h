@@ -1,0 +1,52 @@
+// Registry: the kinds of sources and sinks that edgehose has. Adding one is a line here (and its
+// own folder or file): its type name, its declared fields, and how it is made.
+//
+// Threading: used while the process is put together, by one thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/base/result.h"
+#include "agent/config/agent_config.h"
+#include "agent/config/schema.h"
+#include "agent/sources/file_source.h"
+#include "agent/sources/source.h"
+#include "buffer/store.h"
+#include "sinks/delivery/batch_config.h"
+#include "sinks/delivery/transport.h"
+#include "sinks/sink.h"
+
+namespace edgehose {
+
+// What the config of any source or sink may name.
+ConfigSchema make_schema();
+
+// What a sink is put together from; the courier, shared by all kinds, is added by agent.cpp.
+struct SinkParts {
+  SinkConfig config;
+  std::shared_ptr<const Sink> sink;
+  std::unique_ptr<Transport> transport;
+  bool pass_through = false;   // its objects are the buffer's frames themselves
+  bool exactly_once = true;    // the destination tells a repeated batch from a new one
+};
+
+struct SinkContext {
+  std::string agent_id;
+  std::map<std::string, std::string> labels;
+  std::string timezone;
+};
+
+// `warnings` gets what is legal but probably not meant.
+Result<SinkParts> make_sink(const Component& component, const SinkContext& context,
+                            std::vector<std::string>& warnings);
+
+// In the order of the config.
+Result<std::vector<std::unique_ptr<Source>>> make_sources(const std::vector<Component>& components,
+                                                          Store& store, const Clock& clock,
+                                                          FileEnvironment files);
+
+}  // namespace edgehose

@@ -1,0 +1,41 @@
+// SinkLink: intake's end of one sink: its lanes, the claims under way, the running size estimate.
+//
+// Threading: intake thread, apart from the mailbox.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/base/mailbox.h"
+#include "agent/run/lane_planner.h"
+#include "buffer/state.h"
+#include "sinks/sink.h"
+
+namespace edgehose {
+
+struct SinkLink {
+  SinkConfig config;
+  std::shared_ptr<const Sink> sink;
+  bool pass_through = true;           // its objects are the stored frames themselves
+  Mailbox<Claim>* courier = nullptr;  // where claims go; outlives intake
+  Mailbox<std::string>* holds = nullptr;  // where `problem` goes
+
+  // Filled by Intake::start().
+  SinkId id;
+  std::vector<LanePlanner> lanes;
+  std::map<ClaimId, Claim> claims;    // unsettled, at most kMaxClaims
+  SizeEstimate estimate;
+  std::string problem;                // why acknowledgements cannot be taken; empty: they can
+
+  static constexpr std::size_t kMaxClaims = 64;
+  std::size_t claims_of(SourceId source) const;
+  bool has_room(SourceId source) const;  // for another claim of that lane
+  // Tells the courier when it changes; an empty one: all is well.
+  void set_problem(std::string reason);
+  // A claim of `raw_bytes` became `sent_bytes` at the destination: feeds the estimate.
+  void measured(std::uint64_t raw_bytes, std::uint64_t sent_bytes);
+};
+
+}  // namespace edgehose

@@ -1,0 +1,165 @@
+#include "agent/run/lane_planner.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace edgehose {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr SourceId kSource{1};
+
+// A log of blocks of one source, as the store would show it.
+struct Log {
+  std::map<BlockNumber, BlockInfo> blocks;
+  Sequence next{1};
+
+  void add(std::uint64_t number, std::uint32_t records, std::uint32_t stored) {
+    BlockInfo info;
+    info.number = BlockNumber(number);
+    info.source = kSource;
+    info.first = next;
+    info.records = records;
+    info.body_raw = records * 100;
+    info.body_stored = stored;
+    blocks[info.number] = info;
+    next = next + records;
+  }
+  // The last `count` blocks become one, under the last one's number.
+  void merge_last(unsigned count) {
+    BlockInfo merged = blocks.rbegin()->second;
+    merged.records = 0;
+    for (unsigned i = 0; i < count; ++i) {
+      auto last = std::prev(blocks.end());
+      merged.first = last->second.first;
+      merged.records += last->second.records;
+      blocks.erase(last);
+    }
+    merged.body_raw = merged.records * 100;
+    blocks[merged.number] = merged;
+  }
+  NextBlock reader() const {
+    return [this](SourceId, BlockNumber from) -> Result<std::optional<BlockInfo>> {
+      const auto at = blocks.lower_bound(from);
+      if (at == blocks.end()) return std::nullopt;
+      return at->second;
+    };
+  }
+};
+
+Instant at(Duration d) { return Instant(d); }
+
+BatchConfig config(std::uint64_t max_size, Duration max_age) { return {max_size, max_age}; }
+
+LanePlanner planner(BatchConfig batch) { return {LaneKey{SinkId{1}, kSource}, Position{}, batch}; }
+
+TEST(LanePlanner, NothingThereIsNeverRipe) {
+  Log log;
+  LanePlanner lane = planner(config(1000, seconds(1)));
+  EXPECT_EQ(*lane.next(log.reader(), {}, at(minutes(9)), true), std::nullopt);
+  EXPECT_EQ(lane.ripe_at(), kNever);
+  EXPECT_FALSE(lane.has_pending());
+}
+
+TEST(LanePlanner, ABatchEndsBeforeTheBlockThatWouldPassItsSize) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 5; ++i) log.add(i, 10, 400);
+  LanePlanner lane = planner(config(1000, minutes(5)));
+  lane.arrived(at(seconds(1)));
+  const auto batch = lane.next(log.reader(), {}, at(seconds(2)), false);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->size, (Counter{20, 2000}));
+  EXPECT_EQ((*batch)->first, Sequence{1});
+  EXPECT_EQ((*batch)->last, Sequence{20});
+  EXPECT_EQ((*batch)->end, (Position{BlockNumber{3}, 0}));
+}
+
+TEST(LanePlanner, BatchesFollowEachOtherWithoutAGap) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 50; ++i) log.add(i, 7, 100 + static_cast<std::uint32_t>(i * 37 % 300));
+  LanePlanner lane = planner(config(1000, minutes(5)));
+  lane.arrived(at(seconds(1)));
+  Sequence expected{1};
+  for (;;) {
+    const auto batch = lane.next(log.reader(), {}, at(seconds(2)), true);
+    ASSERT_TRUE(batch);
+    if (!*batch) break;
+    EXPECT_EQ((*batch)->first, expected);
+    expected = (*batch)->last + 1;
+    lane.claimed(**batch);
+  }
+  EXPECT_EQ(expected, log.next);
+}
+
+TEST(LanePlanner, AgeMakesABatchRipeAndTheNextOneWaitsAnew) {
+  Log log;
+  log.add(1, 10, 100);
+  LanePlanner lane = planner(config(1000, seconds(5)));
+  lane.arrived(at(seconds(100)));
+  EXPECT_EQ(*lane.next(log.reader(), {}, at(seconds(104)), false), std::nullopt);
+  EXPECT_EQ(lane.ripe_at(), at(seconds(105)));
+  const auto batch = lane.next(log.reader(), {}, at(seconds(105)), false);
+  ASSERT_TRUE(batch && *batch);
+  lane.claimed(**batch);
+  EXPECT_EQ(lane.ripe_at(), kNever);
+  log.add(2, 10, 100);
+  lane.arrived(at(seconds(107)));
+  EXPECT_EQ(lane.ripe_at(), at(seconds(112)));
+}
+
+TEST(LanePlanner, BlocksMergedAfterTheWalkAreCountedOnce) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 3; ++i) log.add(i, 10, 10);
+  LanePlanner lane = planner(config(1'000'000, seconds(5)));
+  lane.arrived(at(seconds(1)));
+  EXPECT_EQ(*lane.next(log.reader(), {}, at(seconds(2)), false), std::nullopt);
+  log.add(4, 10, 10);
+  log.merge_last(3);  // blocks 2, 3, 4: two of them are walked already
+  lane.arrived(at(seconds(3)));
+  const auto batch = lane.next(log.reader(), {}, at(seconds(9)), false);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->size, (Counter{40, 4000}));
+  EXPECT_EQ((*batch)->end, (Position{BlockNumber{5}, 0}));
+}
+
+TEST(LanePlanner, AFullBatchThatWaitedForRoomIsWalkedAfresh) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 3; ++i) log.add(i, 10, 500);
+  LanePlanner lane = planner(config(1000, seconds(5)));
+  lane.arrived(at(seconds(1)));
+  ASSERT_TRUE(*lane.next(log.reader(), {}, at(seconds(2)), false));  // not claimed: no room
+  log.merge_last(2);  // blocks 2 and 3 become 3
+  const auto batch = lane.next(log.reader(), {}, at(seconds(2)), false);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->size.records, (*batch)->last - (*batch)->first + 1);
+  Sequence end{};
+  for (const auto& [number, block] : log.blocks)
+    if (number < (*batch)->end.block) end = block.first + block.records;
+  EXPECT_EQ((*batch)->last + 1, end);
+}
+
+TEST(LanePlanner, OneBlockLargerThanABatchIsABatch) {
+  Log log;
+  log.add(1, 10, 5000);
+  log.add(2, 10, 5000);
+  LanePlanner lane = planner(config(1000, minutes(5)));
+  lane.arrived(at(seconds(1)));
+  const auto batch = lane.next(log.reader(), {}, at(seconds(1)), false);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->size.records, 10u);
+}
+
+TEST(SizeEstimate, TakesTheStoredSizeForPassThroughElseTheRunningRatio) {
+  BlockInfo block;
+  block.body_raw = 1000;
+  block.body_stored = 120;
+  EXPECT_EQ((SizeEstimate{true, 0.5}.of(block)), 120u);
+  EXPECT_EQ((SizeEstimate{false, 0.5}.of(block)), 500u);
+  EXPECT_EQ((SizeEstimate{false, 0}.of(block)), 120u);
+}
+
+}  // namespace
+}  // namespace edgehose
