@@ -26,12 +26,12 @@ struct AgentConfig {
 };
 
 enum class WhenFull { kBlock, kDropOldest, kDropNewest };
-enum class StorageProfile { kAuto, kSdCard, kSsd };
+enum class StorageChoice { kAuto, kSdCard, kSsd };
 
 struct BufferConfig {
   std::optional<std::uint64_t> max_size;  // bytes; unset: min(512 MiB, 5 % of the file system)
   WhenFull when_full = WhenFull::kBlock;
-  StorageProfile storage = StorageProfile::kAuto;
+  StorageChoice storage = StorageChoice::kAuto;
   std::optional<Duration> commit_interval;  // unset: the profile's
   std::vector<SecretRef> encryption_keys;   // newest first; empty: not encrypted
   unsigned free_disk_percent = 5;           // of the file system, never used by the buffer
