@@ -80,39 +80,39 @@ class Courier {
   struct Held {
     Batch batch;
     std::uint32_t attempts = 0;
-    std::optional<RequestId> request;               // under way
-    std::shared_ptr<const ObjectSummary> summary;   // of the last attempt
-    std::uint64_t round = 0;                        // of the last attempt
-    std::uint64_t last_failure = 0;                 // deliveries_ + 1 at that time; 0: none
-    std::uint64_t own_failures = 0;                 // while others were delivered
+    std::uint64_t round = 0;                       // of the last attempt
+    std::optional<RequestId> request;              // under way
+    std::shared_ptr<const ObjectSummary> summary;  // of the last attempt
+    bool maybe_arrived = false;                    // an earlier attempt
+    std::optional<std::uint64_t> failed_at;        // deliveries_ at its last failure
+    std::uint64_t own_failures = 0;                // while others were delivered
     Instant not_before{};
-    bool maybe_arrived = false;
   };
 
+  // courier.cpp: what comes in, what goes out
   void take_claims();
   void take_holds();
-  bool load_note();
-  std::string source_name(SourceId id);
-
+  Status load_note(SinkId id);
+  Status complete_batch(Batch& batch);
   void start_requests(Instant now);
   Held* next_to_start(Instant now);
-  void start(Held& held, Instant now);
   Instant next_start(Instant now) const;
-
+  void start(Held& held, Instant now);
   void finish(const Completion& completion, Instant now);
+  void publish(Instant now);
+
+  // courier_verdicts.cpp: what an answer leads to; `held` may be gone afterwards
   void conclude(Held& held, const Verdict& verdict, Instant now);
-  void delivered(Held& held, std::uint64_t bytes);
+  void delivered(Held& held);
   void retry(Held& held, const Retry& verdict, Instant now);
   void rejected(Held& held, const Rejected& verdict, Instant now);
   void too_large(Held& held, const TooLarge& verdict, Instant now);
-  void park(Held& held, const std::string& reason, Instant now);
-
-  bool counts_as_new_failure(const Held& held);
-  bool refused_too_often(const Held& held, const Rejected& verdict);
-  void settle(Held& held, Acknowledgement ack, std::uint64_t bytes);
+  void park(const std::string& reason, bool counted, Instant now);
+  void bury(Held& held, const Rejected& verdict, Instant now);
+  void settle(Held& held, std::vector<DeadLetter> dead);
+  bool counts(const Held& held) const;
   void recovered();
   void failed(State state, const std::string& reason, Instant next);
-  void publish(Instant now);
 
   const std::shared_ptr<const Sink> sink_;
   const std::unique_ptr<Transport> transport_;
@@ -144,7 +144,6 @@ class Courier {
   std::uint64_t deliveries_ = 0;
   std::string refusal_;          // why batches in a row were refused whole
   unsigned refused_ = 0;
-  std::uint64_t body_failures_ = 0;
   bool stopped_ = false;
   CourierStatus report_;
 };

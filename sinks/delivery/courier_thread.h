@@ -5,7 +5,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "agent/base/clock.h"
@@ -38,7 +40,9 @@ class CourierThread {
   const std::unique_ptr<Courier> courier_;
   Clock& clock_;
   std::atomic<bool> stop_{false};
-  std::atomic<bool> ended_{false};
+  std::mutex mutex_;
+  std::condition_variable ended_changed_;
+  bool ended_ = false;  // guarded by mutex_
   std::atomic<std::int64_t> beat_;
   std::thread thread_;
 };

@@ -1,0 +1,198 @@
+#include "sinks/delivery/courier.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "agent/base/log.h"
+
+namespace edgehose {
+
+Courier::Courier(std::shared_ptr<const Sink> sink, std::unique_ptr<Transport> transport,
+                 OpenBody open_body, Store& store, const Clock& clock,
+                 Mailbox<CourierEvent>& outcomes, CourierOptions options)
+    : sink_(std::move(sink)),
+      transport_(std::move(transport)),
+      open_body_(std::move(open_body)),
+      store_(store),
+      clock_(clock),
+      outcomes_(outcomes),
+      options_(options),
+      random_(options.seed) {}
+
+Instant Courier::step() {
+  if (stopped_) return kNever;
+  waker_.drain();
+  take_holds();
+  take_claims();
+
+  const Instant now = clock_.now();
+  std::vector<Completion> finished;
+  Instant next = transport_->step(now, finished);
+  for (const Completion& completion : finished) finish(completion, now);
+
+  const RequestId before = next_request_;
+  start_requests(now);
+  publish(now);
+  if (next_request_ != before || !finished.empty()) return now;  // the transport's wish is outdated
+  return std::min(next, next_start(now));
+}
+
+void Courier::stop() {
+  stopped_ = true;
+  transport_->abandon();
+  under_way_.clear();
+  held_.clear();
+}
+
+std::vector<int> Courier::descriptors() const {
+  std::vector<int> fds = transport_->descriptors();
+  fds.push_back(waker_.fd());
+  return fds;
+}
+
+void Courier::take_claims() {
+  for (Claim& claim : claims_.take()) {
+    const ClaimId id = claim.id;
+    Held held;
+    held.batch.claim = std::move(claim);
+    held_.try_emplace(id, std::move(held));  // one that is held already is the same
+  }
+}
+
+void Courier::take_holds() {
+  for (std::string& reason : holds_.take()) {
+    if (reason == hold_) continue;
+    if (reason.empty())
+      log::info("sink {}: no longer held back", sink_->name());
+    else
+      log::error("sink {}: held back: {}", sink_->name(), reason);
+    hold_ = std::move(reason);
+  }
+}
+
+// Reads the sink's note: at first, and before a probe, since a person may have cleared it. A note
+// that was learned here counts until the store was seen to have it.
+Status Courier::load_note(SinkId id) {
+  EH_ASSIGN(const std::vector<SinkState> sinks, store_.sinks());
+  std::string stored;
+  for (const SinkState& state : sinks)
+    if (state.id == id) stored = state.note;
+  if (!note_) note_persisted_ = true;
+  if (!note_ || stored == *note_ || note_persisted_) {
+    note_persisted_ = true;
+    note_ = std::move(stored);
+  }
+  return {};
+}
+
+Status Courier::complete_batch(Batch& batch) {
+  batch.epoch = store_.epoch();
+  const SourceId id = batch.claim.lane.source;
+  if (id == SourceId{}) return {};
+  if (!source_names_.contains(id)) {
+    EH_ASSIGN(const std::vector<SourceState> sources, store_.sources());
+    for (const SourceState& source : sources) source_names_[source.id] = source.name;
+  }
+  batch.source = source_names_[id];
+  return {};
+}
+
+void Courier::start_requests(Instant now) {
+  // Bounded: a claim whose start fails changes the state or its own time, one that starts fills the
+  // window.
+  for (std::size_t tries = 0; tries <= options_.concurrency; ++tries) {
+    Held* const held = next_to_start(now);
+    if (held == nullptr) return;
+    start(*held, now);
+  }
+}
+
+// While the sink fails, one request at a time, and each claim has its turn, so that a single bad one
+// does not stand for all of them.
+Courier::Held* Courier::next_to_start(Instant now) {
+  if (next_start(now) > now) return nullptr;
+  Held* best = nullptr;
+  for (auto& [id, held] : held_) {
+    if (held.request) continue;
+    if (state_ == State::kOpen) {
+      if (held.not_before <= now) return &held;
+    } else if (best == nullptr || held.attempts < best->attempts) {
+      best = &held;
+    }
+  }
+  return best;
+}
+
+Instant Courier::next_start(Instant now) const {
+  const std::size_t waiting = held_.size() - under_way_.size();
+  if (!hold_.empty() || waiting == 0) return kNever;
+  if (state_ != State::kOpen) return under_way_.empty() ? std::max(next_attempt_, now) : kNever;
+  if (under_way_.size() >= options_.concurrency) return kNever;
+  Instant earliest = kNever;
+  for (const auto& [id, held] : held_)
+    if (!held.request) earliest = std::min(earliest, std::max(held.not_before, now));
+  return earliest;
+}
+
+void Courier::start(Held& held, Instant now) {
+  ++held.attempts;
+  held.round = round_;
+  held.summary = nullptr;
+  if (!note_ || state_ == State::kParked) {
+    if (const Status loaded = load_note(held.batch.claim.lane.sink); !loaded)
+      return conclude(held, Retry{loaded.error().message}, now);
+  }
+  if (const Status complete = complete_batch(held.batch); !complete)
+    return conclude(held, Retry{complete.error().message}, now);
+
+  Result<std::unique_ptr<ObjectStream>> body = open_body_(held.batch);
+  if (!body) {
+    const Error& error = body.error();
+    const bool hopeless = error.code == ErrorCode::kInvalid || error.code == ErrorCode::kUnsupported;
+    return conclude(held, hopeless ? Verdict(Park{error.message}) : Verdict(Retry{error.message}), now);
+  }
+  held.summary = (*body)->summary();
+  const RequestId id = next_request_;
+  ++next_request_;
+  held.request = id;
+  under_way_.emplace(id, held.batch.claim.id);
+  transport_->start(id, sink_->request(held.batch, *note_, std::move(*body)), held.summary);
+}
+
+void Courier::finish(const Completion& completion, Instant now) {
+  const auto found = under_way_.find(completion.id);
+  if (found == under_way_.end()) return;
+  Held& held = held_.at(found->second);
+  under_way_.erase(found);
+  held.request.reset();
+
+  const Verdict verdict = sink_->judge(held.batch, completion.response);
+  if (std::holds_alternative<Delivered>(verdict)) {
+    const std::optional<std::string> note = sink_->learn(*note_, completion.response);
+    if (note && *note != *note_) {
+      note_ = *note;
+      note_persisted_ = false;
+      outcomes_.post(Learned{held.batch.claim.lane.sink, *note});
+    }
+  }
+  conclude(held, verdict, now);
+}
+
+void Courier::publish(Instant now) {
+  using Shown = CourierStatus::State;
+  report_.claims = held_.size();
+  report_.next_attempt_in = {};
+  if (!hold_.empty()) {
+    report_.state = Shown::kParked;
+  } else if (state_ == State::kOpen) {
+    report_.state = under_way_.empty() ? Shown::kIdle : Shown::kSending;
+  } else {
+    report_.state = state_ == State::kParked ? Shown::kParked : Shown::kBackingOff;
+    report_.next_attempt_in = std::max(next_attempt_ - now, Duration::zero());
+  }
+  CourierStatus shown = report_;
+  if (!hold_.empty()) shown.last_error = hold_;
+  status_.publish(std::move(shown));
+}
+
+}  // namespace edgehose
