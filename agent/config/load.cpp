@@ -1,0 +1,268 @@
+#include "agent/config/load.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <memory>
+
+#include "agent/base/file.h"
+#include "agent/config/expand.h"
+#include "agent/config/reader.h"
+#include "agent/config/toml_file.h"
+
+namespace edgehose {
+
+using namespace config;
+
+namespace {
+
+constexpr std::size_t kMaxName = 64;
+
+// Visible files that end in .toml, by name.
+std::vector<std::string> files_in(const std::string& directory, Diagnostics& problems) {
+  std::vector<std::string> paths;
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(directory.c_str()), ::closedir);
+  if (!open) {
+    if (errno != ENOENT) problems.error({}, errno_error(errno, "opening " + directory).message);
+    return paths;
+  }
+  while (const dirent* entry = ::readdir(open.get())) {
+    const std::string_view name(entry->d_name);
+    if (name.starts_with('.') || !name.ends_with(".toml")) continue;
+    paths.push_back(fmt::format("{}/{}", directory, name));
+  }
+  std::sort(paths.begin(), paths.end());
+  if (paths.size() <= kMaxFiles) return paths;
+  problems.error({}, fmt::format("{} holds {} files; at most {} are read", directory, paths.size(), kMaxFiles));
+  return {};
+}
+
+bool is_component_name(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
+// One run of load_config.
+class Loader {
+ public:
+  Loader(const LoadOptions& options, const ConfigSchema& schema) : options_(options), schema_(schema) {}
+
+  tl::expected<LoadedConfig, ConfigErrors> load();
+
+ private:
+  void read_files();
+  void check_top_level();
+  void read_tables();
+  void read_table(const char* name, const std::vector<Field>& fields, const std::vector<Rule>& rules,
+                  void* object);
+  std::vector<Component> read_components(const char* kind, const std::vector<ComponentType>& types);
+  std::optional<Component> read_component(const char* kind, const Entry& entry,
+                                          const std::vector<ComponentType>& types);
+  const ComponentType* type_of(const char* kind, const Entry& entry, const Table& table,
+                               const std::vector<ComponentType>& types);
+  void check_inputs();
+  void check_repeated_paths();
+  void try_secrets();
+  ConfigErrors sorted_errors();
+
+  Origin main_file() const { return {Origin::Kind::kFile, options_.path}; }
+
+  const LoadOptions& options_;
+  const ConfigSchema& schema_;
+  Diagnostics problems_;
+  Reader reader_{problems_};
+  Table merged_;
+  LoadedConfig loaded_;
+};
+
+tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
+  read_files();
+  if (!problems_.errors.empty()) return tl::unexpected(sorted_errors());
+  expand_variables(merged_, problems_);
+  check_top_level();
+  read_tables();
+  check_inputs();
+  check_repeated_paths();
+  if (options_.try_secrets) try_secrets();
+  if (!problems_.errors.empty()) return tl::unexpected(sorted_errors());
+  loaded_.settings = std::move(reader_.settings);
+  loaded_.warnings = std::move(problems_.warnings);
+  return std::move(loaded_);
+}
+
+void Loader::read_files() {
+  std::vector<std::string> paths{options_.path};
+  const std::vector<std::string> more = files_in(parent_directory(options_.path) + "/conf.d", problems_);
+  paths.insert(paths.end(), more.begin(), more.end());
+  for (const std::string& path : paths)
+    if (auto table = read_toml_file(path, problems_)) merge(merged_, std::move(*table));
+  for (const std::string& assignment : options_.sets)
+    if (auto table = read_set(assignment, problems_)) merge(merged_, std::move(*table));
+  loaded_.files = std::move(paths);
+}
+
+void Loader::check_top_level() {
+  const std::vector<std::string> known{"agent", "buffer", "sources", "sinks"};
+  for (const Entry& entry : merged_) {
+    const bool table = entry.value.as<Table>() != nullptr;
+    if (std::find(known.begin(), known.end(), entry.key) != known.end()) {
+      if (!table)
+        problems_.error(entry.value.origin,
+                        fmt::format("[{}] must be a table, got {}", entry.key, describe(entry.value)));
+      continue;
+    }
+    problems_.error(entry.origin, fmt::format("unknown {} {}{}", table ? "table" : "key", quoted(entry.key),
+                                              suggestion(entry.key, known, "tables")));
+  }
+}
+
+void Loader::read_tables() {
+  const bool misspelt = !problems_.errors.empty();
+  Config& config = loaded_.config;
+  const auto agent = agent_fields();
+  const auto buffer = buffer_fields();
+  read_table("agent", agent.fields, agent.rules, &config.agent);
+  read_table("buffer", buffer.fields, buffer.rules, &config.buffer);
+  config.sources = read_components("source", schema_.sources());
+  config.sinks = read_components("sink", schema_.sinks());
+  if (misspelt) return;  // [source.app] is told already; "no source" would be its echo
+  for (const char* kind : {"source", "sink"}) {
+    const Entry* entry = find(merged_, fmt::format("{}s", kind));
+    if (entry == nullptr || (entry->value.as<Table>() != nullptr && entry->value.as<Table>()->empty()))
+      problems_.error(main_file(), fmt::format("there is no {0}: add a table [{0}s.NAME]", kind));
+  }
+}
+
+void Loader::read_table(const char* name, const std::vector<Field>& fields, const std::vector<Rule>& rules,
+                        void* object) {
+  const Entry* entry = find(merged_, name);
+  const Table* table = entry != nullptr ? entry->value.as<Table>() : nullptr;
+  reader_.read(fields, rules, table != nullptr ? *table : Table{},
+               entry != nullptr ? entry->value.origin : main_file(), name, object);
+}
+
+std::vector<Component> Loader::read_components(const char* kind, const std::vector<ComponentType>& types) {
+  std::vector<Component> components;
+  const Entry* all = find(merged_, fmt::format("{}s", kind));
+  const Table* table = all != nullptr ? all->value.as<Table>() : nullptr;
+  if (table == nullptr) return components;
+  for (const Entry& entry : *table)
+    if (auto component = read_component(kind, entry, types)) components.push_back(std::move(*component));
+  return components;
+}
+
+std::optional<Component> Loader::read_component(const char* kind, const Entry& entry,
+                                                const std::vector<ComponentType>& types) {
+  const std::string path = fmt::format("{}s.{}", kind, quoted_key(entry.key));
+  if (!is_component_name(entry.key))
+    problems_.error(entry.origin,
+                    fmt::format("{} is no name for a {}: use a-z, 0-9, \"_\" and \"-\", at most {} of them",
+                                quoted(entry.key.substr(0, kMaxName)), kind, kMaxName));
+  const Table* table = entry.value.as<Table>();
+  if (table == nullptr) {
+    problems_.error(entry.value.origin, fmt::format("[{}] must be a table, got {}", path, describe(entry.value)));
+    return std::nullopt;
+  }
+  const ComponentType* type = type_of(kind, entry, *table, types);
+  if (type == nullptr) return std::nullopt;
+  Component component{entry.key, type->name, entry.value.origin, type->make()};
+  void* object = type->address_of(component.config);
+  Value name{entry.key, entry.origin, {}, false};
+  for (const Field& field : type->fields)
+    if (field.kind == Field::Kind::kTableName) field.read(name, object, problems_);
+  reader_.settings.push_back({path + ".type", quoted(type->name), {}, find(*table, "type")->value.origin});
+  reader_.read(type->fields, type->rules, *table, entry.value.origin, path, object, true);
+  return component;
+}
+
+const ComponentType* Loader::type_of(const char* kind, const Entry& entry, const Table& table,
+                                     const std::vector<ComponentType>& types) {
+  std::vector<std::string> names;
+  for (const ComponentType& type : types) names.push_back(type.name);
+  const Entry* given = find(table, "type");
+  if (given == nullptr) {
+    problems_.error(entry.value.origin, fmt::format("[{}s.{}] needs \"type\": {}", kind,
+                                                    quoted_key(entry.key), choice_type(names)));
+    return nullptr;
+  }
+  if (given->value.broken) return nullptr;
+  const auto* name = given->value.as<std::string>();
+  if (name == nullptr) {
+    problems_.error(given->value.origin,
+                    fmt::format("type: expected {}, got {}", choice_type(names), describe(given->value)));
+    return nullptr;
+  }
+  for (const ComponentType& type : types)
+    if (type.name == *name) return &type;
+  problems_.error(given->value.origin, fmt::format("unknown {} type {}{}", kind, quoted(*name),
+                                                   suggestion(*name, names, "types")));
+  return nullptr;
+}
+
+// Also sources that failed to load count: their own errors are told.
+void Loader::check_inputs() {
+  std::vector<std::string> names;
+  const Entry* sources = find(merged_, "sources");
+  if (sources != nullptr && sources->value.as<Table>() != nullptr)
+    for (const Entry& entry : *sources->value.as<Table>()) names.push_back(entry.key);
+  for (const Reader::SharedList& list : reader_.lists) {
+    const auto* items = list.field->names_sources ? list.value->as<List>() : nullptr;
+    if (items == nullptr) continue;
+    for (const Value& item : *items) {
+      const auto* name = item.as<std::string>();
+      if (name == nullptr || std::find(names.begin(), names.end(), *name) != names.end()) continue;
+      problems_.error(item.origin, fmt::format("{}: no source is named {}{}", list.field->key, quoted(*name),
+                                               suggestion(*name, names, "sources")));
+    }
+  }
+}
+
+// The same glob in two sources ships every line twice.
+void Loader::check_repeated_paths() {
+  std::map<std::string, std::string> owner;
+  for (const Reader::SharedList& list : reader_.lists) {
+    const auto* items = list.table.starts_with("sources.") ? list.value->as<List>() : nullptr;
+    if (items == nullptr) continue;
+    for (const Value& item : *items) {
+      const auto* text = item.as<std::string>();
+      if (text == nullptr) continue;
+      const auto [found, first] = owner.try_emplace(*text, list.table);
+      if (first || found->second == list.table) continue;
+      problems_.warn(item.origin, fmt::format("{}: {} is also read by [{}]: each line will be delivered twice",
+                                              list.field->key, quoted(*text), found->second));
+    }
+  }
+}
+
+void Loader::try_secrets() {
+  for (const Reader::SecretUse& use : reader_.secrets) {
+    if (const auto secret = use.secret.read(); !secret)
+      problems_.error(use.origin, fmt::format("{}: {}", use.key, secret.error().message));
+    else if (const auto exposure = use.secret.exposure())
+      problems_.warn(use.origin, fmt::format("{}: {}", use.key, *exposure));
+  }
+}
+
+// By file in the order of reading, then by line; --set after the files.
+ConfigErrors Loader::sorted_errors() {
+  const auto rank = [&](const Problem& problem) {
+    const Origin& at = problem.origin;
+    const auto file = std::find(loaded_.files.begin(), loaded_.files.end(), at.name);
+    return std::tuple(at.kind == Origin::Kind::kSet, file - loaded_.files.begin(), at.line, at.column);
+  };
+  std::stable_sort(problems_.errors.begin(), problems_.errors.end(),
+                   [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
+  return std::move(problems_.errors);
+}
+
+}  // namespace
+
+tl::expected<LoadedConfig, ConfigErrors> load_config(const LoadOptions& options, const ConfigSchema& schema) {
+  return Loader(options, schema).load();
+}
+
+}  // namespace edgehose

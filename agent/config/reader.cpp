@@ -1,0 +1,113 @@
+#include "agent/config/reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace edgehose::config {
+
+void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rules, const Table& table,
+                  const Origin& at, const std::string& path, void* object, bool typed) {
+  const std::size_t errors = problems_.errors.size();
+  unknown_keys(fields, table, path, typed);
+  for (const Field& field : fields)
+    if (field.kind != Field::Kind::kTableName) read_field(field, find(table, field.key), at, path, object);
+  if (problems_.errors.size() != errors) return;  // a rule over half-read values would mislead
+  for (const Rule& rule : rules) {
+    const Entry* entry = find(table, rule.key);
+    if (const std::string message = rule.wrong(object); !message.empty())
+      problems_.error(entry != nullptr ? entry->value.origin : at,
+                      fmt::format("{}: {}", rule.key, message));
+  }
+}
+
+void Reader::read_field(const Field& field, const Entry* entry, const Origin& at, const std::string& path,
+                        void* object) {
+  static const Table kEmpty;
+  if (field.kind == Field::Kind::kTable) {
+    const Table* inner = entry != nullptr ? entry->value.as<Table>() : &kEmpty;
+    if (inner == nullptr)
+      wrong(field, entry->value.origin, "expected a table, got " + describe(entry->value));
+    else
+      read(field.fields, field.rules, *inner, entry != nullptr ? entry->value.origin : at,
+           path + "." + field.key, object);
+    return;
+  }
+  if (entry != nullptr) read_value(field, *entry, path, object);
+  else if (field.required)
+    problems_.error(at, fmt::format("[{}] needs {}: {}", path, quoted(field.key), field.type));
+  settings.push_back({path + "." + field.key, field.print(object), field.default_text,
+                      entry != nullptr ? entry->value.origin : Origin{}});
+}
+
+void Reader::read_value(const Field& field, const Entry& entry, const std::string& path, void* object) {
+  if (entry.value.broken) return;
+  Diagnostics found;
+  const bool good = field.read(entry.value, object, found);
+  for (const Problem& problem : found.errors) wrong(field, problem.origin, problem.message);
+  for (const Problem& problem : found.warnings)
+    problems_.warn(problem.origin, fmt::format("{}: {}", field.key, problem.message));
+  if (!good) return;
+  check_value(field, entry, object);
+  check_items(field, entry.value);
+  note_secrets(field, entry.value, object);
+  if (field.names_sources || field.distinct) lists.push_back({path, &field, &entry.value});
+}
+
+void Reader::check_value(const Field& field, const Entry& entry, const void* object) {
+  const bool empty = field.print(object).empty();
+  if (empty && field.required) return wrong(field, entry.value.origin, "must not be empty");
+  if (empty && field.names_sources)
+    return wrong(field, entry.value.origin,
+                 fmt::format("must not be empty; leave it out for {}", field.default_text));
+  for (const auto& check : field.checks)
+    if (const std::string message = check(object); !message.empty())
+      return wrong(field, entry.value.origin, message);
+}
+
+void Reader::check_items(const Field& field, const Value& value) {
+  const auto* items = value.as<List>();
+  if (items == nullptr) return;
+  std::set<std::string> seen;
+  for (const Value& item : *items) {
+    const auto* text = item.as<std::string>();
+    if (text == nullptr) continue;
+    const std::string message = field.item_check ? field.item_check(*text) : "";
+    if (!message.empty()) wrong(field, item.origin, message);
+    else if (field.distinct && !seen.insert(*text).second)
+      wrong(field, item.origin, fmt::format("{} is listed twice", quoted(*text)));
+  }
+}
+
+void Reader::note_secrets(const Field& field, const Value& value, const void* object) {
+  if (!field.secrets) return;
+  const auto* items = value.as<List>();
+  const std::vector<SecretRef> found = field.secrets(object);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const bool own_place = items != nullptr && i < items->size();
+    secrets.push_back({field.key, own_place ? (*items)[i].origin : value.origin, found[i]});
+  }
+}
+
+void Reader::unknown_keys(const std::vector<Field>& fields, const Table& table, const std::string& path,
+                          bool typed) {
+  std::vector<std::string> known;
+  if (typed) known.emplace_back("type");
+  for (const Field& field : fields)
+    if (field.kind != Field::Kind::kTableName) known.push_back(field.key);
+  for (const Entry& entry : table) {
+    if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
+    const bool dotted = entry.key.find('.') != std::string::npos;
+    problems_.error(entry.origin,
+                    fmt::format("unknown key {} in [{}]{}", quoted(entry.key), path,
+                                dotted ? "; a key in quotes is one name: write the dots outside of quotes"
+                                       : suggestion(entry.key, known, "keys")));
+  }
+}
+
+void Reader::wrong(const Field& field, const Origin& at, const std::string& message) {
+  problems_.error(at, fmt::format("{}: {}", field.key, message));
+}
+
+}  // namespace edgehose::config

@@ -1,0 +1,135 @@
+#include "agent/config/toml_file.h"
+
+// Compiled in here without exceptions and without what we do not use, rather than linked.
+#define TOML_HEADER_ONLY 1
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#define TOML_ENABLE_WINDOWS_COMPAT 0
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include <toml++/toml.h>
+#pragma GCC diagnostic pop
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/base/file.h"
+
+namespace edgehose::config {
+namespace {
+
+// Gives every value the place it came from: in a file its line and column, else what is fixed.
+class Converter {
+ public:
+  explicit Converter(Origin base) : base_(std::move(base)) {}
+
+  Table table(const toml::table& from) const {
+    Table out;
+    for (const auto& [key, node] : from)
+      out.push_back({std::string(key.str()), origin(key.source()), value(node)});
+    // toml++ sorts by name; people read in the order of the file.
+    std::stable_sort(out.begin(), out.end(), [](const Entry& a, const Entry& b) {
+      return std::pair(a.origin.line, a.origin.column) < std::pair(b.origin.line, b.origin.column);
+    });
+    return out;
+  }
+
+  Origin origin(const toml::source_region& region) const {
+    Origin at = base_;
+    if (at.kind == Origin::Kind::kFile) {
+      at.line = region.begin.line;
+      at.column = region.begin.column;
+    }
+    return at;
+  }
+
+ private:
+  Value value(const toml::node& node) const {
+    Value out;
+    out.origin = origin(node.source());
+    if (const auto* t = node.as_table()) out.data = table(*t);
+    else if (const auto* a = node.as_array()) out.data = list(*a);
+    else if (const auto* s = node.as_string()) out.data = s->get();
+    else if (const auto* i = node.as_integer()) out.data = i->get();
+    else if (const auto* d = node.as_floating_point()) out.data = d->get();
+    else if (const auto* b = node.as_boolean()) out.data = b->get();
+    else out.data = Date{};
+    return out;
+  }
+
+  List list(const toml::array& from) const {
+    List out;
+    for (const toml::node& item : from) out.push_back(value(item));
+    return out;
+  }
+
+  Origin base_;
+};
+
+// The parser's words, as a part of our sentence.
+std::string parse_problem(const toml::parse_error& error) {
+  constexpr std::string_view kPrefix = "Error while parsing ";
+  std::string_view words = error.description();
+  if (words.starts_with(kPrefix)) words.remove_prefix(kPrefix.size());
+  return fmt::format("not valid TOML: {}", words);
+}
+
+// The value at the end of a chain of tables with one entry each.
+Value& leaf(Table& table) {
+  Value* value = &table.front().value;
+  while (auto* inner = value->as<Table>()) {
+    if (inner->empty()) break;
+    value = &inner->front().value;
+  }
+  return *value;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
+}  // namespace
+
+std::optional<Table> read_toml_file(const std::string& path, Diagnostics& problems) {
+  const Origin file{Origin::Kind::kFile, path};
+  const auto text = read_file(path, kMaxFileBytes);
+  if (!text) {
+    problems.error({}, text.error().message);
+    return std::nullopt;
+  }
+  const toml::parse_result parsed = toml::parse(std::string_view(*text));
+  const Converter converter(file);
+  if (parsed) return converter.table(parsed.table());
+  problems.error(converter.origin(parsed.error().source()), parse_problem(parsed.error()));
+  return std::nullopt;
+}
+
+std::optional<Table> read_set(const std::string& assignment, Diagnostics& problems) {
+  const std::size_t equals = assignment.find('=');
+  const std::string key(trimmed(std::string_view(assignment).substr(0, equals)));
+  const std::string raw = equals == std::string::npos ? "" : assignment.substr(equals + 1);
+  const Converter converter(Origin{Origin::Kind::kSet, key});
+  const bool one_line = assignment.find_first_of("\r\n") == std::string::npos;
+  if (one_line && equals != std::string::npos && !key.empty() && key[0] != '[' && key[0] != '#') {
+    if (const toml::parse_result as_toml = toml::parse(assignment)) {
+      Table table = converter.table(as_toml.table());
+      leaf(table).raw = raw;
+      return table;
+    }
+  }
+  const toml::parse_result parsed = toml::parse(key + " = \"\"");
+  if (!parsed || parsed.table().empty() || equals == std::string::npos) {
+    problems.error(converter.origin({}),
+                   "expected KEY=VALUE, for instance sinks.archive.path=/mnt/logs");
+    return std::nullopt;
+  }
+  Table table = converter.table(parsed.table());
+  leaf(table).data = raw;
+  return table;
+}
+
+}  // namespace edgehose::config

@@ -71,7 +71,8 @@ struct Entry {
 
 const Entry* find(const Table& table, std::string_view key);
 
-// Lays `over` on `base`: tables merge, everything else replaces.
+// Lays `over` on `base`: tables merge, everything else replaces, references to secrets and files
+// ({ file = "..." }) included.
 void merge(Table& base, Table over);
 
 // "the integer 5", "the string \"x\"", "a list": for "expected ..., got ...".
