@@ -1,0 +1,102 @@
+#include "sinks/directory/directory_sink.h"
+
+#include <cerrno>
+
+#include "agent/base/crc32c.h"
+#include "agent/base/text.h"
+#include "sinks/object/object_encoder.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::size_t kMaxPartBytes = 64;
+
+// One part of a file name: injective but for the checksum of a long one.
+std::string name_part(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '_' || c == '-' || (c == '.' && !out.empty());
+    if (plain)
+      out.push_back(c);
+    else
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  if (out.size() <= kMaxPartBytes) return out;
+  const std::string checksum = fmt::format("~{:08x}", crc32c(0, text));
+  return out.substr(0, kMaxPartBytes - checksum.size()) + checksum;
+}
+
+// "20261123T012400Z"
+std::string compact_time(WallTime time) {
+  std::string out;
+  for (const char c : format_wall(time))
+    if (c != '-' && c != ':') out.push_back(c);
+  return out;
+}
+
+// Steady across versions and machines, which std::hash is not (FNV-1a).
+std::uint64_t seed_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+ObjectRendering rendering_of(const DirectoryConfig& config, const std::string& agent) {
+  return {config.format, config.compression, config.compression_level, config.age_recipients, agent};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConfig& config,
+                                                             const DirectoryContext& context,
+                                                             std::vector<std::string>& warnings) {
+  EH_ASSIGN(Prefix prefix,
+            Prefix::compile(config.prefix, context.labels, context.timezone, warnings));
+  EH_TRY(check_rendering(rendering_of(config, context.agent)));
+  return std::unique_ptr<DirectorySink>(new DirectorySink(config, context.agent, std::move(prefix)));
+}
+
+DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, Prefix prefix)
+    : config_(std::move(config)),
+      agent_(std::move(agent)),
+      prefix_(std::move(prefix)),
+      rendering_(rendering_of(config_, agent_)) {}
+
+std::string DirectorySink::key(const BatchOutline& batch) const {
+  const std::string_view epoch(reinterpret_cast<const char*>(batch.epoch.data()), batch.epoch.size());
+  const std::string name =
+      fmt::format("{}-{}-{}-{}-{:012}-{:012}", batch.source.empty() ? "all" : name_part(batch.source),
+                  compact_time(batch.first_time), name_part(agent_), to_hex(epoch),
+                  batch.first.value, batch.last.value);
+  return prefix_.render({agent_, batch.source, batch.first_time, seed_of(name)}) + name +
+         object_extension(rendering_);
+}
+
+std::string DirectorySink::rendering() const { return serialize_rendering(rendering_); }
+
+Request DirectorySink::request(const Batch& batch, const std::string& note,
+                               std::unique_ptr<ByteStream> body) const {
+  return FileRequest{config_.path, batch.claim.key, note, std::move(body)};
+}
+
+Verdict DirectorySink::judge(const Batch&, const Response& response) const {
+  const auto& file = std::get<FileResponse>(response);
+  if (file.status) return Delivered{};
+  const Error& error = file.status.error();
+  const bool needs_person = file.missing || file.other_filesystem ||
+                            error.code == ErrorCode::kPermission ||
+                            error.code == ErrorCode::kInvalid || error.sys == EROFS ||
+                            error.sys == ENOTDIR || error.sys == ENAMETOOLONG;
+  if (needs_person) return Park{error.message};
+  return Retry{error.message};
+}
+
+std::optional<std::string> DirectorySink::learn(const std::string& note,
+                                                const Response& response) const {
+  const auto& file = std::get<FileResponse>(response);
+  if (!note.empty() || file.filesystem.empty()) return std::nullopt;
+  return file.filesystem;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,125 @@
+#include "sinks/directory/directory_tree.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+
+#include "sinks/directory/filesystem_identity.h"
+
+namespace edgehose {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0755;
+
+std::string resolved(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), std::free);
+  return real ? real.get() : path;
+}
+
+bool exists(const std::string& path) {
+  struct stat st{};
+  return ::stat(path.c_str(), &st) == 0 || errno != ENOENT;
+}
+
+Status create_base(const std::string& path, const std::string& expected, BaseProblem& problem) {
+  problem = BaseProblem::kMissing;
+  const std::string parent = parent_directory(path);
+  if (is_below_mount_points(path) || is_below_mount_points(resolved(parent) + "/x"))
+    return fail(ErrorCode::kUnavailable,
+                "{} is not there, and nothing is created where media are mounted: mount the medium, "
+                "or create the directory on it",
+                path);
+  auto parent_fd = open_file(parent, O_RDONLY | O_DIRECTORY);
+  if (!parent_fd)
+    return fail(ErrorCode::kUnavailable, "neither {} nor its parent is there: create it", path);
+  EH_ASSIGN(const std::string found, filesystem_identity(parent_fd->get()));
+  if (!same_filesystem(expected, found))
+    return fail(ErrorCode::kUnavailable,
+                "{} is not there; it was on another file system than its parent: mount that one", path);
+  problem = BaseProblem::kNone;
+  if (::mkdir(path.c_str(), kDirectoryMode) != 0 && errno != EEXIST)
+    return fail_errno(errno, fmt::format("creating the directory {}", path));
+  return sync_directory_fd(parent_fd->get(), parent);
+}
+
+}  // namespace
+
+bool is_below_mount_points(std::string_view path) {
+  constexpr std::array<std::string_view, 3> kPlaces{"/media/", "/mnt/", "/run/media/"};
+  for (const std::string_view place : kPlaces)
+    if (path.starts_with(place) || path == place.substr(0, place.size() - 1)) return true;
+  return false;
+}
+
+Result<BaseDirectory> open_base(const std::string& path, const std::string& expected_filesystem,
+                                BaseProblem& problem) {
+  problem = BaseProblem::kNone;
+  if (!exists(path)) EH_TRY(create_base(path, expected_filesystem, problem));
+  EH_ASSIGN(FileDescriptor fd, open_file(path, O_RDONLY | O_DIRECTORY));
+  auto found = filesystem_identity(fd.get());
+  if (!found) return tl::unexpected<Error>(std::move(found).error().with_context(path));
+  if (!same_filesystem(expected_filesystem, *found)) {
+    problem = BaseProblem::kOtherFilesystem;
+    return fail(ErrorCode::kUnavailable,
+                "{} is on another file system than before ({}, it was {}): mount the right one, or "
+                "confirm the new one",
+                path, *found, expected_filesystem);
+  }
+  return BaseDirectory{std::move(fd), std::move(*found)};
+}
+
+Result<std::vector<std::string>> split_name(const std::string& name) {
+  std::vector<std::string> components;
+  std::size_t begin = 0;
+  for (;;) {
+    const std::size_t end = name.find('/', begin);
+    std::string component = name.substr(begin, end == std::string::npos ? end : end - begin);
+    if (component == "." || component == ".." || component.find('\0') != std::string::npos)
+      return fail(ErrorCode::kInvalid, "the object's name {} leads out of its directory", name);
+    if (end == std::string::npos) {
+      if (component.empty()) return fail(ErrorCode::kInvalid, "the object's name {} is a directory", name);
+      components.push_back(std::move(component));
+      return components;
+    }
+    if (!component.empty()) components.push_back(std::move(component));
+    begin = end + 1;
+  }
+}
+
+Result<FileDescriptor> SubdirectoryOpener::open(int base, const std::string& base_path,
+                                                const std::vector<std::string>& components) {
+  FileDescriptor at(::openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!at.valid()) return fail_errno(errno, fmt::format("opening {}", base_path));
+  std::string path = base_path;
+  for (std::size_t i = 0; i + 1 < components.size(); ++i) {
+    const std::string parent = path;
+    path += "/" + components[i];
+    const bool created = ::mkdirat(at.get(), components[i].c_str(), kDirectoryMode) == 0;
+    if (!created && errno != EEXIST)
+      return fail_errno(errno, fmt::format("creating the directory {}", path));
+    // One that is there may be of an attempt that was killed before its fsync.
+    if (created || !durable_.contains(path)) {
+      EH_TRY(sync_directory_fd(at.get(), parent));
+      if (durable_.size() >= kRemembered) durable_.clear();
+      durable_.insert(path);
+    }
+    FileDescriptor next(::openat(at.get(), components[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!next.valid()) return fail_errno(errno, fmt::format("opening the directory {}", path));
+    at = std::move(next);
+  }
+  return at;
+}
+
+Status sync_directory_fd(int fd, const std::string& path) {
+  // Some file systems (exFAT, some FUSE ones) cannot sync a directory and say EINVAL.
+  if (::fsync(fd) != 0 && errno != EINVAL && errno != EOPNOTSUPP)
+    return fail_errno(errno, fmt::format("syncing the directory {}", path));
+  return {};
+}
+
+}  // namespace edgehose

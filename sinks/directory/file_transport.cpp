@@ -1,0 +1,170 @@
+#include "sinks/directory/file_transport.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "agent/base/crc32c.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::size_t kBufferBytes = 64 * 1024;
+constexpr std::size_t kMaxNameBytes = 255;
+constexpr mode_t kFileMode = 0644;
+
+bool exists(int directory, const std::string& name) {
+  struct stat st{};
+  return ::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+}  // namespace
+
+std::string temporary_name(const std::string& name) {
+  std::string temporary = "." + name + ".tmp";
+  if (temporary.size() <= kMaxNameBytes) return temporary;
+  return fmt::format(".{}-{:08x}.tmp", name.substr(0, 200), crc32c(0, name));
+}
+
+// One file on its way. Destroyed unfinished, it removes its temporary file.
+class FileTransport::Job {
+ public:
+  Job(RequestId id, FileRequest request, std::shared_ptr<const ObjectSummary> body)
+      : id_(id), request_(std::move(request)), summary_(std::move(body)) {}
+  ~Job() { remove_temporary(); }
+
+  // True when it is finished.
+  bool step(SubdirectoryOpener& subdirectories, std::vector<char>& buffer) {
+    Status status = advance(subdirectories, buffer);
+    if (!status) {
+      // What was durable may be on a medium that is gone.
+      subdirectories.forget();
+      remove_temporary();
+      response_.status = std::move(status);
+      phase_ = Phase::kDone;
+    }
+    return phase_ == Phase::kDone;
+  }
+  Completion completion() { return {id_, std::move(response_)}; }
+
+ private:
+  enum class Phase { kOpen, kWrite, kSync, kPublish, kDone };
+
+  Status advance(SubdirectoryOpener& subdirectories, std::vector<char>& buffer) {
+    switch (phase_) {
+      case Phase::kOpen: return open(subdirectories);
+      case Phase::kWrite: return write(buffer);
+      case Phase::kSync: return sync();
+      case Phase::kPublish: return publish();
+      case Phase::kDone: break;
+    }
+    return {};
+  }
+
+  Status open(SubdirectoryOpener& subdirectories) {
+    EH_ASSIGN(std::vector<std::string> components, split_name(request_.name));
+    BaseProblem problem;
+    auto base = open_base(request_.directory, request_.expected_filesystem, problem);
+    response_.missing = problem == BaseProblem::kMissing;
+    response_.other_filesystem = problem == BaseProblem::kOtherFilesystem;
+    if (!base) return tl::unexpected<Error>(std::move(base).error());
+    response_.filesystem = base->filesystem;
+    EH_ASSIGN(directory_, subdirectories.open(base->fd.get(), request_.directory, components));
+    name_ = std::move(components.back());
+    temporary_ = temporary_name(name_);
+    if (::unlinkat(directory_.get(), temporary_.c_str(), 0) != 0 && errno != ENOENT)
+      return problem_with("removing the leftover");
+    file_ = FileDescriptor(::openat(directory_.get(), temporary_.c_str(),
+                                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
+    if (!file_.valid()) return problem_with("creating");
+    phase_ = Phase::kWrite;
+    return {};
+  }
+
+  Status write(std::vector<char>& buffer) {
+    for (std::size_t written = 0; written < kSliceBytes;) {
+      EH_ASSIGN(const std::size_t n, request_.body->read(buffer.data(), buffer.size()));
+      if (n == 0) {
+        phase_ = Phase::kSync;
+        return {};
+      }
+      EH_TRY(write_all(file_.get(), {buffer.data(), n}, request_.directory + "/" + request_.name));
+      written += n;
+      response_.bytes += n;
+    }
+    return {};
+  }
+
+  Status sync() {
+    phase_ = Phase::kPublish;
+    if (!worth_publishing()) return {};
+    if (::fdatasync(file_.get()) != 0) return problem_with("syncing");
+    file_.reset();
+    return {};
+  }
+
+  Status publish() {
+    phase_ = Phase::kDone;
+    if (!worth_publishing()) {
+      remove_temporary();
+      return {};
+    }
+    if (::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0)
+      return problem_with("renaming");
+    temporary_.clear();
+    return sync_directory_fd(directory_.get(), parent_directory(request_.directory + "/" + request_.name));
+  }
+
+  // Nothing in it, or less than what may be there already: see the header.
+  bool worth_publishing() const {
+    if (!summary_ || summary_->missing_records == 0) return true;
+    return summary_->encoded.records > 0 && !exists(directory_.get(), name_);
+  }
+
+  void remove_temporary() {
+    if (!temporary_.empty() && directory_.valid())
+      ::unlinkat(directory_.get(), temporary_.c_str(), 0);
+    temporary_.clear();
+  }
+
+  tl::unexpected<Error> problem_with(const char* what) const {
+    return fail_errno(errno, fmt::format("{} {}/{}", what, request_.directory, request_.name));
+  }
+
+  const RequestId id_;
+  FileRequest request_;
+  const std::shared_ptr<const ObjectSummary> summary_;
+  Phase phase_ = Phase::kOpen;
+  FileDescriptor directory_, file_;
+  std::string name_, temporary_;  // temporary_ empty: there is none
+  FileResponse response_;
+};
+
+FileTransport::FileTransport() = default;
+FileTransport::~FileTransport() = default;
+
+void FileTransport::start(RequestId id, Request request, std::shared_ptr<const ObjectSummary> body) {
+  jobs_.push_back(std::make_unique<Job>(id, std::get<FileRequest>(std::move(request)), std::move(body)));
+}
+
+Instant FileTransport::step(Instant now, std::vector<Completion>& finished) {
+  if (jobs_.empty()) {
+    buffer_ = {};
+    return kNever;
+  }
+  buffer_.resize(kBufferBytes);
+  std::unique_ptr<Job> job = std::move(jobs_.front());
+  jobs_.pop_front();
+  if (job->step(subdirectories_, buffer_))
+    finished.push_back(job->completion());
+  else
+    jobs_.push_back(std::move(job));
+  return jobs_.empty() ? kNever : now;
+}
+
+void FileTransport::abandon() { jobs_.clear(); }
+
+}  // namespace edgehose
