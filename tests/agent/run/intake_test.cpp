@@ -1,0 +1,377 @@
+// Intake with the real store, a scripted source, a scripted courier and a clock of its own.
+#include "agent/run/intake.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+
+#include "agent/base/check.h"
+
+namespace edgehose {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+class ScriptedSource final : public Source {
+ public:
+  explicit ScriptedSource(std::string name) : name_(std::move(name)) {}
+  const std::string& name() const override { return name_; }
+  int fd() const override { return -1; }
+  DrainResult drain(RecordSink& out) override {
+    DrainResult result;
+    while (!lines.empty() && !out.full()) {
+      NewRecord record;
+      record.body = lines.front();
+      record.file = FileId{1};
+      record.begin = offset;
+      record.end = offset += lines.front().size() + 1;
+      out.append(record);
+      lines.pop_front();
+      ++drained;
+    }
+    result.more = !lines.empty();
+    result.urgent = urgent && drained > 0;
+    return result;
+  }
+  Status before_commit() override { return {}; }
+  Status checkpoint(Store::Transaction& transaction) override {
+    FileState state;
+    state.path = "/log";
+    state.offset = offset;
+    return transaction.put_file(FileId{1}, state);
+  }
+  void settled(bool committed) override { committed ? ++commits : ++aborts; }
+  bool caught_up() const override { return lines.empty(); }
+  Duration commit_patience(Duration limit) const override { return std::min(limit, patience); }
+  SourceHealth health() const override { return {}; }
+
+  std::deque<std::string> lines;
+  std::uint64_t offset = 0;
+  unsigned drained = 0, commits = 0, aborts = 0;
+  bool urgent = false;
+  Duration patience = std::chrono::hours(1);
+
+ private:
+  const std::string name_;
+};
+
+class PlainSink final : public Sink {
+ public:
+  const std::string& name() const override { return name_; }
+  std::string key(const BatchOutline& b) const override {
+    return fmt::format("{}-{}-{}", b.source, b.first.value, b.last.value);
+  }
+  std::string rendering() const override { return "r"; }
+  Request request(const Batch&, const std::string&, std::unique_ptr<ByteStream>) const override {
+    return FileRequest{};
+  }
+  Verdict judge(const Batch&, const Response&) const override { return Delivered{}; }
+  std::optional<std::string> learn(const std::string&, const Response&) const override { return {}; }
+
+ private:
+  const std::string name_ = "archive";
+};
+
+class IntakeTest : public testing::Test {
+ protected:
+  IntakeTest() {
+    std::string pattern = testing::TempDir() + "intake.XXXXXX";
+    EH_CHECK(mkdtemp(pattern.data()) != nullptr);
+    store_options_.directory = pattern;
+    store_options_.free_disk_percent = 0;
+    options_.commit_limit = seconds(60);
+  }
+  ~IntakeTest() override {
+    intake_.reset();
+    store_.reset();
+    std::filesystem::remove_all(store_options_.directory);
+  }
+
+  void start() {
+    auto store = Store::open(store_options_, clock_);
+    ASSERT_TRUE(store) << store.error().message;
+    store_ = std::move(*store);
+    auto source = std::make_unique<ScriptedSource>("app");
+    source_ = source.get();
+    std::vector<std::unique_ptr<Source>> sources;
+    sources.push_back(std::move(source));
+    SinkLink link;
+    link.config.name = "archive";
+    link.config.batch = batch_;
+    link.sink = std::make_shared<PlainSink>();
+    std::vector<SinkLink> links;
+    links.push_back(std::move(link));
+    intake_ = std::make_unique<Intake>(*store_, clock_, waker_, options_, std::move(sources),
+                                       std::move(links));
+    ASSERT_TRUE(intake_->connect("archive", claims_, holds_));
+    const Status started = intake_->start();
+    ASSERT_TRUE(started) << started.error().message;
+  }
+  void crash() {  // nothing in memory survives
+    intake_.reset();
+    store_.reset();
+    claims_.take();
+  }
+  void lines(unsigned count, std::size_t bytes = 100) {
+    for (unsigned i = 0; i < count; ++i) {
+      std::string line = fmt::format("line {} ", written_++);
+      line.resize(bytes - 1, 'x');
+      source_->lines.push_back(std::move(line));
+    }
+  }
+  void settle(const Claim& claim) {
+    intake_->inbox().post(Settled{claim.lane.sink, Acknowledgement{claim.id, {}, 0, {}}, 1, {}});
+  }
+  // Steps until intake would sleep, never letting time pass.
+  void run() {
+    for (int i = 0; i < 1000 && intake_->step() <= clock_.now(); ++i) {
+    }
+  }
+  LaneState lane() {
+    auto lanes = store_->lanes();
+    EH_CHECK(lanes && lanes->size() == 1);
+    return lanes->front();
+  }
+
+  ManualClock clock_;
+  StoreOptions store_options_;
+  IntakeOptions options_;
+  BatchConfig batch_{8 << 20, minutes(5)};
+  std::unique_ptr<Store> store_;
+  Waker waker_;
+  Waker courier_waker_;
+  Mailbox<Claim> claims_{courier_waker_};
+  Mailbox<std::string> holds_{courier_waker_};
+  std::unique_ptr<Intake> intake_;
+  ScriptedSource* source_ = nullptr;
+  unsigned written_ = 0;
+};
+
+TEST_F(IntakeTest, RecordsWaitForTheProfilesLimitAndCommitWithTheirPosition) {
+  start();
+  lines(10);
+  run();
+  EXPECT_EQ(source_->commits, 0u);
+  clock_.advance(seconds(59));
+  run();
+  EXPECT_EQ(source_->commits, 0u);
+  clock_.advance(seconds(1));
+  run();
+  EXPECT_EQ(source_->commits, 1u);
+  EXPECT_EQ(lane().committed, (Counter{10, 1000}));
+  const auto file = store_->file(FileId{1});
+  ASSERT_TRUE(file && *file);
+  EXPECT_EQ((*file)->offset, 1000u);
+}
+
+TEST_F(IntakeTest, UrgentSourcesCommitAtOnce) {
+  start();
+  source_->urgent = true;
+  lines(1);
+  run();
+  EXPECT_EQ(source_->commits, 1u);
+}
+
+TEST_F(IntakeTest, VolumeCommitsWholeBlocks) {
+  start();
+  lines(40'000);  // 4 MB
+  run();
+  EXPECT_GE(source_->commits, 3u);
+  for (auto block = store_->next_block(SourceId{}, BlockNumber{}); block && *block;
+       block = store_->next_block(SourceId{}, (*block)->number + 1))
+    EXPECT_FALSE((*block)->mini);
+}
+
+TEST_F(IntakeTest, ARipeBatchPullsTheCommitAndItsClaimRidesIt) {
+  batch_.max_age = seconds(5);
+  start();
+  lines(10);
+  run();
+  clock_.advance(seconds(5));
+  run();
+  const std::vector<Claim> claims = claims_.take();
+  ASSERT_EQ(claims.size(), 1u);
+  EXPECT_EQ(claims[0].key, "app-1-10");
+  EXPECT_EQ(source_->commits, 1u);
+  EXPECT_EQ(intake_->status().read().commits, 1u);
+}
+
+TEST_F(IntakeTest, SettledClaimsAreDeliveredOnceAcrossARestart) {
+  batch_.max_age = seconds(5);
+  start();
+  lines(10);
+  run();
+  clock_.advance(seconds(5));
+  run();
+  Claim claim = claims_.take().at(0);
+  crash();
+  start();
+  std::vector<Claim> resumed = claims_.take();
+  ASSERT_EQ(resumed.size(), 1u);
+  EXPECT_EQ(resumed[0].key, claim.key);
+  EXPECT_EQ(resumed[0].first, claim.first);
+  EXPECT_EQ(resumed[0].last, claim.last);
+  settle(resumed[0]);
+  run();
+  clock_.advance(seconds(60));
+  run();
+  EXPECT_EQ(lane().delivered, (Counter{10, 1000}));
+  EXPECT_EQ(lane().buffered(), Counter{});
+  crash();
+  start();
+  EXPECT_TRUE(claims_.take().empty());
+}
+
+TEST_F(IntakeTest, AnAcknowledgementAloneWaitsItsLimit) {
+  batch_.max_age = seconds(5);
+  start();
+  lines(10);
+  run();
+  clock_.advance(seconds(5));
+  run();
+  settle(claims_.take().at(0));
+  run();
+  EXPECT_EQ(lane().delivered.records, 0u);
+  clock_.advance(seconds(30));
+  run();
+  EXPECT_EQ(lane().delivered.records, 10u);
+}
+
+TEST_F(IntakeTest, AtMostTheWindowIsClaimedAndASettlementFreesTheNext) {
+  batch_.max_size = 4096;  // as stored; the lines compress well
+  start();
+  for (int round = 0; round < 6; ++round) {
+    lines(3000);
+    run();
+    clock_.advance(seconds(60));
+    run();
+  }
+  std::vector<Claim> claims = claims_.take();
+  ASSERT_EQ(claims.size(), 2u);  // concurrency
+  settle(claims[0]);
+  run();
+  std::vector<Claim> next = claims_.take();
+  ASSERT_EQ(next.size(), 1u);
+  EXPECT_EQ(next[0].first, claims[1].last + 1);
+}
+
+TEST_F(IntakeTest, ATooLargeClaimIsHalvedWithExactSizes) {
+  batch_.max_age = seconds(5);
+  start();
+  lines(9);
+  run();
+  clock_.advance(seconds(5));
+  run();
+  const Claim claim = claims_.take().at(0);
+  intake_->inbox().post(Halve{claim.lane.sink, claim.id});
+  run();
+  const std::vector<Claim> halves = claims_.take();
+  ASSERT_EQ(halves.size(), 2u);
+  EXPECT_EQ(halves[0].first, Sequence{1});
+  EXPECT_EQ(halves[0].last, Sequence{4});
+  EXPECT_EQ(halves[1].first, Sequence{5});
+  EXPECT_EQ(halves[1].last, Sequence{9});
+  EXPECT_EQ(halves[0].size, (Counter{4, 400}));
+  EXPECT_EQ(halves[1].size, (Counter{5, 500}));
+  EXPECT_EQ(halves[0].end, halves[1].begin);
+  settle(halves[1]);  // out of order
+  settle(halves[0]);
+  run();
+  clock_.advance(seconds(60));
+  run();
+  EXPECT_EQ(lane().delivered, (Counter{9, 900}));
+}
+
+TEST_F(IntakeTest, BlockStopsReadingAndLosesNothing) {
+  store_options_.max_size = 2 << 20;
+  options_.when_full = WhenFull::kBlock;
+  batch_.max_size = 64 << 10;
+  start();
+  std::srand(7);
+  for (int i = 0; i < 200'000; ++i) {
+    std::string line;
+    for (int k = 0; k < 60; ++k) line.push_back(static_cast<char>('!' + std::rand() % 90));
+    source_->lines.push_back(line);
+  }
+  run();
+  EXPECT_TRUE(intake_->status().read().blocked || (clock_.advance(seconds(2)), run(), intake_->status().read().blocked));
+  EXPECT_FALSE(source_->lines.empty());
+  // Delivering makes room; in the end every record has come through, in order.
+  Sequence expected{1};
+  for (int round = 0; round < 20'000 && expected.value <= 200'000; ++round) {
+    for (const Claim& claim : claims_.take()) {
+      EXPECT_EQ(claim.first, expected);
+      expected = claim.last + 1;
+      settle(claim);
+    }
+    run();
+    clock_.advance(seconds(5));
+  }
+  EXPECT_EQ(expected, Sequence{200'001});
+}
+
+TEST_F(IntakeTest, DropNewestCountsWhatItDoesNotTake) {
+  store_options_.max_size = 2 << 20;
+  options_.when_full = WhenFull::kDropNewest;
+  start();
+  std::srand(7);
+  for (int i = 0; i < 100'000; ++i) {
+    std::string line;
+    for (int k = 0; k < 60; ++k) line.push_back(static_cast<char>('!' + std::rand() % 90));
+    source_->lines.push_back(line);
+  }
+  run();
+  clock_.advance(minutes(2));
+  run();
+  const auto sources = store_->sources();
+  ASSERT_TRUE(sources);
+  EXPECT_GT(sources->at(0).not_taken.records, 0u);
+  EXPECT_EQ(sources->at(0).not_taken.records + sources->at(0).committed.records, 100'000u);
+}
+
+TEST_F(IntakeTest, DropOldestSkipsWhatIsClaimedAndCounts) {
+  store_options_.max_size = 2 << 20;
+  options_.when_full = WhenFull::kDropOldest;
+  batch_.max_size = 64 << 10;
+  start();
+  std::srand(7);
+  for (int i = 0; i < 200'000; ++i) {
+    std::string line;
+    for (int k = 0; k < 60; ++k) line.push_back(static_cast<char>('!' + std::rand() % 90));
+    source_->lines.push_back(line);
+  }
+  for (int i = 0; i < 100; ++i) {
+    run();
+    clock_.advance(seconds(61));
+  }
+  EXPECT_TRUE(source_->lines.empty());
+  const LaneState state = lane();
+  EXPECT_EQ(state.committed.records, 200'000u);
+  EXPECT_GT(state.dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records, 0u);
+  const std::vector<Claim> claims = claims_.take();
+  ASSERT_FALSE(claims.empty());
+  EXPECT_EQ(claims[0].first, Sequence{1});  // claimed early, and still there
+  const auto first = store_->next_block(SourceId{}, BlockNumber{});
+  ASSERT_TRUE(first && *first);
+  EXPECT_EQ((*first)->first, Sequence{1});
+}
+
+TEST_F(IntakeTest, OnceIsCompleteWhenAllIsAcknowledged) {
+  options_.flush = true;
+  start();
+  lines(10);
+  run();
+  EXPECT_FALSE(intake_->complete());
+  for (const Claim& claim : claims_.take()) settle(claim);
+  run();
+  EXPECT_TRUE(intake_->complete());
+  EXPECT_TRUE(intake_->status().read().complete);
+}
+
+}  // namespace
+}  // namespace edgehose
