@@ -13,14 +13,14 @@ namespace {
 
 Result<SinkParts> make_directory_sink(const Component& component, const SinkContext& context,
                                       std::vector<std::string>& warnings) {
-  DirectoryConfig config = component.as<DirectoryConfig>();
+  const DirectoryConfig& config = component.as<DirectoryConfig>();
   SinkParts parts;
   parts.config = config.common;
   parts.pass_through = config.format == ObjectRendering::Format::kLines &&
                        config.compression == ObjectRendering::Compression::kZstd;
   parts.transport = std::make_unique<FileTransport>();
-  EH_ASSIGN(parts.sink, DirectorySink::make(std::move(config), context.agent_id, context.labels,
-                                            context.timezone, warnings));
+  EH_ASSIGN(parts.sink,
+            DirectorySink::create(config, {context.agent_id, context.labels, context.timezone}, warnings));
   return parts;
 }
 
