@@ -2,8 +2,12 @@
 //   !{timestamp:PATTERN}     a java.time.format.DateTimeFormatter pattern, at one instant
 //   !{firehose:random-string}  11 characters, here a function of the batch, so that a retry repeats it
 //   !{edgehose:agent} !{edgehose:source} !{label:NAME}
-// Without a timestamp expression yyyy/MM/dd/HH/ is appended, as Firehose does. Compiled once,
-// rendered per batch; both pure.
+// Without a timestamp expression yyyy/MM/dd/HH/ is appended, as Firehose does (after a '/' where the
+// prefix ends without one). Compiled once, rendered per batch; both pure.
+//
+// What is rendered can be a key and a path: at most kMaxPrefixBytes, no leading '/', no "//", no part
+// that is "." or "..". In text and labels those are errors when compiled; names of agent and source
+// are made safe: '/' and control characters become '_'.
 // Source: the Firehose developer guide, "Custom prefixes for Amazon S3 objects".
 #pragma once
 
@@ -15,8 +19,12 @@
 
 #include "agent/base/result.h"
 #include "agent/base/types.h"
+#include "sinks/object/date_pattern.h"
+#include "sinks/object/time_zone.h"
 
 namespace edgehose {
+
+constexpr std::size_t kMaxPrefixBytes = 512;  // rendered
 
 struct PrefixContext {
   std::string agent;
@@ -35,9 +43,26 @@ class Prefix {
   std::string render(const PrefixContext& context) const;
 
  private:
-  struct Part;
+  struct Part {
+    enum class Kind { kText, kTimestamp, kRandom, kAgent, kSource };
+    Kind kind = Kind::kText;
+    std::string text;
+    DatePattern pattern;
+  };
+  using Labels = std::map<std::string, std::string>;
+
+  Status add_text(std::string_view text);
+  Status add_expression(std::string_view expression, const Labels& labels,
+                        std::vector<std::string>& warnings);
+  Status add_label(std::string_view name, const Labels& labels);
+  Status add_timestamp(std::string_view pattern, std::vector<std::string>& warnings);
+  Status add_default_timestamp();
+  std::string expand(const PrefixContext& context) const;
+  // Whether it renders to a good key, seen at an example.
+  Status check_example() const;
+
   std::vector<Part> parts_;
-  std::string timezone_;
+  std::shared_ptr<const TimeZone> zone_;
 };
 
 }  // namespace edgehose

@@ -21,8 +21,9 @@ bool looks_like_age(std::string_view first_bytes) {
   return first_bytes.starts_with("age-encryption.org/") || looks_armored(first_bytes);
 }
 
-AgeDecryptor::AgeDecryptor(std::unique_ptr<ByteStream> input, std::vector<AgeIdentity> identities)
-    : raw_(std::move(input)), identities_(std::move(identities)) {}
+AgeDecryptor::AgeDecryptor(std::unique_ptr<ByteStream> input, std::vector<AgeIdentity> identities,
+                           AgeForm form)
+    : raw_(std::move(input)), identities_(std::move(identities)), form_(form) {}
 
 AgeDecryptor::~AgeDecryptor() { age::wipe(plain_); }
 
@@ -80,7 +81,7 @@ Status AgeDecryptor::open_input() {
   }
   const bool space = !ahead->empty() && std::strchr(" \t\r\n", ahead->front()) != nullptr &&
                      ahead->front() != '\0';
-  if (!space && !looks_armored(*ahead)) {
+  if (form_ == AgeForm::kDetect && !space && !looks_armored(*ahead)) {
     input_ = std::move(direct);
     return {};
   }

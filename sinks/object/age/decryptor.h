@@ -21,9 +21,13 @@ namespace edgehose {
 // Where decrypting failed, as the format's test vectors distinguish it.
 enum class AgeFailure { kArmor, kHeader, kNoMatch, kHmac, kPayload };
 
+// kDetect: armored where it begins with a line of five dashes, maybe after whitespace.
+enum class AgeForm { kDetect, kArmored };
+
 class AgeDecryptor final : public ByteStream {
  public:
-  AgeDecryptor(std::unique_ptr<ByteStream> input, std::vector<AgeIdentity> identities);
+  AgeDecryptor(std::unique_ptr<ByteStream> input, std::vector<AgeIdentity> identities,
+               AgeForm form = AgeForm::kDetect);
   ~AgeDecryptor() override;
 
   // The header is read with the first call. kAuth: no identity fits; kUnsupported: another version
@@ -44,6 +48,7 @@ class AgeDecryptor final : public ByteStream {
 
   std::unique_ptr<ByteStream> raw_;
   std::vector<AgeIdentity> identities_;
+  AgeForm form_;
   age::ArmorReader* armor_ = nullptr;  // inside input_, where the file is armored
   std::unique_ptr<age::BufferedInput> input_;
   std::optional<age::Aead> aead_;

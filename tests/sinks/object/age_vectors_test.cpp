@@ -88,7 +88,8 @@ TEST_P(AgeVectors, Outcome) {
       if (auto identity = AgeIdentity::parse(value)) identities.push_back(*identity);
 
   // Input in odd pieces, output in odd pieces: neither may matter.
-  AgeDecryptor decryptor(test::stream(vector.file, 1021), identities);
+  AgeDecryptor decryptor(test::stream(vector.file, 1021), identities,
+                         vector.get("armored") == "yes" ? AgeForm::kArmored : AgeForm::kDetect);
   const test::Drained plain = test::drain(decryptor, 4099);
   const std::string got = outcome(decryptor, plain.error.has_value());
   const std::string expected = vector.get("expect");

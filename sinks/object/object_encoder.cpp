@@ -1,0 +1,221 @@
+#include "sinks/object/object_encoder.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "sinks/object/age/encryptor.h"
+#include "sinks/object/claim_reader.h"
+#include "sinks/object/compressor.h"
+#include "sinks/object/record_format.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::size_t kReadyBytes = 64 * 1024;   // rendered before a read returns
+constexpr std::size_t kMaxFilePaths = 4096;      // remembered per stream
+
+// Turns the blocks of a claim into lines or ndjson, compressed; not encrypted.
+class Renderer final : public ByteStream {
+ public:
+  Renderer(Store& store, const Claim& claim, const ObjectRendering& rendering,
+           std::string_view source, std::unique_ptr<Compressor> compressor,
+           std::shared_ptr<ObjectSummary> summary)
+      : store_(store), rendering_(rendering), source_(source), compressor_(std::move(compressor)),
+        summary_(std::move(summary)), blocks_(store, claim, *summary_) {}
+
+  Result<std::size_t> read(char* out, std::size_t size) override {
+    if (failed_) return tl::unexpected<Error>(*failed_);
+    while (used_ == ready_.size() && !ended_ && size > 0) {
+      if (auto status = refill(); !status) {
+        failed_ = status.error();
+        return tl::unexpected<Error>(*failed_);
+      }
+    }
+    const std::size_t n = std::min(size, ready_.size() - used_);
+    std::memcpy(out, ready_.data() + used_, n);
+    used_ += n;
+    produced_ |= n > 0;
+    return n;
+  }
+
+ private:
+  bool lines() const { return rendering_.format == ObjectRendering::Format::kLines; }
+
+  Status refill() {
+    ready_.clear();
+    used_ = 0;
+    while (ready_.size() < kReadyBytes && !ended_) {
+      EH_ASSIGN(const auto part, blocks_.next());
+      if (part) {
+        EH_TRY(lines() ? add_lines(*part) : add_ndjson(*part));
+        continue;
+      }
+      ended_ = true;
+      EH_TRY(compressor_->end_frame(ready_));
+      if (ready_.empty() && !produced_) EH_TRY(compressor_->empty_frame(ready_));
+    }
+    return {};
+  }
+
+  Status add_lines(const BlockPart& part) {
+    EH_ASSIGN(auto block, blocks_.read(part));
+    if (!block) return {};
+    const bool as_stored = rendering_.compression == Compression::kZstd && part.whole() &&
+                           !block->header.mini();
+    if (as_stored) {
+      EH_TRY(compressor_->end_frame(ready_));
+      // Handed out without a copy where nothing stands before it.
+      if (ready_.empty()) ready_.swap(block->body_frame);
+      else ready_.append(block->body_frame);
+      pending_raw_ = 0;
+      ++summary_->passed_through;
+      blocks_.encoded(part, block->header.body_raw);
+      return {};
+    }
+    EH_ASSIGN(const std::optional<std::string> bodies, blocks_.bodies(part, *block));
+    if (!bodies) return {};
+    EH_ASSIGN(const std::string_view raw, cut_lines(*bodies, part));
+    blocks_.encoded(part, raw.size());
+    return add(raw);
+  }
+
+  // Lines [begin, end) of the block's bodies. A body never holds an LF, so LFs count records.
+  Result<std::string_view> cut_lines(std::string_view bodies, const BlockPart& part) {
+    const auto skip = [&](std::size_t from, std::uint32_t lines) {
+      for (; lines > 0 && from != std::string_view::npos; --lines) {
+        from = bodies.find('\n', from);
+        if (from != std::string_view::npos) ++from;
+      }
+      return from;
+    };
+    const std::size_t begin = skip(0, part.begin);
+    const std::size_t end = part.to_end() ? bodies.size() : skip(begin, part.end - part.begin);
+    if (begin == std::string_view::npos || end == std::string_view::npos)
+      return fail(ErrorCode::kCorrupt, "block {} holds fewer lines than its header counts",
+                  part.info.number.value);
+    return bodies.substr(begin, end - begin);
+  }
+
+  // Frames hold at most a block's worth, so that readers and pass-through look alike; ndjson, which
+  // never stands beside stored frames, is one frame.
+  Status add(std::string_view raw) {
+    if (lines() && rendering_.compression == Compression::kZstd && pending_raw_ > 0 &&
+        pending_raw_ + raw.size() > kBlockRawBytes) {
+      EH_TRY(compressor_->end_frame(ready_));
+      pending_raw_ = 0;
+    }
+    pending_raw_ += raw.size();
+    return compressor_->write(raw, ready_);
+  }
+
+  Status add_ndjson(const BlockPart& part) {
+    EH_ASSIGN(const auto block, blocks_.read_decoded(part));
+    if (!block) return {};
+    EH_ASSIGN(const std::string source, source_name(block->header.source));
+    RecordReader records(*block);
+    Record record;
+    std::uint64_t raw = 0;
+    std::uint32_t at = 0;
+    for (; at < part.end && records.next(record); ++at) {
+      if (at < part.begin) continue;
+      EH_ASSIGN(const std::string_view file, path_of(record.file));
+      text_.clear();
+      append_ndjson(record, {rendering_.agent, source, file}, text_);
+      EH_TRY(add(text_));
+      raw += record.body.size() + 1;
+    }
+    if (at < part.end) {  // the index is malformed from here on
+      BlockPart rest = part;
+      rest.begin = std::max(at, part.begin);
+      blocks_.missing(rest);
+    }
+    if (at > part.begin) {
+      BlockPart done = part;
+      done.end = at;
+      blocks_.encoded(done, raw);
+    }
+    return {};
+  }
+
+  Result<std::string> source_name(SourceId id) {
+    if (!source_.empty()) return source_;
+    if (const auto known = sources_.find(id); known != sources_.end()) return known->second;
+    EH_ASSIGN(const auto all, store_.sources());
+    for (const SourceState& s : all) sources_[s.id] = s.name;
+    return sources_[id];
+  }
+
+  Result<std::string_view> path_of(FileId id) {
+    if (id.value == 0) return std::string_view();
+    if (const auto known = paths_.find(id); known != paths_.end())
+      return std::string_view(known->second);
+    EH_ASSIGN(const auto state, store_.file(id));
+    if (paths_.size() == kMaxFilePaths) paths_.clear();
+    return std::string_view(paths_[id] = state ? state->path : std::string());
+  }
+
+  Store& store_;
+  const ObjectRendering rendering_;
+  const std::string source_;
+  std::unique_ptr<Compressor> compressor_;
+  std::shared_ptr<ObjectSummary> summary_;
+  ClaimReader blocks_;
+  std::map<SourceId, std::string> sources_;
+  std::map<FileId, std::string> paths_;
+  std::string ready_;  // rendered, handed out up to used_
+  std::string text_;
+  std::size_t used_ = 0;
+  std::size_t pending_raw_ = 0;  // in the frame that is open
+  bool ended_ = false, produced_ = false;
+  std::optional<Error> failed_;
+};
+
+// The outermost stream: counts, and says when all of it went out.
+class CountingStream final : public ObjectStream {
+ public:
+  CountingStream(std::unique_ptr<ByteStream> inner, std::shared_ptr<ObjectSummary> summary)
+      : inner_(std::move(inner)), summary_(std::move(summary)) {}
+  Result<std::size_t> read(char* out, std::size_t size) override {
+    auto n = inner_->read(out, size);
+    if (n) summary_->object_bytes += *n;
+    if (n && *n == 0 && size > 0) summary_->complete = true;
+    return n;
+  }
+  std::shared_ptr<const ObjectSummary> summary() const override { return summary_; }
+
+ private:
+  std::unique_ptr<ByteStream> inner_;
+  std::shared_ptr<ObjectSummary> summary_;
+};
+
+Result<std::vector<AgeRecipient>> parse_recipients(const std::vector<std::string>& texts) {
+  std::vector<AgeRecipient> recipients;
+  for (const std::string& text : texts) {
+    EH_ASSIGN(auto recipient, AgeRecipient::parse(text));
+    recipients.push_back(recipient);
+  }
+  return recipients;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& claim,
+                                                    const ObjectRendering& rendering,
+                                                    std::string_view source) {
+  EH_TRY(check_rendering(rendering));
+  EH_ASSIGN(auto compressor, make_compressor(rendering.compression, rendering.level));
+  auto summary = std::make_shared<ObjectSummary>();
+  std::unique_ptr<ByteStream> stream = std::make_unique<Renderer>(
+      store, claim, rendering, source, std::move(compressor), summary);
+  if (!rendering.age_recipients.empty()) {
+    EH_ASSIGN(const auto recipients, parse_recipients(rendering.age_recipients));
+    EH_ASSIGN(stream, AgeEncryptor::make(std::move(stream), recipients));
+  }
+  return std::make_unique<CountingStream>(std::move(stream), std::move(summary));
+}
+
+}  // namespace edgehose
