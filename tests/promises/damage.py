@@ -1,0 +1,133 @@
+"""A damaged or foreign buffer never keeps the agent from its work and is never deleted: it is put
+aside, what can be read of it is saved, and the loss is told."""
+
+import random
+import struct
+
+import promise
+
+
+class Promise(promise.PromiseCase):
+    LINES = 60000
+
+    def setUp(self):
+        super().setUp()
+        # A buffer with content: the sink is away.
+        self.box.out.rename(self.box.root / "away")
+        self.box.log(lines=self.LINES, write="page")
+        agent = self.box.start()
+        promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == self.LINES, 10,
+                           "all committed", 0.1)
+        agent.stop()
+        (self.box.root / "away").rename(self.box.out)
+        self.buffer = next(self.box.data.glob("*.mdb"))
+
+    def check_recovery(self, most_lost):
+        """Goes on with old and new lines; nothing is invented, changed or doubled."""
+        with open(self.box.logs / "app.log", "ab"):
+            pass
+        self.box.log(lines=500, first=self.LINES, append=True, manifest=self.box.root / "more")
+        agent = self.box.start()
+        last = b"id=RUN-%010d" % (self.LINES + 499)
+        promise.wait_until(lambda: any(last in line for line in self.box.lines()), 15, "new lines are delivered", 0.2)
+        self.assertTrue(agent.running())
+        agent.stop()
+        text = self.box.manifest.read_text().splitlines()[0]
+        self.box.manifest.write_text(f"{text}\nfirst=0 lines={self.LINES + 500} bytes=0 rotations=0\n")
+        result = self.box.check_result("--allow-missing")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        missing = int(result.stdout.split("missing ")[1].split(",")[0])
+        self.assertLessEqual(missing, most_lost, result.stdout)
+        self.box.verify()
+        return missing
+
+    def test_truncated(self):
+        size = self.buffer.stat().st_size
+        with open(self.buffer, "r+b") as f:
+            f.truncate(size // 2 // 4096 * 4096)
+        self.check_recovery(self.LINES)
+        self.assertIn(self.buffer.name, self.box.agent_log.read_text())
+
+    def test_bits_flipped(self):
+        rng = random.Random(7)
+        data = bytearray(self.buffer.read_bytes())
+        for _ in range(5):
+            at = rng.randrange(4 * 4096, len(data))
+            data[at] ^= 1 << rng.randrange(8)
+        self.buffer.write_bytes(data)
+        self.check_recovery(self.LINES // 2)
+
+    def test_verify_finds_a_flipped_bit(self):
+        data = bytearray(self.buffer.read_bytes())
+        middle = len(data) // 2  # one sealed block after the other lies there
+        data[middle] ^= 0x10
+        self.buffer.write_bytes(data)
+        self.assertNotEqual(self.box.call("buffer", "verify").returncode, 0)
+
+    def test_both_meta_pages_zeroed(self):
+        with open(self.buffer, "r+b") as f:
+            f.write(b"\0" * 8192)
+        self.check_recovery(self.LINES // 10)
+
+    def test_emptied(self):
+        self.buffer.write_bytes(b"")
+        self.check_recovery(self.LINES)
+
+    def test_random_pages_overwritten(self):
+        rng = random.Random(11)
+        pages = self.buffer.stat().st_size // 4096
+        with open(self.buffer, "r+b") as f:
+            for _ in range(3):
+                f.seek(rng.randrange(2, pages) * 4096)
+                f.write(rng.randbytes(4096))
+        self.check_recovery(self.LINES)
+
+    # --- buffers of other machines: told apart from damage, refused, left alone --------------------
+
+    def refused(self, content, *words):
+        self.buffer.write_bytes(content)
+        result = self.box.call("run", "--once", "--timeout", "5s")
+        told = result.stdout + result.stderr
+        self.assertNotEqual(result.returncode, 0, told)
+        for word in words:
+            self.assertIn(word, told)
+        self.assertEqual(self.buffer.read_bytes(), content, "it is left as it was")
+
+    def test_of_another_word_size_is_refused(self):
+        """LMDB's meta page of a 32-bit build: a page header of 12 bytes, then magic and version."""
+        def meta(number):
+            head = struct.pack("<IHHI", number, 0, 0x08, 0)
+            body = struct.pack("<IIII", 0xBEEFC0DE, 1, 0, 64 << 20)
+            database = struct.pack("<IHHIIIII", 4096, 0, 0, 0, 0, 0, 0, 0xFFFFFFFF)
+            return (head + body + database * 2 + struct.pack("<II", 1, number)).ljust(4096, b"\0")
+        self.refused(meta(0) + meta(1) + b"\0" * 8192, "32-bit")
+
+    def test_of_another_page_size_works_or_is_refused(self):
+        """An empty environment with pages of 16 KiB, as a Raspberry Pi 5 kernel makes."""
+        size = 16384
+
+        def meta(number):
+            head = struct.pack("<QHHI", number, 0, 0x08, 0)
+            body = struct.pack("<IIQQ", 0xBEEFC0DE, 1, 0, 64 << 20)
+            free = struct.pack("<IHHQQQQQ", size, 0x08, 0, 0, 0, 0, 0, (1 << 64) - 1)
+            main = struct.pack("<IHHQQQQQ", 0, 0, 0, 0, 0, 0, 0, (1 << 64) - 1)
+            return (head + body + free + main + struct.pack("<QQ", 1, number)).ljust(size, b"\0")
+        content = meta(0) + meta(1)
+        self.buffer.write_bytes(content)
+        result = self.box.call("run", "--once", "--timeout", "10s")
+        told = result.stdout + result.stderr
+        if result.returncode == 0:
+            self.assertEqual(len(self.box.lines()), self.LINES)
+            return
+        self.assertIn("page", told)
+        self.assertEqual(self.buffer.read_bytes(), content, "it is left as it was")
+
+    def test_of_another_program_is_refused_or_put_aside(self):
+        content = b"SQLite format 3\0" + b"\0" * 16368
+        self.buffer.write_bytes(content)
+        self.box.call("run", "--once", "--timeout", "10s")
+        kept = [f for f in self.box.data.rglob("*") if f.is_file() and f.read_bytes() == content]
+        self.assertTrue(kept, "it is kept, under its name or put aside")
+
+
+promise.main()

@@ -1,0 +1,54 @@
+"""What the tests of promises share: one sandbox for each test, kept when the test fails.
+
+A test is a method `test_...` of the one class `Promise` of its file; ctest runs each by itself, the
+same as:  EDGEHOSE=build-tests/agent/edgehose python3 tests/promises/FILE.py Promise.test_NAME
+"""
+
+import os
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from agent import Failed, Sandbox, wait_until  # noqa: E402, F401
+
+
+class PromiseCase(unittest.TestCase):
+    failureException = AssertionError
+
+    def setUp(self):
+        self.box = Sandbox()
+        self.addCleanup(self.close)
+        self.box.config()
+
+    def close(self):
+        failed = any(error for _, error in getattr(self._outcome, "errors", [])) or \
+            bool(self._outcome.result.errors or self._outcome.result.failures)
+        self.box.__exit__(AssertionError if failed else None, None, None)
+
+    def need_root(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs to mount a small file system: run as root")
+
+    def assert_bounded_log(self, limit=300):
+        """The agent's own log stays readable whatever happens."""
+        count = len(self.box.agent_log.read_bytes().splitlines())
+        self.assertLess(count, limit, "lines in the agent's own log")
+
+    def source(self, status, name="app"):
+        return next(s for s in status["sources"] if s["name"] == name)
+
+    def sink(self, status, name="archive"):
+        return next(s for s in status["sinks"] if s["name"] == name)
+
+
+def time_passes(agent, seconds):
+    """For what must NOT happen: the agent is given that long to do it."""
+    end = time.monotonic() + seconds
+    while agent.running() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def main():
+    unittest.main(verbosity=0)

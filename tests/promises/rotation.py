@@ -1,0 +1,172 @@
+"""A log is read once, however it is rotated: nothing that still exists when it is next looked at is
+lost, nothing is read twice."""
+
+import gzip
+import os
+import shutil
+import subprocess
+
+import promise
+
+
+class Promise(promise.PromiseCase):
+    def app(self, suffix=""):
+        return self.box.logs / f"app.log{suffix}"
+
+    def log_part(self, first, lines, file="app.log", append=False):
+        self.box.log(first=first, lines=lines, file=file, manifest=self.box.root / "part", **({"append": True} if append else {}))
+
+    def expect(self, lines):
+        """What the whole test logged: lines 0 to `lines` of the default run."""
+        self.box.manifest.write_text("run=RUN seed=1 stamps=1000 long_every=0 long_bytes=65536 bytes=0\n"
+                                     f"first=0 lines={lines} bytes=0 rotations=0\n")
+
+    def finish(self, lines, *arguments):
+        self.expect(lines)
+        self.box.run_once()
+        self.box.check(*arguments)
+
+    def test_rename_while_running(self):
+        agent = self.box.start()
+        self.box.log(lines=60000, rate=20000, rotate="rename", rotate_lines=7000, write="page")
+        self.box.delivered(60000)
+        agent.stop()
+        self.box.check("--in-order")
+
+    def test_copytruncate_while_running(self):
+        agent = self.box.start()
+        self.box.log(lines=60000, rate=20000, rotate="copytruncate", rotate_lines=7000, write="page")
+        self.box.delivered(60000)
+        agent.stop()
+        self.box.check()
+
+    def test_partial_writes(self):
+        agent = self.box.start()
+        self.box.log(lines=4000, rate=2000, rotate="rename", rotate_lines=900, write="partial")
+        self.box.delivered(4000)
+        agent.stop()
+        self.box.check("--in-order")
+
+    def test_several_renames_while_stopped(self):
+        self.log_part(0, 1000)
+        self.box.run_once()
+        self.log_part(1000, 500, append=True)
+        os.rename(self.app(), self.app(".1"))
+        self.log_part(1500, 800)
+        os.rename(self.app(".1"), self.app(".2"))
+        os.rename(self.app(), self.app(".1"))
+        self.log_part(2300, 300)
+        self.finish(2600)
+
+    def test_copytruncate_while_stopped_keeps_the_copy_once(self):
+        self.log_part(0, 1000)
+        self.box.run_once()
+        self.log_part(1000, 500, append=True)
+        shutil.copy(self.app(), self.app(".1"))
+        os.truncate(self.app(), 0)
+        self.log_part(1500, 700, append=True)
+        self.finish(2200)
+
+    def test_truncated_and_regrown_past_the_old_position(self):
+        """The old content is gone, the new one is longer: read once, from its beginning."""
+        self.log_part(0, 500)
+        self.box.run_once()
+        os.truncate(self.app(), 0)
+        self.log_part(500, 900, append=True)
+        self.finish(1400)
+
+    def test_deleted_and_recreated_on_the_same_inode(self):
+        self.log_part(0, 500)
+        self.box.run_once()
+        inode = self.app().stat().st_ino
+        for _ in range(20):  # most file systems give the inode again at once
+            self.app().unlink()
+            self.log_part(500, 900)
+            if self.app().stat().st_ino == inode:
+                break
+        self.finish(1400)
+
+    def test_ten_bytes_are_a_file(self):
+        for name, text in (("a.log", b"0123456789"), ("b.log", b"987654321\n"), ("c.log", b"987654321\n")):
+            (self.box.logs / name).write_bytes(text)
+        self.box.config(source={"partial_line_timeout": "100ms"})
+        agent = self.box.start()
+        self.box.delivered(3)
+        agent.stop()
+        self.assertEqual(sorted(self.box.lines()), [b"0123456789", b"987654321", b"987654321"])
+
+    def test_a_file_of_ten_bytes_that_grows_is_the_same_file(self):
+        self.app().write_bytes(b"")
+        agent = self.box.start()
+        for i in range(5):
+            with open(self.app(), "ab") as f:
+                f.write(b"line %04d\n" % i)
+            self.box.delivered(i + 1)
+            if i == 2:
+                agent.stop()
+                agent = self.box.start()
+        agent.stop()
+        self.assertEqual(self.box.lines(), [b"line %04d" % i for i in range(5)])
+
+    def compressed_rotation(self, suffix, compress):
+        """Rotated and compressed before the rest was read: resumed inside."""
+        self.log_part(0, 3000)
+        self.box.run_once()
+        self.log_part(3000, 2000, append=True)
+        (self.app(f".1{suffix}")).write_bytes(compress(self.app().read_bytes()))
+        self.app().unlink()
+        self.log_part(5000, 1000)
+        self.finish(6000)
+
+    def test_gzip_rotation_is_resumed_inside(self):
+        self.compressed_rotation(".gz", lambda b: gzip.compress(b, 6))
+
+    def test_zstd_rotation_is_resumed_inside(self):
+        self.compressed_rotation(".zst", lambda b: subprocess.run(["zstd", "-qc"], input=b, stdout=-1, check=True).stdout)
+
+    def test_gzip_of_what_was_read_is_not_read_again(self):
+        self.log_part(0, 3000)
+        self.box.run_once()
+        self.app(".1.gz").write_bytes(gzip.compress(self.app().read_bytes()))
+        self.app().unlink()
+        self.log_part(3000, 100)
+        self.finish(3100)
+
+    def test_xz_is_reported_and_not_shipped(self):
+        self.log_part(0, 100)
+        subprocess.run(["xz", "-k", "--stdout", self.app()], stdout=open(self.app(".1.xz"), "wb"), check=True)
+        self.finish(100)
+        self.assertIn("app.log.1.xz", self.box.agent_log.read_text())
+
+    def test_a_copy_under_the_same_glob_is_not_read_again(self):
+        self.log_part(0, 2000)
+        self.box.run_once()
+        shutil.copy(self.app(), self.app(".bak"))
+        self.log_part(2000, 10, append=True)
+        self.finish(2010)
+
+    def test_restored_under_another_inode(self):
+        """As log2ram does at boot: the same bytes in a new file, then more."""
+        self.log_part(0, 2000)
+        self.box.run_once()
+        shutil.copy(self.app(), self.box.root / "saved")
+        self.app().unlink()
+        shutil.copy(self.box.root / "saved", self.app())
+        self.log_part(2000, 500, append=True)
+        self.finish(2500)
+
+    def test_lines_written_to_the_renamed_file_afterwards(self):
+        """A writer that holds the old descriptor for a moment."""
+        agent = self.box.start()
+        self.log_part(0, 100)
+        self.box.delivered(100)
+        os.rename(self.app(), self.app(".1"))
+        self.log_part(100, 100)
+        self.log_part(200, 100, file="app.log.1", append=True)
+        self.box.delivered(300)
+        agent.stop()
+        self.expect(300)
+        self.box.check()
+
+
+promise.main()
