@@ -1,0 +1,63 @@
+// What the parts of `edgehose check` find, each a function of the config and this machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/config/agent_config.h"
+#include "buffer/store.h"
+
+namespace edgehose {
+
+// Collected, then told together. Errors are what would fail at the start or for ever; warnings what
+// can be lived with or may be meant.
+struct Findings {
+  std::vector<std::string> errors;
+  std::vector<std::string> warnings;
+};
+
+// --- check_resources.cpp: pure but for the number of files ---------------------------------------
+
+struct ResourcePart {
+  std::string what;
+  std::uint64_t bytes = 0;
+};
+struct Resources {
+  std::vector<ResourcePart> memory;  // anonymous, worst case
+  std::vector<ResourcePart> disk;    // below data_dir, worst case
+};
+// `files`: how many the sources match, in their order.
+Resources worst_case(const Config& config, std::uint64_t buffer_limit, const std::vector<std::uint64_t>& files);
+std::uint64_t total(const std::vector<ResourcePart>& parts);
+
+// --- check_sources.cpp ---------------------------------------------------------------------------
+
+struct SourceCheck {
+  std::string name;
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;  // that a first start would ship
+};
+std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock, Findings& findings);
+
+// --- check_sinks.cpp -----------------------------------------------------------------------------
+
+struct SinkCheck {
+  std::string name, type;
+  std::string destination;  // with one rendered key
+};
+std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id, const Clock& clock,
+                                   Findings& findings);
+
+// --- check_store.cpp -----------------------------------------------------------------------------
+
+struct StoreCheck {
+  bool exists = false;
+  std::uint64_t limit = 0;
+  std::vector<std::string> orphans;  // cursors without a sink in the config, in words
+};
+StoreCheck check_store(const Config& config, const Clock& clock, Findings& findings);
+
+}  // namespace edgehose

@@ -1,0 +1,89 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/base/file.h"
+#include "agent/base/text.h"
+#include "agent/commands/check_report.h"
+#include "agent/run/agent.h"
+#include "buffer/device.h"
+
+namespace edgehose {
+namespace {
+
+// The nearest directory at or above `path` that is there.
+std::string existing_ancestor(std::string path) {
+  struct stat info {};
+  while (::stat(path.c_str(), &info) != 0 && path != "/" && path != ".") path = parent_directory(path);
+  return path;
+}
+
+void check_data_dir(const std::string& data_dir, Findings& findings) {
+  const std::string there = existing_ancestor(data_dir);
+  if (::access(there.c_str(), W_OK | X_OK) != 0)
+    findings.errors.push_back(
+        there == data_dir
+            ? fmt::format("data_dir {} cannot be written: chown edgehose: {}", data_dir, data_dir)
+            : fmt::format("data_dir {} cannot be created: install -d -o edgehose -g edgehose -m 0750 {}", data_dir,
+                          data_dir));
+  const Status local = refuse_remote(there);
+  if (!local) findings.errors.push_back(fmt::format("data_dir {}: {}", data_dir, local.error().message));
+  const auto gone_at_reboot = is_volatile(there);
+  if (gone_at_reboot && *gone_at_reboot)
+    findings.warnings.push_back(
+        fmt::format("data_dir {} is in memory: what is buffered is lost with the power", data_dir));
+}
+
+std::vector<std::string> orphans(Store& store, const Config& config) {
+  std::vector<std::string> out;
+  const auto sinks = store.sinks();
+  const auto lanes = store.lanes();
+  if (!sinks || !lanes) return out;
+  for (const SinkState& sink : *sinks) {
+    const bool configured = std::any_of(config.sinks.begin(), config.sinks.end(),
+                                        [&](const Component& c) { return c.name == sink.name; });
+    if (configured) continue;
+    Counter backlog;
+    for (const LaneState& lane : *lanes)
+      if (lane.key.sink == sink.id) backlog += lane.buffered();
+    out.push_back(fmt::format("sink {} is not in the config: its {} records ({}) yield first when the buffer is full; "
+                              "retire it with: edgehose buffer forget {}",
+                              sink.name, format_count(backlog.records), format_size(backlog.bytes), sink.name));
+  }
+  return out;
+}
+
+// A stored block that opens shows that the keys fit.
+void check_keys(Store& store, Findings& findings) {
+  const auto first = store.next_block(SourceId{}, BlockNumber(1));
+  if (!first || !*first) return;
+  const auto block = store.read((*first)->number);
+  if (!block && block.error().code == ErrorCode::kAuth)
+    findings.errors.push_back(fmt::format("the buffer was encrypted with another key: {}", block.error().message));
+}
+
+}  // namespace
+
+StoreCheck check_store(const Config& config, const Clock& clock, Findings& findings) {
+  StoreCheck check;
+  check_data_dir(config.agent.data_dir, findings);
+  const auto options = store_options(config);
+  if (!options) {
+    findings.errors.push_back(options.error().message);
+    return check;
+  }
+  check.limit = options->max_size;
+  const auto store = Store::open_read_only(*options, clock);
+  if (!store) {
+    if (store.error().code != ErrorCode::kNotFound) findings.errors.push_back(store.error().message);
+    return check;
+  }
+  check.exists = true;
+  check.orphans = orphans(**store, config);
+  check_keys(**store, findings);
+  return check;
+}
+
+}  // namespace edgehose

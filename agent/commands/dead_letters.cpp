@@ -1,0 +1,236 @@
+// edgehose dead-letters: records that a sink refused for good.
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "agent/base/file.h"
+#include "agent/base/text.h"
+#include "agent/commands/layout.h"
+#include "agent/commands/load.h"
+#include "agent/commands/table.h"
+
+namespace edgehose {
+namespace {
+
+// Erased in transactions of at most so many.
+constexpr std::size_t kErasedAtOnce = 1000;
+
+struct Names {
+  std::map<SinkId, std::string> sinks;
+  std::map<SourceId, std::string> sources;
+
+  std::string sink(SinkId id) const { return sinks.contains(id) ? sinks.at(id) : "?"; }
+  std::string source(SourceId id) const { return sources.contains(id) ? sources.at(id) : "-"; }
+};
+
+Result<Names> read_names(Store& store) {
+  Names names;
+  EH_ASSIGN(const auto sinks, store.sinks());
+  for (const SinkState& sink : sinks) names.sinks[sink.id] = sink.name;
+  EH_ASSIGN(const auto sources, store.sources());
+  for (const SourceState& source : sources) names.sources[source.id] = source.name;
+  return names;
+}
+
+// Which letters are meant: --sink, and either words or --all.
+struct Selection {
+  std::set<std::uint64_t> ids;  // empty: all
+  std::optional<std::string> sink;
+
+  bool takes(const DeadLetter& letter, const Names& names) const {
+    return (ids.empty() || ids.contains(letter.id)) && (!sink || names.sink(letter.lane.sink) == *sink);
+  }
+};
+
+Result<Selection> select(const Invocation& invocation, bool all) {
+  Selection selection;
+  selection.sink = invocation.value("sink");
+  for (const std::string& word : invocation.words) {
+    std::uint64_t id = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc{} || end != word.data() + word.size())
+      return fail(ErrorCode::kInvalid, "\"{}\" is not the number of a dead letter; see edgehose dead-letters list", word);
+    selection.ids.insert(id);
+  }
+  if (selection.ids.empty() && !all)
+    return fail(ErrorCode::kInvalid, "name the dead letters by number, or say --all");
+  if (!selection.ids.empty() && invocation.has("all"))
+    return fail(ErrorCode::kInvalid, "numbers and --all exclude each other");
+  return selection;
+}
+
+// Visits what is selected; complains about numbers that are not there. Returns how many there were.
+Result<std::uint64_t> for_each_selected(Store& store, const Selection& selection,
+                                        const std::function<bool(const DeadLetter&, const Names&)>& visit) {
+  EH_ASSIGN(const Names names, read_names(store));
+  std::uint64_t visited = 0;
+  std::set<std::uint64_t> missing = selection.ids;
+  EH_TRY(store.for_each_dead_letter([&](const DeadLetter& letter) {
+    if (!selection.takes(letter, names)) return true;
+    ++visited;
+    missing.erase(letter.id);
+    return visit(letter, names);
+  }));
+  if (!missing.empty())
+    return fail(ErrorCode::kNotFound, "there is no dead letter {}", fmt::join(missing, ", "));
+  return visited;
+}
+
+// --- list, show, replay --------------------------------------------------------------------------
+
+int list(const Invocation& invocation) {
+  const OpenedBuffer opened = open_for_reading(invocation);
+  if (opened.store == nullptr) return opened.code;
+  const Selection selection{{}, invocation.value("sink")};
+  fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}  {}\n", "ID", "SINK", "SOURCE", "SEQUENCE", "GIVEN UP",
+             "TRIES", "REASON");
+  const auto count = for_each_selected(*opened.store, selection, [](const DeadLetter& letter, const Names& names) {
+    fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}  {}\n", letter.id,
+               clipped(printable(names.sink(letter.lane.sink)), 12),
+               clipped(printable(names.source(letter.lane.source)), 12), letter.sequence.value,
+               format_wall(letter.given_up), letter.attempts, clipped(printable(letter.reason), 60));
+    return true;
+  });
+  if (!count) return failed(count.error());
+  if (*count == 0) fmt::print("none\n");
+  return kExitOk;
+}
+
+bool show_letter(const DeadLetter& letter, const Names& names) {
+  fmt::print("id        {}\nsink      {}\nsource    {}\nsequence  {}\ntime      {}\ngiven up  {}\nattempts  {}\n"
+             "reason    {}\nbody      {} bytes:\n",
+             letter.id, printable(names.sink(letter.lane.sink)), printable(names.source(letter.lane.source)),
+             letter.sequence.value, format_wall_ms(letter.time), format_wall_ms(letter.given_up), letter.attempts,
+             printable(letter.reason), letter.body.size());
+  fmt::print("{}\n", ::isatty(STDOUT_FILENO) == 1 ? printable(letter.body) : letter.body);
+  return true;
+}
+
+int show(const Invocation& invocation) {
+  const auto selection = select(invocation, false);
+  if (!selection) return usage_error("dead-letters show", selection.error().message);
+  const OpenedBuffer opened = open_for_reading(invocation);
+  if (opened.store == nullptr) return opened.code;
+  const auto count = for_each_selected(*opened.store, *selection, show_letter);
+  return count ? kExitOk : failed(count.error());
+}
+
+int replay(const Invocation& invocation) {
+  const auto selection = select(invocation, invocation.has("all"));
+  if (!selection) return usage_error("dead-letters replay", selection.error().message);
+  const OpenedBuffer opened = open_for_reading(invocation);
+  if (opened.store == nullptr) return opened.code;
+  Status written;
+  const auto count = for_each_selected(*opened.store, *selection, [&](const DeadLetter& letter, const Names&) {
+    written = write_all(STDOUT_FILENO, letter.body + "\n", "standard output");
+    return written.has_value();
+  });
+  if (!written) return failed(written.error());
+  if (!count) return failed(count.error());
+  fmt::print(stderr, "{} records written; they are still dead letters: edgehose dead-letters purge\n",
+             format_count(*count));
+  return kExitOk;
+}
+
+// --- purge ---------------------------------------------------------------------------------------
+
+Status erase(Store& store, const std::vector<std::uint64_t>& ids) {
+  for (std::size_t done = 0; done < ids.size();) {
+    EH_ASSIGN(const auto transaction, store.begin());
+    const std::size_t end = std::min(ids.size(), done + kErasedAtOnce);
+    for (; done < end; ++done) EH_TRY(transaction->erase_dead_letter(ids[done]));
+    EH_TRY(transaction->commit());
+  }
+  return store.close();
+}
+
+int purge(const Invocation& invocation) {
+  const auto selection = select(invocation, invocation.has("all"));
+  if (!selection) return usage_error("dead-letters purge", selection.error().message);
+  const bool yes = invocation.has("yes");
+  const OpenedBuffer opened = yes ? open_for_writing(invocation) : open_for_reading(invocation);
+  if (opened.store == nullptr) return opened.code;
+  std::vector<std::uint64_t> ids;
+  const auto count = for_each_selected(*opened.store, *selection, [&](const DeadLetter& letter, const Names&) {
+    ids.push_back(letter.id);
+    return true;
+  });
+  if (!count) return failed(count.error());
+  if (!yes) {
+    fmt::print("{} dead letters would be deleted for good. Nothing was changed: stop the agent and add --yes.\n",
+               format_count(*count));
+    return kExitUsage;
+  }
+  const Status erased = erase(*opened.store, ids);
+  if (!erased) return failed(erased.error());
+  fmt::print("{} dead letters deleted.\n", format_count(*count));
+  return kExitOk;
+}
+
+const Option kSinkOption = {"sink", "NAME", "Only those of this sink"};
+
+}  // namespace
+
+Command dead_letters_list_command() {
+  return {.name = "dead-letters list",
+          .arguments = "",
+          .summary = "records that a sink refused for good",
+          .description =
+              "Lists dead letters, the oldest first: records that a sink refused for good,\n"
+              "with the server's reason. Works beside a running agent.",
+          .options = {kSinkOption},
+          .examples = "edgehose dead-letters list --sink search",
+          .exit_codes = {},
+          .run = list};
+}
+
+Command dead_letters_show_command() {
+  return {.name = "dead-letters show",
+          .arguments = "ID...",
+          .summary = "all of a dead letter: reason, attempts, record",
+          .description = "Shows dead letters with everything that is known of them, the record included.",
+          .options = {},
+          .examples = "edgehose dead-letters show 17",
+          .exit_codes = {},
+          .min_words = 1,
+          .max_words = kAnyWords,
+          .run = show};
+}
+
+Command dead_letters_replay_command() {
+  return {.name = "dead-letters replay",
+          .arguments = "ID... | --all",
+          .summary = "writes their records out, to be sent again",
+          .description =
+              "Writes the records of dead letters to standard output, a line each, as they\n"
+              "were read. Append them to a file that a source reads, once what was wrong with\n"
+              "the destination or the records is mended: they then arrive as new records, at\n"
+              "every sink of that source. They stay dead letters until they are purged.",
+          .options = {{"all", "", "All of them"}, kSinkOption},
+          .examples = "edgehose dead-letters replay --all --sink search >> /var/log/app/replay.log\n"
+                      "edgehose dead-letters purge --all --sink search --yes   # agent stopped",
+          .exit_codes = {},
+          .max_words = kAnyWords,
+          .run = replay};
+}
+
+Command dead_letters_purge_command() {
+  return {.name = "dead-letters purge",
+          .arguments = "ID... | --all",
+          .summary = "deletes dead letters for good",
+          .description =
+              "Deletes dead letters. Without --yes it only says how many. With it the agent\n"
+              "must be stopped.",
+          .options = {{"all", "", "All of them"}, kSinkOption, {"yes", "", "Does it"}},
+          .examples = "edgehose dead-letters purge 17 18 --yes",
+          .exit_codes = "0  done\n"
+                        "1  it failed: the agent runs (its pid is told), or there is no such number\n"
+                        "2  --yes is missing: nothing was changed; or a wrong command line or config",
+          .max_words = kAnyWords,
+          .run = purge};
+}
+
+}  // namespace edgehose

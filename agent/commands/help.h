@@ -1,0 +1,16 @@
+// The help pages, made from the table. 80 columns.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/commands/command.h"
+
+namespace edgehose {
+
+std::string overview_page();
+std::string help_page(const Command& command);
+// The commands of a group ("buffer"); empty where there is no such group.
+std::string group_page(std::string_view group);
+
+}  // namespace edgehose

@@ -1,0 +1,64 @@
+#include "agent/commands/load.h"
+
+#include "agent/base/log.h"
+#include "agent/commands/service_user.h"
+#include "agent/run/agent.h"
+#include "agent/run/registry.h"
+
+namespace edgehose {
+namespace {
+
+enum class Access { kRead, kWrite };
+
+OpenedBuffer open_buffer(const Invocation& invocation, Access access) {
+  OpenedBuffer opened;
+  opened.clock = make_system_clock();
+  opened.config = load_or_complain(invocation);
+  if (!opened.config) {
+    opened.code = kExitUsage;
+    return opened;
+  }
+  const auto options = store_options(opened.config->config);
+  if (!options) {
+    opened.code = failed(options.error());
+    return opened;
+  }
+  if (access == Access::kWrite) {
+    const Status became = become_owner_of(options->directory);
+    if (!became) {
+      opened.code = failed(became.error());
+      return opened;
+    }
+  }
+  auto store = access == Access::kRead ? Store::open_read_only(*options, *opened.clock)
+                                       : Store::open(*options, *opened.clock);
+  if (store)
+    opened.store = std::move(*store);
+  else
+    opened.code = failed(store.error());
+  return opened;
+}
+
+}  // namespace
+
+LoadOptions load_options(const Invocation& invocation) {
+  LoadOptions options;
+  options.path = invocation.value("config").value_or(options.path);
+  options.sets = invocation.values("set");
+  return options;
+}
+
+std::optional<LoadedConfig> load_or_complain(const Invocation& invocation) {
+  auto loaded = load_config(load_options(invocation), make_schema());
+  if (!loaded) {
+    for (const config::Problem& problem : loaded.error()) complain(problem.text());
+    return std::nullopt;
+  }
+  if (!invocation.has("log-level")) log::set_level(loaded->config.agent.log_level);
+  return *std::move(loaded);
+}
+
+OpenedBuffer open_for_reading(const Invocation& invocation) { return open_buffer(invocation, Access::kRead); }
+OpenedBuffer open_for_writing(const Invocation& invocation) { return open_buffer(invocation, Access::kWrite); }
+
+}  // namespace edgehose

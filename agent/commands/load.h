@@ -1,0 +1,34 @@
+// What most commands begin with: the config, and the buffer that it names.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "agent/base/clock.h"
+#include "agent/commands/command.h"
+#include "agent/config/load.h"
+#include "buffer/store.h"
+
+namespace edgehose {
+
+// --config and --set, as load_config() takes them.
+LoadOptions load_options(const Invocation& invocation);
+
+// Loads the config; where that fails, tells every error on standard error and returns none: the
+// command then ends with kExitUsage. Applies log_level, unless --log-level is given.
+std::optional<LoadedConfig> load_or_complain(const Invocation& invocation);
+
+// The buffer of the invocation's config, for reading, beside a running daemon or without one. Where
+// that fails the reason is told, and `code` is what to exit with.
+struct OpenedBuffer {
+  std::unique_ptr<Clock> clock;
+  std::optional<LoadedConfig> config;
+  std::unique_ptr<Store> store;  // null: see code
+  int code = kExitOk;
+};
+OpenedBuffer open_for_reading(const Invocation& invocation);
+// For changing it: takes the lock, so the daemon must be stopped. Root becomes the owner of data_dir
+// for good, so that the service can open what is written.
+OpenedBuffer open_for_writing(const Invocation& invocation);
+
+}  // namespace edgehose

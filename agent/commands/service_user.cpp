@@ -1,0 +1,63 @@
+#include "agent/commands/service_user.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "agent/base/file.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::size_t kEntryBytes = 16384;
+
+User from_entry(const struct passwd& entry) { return {entry.pw_name, entry.pw_uid, entry.pw_gid}; }
+
+}  // namespace
+
+bool is_root() { return ::geteuid() == 0; }
+
+std::optional<User> find_user(const std::string& name) {
+  std::array<char, kEntryBytes> storage{};
+  struct passwd entry {};
+  struct passwd* found = nullptr;
+  if (::getpwnam_r(name.c_str(), &entry, storage.data(), storage.size(), &found) != 0 || found == nullptr)
+    return std::nullopt;
+  return from_entry(entry);
+}
+
+std::optional<User> owner_of(const std::string& path) {
+  struct stat info {};
+  std::string at = path;
+  while (::stat(at.c_str(), &info) != 0) {
+    if (errno != ENOENT || at == "/" || at == ".") return std::nullopt;
+    at = parent_directory(at);
+  }
+  std::array<char, kEntryBytes> storage{};
+  struct passwd entry {};
+  struct passwd* found = nullptr;
+  if (::getpwuid_r(info.st_uid, &entry, storage.data(), storage.size(), &found) == 0 && found != nullptr)
+    return from_entry(entry);
+  return User{fmt::format("#{}", info.st_uid), info.st_uid, info.st_gid};
+}
+
+Status become(const User& user) {
+  const bool named = !user.name.empty() && user.name[0] != '#';
+  const int grouped = named ? ::initgroups(user.name.c_str(), user.gid) : ::setgroups(1, &user.gid);
+  if (grouped != 0 || ::setgid(user.gid) != 0 || ::setuid(user.uid) != 0)
+    return fail_errno(errno, fmt::format("becoming the user {}", user.name));
+  return {};
+}
+
+Status become_owner_of(const std::string& data_dir) {
+  if (!is_root()) return {};
+  const auto owner = owner_of(data_dir);
+  if (!owner || owner->uid == 0) return {};
+  return become(*owner);
+}
+
+}  // namespace edgehose

@@ -1,0 +1,33 @@
+// Acting as the service: what root looks at or writes must be what the service can open.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "agent/base/result.h"
+
+namespace edgehose {
+
+struct User {
+  std::string name;  // "#1234" where it has none
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+constexpr char kServiceUser[] = "edgehose";
+
+bool is_root();
+std::optional<User> find_user(const std::string& name);
+// Whose the nearest existing directory at or above `path` is.
+std::optional<User> owner_of(const std::string& path);
+
+// Gives root's rights up for good: the user's groups, group and user. Only root may.
+Status become(const User& user);
+
+// Root, before it writes below a data_dir that another user owns, becomes that user; anybody else
+// stays. Secrets must have been read before.
+Status become_owner_of(const std::string& data_dir);
+
+}  // namespace edgehose

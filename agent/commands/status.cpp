@@ -1,0 +1,139 @@
+// edgehose status: asks the running agent; without one, reads its buffer.
+#include <cstdio>
+
+#include "agent/base/log.h"
+#include "agent/commands/layout.h"
+#include "agent/commands/load.h"
+#include "agent/commands/status_screen.h"
+#include "agent/commands/table.h"
+#include "agent/commands/version.h"
+#include "agent/config/agent_id.h"
+#include "agent/run/agent.h"
+#include "agent/run/registry.h"
+#include "agent/run/status_report.h"
+#include "agent/run/status_server.h"
+
+namespace edgehose {
+namespace {
+
+constexpr char kServiceSocket[] = "/run/edgehose/status.sock";
+
+int exit_code(Health health) {
+  switch (health) {
+    case Health::kHealthy: return kExitOk;
+    case Health::kDegraded: return kExitFailed;
+    case Health::kDown: return kExitUsage;
+  }
+  return kExitUsage;
+}
+
+int show(const StatusReport& report, bool json) {
+  if (json)
+    fmt::print("{}\n", to_json(report));
+  else
+    fmt::print("{}", status_screen(report, wants_colour(stdout)));
+  return exit_code(report.health);
+}
+
+// The agent of this data_dir; the service's socket may belong to another one. An empty data_dir
+// (the config cannot be read) takes any.
+Result<StatusReport> ask_agent(const std::vector<std::string>& sockets, const std::string& data_dir) {
+  std::optional<Error> refused;
+  for (const std::string& socket : sockets) {
+    auto answer = ask_status(socket);
+    if (!answer) {
+      if (answer.error().code != ErrorCode::kNotFound) refused = answer.error();
+      continue;
+    }
+    EH_ASSIGN(StatusReport report, parse_status(*answer));
+    if (data_dir.empty() || report.data_dir == data_dir) return report;
+  }
+  if (refused) return tl::unexpected(*refused);
+  return fail(ErrorCode::kNotFound, "no agent is running");
+}
+
+std::string_view when_full_name(WhenFull policy) {
+  switch (policy) {
+    case WhenFull::kBlock: return "block";
+    case WhenFull::kDropOldest: return "drop_oldest";
+    case WhenFull::kDropNewest: return "drop_newest";
+  }
+  return "";
+}
+
+Result<StoreSnapshot> read_buffer(const Config& config, const Clock& clock) {
+  EH_ASSIGN(const StoreOptions options, store_options(config));
+  EH_ASSIGN(const auto store, Store::open_read_only(options, clock));
+  return read_store(*store);
+}
+
+ReportInput without_agent(const Config& config, const Clock& clock) {
+  ReportInput input;
+  input.running = false;
+  input.version = std::string(kVersion);
+  input.data_dir = config.agent.data_dir;
+  input.now = clock.wall();
+  input.when_full = when_full_name(config.buffer.when_full);
+  if (const auto id = agent_id(config.agent, false)) input.agent = *id;
+  for (const Component& sink : config.sinks) input.sinks.push_back({.name = sink.name, .courier = {}, .max_age = {}});
+  return input;
+}
+
+int status(const Invocation& invocation) {
+  const bool json = invocation.has("json");
+  log::set_level(log::Level::kOff);  // this command's words are its screen
+  LoadOptions options = load_options(invocation);
+  options.try_secrets = false;
+  const auto loaded = load_config(options, make_schema());
+  // Members of adm may ask an agent whose config they cannot read.
+  std::vector<std::string> sockets = {kServiceSocket};
+  std::string data_dir;
+  if (loaded) {
+    data_dir = loaded->config.agent.data_dir;
+    sockets = {status_socket_path(loaded->config.agent), data_dir + "/status.sock"};
+  }
+  const auto report = ask_agent(sockets, data_dir);
+  if (report) return show(*report, json);
+  if (report.error().code != ErrorCode::kNotFound) {
+    complain(report.error().message);
+    return kExitUsage;
+  }
+  if (!loaded) {
+    for (const config::Problem& problem : loaded.error()) complain(problem.text());
+    return kExitUsage;
+  }
+
+  const auto clock = make_system_clock();
+  ReportInput input = without_agent(loaded->config, *clock);
+  auto snapshot = read_buffer(loaded->config, *clock);
+  if (snapshot) input.store = std::move(*snapshot);
+  StatusReport stopped = make_report(input);
+  if (!snapshot) stopped.notes.push_back(snapshot.error().message);
+  return show(stopped, json);
+}
+
+}  // namespace
+
+Command status_command() {
+  return {.name = "status",
+          .arguments = "",
+          .summary = "how it is going: sources, sinks, buffer, health",
+          .description =
+              "Asks the running agent over its status socket (root, the agent's user and the\n"
+              "group adm may). Without an agent it reads the buffer, changes nothing and says\n"
+              "so.\n"
+              "\n"
+              "degraded: a source cannot read, a sink is parked, a sink has a backlog of which\n"
+              "nothing was acknowledged for 10 minutes, or the buffer is at 90 %.\n"
+              "down: no agent runs, its intake stands still, or the buffer is full and its\n"
+              "policy is to block.",
+          .options = {{"json", "", "The same as JSON, for programs: versioned by its field \"format\""}},
+          .examples = "edgehose status\n"
+                      "edgehose status --json | jq .buffer.full_in_seconds",
+          .exit_codes = "0  healthy\n"
+                        "1  degraded\n"
+                        "2  down; also a wrong command line or config",
+          .run = status};
+}
+
+}  // namespace edgehose

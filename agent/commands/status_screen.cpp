@@ -1,0 +1,171 @@
+#include "agent/commands/status_screen.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/base/text.h"
+#include "agent/commands/layout.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::string_view kGreen = "\033[32m", kYellow = "\033[33m", kRed = "\033[31m";
+
+class Screen {
+ public:
+  Screen(const StatusReport& report, bool colour) : report_(report), colour_(colour) {}
+  std::string draw() {
+    heading();
+    sources();
+    sinks();
+    buffer();
+    return std::move(out_);
+  }
+
+ private:
+  void heading();
+  void sources();
+  void sinks();
+  void sink_details(const SinkReport& sink);
+  void buffer();
+
+  template <class... Args>
+  void line(fmt::format_string<Args...> format, Args&&... args) {
+    std::string text = fmt::format(format, std::forward<Args>(args)...);
+    text.erase(text.find_last_not_of(' ') + 1);
+    out_ += text + "\n";
+  }
+  void item(std::string_view bullet, std::string_view text, std::size_t indent) {
+    out_ += std::string(indent - bullet.size(), ' ');
+    out_ += bullet;
+    out_ += wrapped(printable(text), indent);
+  }
+  std::string painted(std::string_view colour, std::string text) const {
+    if (!colour_ || colour.empty()) return text;
+    return fmt::format("{}{}\033[0m", colour, text);
+  }
+
+  const StatusReport& report_;
+  bool colour_;
+  std::string out_;
+};
+
+std::string_view health_colour(Health health) {
+  return health == Health::kHealthy ? kGreen : health == Health::kDegraded ? kYellow : kRed;
+}
+
+void Screen::heading() {
+  const std::string who = report_.agent.empty() ? "edgehose" : "edgehose " + clipped(printable(report_.agent), 32);
+  const std::string health = painted(health_colour(report_.health), std::string(name(report_.health)));
+  if (report_.running)
+    line("{}: {}   version {}, pid {}, up {}", who, health, report_.version, report_.pid,
+         rough_duration(report_.uptime));
+  else
+    line("{}: {}   read from the buffer in {}", who, health, clipped(printable(report_.data_dir), 24));
+  for (const std::string& reason : report_.reasons) item("! ", reason, 4);
+  for (const std::string& note : report_.notes) item("- ", note, 4);
+}
+
+void Screen::sources() {
+  out_ += "\n";
+  if (report_.running)
+    line("{:<24} {:>6} {:>14} {:>12} {:>12}", "SOURCE", "FILES", "RECORDS", "READ", "BEHIND");
+  else
+    line("{:<24} {:>14} {:>12}", "SOURCE", "RECORDS", "COMMITTED");
+  if (report_.sources.empty()) line("none");
+  for (const SourceReport& source : report_.sources) {
+    const std::string name = clipped(printable(source.name), 24);
+    if (!report_.running)
+      line("{:<24} {:>14} {:>12}", name, format_count(source.committed.records), format_size(source.committed.bytes));
+    else if (!source.configured)
+      line("{:<24} not in the config; {} records ever", name, format_count(source.committed.records));
+    else
+      line("{:<24} {:>6} {:>14} {:>12} {:>12}", name, source.files, format_count(source.read.records),
+           format_size(source.read.bytes), format_size(source.behind_bytes));
+    std::vector<std::string> details;
+    if (source.truncated_records > 0)
+      details.push_back(fmt::format("{} truncated", format_count(source.truncated_records)));
+    if (source.lost_bytes > 0)
+      details.push_back(fmt::format("{} vanished unread", format_size(source.lost_bytes)));
+    if (source.not_taken.records > 0)
+      details.push_back(fmt::format("{} not taken (buffer full)", format_count(source.not_taken.records)));
+    if (!details.empty()) item("", fmt::format("{}", fmt::join(details, ", ")), 4);
+  }
+}
+
+std::string_view state_colour(std::string_view state) {
+  return state == "parked" ? kRed : state == "backing off" ? kYellow : std::string_view();
+}
+
+void Screen::sinks() {
+  out_ += "\n";
+  line("{:<16} {:<11} {:>12} {:>10} {:>10} {:>13}", "SINK", "STATE", "BACKLOG", "SIZE", "OLDEST", "DELIVERED");
+  if (report_.sinks.empty()) line("none");
+  for (const SinkReport& sink : report_.sinks) {
+    const std::string state = !sink.configured ? "no config" : sink.state.empty() ? "-" : sink.state;
+    line("{:<16} {} {:>12} {:>10} {:>10} {:>13}", clipped(printable(sink.name), 16),
+         painted(state_colour(state), fmt::format("{:<11}", clipped(state, 11))), format_count(sink.backlog.records),
+         format_size(sink.backlog.bytes), sink.oldest_age ? rough_duration(*sink.oldest_age) : "-",
+         format_count(sink.delivered.records));
+    sink_details(sink);
+  }
+}
+
+std::string ago(WallTime now, WallTime then) {
+  return rough_duration(Duration(std::max<std::int64_t>(0, now.value - then.value))) + " ago";
+}
+
+void Screen::sink_details(const SinkReport& sink) {
+  if (!sink.last_error.empty()) {
+    std::string text = fmt::format("error since {}: {}", ago(report_.at, sink.error_since), sink.last_error);
+    if (sink.next_attempt_in) text += fmt::format("; next attempt in {}", rough_duration(*sink.next_attempt_in));
+    item("", text, 4);
+  }
+  std::vector<std::string> parts;
+  if (sink.claims > 0) parts.push_back(fmt::format("{} in flight", sink.claims));
+  parts.push_back(sink.last_delivery.value == 0 ? "nothing delivered yet"
+                                                : "last delivery " + ago(report_.at, sink.last_delivery));
+  if (sink.dead_lettered.records > 0)
+    parts.push_back(fmt::format("{} dead letters", format_count(sink.dead_lettered.records)));
+  for (std::size_t i = 0; i < sink.dropped.size(); ++i)
+    if (sink.dropped[i].records > 0)
+      parts.push_back(fmt::format("{} dropped ({})", format_count(sink.dropped[i].records),
+                                  name(static_cast<DropReason>(i))));
+  if (sink.possible_duplicates > 0)
+    parts.push_back(fmt::format("{} possibly twice", format_count(sink.possible_duplicates)));
+  item("", fmt::format("{}", fmt::join(parts, ", ")), 4);
+}
+
+std::string milliseconds(Duration duration) {
+  return fmt::format("{:.0f} ms", std::chrono::duration<double, std::milli>(duration).count());
+}
+
+void Screen::buffer() {
+  const BufferReport& b = report_.buffer;
+  constexpr std::uint64_t kCells = 20;
+  const double share = b.limit == 0 ? 0.0 : std::min(1.0, static_cast<double>(b.used) / static_cast<double>(b.limit));
+  const auto filled = static_cast<std::size_t>(share * kCells + 0.5);
+  out_ += "\n";
+  line("BUFFER [{}{}] {:.0f} %: {} of {}, {} free", std::string(filled, '#'), std::string(kCells - filled, '.'),
+       share * 100.0, format_size(b.used), format_size(b.limit), format_size(b.limit > b.used ? b.limit - b.used : 0));
+  line("  {:<13}{}   when full: {}", "full in", b.full_in ? rough_duration(*b.full_in) : "not foreseeable", b.when_full);
+  line("  {:<13}{} allocated, {} free", "on disk", format_size(b.allocated), format_size(b.disk_free));
+  if (b.compression) line("  {:<13}{:.1f} : 1", "compression", *b.compression);
+  if (b.write_ratio)
+    line("  {:<13}{:.2f} bytes per raw byte{}", "flash writes", *b.write_ratio,
+         b.writes_per_day ? fmt::format(", about {} a day", format_size(static_cast<std::uint64_t>(*b.writes_per_day)))
+                          : "");
+  if (report_.running)
+    line("  {:<13}{} last, {} mean", "commit", milliseconds(b.last_commit), milliseconds(b.mean_commit));
+  if (b.dead_letters > 0)
+    line("  {:<13}{}, {}", "dead letters", format_count(b.dead_letters), format_size(b.dead_letter_bytes));
+  if (b.corrupt_blocks > 0 || b.quarantines > 0)
+    line("  {:<13}{} blocks since start, {} buffers kept aside", "damaged", b.corrupt_blocks, b.quarantines);
+}
+
+}  // namespace
+
+std::string status_screen(const StatusReport& report, bool colour) { return Screen(report, colour).draw(); }
+
+}  // namespace edgehose
