@@ -1,0 +1,63 @@
+#include "sinks/delivery/backoff.h"
+
+#include <gtest/gtest.h>
+
+namespace edgehose {
+namespace {
+
+using namespace std::chrono_literals;
+
+const RetryConfig kConfig{1s, 5min};
+
+TEST(Backoff, CeilingDoublesFromInitialToMaxAndStays) {
+  EXPECT_EQ(backoff_ceiling(kConfig, 1), 1s);
+  EXPECT_EQ(backoff_ceiling(kConfig, 2), 2s);
+  EXPECT_EQ(backoff_ceiling(kConfig, 9), 256s);
+  EXPECT_EQ(backoff_ceiling(kConfig, 10), 5min);
+  EXPECT_EQ(backoff_ceiling(kConfig, 1'000'000'000'000), 5min);
+}
+
+TEST(Backoff, CeilingNeverOverflows) {
+  const RetryConfig longest{Duration::max() - 1ns, Duration::max()};
+  EXPECT_EQ(backoff_ceiling(longest, 3), Duration::max());
+}
+
+TEST(Backoff, JitterIsUniformOverTheWholeRange) {
+  Random random(7);
+  std::array<int, 10> buckets{};
+  for (int i = 0; i < 10'000; ++i) {
+    const Duration d = full_jitter(100s, random);
+    ASSERT_GE(d, 0s);
+    ASSERT_LE(d, 100s);
+    ++buckets[std::min<std::size_t>(9, static_cast<std::size_t>(d / 10s))];
+  }
+  // 1,000 each, standard deviation 30.
+  for (const int n : buckets) EXPECT_NEAR(n, 1000, 150);
+}
+
+TEST(Backoff, JitterDiffersBetweenSeeds) {
+  Random a(1), b(2);
+  EXPECT_NE(full_jitter(100s, a), full_jitter(100s, b));
+}
+
+TEST(Backoff, ServerWishIsALowerBoundButNotBelievedBeyondAnHour) {
+  Random random(1);
+  for (int i = 0; i < 1000; ++i) {
+    const Duration d = obey(30s, 4s, random);
+    ASSERT_GE(d, 30s);
+    ASSERT_LE(d, 34s);
+  }
+  EXPECT_EQ(obey(48h, 0s, random), 1h);
+  EXPECT_EQ(obey(-1s, 0s, random), 0s);
+}
+
+TEST(Backoff, ProbesGrowFromAMinuteToFive) {
+  EXPECT_EQ(probe_interval(0), 60s);
+  EXPECT_EQ(probe_interval(1), 120s);
+  EXPECT_EQ(probe_interval(2), 240s);
+  EXPECT_EQ(probe_interval(3), 300s);
+  EXPECT_EQ(probe_interval(1000), 300s);
+}
+
+}  // namespace
+}  // namespace edgehose

@@ -1,0 +1,244 @@
+// A courier with everything around it scripted: a store of blocks in memory, a transport that
+// answers when the test says so, a sink whose verdicts are the responses' messages.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "sinks/delivery/courier.h"
+
+namespace edgehose {
+
+class FakeStore final : public Store {
+ public:
+  // Number `n` holds records [first, first + bodies) of source 1.
+  void add_block(std::uint64_t n, std::uint64_t first, const std::vector<std::string>& bodies) {
+    BlockBuilder builder(SourceId{1});
+    for (const std::string& body : bodies) {
+      NewRecord record{};
+      record.body = body;
+      builder.append(record);
+    }
+    RawBlock raw = builder.take();
+    DecodedBlock block;
+    block.header.source = SourceId{1};
+    block.header.number = BlockNumber{n};
+    block.header.records = raw.records;
+    block.header.first_sequence = Sequence{first};
+    block.header.extents = raw.extents;
+    block.bodies = raw.bodies;
+    block.index = raw.index;
+    blocks_[BlockNumber{n}] = std::move(block);
+  }
+  std::string note;
+  bool broken = false;  // every read fails
+
+  Result<std::optional<BlockInfo>> next_block(SourceId, BlockNumber from) override {
+    const auto it = blocks_.lower_bound(from);
+    if (it == blocks_.end()) return std::nullopt;
+    BlockInfo info{};
+    info.number = it->first;
+    return std::optional<BlockInfo>(info);
+  }
+  Result<DecodedBlock> read_decoded(BlockNumber number) override {
+    if (broken) return fail(ErrorCode::kIo, "the buffer's disk is away");
+    return blocks_.at(number);
+  }
+  Result<std::vector<SourceState>> sources() override {
+    SourceState state{};
+    state.id = SourceId{1};
+    state.name = "app";
+    return std::vector<SourceState>{state};
+  }
+  Result<std::vector<SinkState>> sinks() override {
+    if (broken) return fail(ErrorCode::kIo, "the buffer's disk is away");
+    return std::vector<SinkState>{{SinkId{1}, "archive", note}};
+  }
+  const Epoch& epoch() const override { return epoch_; }
+
+  // Not for couriers.
+  Result<std::unique_ptr<Transaction>> begin() override { return none(); }
+  SourceId source_id(std::string_view) override { return {}; }
+  SinkId sink_id(std::string_view) override { return {}; }
+  FileId new_file_id() override { return {}; }
+  Result<StoredBlock> read(BlockNumber) override { return none(); }
+  BlockNumber end_block() const override { return {}; }
+  Result<std::vector<LaneState>> lanes() override { return none(); }
+  Result<std::vector<Claim>> claims() override { return none(); }
+  Status for_each_file(const std::function<void(FileId, const FileState&)>&) override { return {}; }
+  Result<std::optional<FileState>> file(FileId) override { return none(); }
+  Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>&) override { return {}; }
+  StoreUsage usage() const override { return {}; }
+  void maintain() override {}
+  Status close() override { return {}; }
+
+ private:
+  static tl::unexpected<Error> none() { return fail(ErrorCode::kUnsupported, "not here"); }
+  std::map<BlockNumber, DecodedBlock> blocks_;
+  Epoch epoch_{};
+};
+
+// Holds requests until the test answers them.
+class ScriptedTransport final : public Transport {
+ public:
+  struct Sent {
+    RequestId id;
+    std::string key, note;
+  };
+  void start(RequestId id, Request request, std::shared_ptr<const ObjectSummary>) override {
+    auto& file = std::get<FileRequest>(request);
+    sent.push_back({id, file.name, file.expected_filesystem});
+    log.push_back(file.name);
+  }
+  Instant step(Instant, std::vector<Completion>& finished) override {
+    for (Completion& c : answers_) finished.push_back(std::move(c));
+    answers_.clear();
+    return kNever;
+  }
+  void abandon() override { sent.clear(); abandoned = true; }
+  std::vector<int> descriptors() const override { return {}; }
+
+  // The verdict that ScriptedSink will give for the i-th request under way.
+  void answer(std::size_t i, std::string verdict) {
+    FileResponse response;
+    response.filesystem = std::move(verdict);
+    answers_.push_back({sent.at(i).id, std::move(response)});
+    sent.erase(sent.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+
+  std::vector<Sent> sent;        // under way
+  std::vector<std::string> log;  // keys of all that were started
+  bool abandoned = false;
+
+ private:
+  std::vector<Completion> answers_;
+};
+
+// Verdicts by name; `verdicts` maps what a response says.
+class ScriptedSink final : public Sink {
+ public:
+  const std::string& name() const override { return name_; }
+  std::string key(const BatchOutline&) const override { return "unused"; }
+  std::string rendering() const override { return "unused"; }
+  Request request(const Batch& batch, const std::string& note,
+                  std::unique_ptr<ByteStream> body) const override {
+    EXPECT_EQ(batch.source, "app");
+    return FileRequest{"", batch.claim.key, note, std::move(body)};
+  }
+  Verdict judge(const Batch&, const Response& response) const override {
+    return verdicts.at(std::get<FileResponse>(response).filesystem);
+  }
+  std::optional<std::string> learn(const std::string&, const Response& response) const override {
+    if (std::get<FileResponse>(response).filesystem == "learn") return "stick-1";
+    return std::nullopt;
+  }
+
+  std::map<std::string, Verdict> verdicts{
+      {"ok", Delivered{}},
+      {"learn", Delivered{}},
+      {"away", Retry{"it is away", {}, false}},
+      {"lost", Retry{"no answer", {}, true}},
+      {"busy", Retry{"busy", std::chrono::seconds(30), false}},
+      {"busy for a day", Retry{"busy", std::chrono::hours(24), false}},
+      {"denied", Park{"access denied"}},
+      {"large", TooLarge{"too large"}},
+      {"poison", Rejected{{}, "mapping"}},
+      {"other poison", Rejected{{}, "schema"}},
+      {"one bad", Rejected{{Sequence{2}}, "bad date"}}};
+
+ private:
+  std::string name_ = "archive";
+};
+
+class EmptyBody final : public ObjectStream {
+ public:
+  explicit EmptyBody(std::shared_ptr<const ObjectSummary> summary) : summary_(std::move(summary)) {}
+  Result<std::size_t> read(char*, std::size_t) override { return std::size_t{0}; }
+  std::shared_ptr<const ObjectSummary> summary() const override { return summary_; }
+
+ private:
+  std::shared_ptr<const ObjectSummary> summary_;
+};
+
+class CourierTest : public ::testing::Test {
+ protected:
+  CourierTest() { summary->object_bytes = 100; }
+
+  void make(CourierOptions options = {}) {
+    auto owned = std::make_unique<ScriptedTransport>();
+    transport = owned.get();
+    courier = std::make_unique<Courier>(
+        sink, std::move(owned),
+        [this](const Batch&) -> Result<std::unique_ptr<ObjectStream>> {
+          if (body_error) return tl::unexpected<Error>(*body_error);
+          return std::make_unique<EmptyBody>(summary);
+        },
+        store, clock, outcomes, options);
+  }
+
+  // Claim n: records [first, last] of block n.
+  static Claim claim(std::uint64_t n, std::uint64_t first = 1, std::uint64_t last = 3) {
+    Claim c;
+    c.id = ClaimId{n};
+    c.lane = {SinkId{1}, SourceId{1}};
+    c.begin = {BlockNumber{n}, 0};
+    c.end = {BlockNumber{n + 1}, 0};
+    c.first = Sequence{first};
+    c.last = Sequence{last};
+    c.size = {last - first + 1, 10 * (last - first + 1)};
+    c.key = "key-" + std::to_string(n);
+    return c;
+  }
+  void post(std::uint64_t n) {
+    store.add_block(n, 1, {"one", "two", "three"});
+    courier->claims().post(claim(n));
+  }
+  // Steps until it has nothing to do at this instant.
+  Instant run() {
+    for (int i = 0; i < 1000; ++i) {
+      const Instant next = courier->step();
+      if (next > clock.now()) return next;
+    }
+    ADD_FAILURE() << "the courier spins";
+    return kNever;
+  }
+  void answer(const std::string& verdict, std::size_t i = 0) {
+    transport->answer(i, verdict);
+    run();
+  }
+  // Lets the time of the next wish come.
+  Duration advance_to_next() {
+    const Instant next = run();
+    EXPECT_NE(next, kNever);
+    const Duration pause = next - clock.now();
+    clock.advance(pause);
+    run();
+    return pause;
+  }
+  template <class Event>
+  std::vector<Event> take() {
+    std::vector<Event> events;
+    for (CourierEvent& e : outcomes.take()) {
+      if (auto* event = std::get_if<Event>(&e)) events.push_back(std::move(*event));
+      else ADD_FAILURE() << "another event, index " << e.index();
+    }
+    return events;
+  }
+  CourierStatus status() { return courier->status().read(); }
+
+  FakeStore store;
+  ManualClock clock;
+  Waker intake;
+  Mailbox<CourierEvent> outcomes{intake};
+  std::shared_ptr<ScriptedSink> sink = std::make_shared<ScriptedSink>();
+  std::shared_ptr<ObjectSummary> summary = std::make_shared<ObjectSummary>();
+  std::optional<Error> body_error;
+  std::unique_ptr<Courier> courier;
+  ScriptedTransport* transport = nullptr;
+};
+
+}  // namespace edgehose

@@ -1,0 +1,127 @@
+#include "sinks/directory/directory_sink.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "sinks/object/object_encoder.h"
+
+namespace edgehose {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::unique_ptr<DirectorySink> make(const std::string& agent = "gw-0042",
+                                    const std::string& prefix = "!{timestamp:yyyy/MM/dd/HH}/") {
+  DirectoryConfig config;
+  config.common.name = "archive";
+  config.path = "/media/usb/logs";
+  config.prefix = prefix;
+  std::vector<std::string> warnings;
+  auto sink = DirectorySink::create(config, {agent, {}, "UTC"}, warnings);
+  EXPECT_TRUE(sink) << sink.error().message;
+  return std::move(*sink);
+}
+
+BatchOutline outline(const std::string& source = "app") {
+  BatchOutline batch;
+  batch.source = source;
+  batch.epoch.fill(0xAB);
+  batch.first = Sequence{1};
+  batch.last = Sequence{4711};
+  batch.first_time = WallTime(1'795'397'040'000'000'000);  // 2026-11-23T01:24:00Z
+  return batch;
+}
+
+FileResponse failure(ErrorCode code, int sys) {
+  FileResponse response;
+  response.status = tl::unexpected<Error>(Error{code, sys, "words"});
+  return response;
+}
+
+TEST(DirectorySink, TheKeySaysWhatIsInIt) {
+  EXPECT_EQ(make()->key(outline()),
+            "2026/11/23/01/app-20261123T012400Z-gw-0042-abababababababababababababababab-"
+            "000000000001-000000004711.log.zst");
+}
+
+TEST(DirectorySink, TheKeyIsAFunctionOfTheBatchAlone) {
+  EXPECT_EQ(make()->key(outline()), make()->key(outline()));
+  std::set<std::string> keys{make()->key(outline())};
+  const auto differs = [&](const std::string& key) { return keys.insert(key).second; };
+  BatchOutline batch = outline();
+  batch.epoch[15] = 0;
+  EXPECT_TRUE(differs(make()->key(batch)));
+  batch = outline();
+  batch.first = Sequence{2};
+  EXPECT_TRUE(differs(make()->key(batch)));
+  batch = outline();
+  batch.last = Sequence{4712};
+  EXPECT_TRUE(differs(make()->key(batch)));
+  for (const char* source : {"App", "a/pp", "a_pp", "a%2Fpp", ""}) EXPECT_TRUE(differs(make()->key(outline(source))));
+  EXPECT_TRUE(differs(make("gw-0043")->key(outline())));
+}
+
+TEST(DirectorySink, LongAndOddNamesStayWithinAComponent) {
+  BatchOutline batch = outline(std::string(300, '/'));
+  batch.first = batch.last = Sequence{UINT64_MAX};
+  const std::string key = make(std::string(300, 'a'), "x/!{timestamp:yyyy}/")->key(batch);
+  const std::string name = key.substr(key.rfind('/') + 1);
+  EXPECT_LE(name.size(), 255u - 5) << "with room for a temporary name";
+  EXPECT_EQ(key.find('/', key.find('/', 2) + 1), std::string::npos) << key;
+  EXPECT_NE(make(std::string(300, 'a'))->key(batch), make(std::string(301, 'a'))->key(batch));
+}
+
+TEST(DirectorySink, RequestsWhatTheClaimSaysWhateverTheConfigSaysByNow) {
+  Batch batch;
+  batch.claim.key = "old/prefix/x.log.gz";
+  const Request request = make()->request(batch, "type=1", nullptr);
+  const auto& file = std::get<FileRequest>(request);
+  EXPECT_EQ(file.directory, "/media/usb/logs");
+  EXPECT_EQ(file.name, "old/prefix/x.log.gz");
+  EXPECT_EQ(file.expected_filesystem, "type=1");
+}
+
+TEST(DirectorySink, TheRenderingIsPersisted) {
+  const auto rendering = parse_rendering(make()->rendering());
+  ASSERT_TRUE(rendering);
+  EXPECT_EQ(rendering->agent, "gw-0042");
+  EXPECT_EQ(rendering->compression, ObjectRendering::Compression::kZstd);
+}
+
+TEST(DirectorySink, WhatNeedsAPersonParksTheRestIsRetried) {
+  const auto sink = make();
+  const auto parks = [&](const FileResponse& response) {
+    return std::holds_alternative<Park>(sink->judge({}, response));
+  };
+  EXPECT_TRUE(std::holds_alternative<Delivered>(sink->judge({}, FileResponse{})));
+  FileResponse missing = failure(ErrorCode::kUnavailable, 0);
+  missing.missing = true;
+  EXPECT_TRUE(parks(missing));
+  FileResponse other = failure(ErrorCode::kUnavailable, 0);
+  other.other_filesystem = true;
+  EXPECT_TRUE(parks(other));
+  EXPECT_TRUE(parks(failure(ErrorCode::kPermission, EACCES)));
+  EXPECT_TRUE(parks(failure(ErrorCode::kIo, EROFS)));
+  EXPECT_FALSE(parks(failure(ErrorCode::kFull, ENOSPC)));
+  EXPECT_FALSE(parks(failure(ErrorCode::kIo, EIO)));
+  EXPECT_EQ(std::get<Retry>(sink->judge({}, failure(ErrorCode::kIo, EIO))).reason, "words");
+}
+
+TEST(DirectorySink, LearnsTheFileSystemOnce) {
+  const auto sink = make();
+  FileResponse response;
+  response.filesystem = "type=ef53 fsid=01";
+  EXPECT_EQ(sink->learn("", response), "type=ef53 fsid=01");
+  EXPECT_EQ(sink->learn("type=ef53 fsid=01 uuid=x", response), std::nullopt);
+}
+
+TEST(DirectorySink, AWrongPrefixIsAnError) {
+  DirectoryConfig config;
+  config.prefix = "!{timestamp:";
+  std::vector<std::string> warnings;
+  EXPECT_FALSE(DirectorySink::create(config, {"a", {}, "UTC"}, warnings));
+}
+
+}  // namespace
+}  // namespace edgehose
