@@ -1,0 +1,106 @@
+// What goes: blocks that every lane has passed (trim), and the oldest ones when the buffer is full
+// (drop_oldest).
+#include <algorithm>
+
+#include "buffer/block_header.h"
+#include "buffer/store_impl.h"
+
+namespace edgehose {
+namespace {
+constexpr unsigned kTrimAtLeast = 16;       // small blocks; one that fills pages goes at once
+constexpr unsigned kTrimAtMost = 256;
+constexpr unsigned kDropAtMost = 4096;
+}  // namespace
+
+// The block that the slowest lane over the source has reached; none without a lane.
+std::optional<BlockNumber> TransactionImpl::passed_by_all(SourceId source) const {
+  std::optional<BlockNumber> slowest;
+  for (const auto& [key, lane] : state_.lanes)
+    if (over(key, source) && (!slowest || lane.cursor.block < *slowest)) slowest = lane.cursor.block;
+  return slowest;
+}
+
+Result<unsigned> TransactionImpl::trim() { return trim_at_least(kTrimAtLeast); }
+
+Result<unsigned> TransactionImpl::trim_at_least(unsigned blocks) {
+  std::vector<BlockKey> passed;
+  bool large = false;
+  for (const auto& [id, source] : state_.sources) {
+    const auto end = passed_by_all(id);
+    if (!end) continue;
+    for (auto key = next_key(id, BlockNumber(0)); key && key->number < *end && passed.size() < kTrimAtMost;
+         key = next_key(id, key->number + 1)) {
+      EH_ASSIGN(const auto stored, txn_.get(keyspace::block_key(key->number, key->source)));
+      large = large || (stored && stored->size() >= lmdb::kPageBytes);
+      passed.push_back(*key);
+    }
+  }
+  if (!large && passed.size() < blocks) return 0;
+  for (const BlockKey& key : passed) {
+    EH_TRY(erase_block(key));
+    std::vector<BlockNumber>& minis = state_.sources.at(key.source).minis;
+    if (std::erase(minis, key.number) > 0) changed_sources_.insert(key.source);
+  }
+  return static_cast<unsigned>(passed.size());
+}
+
+// Counts a block that is about to vanish in every lane that still had it to deliver, and moves the
+// cursors that stood in front of it.
+Status TransactionImpl::drop_from_lanes(BlockKey key, DropReason reason) {
+  for (auto& [lane_key, lane] : state_.lanes) {
+    if (!over(lane_key, key.source) || lane.cursor.block > key.number) continue;
+    const std::uint32_t record = lane.cursor.block == key.number ? lane.cursor.record : 0;
+    EH_ASSIGN(const Counter lost, size_from(key, record));
+    lane.dropped[static_cast<std::size_t>(reason)] += lost;
+    bool first = lane.cursor.block == key.number;
+    if (!first) {
+      EH_ASSIGN(first, nothing_between(lane_key, lane.cursor, {key.number, 0}));
+    }
+    if (first) lane.cursor = {key.number + 1, 0};
+    changed_lanes_.insert(lane_key);
+  }
+  return {};
+}
+
+// The oldest unclaimed block; without `needed_too` only one that no configured sink still needs.
+std::optional<keyspace::BlockKey> TransactionImpl::next_to_drop(const std::set<SinkId>& configured,
+                                                                bool needed_too) const {
+  std::optional<BlockKey> oldest;
+  for (const auto& [id, source] : state_.sources) {
+    std::optional<BlockNumber> needed;  // from this block on
+    for (const auto& [key, lane] : state_.lanes)
+      if (over(key, id) && configured.contains(key.sink) && (!needed || lane.cursor.block < *needed))
+        needed = lane.cursor.block;
+    for (auto key = next_key(id, BlockNumber(0)); key; key = next_key(id, key->number + 1)) {
+      if ((!needed_too && needed && key->number >= *needed) || (oldest && oldest->number < key->number))
+        break;
+      if (claimed(id, key->number)) continue;
+      oldest = key;
+      break;
+    }
+  }
+  return oldest;
+}
+
+Result<Counter> TransactionImpl::drop_oldest(std::uint64_t bytes, const std::vector<SinkId>& configured) {
+  const std::set<SinkId> sinks(configured.begin(), configured.end());
+  Counter dropped;
+  const std::int64_t target = grown_ - static_cast<std::int64_t>(bytes);
+  for (unsigned n = 0; n < kDropAtMost && grown_ > target; ++n) {
+    auto key = next_to_drop(sinks, false);
+    if (!key) key = next_to_drop(sinks, true);
+    if (!key) break;
+    EH_ASSIGN(const Counter size, size_from(*key, 0));
+    const auto passed = passed_by_all(key->source);
+    EH_TRY(drop_from_lanes(*key, DropReason::kBufferFull));
+    EH_TRY(erase_block(*key));
+    if (!passed || key->number >= *passed) dropped += size;  // else it was only waiting for trim
+    if (std::erase(state_.sources.at(key->source).minis, key->number) > 0)
+      changed_sources_.insert(key->source);
+  }
+  // Done claims behind what vanished may be first in their lanes now.
+  for (auto& [key, lane] : state_.lanes) EH_TRY(settle_done_claims(lane));
+  return dropped;
+}
+
+}  // namespace edgehose

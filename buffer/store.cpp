@@ -1,0 +1,253 @@
+// The Store's calls: names, reading, the beginning of a Transaction. Opening and closing: open.cpp.
+#include "buffer/store.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <utility>
+
+#include "agent/base/check.h"
+#include "agent/base/log.h"
+#include "buffer/block_header.h"
+#include "buffer/store_impl.h"
+
+namespace edgehose {
+namespace {
+constexpr std::size_t kDecodersKept = 4;
+}
+
+StoreImpl::~StoreImpl() = default;  // without close(): an unclean stop, as after a kill
+
+std::string StoreImpl::path() const { return path(keyspace::kEnvironmentFile); }
+
+std::string StoreImpl::path(std::string_view name) const {
+  return fmt::format("{}/{}", options_.directory, name);
+}
+
+std::uint64_t StoreImpl::reserve() const { return std::min(options_.reserve, options_.max_size / 4); }
+
+// --- transactions ------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Store::Transaction>> StoreImpl::begin() {
+  EH_CHECK(!read_only_ && !closed_ && !writing_);
+  auto txn = environment_.begin_write();
+  if (!txn && txn.error().code == ErrorCode::kCorrupt) {
+    EH_TRY(reopen());
+    txn = environment_.begin_write();
+  }
+  if (!txn) return tl::unexpected(std::move(txn).error());
+  EH_ASSIGN(const lmdb::Space space, txn->space());
+  measure(space);
+  writing_ = true;
+  return std::make_unique<TransactionImpl>(*this, std::move(*txn), space);
+}
+
+void StoreImpl::note_commit(Duration took, std::uint64_t raw) {
+  const std::lock_guard lock(mutex_);
+  ++usage_.commits;
+  usage_.committed_raw += raw;
+  usage_.last_commit = took;
+  usage_.mean_commit = usage_.commits == 1 ? took : (usage_.mean_commit * 7 + took) / 8;
+}
+
+void StoreImpl::measure(const lmdb::Space& space) {
+  const std::lock_guard lock(mutex_);
+  usage_.used = space.used() + quarantine_bytes_;
+}
+
+// --- names -------------------------------------------------------------------------------------------
+
+SourceId StoreImpl::source_id(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = source_names_.find(name);
+  if (found != source_names_.end()) return found->second;
+  const SourceId id = given_.next_source;
+  ++given_.next_source;
+  source_names_.emplace(name, id);
+  return id;
+}
+
+SinkId StoreImpl::sink_id(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sink_names_.find(name);
+  if (found != sink_names_.end()) return found->second;
+  const SinkId id = given_.next_sink;
+  ++given_.next_sink;
+  sink_names_.emplace(name, id);
+  return id;
+}
+
+FileId StoreImpl::new_file_id() {
+  const std::lock_guard lock(mutex_);
+  const FileId id = given_.next_file;
+  ++given_.next_file;
+  return id;
+}
+
+// --- blocks ------------------------------------------------------------------------------------------
+
+Result<lmdb::Transaction> StoreImpl::begin_read() const { return environment_.begin_read(); }
+
+Result<std::optional<BlockInfo>> StoreImpl::next_block(SourceId source, BlockNumber from) {
+  EH_TRY(refresh());
+  const std::shared_lock environment(environment_mutex_);
+  for (;;) {
+    std::optional<keyspace::BlockKey> key;
+    {
+      const std::lock_guard lock(mutex_);
+      key = catalog_.next(source, from);
+    }
+    if (!key) return std::nullopt;
+    EH_ASSIGN(const lmdb::Transaction txn, begin_read());
+    EH_ASSIGN(const auto stored, txn.get(keyspace::block_key(key->number, key->source)));
+    if (stored) {
+      const auto header = decode_header(*stored);
+      return header ? info_of(*header) : unreadable(*key);
+    }
+    from = key->number + 1;  // trimmed or merged between the two looks
+  }
+}
+
+Result<StoredBlock> StoreImpl::read_in(const lmdb::Transaction& txn, BlockNumber number) {
+  EH_ASSIGN(const auto entry, txn.at_or_after(keyspace::block_key(number)));
+  const auto key = entry ? keyspace::parse_block_key(entry->key) : std::nullopt;
+  if (!key || key->number != number)
+    return fail(ErrorCode::kNotFound, "block {} is not there", number.value);
+  auto block = open_block(entry->value, &keys_);
+  if (block && (block->header.number != number || block->header.source != key->source))
+    block = fail(ErrorCode::kCorrupt, "block {} stands in the place of block {}",
+                 block->header.number.value, number.value);
+  if (!block && block.error().code == ErrorCode::kCorrupt) ++corrupt_;
+  return block;
+}
+
+Result<StoredBlock> StoreImpl::read(BlockNumber number) {
+  const std::shared_lock environment(environment_mutex_);
+  EH_ASSIGN(const lmdb::Transaction txn, begin_read());
+  return read_in(txn, number);
+}
+
+Result<DecodedBlock> StoreImpl::decode(const StoredBlock& block) {
+  std::unique_ptr<BlockDecoder> decoder;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!decoders_.empty()) {
+      decoder = std::move(decoders_.back());
+      decoders_.pop_back();
+    }
+  }
+  if (!decoder) decoder = std::make_unique<BlockDecoder>();
+  auto decoded = decoder->decode(block);
+  if (!decoded) ++corrupt_;
+  const std::lock_guard lock(mutex_);
+  if (decoders_.size() < kDecodersKept) decoders_.push_back(std::move(decoder));
+  return decoded;
+}
+
+Result<DecodedBlock> StoreImpl::read_decoded(BlockNumber number) {
+  EH_ASSIGN(const StoredBlock block, read(number));
+  return decode(block);
+}
+
+BlockNumber StoreImpl::end_block() const {
+  const std::lock_guard lock(mutex_);
+  return state_.counters.next_block;
+}
+
+// --- state -------------------------------------------------------------------------------------------
+
+namespace {
+template <class Map>
+auto values(const Map& map) {
+  std::vector<typename Map::mapped_type> out;
+  out.reserve(map.size());
+  for (const auto& [key, value] : map) out.push_back(value);
+  return out;
+}
+}  // namespace
+
+Result<std::vector<SourceState>> StoreImpl::sources() {
+  EH_TRY(refresh());
+  const std::lock_guard lock(mutex_);
+  return values(state_.sources);
+}
+
+Result<std::vector<SinkState>> StoreImpl::sinks() {
+  EH_TRY(refresh());
+  const std::lock_guard lock(mutex_);
+  return values(state_.sinks);
+}
+
+Result<std::vector<LaneState>> StoreImpl::lanes() {
+  EH_TRY(refresh());
+  const std::lock_guard lock(mutex_);
+  return values(state_.lanes);
+}
+
+Result<std::vector<Claim>> StoreImpl::claims() {
+  EH_TRY(refresh());
+  const std::lock_guard lock(mutex_);
+  return values(state_.claims);
+}
+
+Status StoreImpl::for_each_file(const std::function<void(FileId, const FileState&)>& visit) {
+  const std::shared_lock environment(environment_mutex_);
+  EH_ASSIGN(const lmdb::Transaction txn, begin_read());
+  EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
+  for (auto entry = cursor.at_or_after(keyspace::kFilePrefix);; entry = cursor.next()) {
+    if (!entry) return tl::unexpected(std::move(entry).error());
+    if (!*entry || !(*entry)->key.starts_with(keyspace::kFilePrefix)) return {};
+    const auto id = keyspace::parse_file_key((*entry)->key);
+    if (!id) continue;
+    EH_ASSIGN(const std::string plain, keys_.open_value((*entry)->key, (*entry)->value));
+    EH_ASSIGN(const FileState file, keyspace::decode_file(plain));
+    visit(*id, file);
+  }
+}
+
+Result<std::optional<FileState>> StoreImpl::file(FileId id) {
+  const std::shared_lock environment(environment_mutex_);
+  EH_ASSIGN(const lmdb::Transaction txn, begin_read());
+  const std::string key = keyspace::file_key(id);
+  EH_ASSIGN(const auto value, txn.get(key));
+  if (!value) return std::nullopt;
+  EH_ASSIGN(const std::string plain, keys_.open_value(key, *value));
+  EH_ASSIGN(FileState state, keyspace::decode_file(plain));
+  return state;
+}
+
+Status StoreImpl::for_each_dead_letter(const std::function<bool(const DeadLetter&)>& visit) {
+  const std::shared_lock environment(environment_mutex_);
+  EH_ASSIGN(const lmdb::Transaction txn, begin_read());
+  EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
+  for (auto entry = cursor.at_or_after(keyspace::kDeadLetterPrefix);; entry = cursor.next()) {
+    if (!entry) return tl::unexpected(std::move(entry).error());
+    if (!*entry || !(*entry)->key.starts_with(keyspace::kDeadLetterPrefix)) return {};
+    EH_ASSIGN(const std::string plain, keys_.open_value((*entry)->key, (*entry)->value));
+    EH_ASSIGN(const DeadLetter letter, keyspace::decode_dead_letter((*entry)->key, plain));
+    if (!visit(letter)) return {};
+  }
+}
+
+StoreUsage StoreImpl::usage() const {
+  StoreUsage usage;
+  {
+    const std::lock_guard lock(mutex_);
+    usage = usage_;
+    usage.dead_letters = state_.dead_letters;
+    usage.dead_letter_bytes = state_.dead_letter_bytes;
+  }
+  usage.limit = options_.max_size;
+  usage.corrupt_blocks = corrupt_;
+  struct stat st{};
+  if (::stat(path().c_str(), &st) == 0) {
+    usage.file_size = static_cast<std::uint64_t>(st.st_size);
+    usage.allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
+  }
+  struct statvfs disk{};
+  if (::statvfs(options_.directory.c_str(), &disk) == 0)
+    usage.disk_free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  return usage;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,260 @@
+// The Transaction's frame: writing, room, append's ends, commit. Merging: merge.cpp; lanes and
+// claims: lanes.cpp; trimming and dropping: retention.cpp.
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <utility>
+
+#include "agent/base/check.h"
+#include "buffer/block_header.h"
+#include "buffer/store_impl.h"
+
+namespace edgehose {
+
+BlockInfo info_of(const BlockHeader& h) {
+  return {.number = h.number, .source = h.source, .first = h.first_sequence, .records = h.records,
+          .mini = h.mini(), .body_raw = h.body_raw, .body_stored = h.body_stored,
+          .first_time = h.first_time, .last_time = h.last_time};
+}
+
+BlockInfo unreadable(keyspace::BlockKey key) {
+  BlockInfo info;
+  info.number = key.number;
+  info.source = key.source;
+  return info;
+}
+
+std::uint64_t space_of(std::uint64_t stored_bytes) {
+  constexpr std::uint64_t kPageHeader = 16;
+  constexpr std::uint64_t kInLeaf = 1900;  // two entries must fit into a leaf
+  if (stored_bytes <= kInLeaf) return stored_bytes + 32;
+  return (stored_bytes + kPageHeader + lmdb::kPageBytes - 1) / lmdb::kPageBytes * lmdb::kPageBytes;
+}
+
+TransactionImpl::TransactionImpl(StoreImpl& store, lmdb::Transaction txn, const lmdb::Space& space)
+    : store_(store), txn_(std::move(txn)), space_(space) {
+  const std::lock_guard lock(store_.mutex_);
+  state_ = store_.state_;
+}
+
+TransactionImpl::~TransactionImpl() {
+  txn_.abort();
+  store_.writing_ = false;
+}
+
+// --- writing -----------------------------------------------------------------------------------------
+
+// After a failed write LMDB's transaction is of no use; a full map, a bad page or a bad disk.
+Status TransactionImpl::remember(Status status) {
+  if (!status && !broken_) broken_ = status.error();
+  return status;
+}
+
+Status TransactionImpl::put(std::string_view key, std::string_view value) {
+  if (broken_) return tl::unexpected(*broken_);
+  return remember(txn_.put(key, value));
+}
+
+Status TransactionImpl::erase(std::string_view key) {
+  if (broken_) return tl::unexpected(*broken_);
+  const auto erased = txn_.erase(key);
+  if (!erased) return remember(tl::unexpected(erased.error()));
+  return {};
+}
+
+Result<SourceState*> TransactionImpl::source(SourceId id) {
+  if (const auto found = state_.sources.find(id); found != state_.sources.end()) return &found->second;
+  const std::lock_guard lock(store_.mutex_);
+  for (const auto& [name, given] : store_.source_names_) {
+    if (given != id) continue;
+    SourceState& fresh = state_.sources[id];
+    fresh.id = id;
+    fresh.name = name;
+    changed_sources_.insert(id);
+    return &fresh;
+  }
+  return fail(ErrorCode::kInvalid, "there is no source {} in the buffer", id.value);
+}
+
+Status TransactionImpl::count_not_taken(SourceId id, const Counter& dropped) {
+  EH_ASSIGN(SourceState * state, source(id));
+  state->not_taken += dropped;
+  changed_sources_.insert(id);
+  return {};
+}
+
+Status TransactionImpl::put_file(FileId id, const FileState& state) {
+  const std::string key = keyspace::file_key(id);
+  EH_ASSIGN(const std::string value, store_.keys_.seal_value(key, keyspace::encode_file(state)));
+  return put(key, value);
+}
+
+Status TransactionImpl::erase_file(FileId id) { return erase(keyspace::file_key(id)); }
+
+Status TransactionImpl::put_sink(const SinkState& sink) {
+  state_.sinks[sink.id] = sink;
+  forgotten_sinks_.erase(sink.id);
+  return put(keyspace::sink_key(sink.id), keyspace::encode_sink(sink));
+}
+
+// --- room --------------------------------------------------------------------------------------------
+
+Status TransactionImpl::room_for(std::uint64_t bytes) {
+  std::uint64_t quarantined = 0;
+  {
+    const std::lock_guard lock(store_.mutex_);
+    quarantined = store_.quarantine_bytes_;
+  }
+  const std::int64_t used = static_cast<std::int64_t>(space_.used() + quarantined + bytes) + grown_;
+  if (used > static_cast<std::int64_t>(store_.options_.max_size))
+    return fail(ErrorCode::kFull, "the buffer {} is full: it holds its {} bytes (buffer.max_size)",
+                store_.path(), store_.options_.max_size);
+  return disk_room_for(static_cast<std::int64_t>(bytes));
+}
+
+// Below the disk's floor only pages that the file owns already are written, down to half of the
+// reserve; the other half is for what must always find room.
+Status TransactionImpl::disk_room_for(std::int64_t bytes) {
+  if (store_.options_.free_disk_percent == 0) return {};
+  if (!disk_checked_) {
+    disk_checked_ = true;
+    struct statvfs disk{};
+    if (::statvfs(store_.options_.directory.c_str(), &disk) != 0) return {};
+    const std::uint64_t floor = disk.f_blocks / 100 * store_.options_.free_disk_percent;
+    below_floor_ = disk.f_bavail < floor;
+  }
+  if (!below_floor_) return {};
+  struct stat st{};
+  if (::fstat(store_.environment_.fd(), &st) != 0) return {};
+  const std::int64_t owned = static_cast<std::int64_t>(st.st_blocks) * 512 -
+                             static_cast<std::int64_t>(space_.used());
+  if (owned - std::max<std::int64_t>(grown_, 0) - bytes >=
+      static_cast<std::int64_t>(store_.reserve() / 2))
+    return {};
+  return fail(ErrorCode::kFull, "the file system of {} has less than {} % free "
+              "(buffer.free_disk): nothing is taken in until there is more", store_.options_.directory,
+              store_.options_.free_disk_percent);
+}
+
+// --- blocks ------------------------------------------------------------------------------------------
+
+std::optional<keyspace::BlockKey> TransactionImpl::next_key(SourceId source, BlockNumber from) const {
+  std::optional<BlockKey> first;
+  {
+    const std::lock_guard lock(store_.mutex_);
+    first = store_.catalog_.next(source, from);
+    while (first && removed_.contains(first->number))
+      first = store_.catalog_.next(source, first->number + 1);
+  }
+  for (auto it = added_.lower_bound(from); it != added_.end(); ++it) {
+    if (first && first->number < it->first) break;
+    if (source.value == 0 || it->second == source) return BlockKey{it->first, it->second};
+  }
+  return first;
+}
+
+Result<BlockHeader> TransactionImpl::header(BlockKey key) const {
+  EH_ASSIGN(const auto stored, txn_.get(keyspace::block_key(key.number, key.source)));
+  if (!stored) return fail(ErrorCode::kNotFound, "block {} is not there", key.number.value);
+  return decode_header(*stored);
+}
+
+Result<std::optional<BlockInfo>> TransactionImpl::next_block(SourceId source, BlockNumber from) {
+  for (auto key = next_key(source, from); key; key = next_key(source, key->number + 1)) {
+    const auto found = header(*key);
+    if (found) return info_of(*found);
+    if (found.error().code != ErrorCode::kCorrupt) return tl::unexpected(found.error());
+    return unreadable(*key);
+  }
+  return std::nullopt;
+}
+
+Result<BlockInfo> TransactionImpl::write_block(const RawBlock& block, BlockHeader h, bool checked) {
+  if (broken_) return tl::unexpected(*broken_);
+  h.epoch = store_.epoch_;
+  EH_ASSIGN(const std::string_view stored, store_.encoder_->encode(block, h, &store_.keys_));
+  const std::uint64_t space = space_of(stored.size());
+  if (checked) EH_TRY(room_for(space));
+  EH_TRY(put(keyspace::block_key(h.number, h.source), stored));
+  grown_ += static_cast<std::int64_t>(space);
+  removed_.erase(h.number);
+  added_[h.number] = h.source;
+  return info_of(h);
+}
+
+Status TransactionImpl::erase_block(BlockKey key) {
+  const std::string stored_key = keyspace::block_key(key.number, key.source);
+  EH_ASSIGN(const auto stored, txn_.get(stored_key));
+  if (stored) grown_ -= static_cast<std::int64_t>(space_of(stored->size()));
+  EH_TRY(erase(stored_key));
+  added_.erase(key.number);
+  removed_[key.number] = key.source;
+  state_.mini_bytes.erase(key.number);
+  return {};
+}
+
+// --- commit ------------------------------------------------------------------------------------------
+
+Status TransactionImpl::write_small_state() {
+  std::vector<SourceId> unwritten;
+  keyspace::Counters stored;
+  {
+    const std::lock_guard lock(store_.mutex_);
+    stored = store_.state_.counters;
+    state_.counters.next_source = store_.given_.next_source;
+    state_.counters.next_sink = store_.given_.next_sink;
+    state_.counters.next_file = store_.given_.next_file;
+    for (const auto& [name, id] : store_.source_names_)
+      if (!state_.sources.contains(id) && !forgotten_sources_.contains(id)) unwritten.push_back(id);
+    for (const auto& [name, id] : store_.sink_names_) {
+      if (state_.sinks.contains(id) || forgotten_sinks_.contains(id)) continue;
+      const SinkState sink{id, name, ""};
+      state_.sinks[id] = sink;
+      EH_TRY(put(keyspace::sink_key(id), keyspace::encode_sink(sink)));
+    }
+  }
+  for (const SourceId id : unwritten) EH_TRY(source(id));
+  for (const SourceId id : changed_sources_)
+    EH_TRY(put(keyspace::source_key(id), keyspace::encode_source(state_.sources.at(id))));
+  for (const LaneKey& key : changed_lanes_)
+    EH_TRY(put(keyspace::lane_key(key), keyspace::encode_lane(state_.lanes.at(key))));
+  if (state_.counters != stored)
+    EH_TRY(put(keyspace::counters_key(), keyspace::encode_counters(state_.counters)));
+  if (store_.clean_ && !marks_clean_) EH_TRY(erase(keyspace::clean_mark_key()));
+  return {};
+}
+
+Status TransactionImpl::put_clean_mark() {
+  marks_clean_ = true;
+  const BlockNumber last(state_.counters.next_block.value - 1);
+  return put(keyspace::clean_mark_key(), keyspace::encode_clean_mark(last));
+}
+
+Status TransactionImpl::commit() {
+  EH_CHECK(txn_.open());
+  if (auto written = write_small_state(); !written || broken_) {
+    txn_.abort();
+    return broken_ ? tl::unexpected(*broken_) : written;
+  }
+  const Instant start = store_.clock_.now();
+  if (auto committed = txn_.commit(); !committed) return committed;
+  {
+    const std::lock_guard lock(store_.mutex_);
+    store_.state_ = std::move(state_);
+    for (const auto& [number, source] : removed_) store_.catalog_.remove({number, source});
+    for (const auto& [number, source] : added_) {
+      // A merge writes under a number that is in the catalog already.
+      const auto there = store_.catalog_.next(source, number);
+      if (!there || there->number != number) store_.catalog_.add({number, source});
+    }
+    for (const SourceId id : forgotten_sources_)
+      std::erase_if(store_.source_names_, [id](const auto& n) { return n.second == id; });
+    for (const SinkId id : forgotten_sinks_)
+      std::erase_if(store_.sink_names_, [id](const auto& n) { return n.second == id; });
+  }
+  store_.clean_ = marks_clean_;
+  store_.note_commit(store_.clock_.now() - start, raw_);
+  return {};
+}
+
+}  // namespace edgehose
