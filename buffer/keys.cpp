@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "agent/base/bytes.h"
+#include "agent/base/crc32c.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 
@@ -404,8 +405,9 @@ Status Keyring::open(std::uint64_t key, std::string_view associated, char* data,
 Result<std::string> Keyring::seal_value(std::string_view associated, std::string_view plain) {
   std::string out;
   if (!encrypts()) {
-    out.reserve(plain.size() + 1);
+    out.reserve(plain.size() + 5);
     out.push_back(0);
+    put_le(out, crc32c(crc32c(0, associated), plain));
     return out.append(plain);
   }
   Nonce nonce{};
@@ -422,7 +424,12 @@ Result<std::string> Keyring::seal_value(std::string_view associated, std::string
 Result<std::string> Keyring::open_value(std::string_view associated, std::string_view stored) const {
   ByteReader in(stored);
   const auto form = in.le<std::uint8_t>();
-  if (in.ok() && form == 0) return std::string(in.rest());
+  if (in.ok() && form == 0) {
+    const auto crc = in.le<std::uint32_t>();
+    if (!in.ok() || crc != crc32c(crc32c(0, associated), in.rest()))
+      return fail(ErrorCode::kCorrupt, "a stored value fails its checksum");
+    return std::string(in.rest());
+  }
   if (form != 1) return fail(ErrorCode::kCorrupt, "a stored value is neither plain nor encrypted");
   const auto id = in.le<std::uint64_t>();
   Nonce nonce{};

@@ -91,9 +91,9 @@ class Keyring {
   Status open(std::uint64_t key, std::string_view associated, char* data, std::size_t size,
               const Nonce& nonce, const Tag& tag) const;
 
-  // Small values (positions, paths, claims). Without encryption the value is kept as it is behind a
-  // byte that says so; `associated` is the value's key, so that values cannot be exchanged.
-  //   u8 0 | plain      or      u8 1 | u64 id | nonce | tag | ciphertext
+  // Small values (positions, paths, claims). `associated` is the value's key, so that values cannot
+  // be exchanged. Without encryption a checksum, over both, is all that is added.
+  //   u8 0 | CRC-32C u32 | plain      or      u8 1 | u64 id | nonce | tag | ciphertext
   Result<std::string> seal_value(std::string_view associated, std::string_view plain);
   Result<std::string> open_value(std::string_view associated, std::string_view stored) const;
 

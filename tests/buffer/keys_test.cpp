@@ -102,7 +102,14 @@ TEST(Keyring, WithoutKeysNothingIsEncrypted) {
   EXPECT_EQ(ring->current(), 0u);
   EXPECT_TRUE(ring->to_write().empty());
   const std::string kept = ring->seal_value("k", "plain").value();
-  EXPECT_EQ(kept, std::string("\0plain", 6));
+  EXPECT_EQ(kept.size(), 1 + 4 + 5u);
+  EXPECT_TRUE(kept.ends_with("plain"));
+  EXPECT_FALSE(ring->open_value("other", kept));
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    std::string bad = kept;
+    bad[i] = static_cast<char>(bad[i] ^ 1);
+    EXPECT_FALSE(ring->open_value("k", bad)) << "byte " << i;
+  }
   // Keys on a so far plain buffer: what is there stays readable.
   auto later = Keyring::open({}, {wrapping("a", 1)});
   ASSERT_TRUE(later);
