@@ -34,12 +34,12 @@ std::string wrong_labels(const std::map<std::string, std::string>& labels) {
     });
     if (!named)
       return fmt::format("{} is no name for a label: use letters, digits, \"_\" and \"-\", at most {} of them",
-                         quoted(name.substr(0, kMaxName)), kMaxName);
+                         quote(name.substr(0, kMaxName)), kMaxName);
     const bool printable = std::none_of(value.begin(), value.end(), [](char c) {
       return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
     });
     if (!printable || value.size() > kMaxValue)
-      return fmt::format("the value of {} must be printable, at most {} bytes", quoted(name), kMaxValue);
+      return fmt::format("the value of {} must be printable, at most {} bytes", quote(name), kMaxValue);
   }
   return {};
 }
@@ -104,7 +104,8 @@ Fields<BufferConfig> buffer_fields() {
                                             "How long records that can be read again may wait for "
                                             "their commit.")
           .range(10ms, 10min)
-          .unset_means("as the storage profile says"),
+          .unset_means("as the storage profile says")
+          .example("\"5s\""),
       field<&BufferConfig::encryption_keys>("encryption_keys",
                                             "Encrypts the buffer at rest. Newest first: the first one "
                                             "seals, the others open what older ones sealed.")

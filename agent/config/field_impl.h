@@ -44,11 +44,6 @@ auto value_field(std::string key, std::string type, std::string help, Read read,
   return f;
 }
 
-template <class T>
-T unwrapped(const T& value) { return value; }
-template <class T>
-T unwrapped(const std::optional<T>& value) { return value.value_or(T{}); }
-
 }  // namespace detail
 
 template <class C, class V>
@@ -59,6 +54,14 @@ ValueField<C, V> ValueField<C, V>::range(V low, V high) && {
   limits.*member = high;
   const std::string to = this->print(&limits);
   this->bounds = from + " to " + to;
+  // An integer that does not even fit the member is told of the same bounds.
+  if constexpr (ConfigInteger<V>)
+    this->read = [low, high, from, to, read = this->read](const Value& v, void* o, Diagnostics& d) {
+      const auto* i = v.as<std::int64_t>();
+      if (i == nullptr || (!std::cmp_less(*i, low) && !std::cmp_greater(*i, high))) return read(v, o, d);
+      d.error(v.origin, "must be between " + from + " and " + to + ", got " + std::to_string(*i));
+      return false;
+    };
   this->checks.push_back(
       [low, high, from, to, m = member, print = this->print](const void* object) -> std::string {
         const V& v = static_cast<const C*>(object)->*m;
@@ -109,7 +112,7 @@ template <auto Member>
 auto text_or_file(std::string key, std::string help) {
   return detail::value_field<Member>(std::move(key), "string or { file = \"...\" }", std::move(help),
                                      read_text_or_file,
-                                     [](const std::string& v) { return v.empty() ? "" : quoted(v); });
+                                     [](const std::string& v) { return v.empty() ? std::string() : config::quote(v); });
 }
 
 template <auto Member>
@@ -134,7 +137,7 @@ auto choice(std::string key, std::vector<std::pair<std::string, typename MemberO
       },
       [names](const V& v) -> std::string {
         for (const auto& [word, value] : names)
-          if (value == v) return quoted(word);
+          if (value == v) return quote(word);
         return {};
       });
 }

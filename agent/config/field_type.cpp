@@ -117,15 +117,15 @@ bool read_value(const Value& value, SecretRef& out, Diagnostics& problems) {
   else if (entry.key == "env") out.kind = SecretRef::Kind::kEnv;
   else if (entry.key == "credential") out.kind = SecretRef::Kind::kCredential;
   else {
-    problems.error(entry.origin, fmt::format("a secret has no {}{}", quoted(entry.key),
+    problems.error(entry.origin, fmt::format("a secret has no {}{}", quote(entry.key),
                                              suggestion(entry.key, {"file", "env", "credential"}, "kinds")));
     return false;
   }
   if (!read_value(entry.value, out.where, problems)) return false;
   const bool name_only = out.kind == SecretRef::Kind::kCredential;
   if (out.where.empty() || (name_only && out.where.find('/') != std::string::npos)) {
-    problems.error(entry.value.origin, fmt::format("{} must be {}", quoted(entry.key),
-                                                   name_only ? "a credential's name, without \"/\"" : "not empty"));
+    problems.error(entry.value.origin, fmt::format("{} {}", quote(entry.key),
+                                                   name_only ? "must be a credential's name, without \"/\"" : "must not be empty"));
     return false;
   }
   return true;
@@ -141,7 +141,7 @@ bool read_plain_secret(const Value& value, SecretRef& out, Diagnostics& problems
 bool read_value(const Value& value, std::vector<SecretRef>& out, Diagnostics& problems) {
   const auto* list = value.as<List>();
   if (list == nullptr)
-    return expected_unseen(value, fmt::format("a list of secrets: [{}]", kSecretForm), problems);
+    return expected_unseen(value, "a list of secrets such as [{ file = \"...\" }]", problems);
   std::vector<SecretRef> read;
   bool good = true;
   for (const Value& item : *list) {
@@ -158,8 +158,7 @@ bool read_integer(const Value& value, std::int64_t low, std::int64_t high, std::
   const auto* i = value.as<std::int64_t>();
   if (i == nullptr) return expected(value, "an integer", problems);
   if (*i < low || *i > high) {
-    problems.error(value.origin, low == 0 && *i < 0 ? fmt::format("must not be negative, got {}", *i)
-                                                    : fmt::format("{} is out of range", *i));
+    problems.error(value.origin, fmt::format("must be between {} and {}, got {}", low, high, *i));
     return false;
   }
   out = *i;
@@ -219,17 +218,17 @@ bool read_choice(const Value& value, const std::vector<std::string>& names, std:
   const auto near = nearest(*text, views);
   problems.error(value.origin,
                  fmt::format("expected {}, got {}{}", choice_type(names), describe(value),
-                             near ? fmt::format("; did you mean {}?", quoted(*near)) : ""));
+                             near ? fmt::format("; did you mean {}?", quote(*near)) : ""));
   return false;
 }
 
 std::string print_value(bool value) { return value ? "true" : "false"; }
-std::string print_value(const std::string& value) { return value.empty() ? "" : quoted(value); }
-std::string print_value(Duration value) { return quoted(duration_text(value)); }
+std::string print_value(const std::string& value) { return value.empty() ? "" : quote(value); }
+std::string print_value(Duration value) { return quote(duration_text(value)); }
 std::string print_value(const SecretRef& value) { return value.text(); }
 
 std::string print_value(const std::vector<std::string>& value) {
-  return print_list(value, [](const std::string& item) { return quoted(item); });
+  return print_list(value, [](const std::string& item) { return quote(item); });
 }
 
 std::string print_value(const std::vector<SecretRef>& value) {
@@ -239,7 +238,7 @@ std::string print_value(const std::vector<SecretRef>& value) {
 std::string print_value(const StringMap& value) {
   std::string out;
   for (const auto& [key, text] : value)
-    out += (out.empty() ? "" : ", ") + quoted_key(key) + " = " + quoted(text);
+    out += (out.empty() ? "" : ", ") + quote_key(key) + " = " + quote(text);
   return out.empty() ? out : "{ " + out + " }";
 }
 
@@ -247,7 +246,7 @@ std::string print_size(std::uint64_t value) {
   constexpr std::array<std::string_view, 5> kUnits{"", "KiB", "MiB", "GiB", "TiB"};
   std::size_t unit = 0;
   for (; value != 0 && value % 1024 == 0 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
-  return unit == 0 ? std::to_string(value) : quoted(fmt::format("{}{}", value, kUnits[unit]));
+  return unit == 0 ? std::to_string(value) : quote(fmt::format("{}{}", value, kUnits[unit]));
 }
 
 std::string print_size(const std::optional<std::uint64_t>& value) {
@@ -257,13 +256,13 @@ std::string print_size(const std::optional<std::uint64_t>& value) {
 std::string choice_type(const std::vector<std::string>& names) {
   std::string out;
   for (std::size_t i = 0; i < names.size(); ++i)
-    out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + quoted(names[i]);
+    out += (i == 0 ? "" : i + 1 == names.size() ? " or " : ", ") + quote(names[i]);
   return out;
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& known, std::string_view what) {
   const std::vector<std::string_view> views(known.begin(), known.end());
-  if (const auto near = nearest(word, views)) return fmt::format("; did you mean {}?", quoted(*near));
+  if (const auto near = nearest(word, views)) return fmt::format("; did you mean {}?", quote(*near));
   return known.empty() ? "" : fmt::format("; known {}: {}", what, fmt::join(known, ", "));
 }
 

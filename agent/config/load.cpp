@@ -46,6 +46,15 @@ bool is_component_name(std::string_view name) {
   });
 }
 
+// The table that a key at the top of a file was meant for, or nothing.
+std::string home_of(const std::string& key) {
+  const auto has = [&](const std::vector<Field>& fields) {
+    return std::any_of(fields.begin(), fields.end(), [&](const Field& f) { return f.key == key; });
+  };
+  if (has(agent_fields().fields)) return "agent";
+  return has(buffer_fields().fields) ? "buffer" : "";
+}
+
 // One run of load_config.
 class Loader {
  public:
@@ -115,8 +124,10 @@ void Loader::check_top_level() {
                         fmt::format("[{}] must be a table, got {}", entry.key, describe(entry.value)));
       continue;
     }
-    problems_.error(entry.origin, fmt::format("unknown {} {}{}", table ? "table" : "key", quoted(entry.key),
-                                              suggestion(entry.key, known, "tables")));
+    const std::string home = home_of(entry.key);
+    problems_.error(entry.origin, fmt::format("unknown {} {}{}", table ? "table" : "key", quote(entry.key),
+                                              home.empty() ? suggestion(entry.key, known, "tables")
+                                                           : fmt::format("; it belongs into [{}]", home)));
   }
 }
 
@@ -157,11 +168,11 @@ std::vector<Component> Loader::read_components(const char* kind, const std::vect
 
 std::optional<Component> Loader::read_component(const char* kind, const Entry& entry,
                                                 const std::vector<ComponentType>& types) {
-  const std::string path = fmt::format("{}s.{}", kind, quoted_key(entry.key));
+  const std::string path = fmt::format("{}s.{}", kind, quote_key(entry.key));
   if (!is_component_name(entry.key))
     problems_.error(entry.origin,
                     fmt::format("{} is no name for a {}: use a-z, 0-9, \"_\" and \"-\", at most {} of them",
-                                quoted(entry.key.substr(0, kMaxName)), kind, kMaxName));
+                                quote(entry.key.substr(0, kMaxName)), kind, kMaxName));
   const Table* table = entry.value.as<Table>();
   if (table == nullptr) {
     problems_.error(entry.value.origin, fmt::format("[{}] must be a table, got {}", path, describe(entry.value)));
@@ -174,7 +185,7 @@ std::optional<Component> Loader::read_component(const char* kind, const Entry& e
   Value name{entry.key, entry.origin, {}, false};
   for (const Field& field : type->fields)
     if (field.kind == Field::Kind::kTableName) field.read(name, object, problems_);
-  reader_.settings.push_back({path + ".type", quoted(type->name), {}, find(*table, "type")->value.origin});
+  reader_.settings.push_back({path + ".type", quote(type->name), {}, find(*table, "type")->value.origin});
   reader_.read(type->fields, type->rules, *table, entry.value.origin, path, object, true);
   return component;
 }
@@ -186,7 +197,7 @@ const ComponentType* Loader::type_of(const char* kind, const Entry& entry, const
   const Entry* given = find(table, "type");
   if (given == nullptr) {
     problems_.error(entry.value.origin, fmt::format("[{}s.{}] needs \"type\": {}", kind,
-                                                    quoted_key(entry.key), choice_type(names)));
+                                                    quote_key(entry.key), choice_type(names)));
     return nullptr;
   }
   if (given->value.broken) return nullptr;
@@ -198,7 +209,7 @@ const ComponentType* Loader::type_of(const char* kind, const Entry& entry, const
   }
   for (const ComponentType& type : types)
     if (type.name == *name) return &type;
-  problems_.error(given->value.origin, fmt::format("unknown {} type {}{}", kind, quoted(*name),
+  problems_.error(given->value.origin, fmt::format("unknown {} type {}{}", kind, quote(*name),
                                                    suggestion(*name, names, "types")));
   return nullptr;
 }
@@ -215,7 +226,7 @@ void Loader::check_inputs() {
     for (const Value& item : *items) {
       const auto* name = item.as<std::string>();
       if (name == nullptr || std::find(names.begin(), names.end(), *name) != names.end()) continue;
-      problems_.error(item.origin, fmt::format("{}: no source is named {}{}", list.field->key, quoted(*name),
+      problems_.error(item.origin, fmt::format("{}: no source is named {}{}", list.field->key, quote(*name),
                                                suggestion(*name, names, "sources")));
     }
   }
@@ -233,7 +244,7 @@ void Loader::check_repeated_paths() {
       const auto [found, first] = owner.try_emplace(*text, list.table);
       if (first || found->second == list.table) continue;
       problems_.warn(item.origin, fmt::format("{}: {} is also read by [{}]: each line will be delivered twice",
-                                              list.field->key, quoted(*text), found->second));
+                                              list.field->key, quote(*text), found->second));
     }
   }
 }

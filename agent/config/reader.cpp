@@ -36,7 +36,8 @@ void Reader::read_field(const Field& field, const Entry* entry, const Origin& at
   }
   if (entry != nullptr) read_value(field, *entry, path, object);
   else if (field.required)
-    problems_.error(at, fmt::format("[{}] needs {}: {}", path, quoted(field.key), field.type));
+    problems_.error(at, fmt::format("[{}] needs {} ({}){}", path, quote(field.key), field.type,
+                                    field.example.empty() ? "" : fmt::format(", such as {}", field.example)));
   settings.push_back({path + "." + field.key, field.print(object), field.default_text,
                       entry != nullptr ? entry->value.origin : Origin{}});
 }
@@ -76,7 +77,7 @@ void Reader::check_items(const Field& field, const Value& value) {
     const std::string message = field.item_check ? field.item_check(*text) : "";
     if (!message.empty()) wrong(field, item.origin, message);
     else if (field.distinct && !seen.insert(*text).second)
-      wrong(field, item.origin, fmt::format("{} is listed twice", quoted(*text)));
+      wrong(field, item.origin, fmt::format("{} is listed twice", quote(*text)));
   }
 }
 
@@ -100,7 +101,7 @@ void Reader::unknown_keys(const std::vector<Field>& fields, const Table& table, 
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
     const bool dotted = entry.key.find('.') != std::string::npos;
     problems_.error(entry.origin,
-                    fmt::format("unknown key {} in [{}]{}", quoted(entry.key), path,
+                    fmt::format("unknown key {} in [{}]{}", quote(entry.key), path,
                                 dotted ? "; a key in quotes is one name: write the dots outside of quotes"
                                        : suggestion(entry.key, known, "keys")));
   }

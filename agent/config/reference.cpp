@@ -131,7 +131,7 @@ std::string reference_page(const ConfigSchema& schema) {
 std::string example_config(const ConfigSchema& schema) {
   const AgentConfig agent;
   const BufferConfig buffer;
-  std::string out = "# edgehose: every option. What stands behind a # is optional.\n\n[agent]\n";
+  std::string out = "# edgehose: every option. Those behind a # show their default, or an example.\n\n[agent]\n";
   add_example(agent_fields().fields, &agent, out);
   out += "\n[buffer]\n";
   add_example(buffer_fields().fields, &buffer, out);

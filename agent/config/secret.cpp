@@ -93,7 +93,7 @@ Result<Secret> SecretRef::read_text() const {
 }
 
 std::string SecretRef::text() const {
-  const auto in = [&](const char* key) { return fmt::format("{{ {} = {} }}", key, config::quoted(where)); };
+  const auto in = [&](const char* key) { return fmt::format("{{ {} = {} }}", key, config::quote(where)); };
   switch (kind) {
     case Kind::kNone: return {};
     case Kind::kFile: return in("file");

@@ -72,6 +72,9 @@ class Converter {
 std::string parse_problem(const toml::parse_error& error) {
   constexpr std::string_view kPrefix = "Error while parsing ";
   std::string_view words = error.description();
+  // Said of the line end that a string without its closing quote runs into.
+  if (words.find("unescaped control characters") != std::string_view::npos)
+    return "not valid TOML: a string is not closed on its line, or holds a control character";
   if (words.starts_with(kPrefix)) words.remove_prefix(kPrefix.size());
   return fmt::format("not valid TOML: {}", words);
 }
@@ -113,19 +116,21 @@ std::optional<Table> read_set(const std::string& assignment, Diagnostics& proble
   const std::string key(trimmed(std::string_view(assignment).substr(0, equals)));
   const std::string raw = equals == std::string::npos ? "" : assignment.substr(equals + 1);
   const Converter converter(Origin{Origin::Kind::kSet, key});
-  const bool one_line = assignment.find_first_of("\r\n") == std::string::npos;
-  if (one_line && equals != std::string::npos && !key.empty() && key[0] != '[' && key[0] != '#') {
+  // The key has to stand alone: no header, no comment, no second line.
+  const bool is_key = key.find_first_of("\r\n") == std::string::npos && !key.starts_with('[') &&
+                      !key.starts_with('#');
+  const toml::parse_result parsed = toml::parse(key + " = \"\"");
+  if (equals == std::string::npos || !is_key || !parsed) {
+    problems.error(converter.origin({}),
+                   "expected KEY=VALUE, for instance sinks.archive.path=/mnt/logs");
+    return std::nullopt;
+  }
+  if (raw.find_first_of("\r\n") == std::string::npos) {
     if (const toml::parse_result as_toml = toml::parse(assignment)) {
       Table table = converter.table(as_toml.table());
       leaf(table).raw = raw;
       return table;
     }
-  }
-  const toml::parse_result parsed = toml::parse(key + " = \"\"");
-  if (!parsed || parsed.table().empty() || equals == std::string::npos) {
-    problems.error(converter.origin({}),
-                   "expected KEY=VALUE, for instance sinks.archive.path=/mnt/logs");
-    return std::nullopt;
   }
   Table table = converter.table(parsed.table());
   leaf(table).data = raw;

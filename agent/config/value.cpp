@@ -57,7 +57,7 @@ std::string describe(const Value& value) {
     std::string operator()(double d) const { return fmt::format("the number {}", d); }
     std::string operator()(Date) const { return "a date"; }
     std::string operator()(const std::string& s) const {
-      return s.size() <= 64 ? "the string " + quoted(s) : "a long string";
+      return s.size() <= 64 ? "the string " + quote(s) : "a long string";
     }
     std::string operator()(const List&) const { return "a list"; }
     std::string operator()(const Table&) const { return "a table"; }
@@ -65,7 +65,7 @@ std::string describe(const Value& value) {
   return std::visit(Describe{}, value.data);
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
@@ -84,12 +84,12 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-std::string quoted_key(std::string_view key) {
+std::string quote_key(std::string_view key) {
   const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-';
   });
-  return bare ? std::string(key) : quoted(key);
+  return bare ? std::string(key) : quote(key);
 }
 
 }  // namespace edgehose::config

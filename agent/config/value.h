@@ -79,8 +79,8 @@ void merge(Table& base, Table over);
 std::string describe(const Value& value);
 
 // "text" as a TOML basic string.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 // A TOML key: bare where it can be.
-std::string quoted_key(std::string_view key);
+std::string quote_key(std::string_view key);
 
 }  // namespace edgehose::config

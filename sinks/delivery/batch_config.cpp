@@ -38,7 +38,8 @@ Fields<SinkConfig> sink_fields() {
       field<&SinkConfig::inputs>("inputs", "Names of the sources to deliver.")
           .are_sources()
           .are_distinct()
-          .unset_means("every source"),
+          .unset_means("every source")
+          .example(R"(["my-file"])"),
       choice<&SinkConfig::start_at>(
           "start_at", {{"oldest", DeliverFrom::kOldest}, {"now", DeliverFrom::kNow}},
           "Where a new sink starts: at the oldest record in the buffer, or with what comes."),
