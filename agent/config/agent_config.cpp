@@ -16,30 +16,37 @@ using namespace std::chrono_literals;
 namespace {
 
 std::string wrong_path(const std::string& path) {
-  return path.starts_with('/') ? "" : "must be an absolute path: a service has no directory of its own";
+  return path.starts_with('/') ? ""
+                               : "must be an absolute path: a service has no directory of its own";
 }
 
 std::string wrong_socket(const std::string& path) {
   constexpr std::size_t kMax = sizeof(sockaddr_un::sun_path) - 1;
-  if (path.size() > kMax) return fmt::format("is longer than the {} bytes of a socket's path", kMax);
+  if (path.size() > kMax)
+    return fmt::format("is longer than the {} bytes of a socket's path", kMax);
   return wrong_path(path);
 }
 
 std::string wrong_labels(const std::map<std::string, std::string>& labels) {
   constexpr std::size_t kMaxLabels = 32, kMaxName = 64, kMaxValue = 256;
-  if (labels.size() > kMaxLabels) return fmt::format("{} labels; at most {}", labels.size(), kMaxLabels);
+  if (labels.size() > kMaxLabels)
+    return fmt::format("{} labels; at most {}", labels.size(), kMaxLabels);
   for (const auto& [name, value] : labels) {
-    const bool named = !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-    });
+    const bool named = !name.empty() && name.size() <= kMaxName &&
+                       std::all_of(name.begin(), name.end(), [](char c) {
+                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                (c >= '0' && c <= '9') || c == '_' || c == '-';
+                       });
     if (!named)
-      return fmt::format("{} is no name for a label: use letters, digits, \"_\" and \"-\", at most {} of them",
-                         quote(name.substr(0, kMaxName)), kMaxName);
+      return fmt::format(
+          "{} is no name for a label: use letters, digits, \"_\" and \"-\", at most {} of them",
+          quote(name.substr(0, kMaxName)), kMaxName);
     const bool printable = std::none_of(value.begin(), value.end(), [](char c) {
       return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
     });
     if (!printable || value.size() > kMaxValue)
-      return fmt::format("the value of {} must be printable, at most {} bytes", quote(name), kMaxValue);
+      return fmt::format("the value of {} must be printable, at most {} bytes", quote(name),
+                         kMaxValue);
   }
   return {};
 }
@@ -55,14 +62,16 @@ std::string wrong_timezone(const std::string& name) {
 Fields<AgentConfig> agent_fields() {
   using log::Level;
   return {
-      text_or_file<&AgentConfig::id>("id",
-                                     "Names this device in object keys and documents. Letters, digits, "
-                                     "`.`, `_` and `-`, at most 128.")
+      text_or_file<&AgentConfig::id>(
+          "id",
+          "Names this device in object keys and documents. Letters, digits, "
+          "`.`, `_` and `-`, at most 128.")
           .check(wrong_agent_id)
           .unset_means("derived from the machine id, kept in DATA_DIR/agent-id")
           .example("\"gw-0042\""),
       field<&AgentConfig::data_dir>("data_dir", "Where the buffer is kept.").check(wrong_path),
-      field<&AgentConfig::labels>("labels", "Reach prefixes (`!{label:NAME}`), documents and fields.")
+      field<&AgentConfig::labels>("labels",
+                                  "Reach prefixes (`!{label:NAME}`), documents and fields.")
           .check(wrong_labels)
           .unset_means("none")
           .example("{ site = \"north\", line = \"7\" }"),
@@ -78,7 +87,8 @@ Fields<AgentConfig> agent_fields() {
                                       "What the agent tells of itself, on standard error."),
       field<&AgentConfig::status_socket>("status_socket", "Where `edgehose status` asks.")
           .check(wrong_socket)
-          .unset_means("/run/edgehose/status.sock where that directory exists, else DATA_DIR/status.sock")
+          .unset_means(
+              "/run/edgehose/status.sock where that directory exists, else DATA_DIR/status.sock")
           .example("\"/run/edgehose/status.sock\""),
   };
 }
@@ -94,29 +104,32 @@ Fields<BufferConfig> buffer_fields() {
                                         {"drop_oldest", WhenFull::kDropOldest},
                                         {"drop_newest", WhenFull::kDropNewest}},
                                        "When the buffer is full: stop reading, or drop and count."),
-      choice<&BufferConfig::storage>("storage",
-                                     {{"auto", StorageChoice::kAuto},
-                                      {"sd_card", StorageChoice::kSdCard},
-                                      {"ssd", StorageChoice::kSsd}},
-                                     "What the disk is like. `sd_card` commits rarely, to spare flash; "
-                                     "`auto` looks at the device."),
+      choice<&BufferConfig::storage>(
+          "storage",
+          {{"auto", StorageChoice::kAuto},
+           {"sd_card", StorageChoice::kSdCard},
+           {"ssd", StorageChoice::kSsd}},
+          "What the disk is like. `sd_card` commits rarely, to spare flash; "
+          "`auto` looks at the device."),
       field<&BufferConfig::commit_interval>("commit_interval",
                                             "How long records that can be read again may wait for "
                                             "their commit.")
           .range(10ms, 10min)
           .unset_means("as the storage profile says")
           .example("\"5s\""),
-      field<&BufferConfig::encryption_keys>("encryption_keys",
-                                            "Encrypts the buffer at rest. Newest first: the first one "
-                                            "seals, the others open what older ones sealed.")
+      field<&BufferConfig::encryption_keys>(
+          "encryption_keys",
+          "Encrypts the buffer at rest. Newest first: the first one "
+          "seals, the others open what older ones sealed.")
           .unset_means("not encrypted")
           .example("[{ file = \"/etc/edgehose/buffer.key\" }]"),
-      field<&BufferConfig::free_disk_percent>("free_disk_percent",
-                                              "Of the file system, left free whatever `max_size` says.")
+      field<&BufferConfig::free_disk_percent>(
+          "free_disk_percent", "Of the file system, left free whatever `max_size` says.")
           .range(0, 90),
-      size_field<&BufferConfig::dead_letter_quota>("dead_letter_quota",
-                                                   "For records that a destination refused for good, "
-                                                   "kept for a person to look at.")
+      size_field<&BufferConfig::dead_letter_quota>(
+          "dead_letter_quota",
+          "For records that a destination refused for good, "
+          "kept for a person to look at.")
           .range(0, 1ull << 30),
   };
 }
@@ -124,7 +137,8 @@ Fields<BufferConfig> buffer_fields() {
 std::string status_socket_path(const AgentConfig& agent) {
   if (!agent.status_socket.empty()) return agent.status_socket;
   struct stat info {};
-  if (::stat("/run/edgehose", &info) == 0 && S_ISDIR(info.st_mode)) return "/run/edgehose/status.sock";
+  if (::stat("/run/edgehose", &info) == 0 && S_ISDIR(info.st_mode))
+    return "/run/edgehose/status.sock";
   return agent.data_dir + "/status.sock";
 }
 

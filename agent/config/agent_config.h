@@ -32,9 +32,9 @@ struct BufferConfig {
   std::optional<std::uint64_t> max_size;  // bytes; unset: min(512 MiB, 5 % of the file system)
   WhenFull when_full = WhenFull::kBlock;
   StorageChoice storage = StorageChoice::kAuto;
-  std::optional<Duration> commit_interval;  // unset: the profile's
-  std::vector<SecretRef> encryption_keys;   // newest first; empty: not encrypted
-  unsigned free_disk_percent = 5;           // of the file system, never used by the buffer
+  std::optional<Duration> commit_interval;        // unset: the profile's
+  std::vector<SecretRef> encryption_keys;         // newest first; empty: not encrypted
+  unsigned free_disk_percent = 5;                 // of the file system, never used by the buffer
   std::uint64_t dead_letter_quota = 16ull << 20;  // bytes
 };
 
@@ -47,7 +47,9 @@ struct Component {
 
   // The struct: as<DirectoryConfig>(). C must be what `type` was registered with.
   template <class C>
-  const C& as() const { return *std::any_cast<C>(&config); }
+  const C& as() const {
+    return *std::any_cast<C>(&config);
+  }
 };
 
 struct Config {

@@ -9,7 +9,9 @@ namespace edgehose::config {
 namespace {
 
 bool is_variable_name(std::string_view name) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   return !name.empty() && letter(name[0]) &&
          std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || digit(c); });
@@ -20,15 +22,17 @@ std::string append_variable(std::string_view inside, std::string& out) {
   const std::size_t split = inside.find(":-");
   const std::string name(inside.substr(0, split));
   if (!is_variable_name(name))
-    return fmt::format("\"${{{}}}\" is not ${{NAME}} or ${{NAME:-default}}; a literal \"$\" is written \"$$\"",
-                       inside.substr(0, 64));
+    return fmt::format(
+        "\"${{{}}}\" is not ${{NAME}} or ${{NAME:-default}}; a literal \"$\" is written \"$$\"",
+        inside.substr(0, 64));
   const char* value = std::getenv(name.c_str());
   if (split != std::string_view::npos) {
     out += value != nullptr && *value != '\0' ? std::string_view(value) : inside.substr(split + 2);
     return {};
   }
   if (value == nullptr)
-    return fmt::format("the environment variable {0} is not set; set it, or give a default: ${{{0}:-...}}", name);
+    return fmt::format(
+        "the environment variable {0} is not set; set it, or give a default: ${{{0}:-...}}", name);
   out += value;
   return {};
 }
@@ -47,8 +51,10 @@ std::string expand(std::string& text) {
       rest.remove_prefix(2);
     } else if (rest.starts_with("${")) {
       const std::size_t end = rest.find('}');
-      if (end == std::string_view::npos) return "\"${\" without its \"}\"; a literal \"$\" is written \"$$\"";
-      if (std::string wrong = append_variable(rest.substr(2, end - 2), out); !wrong.empty()) return wrong;
+      if (end == std::string_view::npos)
+        return "\"${\" without its \"}\"; a literal \"$\" is written \"$$\"";
+      if (std::string wrong = append_variable(rest.substr(2, end - 2), out); !wrong.empty())
+        return wrong;
       rest.remove_prefix(end + 1);
     } else {
       out += '$';

@@ -4,8 +4,8 @@
 //     return {
 //         include<&DirectoryConfig::common>(sink_fields()),
 //         field<&DirectoryConfig::path>("path", kRequired, "Where objects go."),
-//         choice<&DirectoryConfig::format>("format", {{"lines", kLines}, {"ndjson", kNdjson}}, "..."),
-//         field<&DirectoryConfig::level>("level", "Effort.").range(1, 19),
+//         choice<&DirectoryConfig::format>("format", {{"lines", kLines}, {"ndjson", kNdjson}},
+//         "..."), field<&DirectoryConfig::level>("level", "Effort.").range(1, 19),
 //     };
 //   }
 //
@@ -65,8 +65,8 @@ struct Field {
   std::function<bool(const Value&, void* object, Diagnostics&)> read;  // false: reported
   std::function<std::string(const void* object)> print;                // TOML; empty: unset
   std::vector<std::function<std::string(const void* object)>> checks;  // what is wrong, or nothing
-  std::function<std::string(const std::string&)> item_check;           // the same for a list's items
-  std::function<std::vector<SecretRef>(const void* object)> secrets;   // that it refers to
+  std::function<std::string(const std::string&)> item_check;          // the same for a list's items
+  std::function<std::vector<SecretRef>(const void* object)> secrets;  // that it refers to
 };
 
 // A field of struct C. Only these fit into Fields<C>.
@@ -141,7 +141,8 @@ template <auto Member>
 auto plain_secret(std::string key, std::string help);
 // An enumerator by name.
 template <auto Member>
-auto choice(std::string key, std::vector<std::pair<std::string, typename MemberOf<Member>::Type>> names,
+auto choice(std::string key,
+            std::vector<std::pair<std::string, typename MemberOf<Member>::Type>> names,
             std::string help);
 // key = { ... }: a struct of its own.
 template <auto Member>

@@ -9,7 +9,9 @@ namespace detail {
 template <auto Member>
 void rebase(Field& field) {
   using C = typename MemberOf<Member>::Owner;
-  const auto inner = [](const void* o) -> const void* { return &(static_cast<const C*>(o)->*Member); };
+  const auto inner = [](const void* o) -> const void* {
+    return &(static_cast<const C*>(o)->*Member);
+  };
   const auto over = [inner](auto wrong) {
     return [inner, wrong = std::move(wrong)](const void* o) { return wrong(inner(o)); };
   };
@@ -36,7 +38,9 @@ auto value_field(std::string key, std::string type, std::string help, Read read,
   f.read = [read](const Value& v, void* o, Diagnostics& d) {
     return read(v, static_cast<C*>(o)->*Member, d);
   };
-  f.print = [print](const void* o) -> std::string { return print(static_cast<const C*>(o)->*Member); };
+  f.print = [print](const void* o) -> std::string {
+    return print(static_cast<const C*>(o)->*Member);
+  };
   if constexpr (std::is_same_v<V, SecretRef>)
     f.secrets = [](const void* o) { return std::vector{static_cast<const C*>(o)->*Member}; };
   if constexpr (std::is_same_v<V, std::vector<SecretRef>>)
@@ -58,7 +62,8 @@ ValueField<C, V> ValueField<C, V>::range(V low, V high) && {
   if constexpr (ConfigInteger<V>)
     this->read = [low, high, from, to, read = this->read](const Value& v, void* o, Diagnostics& d) {
       const auto* i = v.as<std::int64_t>();
-      if (i == nullptr || (!std::cmp_less(*i, low) && !std::cmp_greater(*i, high))) return read(v, o, d);
+      if (i == nullptr || (!std::cmp_less(*i, low) && !std::cmp_greater(*i, high)))
+        return read(v, o, d);
       d.error(v.origin, "must be between " + from + " and " + to + ", got " + std::to_string(*i));
       return false;
     };
@@ -110,9 +115,9 @@ auto size_field(std::string key, std::string help) {
 
 template <auto Member>
 auto text_or_file(std::string key, std::string help) {
-  return detail::value_field<Member>(std::move(key), "string or { file = \"...\" }", std::move(help),
-                                     read_text_or_file,
-                                     [](const std::string& v) { return v.empty() ? std::string() : config::quote(v); });
+  return detail::value_field<Member>(
+      std::move(key), "string or { file = \"...\" }", std::move(help), read_text_or_file,
+      [](const std::string& v) { return v.empty() ? std::string() : config::quote(v); });
 }
 
 template <auto Member>
@@ -122,7 +127,8 @@ auto plain_secret(std::string key, std::string help) {
 }
 
 template <auto Member>
-auto choice(std::string key, std::vector<std::pair<std::string, typename MemberOf<Member>::Type>> names,
+auto choice(std::string key,
+            std::vector<std::pair<std::string, typename MemberOf<Member>::Type>> names,
             std::string help) {
   using V = typename MemberOf<Member>::Type;
   std::vector<std::string> words;

@@ -33,8 +33,12 @@ const std::string* string_in(const Value& value) {
 // Like format_duration, but exact and without spaces: reads back as the same value.
 std::string duration_text(Duration duration) {
   constexpr std::array<std::pair<std::int64_t, std::string_view>, 6> kUnits{
-      {{86'400'000'000'000, "d"}, {3'600'000'000'000, "h"}, {60'000'000'000, "m"},
-       {1'000'000'000, "s"}, {1'000'000, "ms"}, {1'000, "us"}}};
+      {{86'400'000'000'000, "d"},
+       {3'600'000'000'000, "h"},
+       {60'000'000'000, "m"},
+       {1'000'000'000, "s"},
+       {1'000'000, "ms"},
+       {1'000, "us"}}};
   std::string out;
   std::int64_t rest = duration.count();
   for (const auto& [nanoseconds, unit] : kUnits) {
@@ -95,7 +99,8 @@ bool read_value(const Value& value, std::vector<std::string>& out, Diagnostics& 
 
 bool read_value(const Value& value, StringMap& out, Diagnostics& problems) {
   const auto* entries = value.as<Table>();
-  if (entries == nullptr) return expected(value, "a table of strings such as { a = \"b\" }", problems);
+  if (entries == nullptr)
+    return expected(value, "a table of strings such as { a = \"b\" }", problems);
   StringMap read;
   bool good = true;
   for (const Entry& entry : *entries) {
@@ -113,19 +118,25 @@ bool read_value(const Value& value, SecretRef& out, Diagnostics& problems) {
     return expected_unseen(value, fmt::format("a secret: {}", kSecretForm), problems);
   const Entry& entry = union_table->front();
   if (entry.value.broken) return false;
-  if (entry.key == "file") out.kind = SecretRef::Kind::kFile;
-  else if (entry.key == "env") out.kind = SecretRef::Kind::kEnv;
-  else if (entry.key == "credential") out.kind = SecretRef::Kind::kCredential;
+  if (entry.key == "file")
+    out.kind = SecretRef::Kind::kFile;
+  else if (entry.key == "env")
+    out.kind = SecretRef::Kind::kEnv;
+  else if (entry.key == "credential")
+    out.kind = SecretRef::Kind::kCredential;
   else {
-    problems.error(entry.origin, fmt::format("a secret has no {}{}", quote(entry.key),
-                                             suggestion(entry.key, {"file", "env", "credential"}, "kinds")));
+    problems.error(entry.origin,
+                   fmt::format("a secret has no {}{}", quote(entry.key),
+                               suggestion(entry.key, {"file", "env", "credential"}, "kinds")));
     return false;
   }
   if (!read_value(entry.value, out.where, problems)) return false;
   const bool name_only = out.kind == SecretRef::Kind::kCredential;
   if (out.where.empty() || (name_only && out.where.find('/') != std::string::npos)) {
-    problems.error(entry.value.origin, fmt::format("{} {}", quote(entry.key),
-                                                   name_only ? "must be a credential's name, without \"/\"" : "must not be empty"));
+    problems.error(entry.value.origin,
+                   fmt::format("{} {}", quote(entry.key),
+                               name_only ? "must be a credential's name, without \"/\""
+                                         : "must not be empty"));
     return false;
   }
   return true;
@@ -186,7 +197,8 @@ bool read_text_or_file(const Value& value, std::string& out, Diagnostics& proble
   constexpr std::size_t kMaxText = 4096;
   const auto* source = value.as<Table>();
   if (source == nullptr) {
-    if (string_in(value) == nullptr) return expected(value, "a string or { file = \"...\" }", problems);
+    if (string_in(value) == nullptr)
+      return expected(value, "a string or { file = \"...\" }", problems);
     return read_value(value, out, problems);
   }
   const Entry* entry = source->size() == 1 ? find(*source, "file") : nullptr;
@@ -260,9 +272,11 @@ std::string choice_type(const std::vector<std::string>& names) {
   return out;
 }
 
-std::string suggestion(std::string_view word, const std::vector<std::string>& known, std::string_view what) {
+std::string suggestion(std::string_view word, const std::vector<std::string>& known,
+                       std::string_view what) {
   const std::vector<std::string_view> views(known.begin(), known.end());
-  if (const auto near = nearest(word, views)) return fmt::format("; did you mean {}?", quote(*near));
+  if (const auto near = nearest(word, views))
+    return fmt::format("; did you mean {}?", quote(*near));
   return known.empty() ? "" : fmt::format("; known {}: {}", what, fmt::join(known, ", "));
 }
 

@@ -65,9 +65,13 @@ bool read_value(const Value& value, Int& out, Diagnostics& problems) {
   return true;
 }
 template <ConfigInteger Int>
-std::string print_value(Int value) { return std::to_string(value); }
+std::string print_value(Int value) {
+  return std::to_string(value);
+}
 template <ConfigInteger Int>
-std::string type_name(const Int*) { return "integer"; }
+std::string type_name(const Int*) {
+  return "integer";
+}
 
 // std::optional of any of them; unset prints as nothing.
 template <class T>
@@ -78,9 +82,13 @@ bool read_value(const Value& value, std::optional<T>& out, Diagnostics& problems
   return true;
 }
 template <class T>
-std::string print_value(const std::optional<T>& value) { return value ? print_value(*value) : ""; }
+std::string print_value(const std::optional<T>& value) {
+  return value ? print_value(*value) : "";
+}
 template <class T>
-std::string type_name(const std::optional<T>*) { return type_name(static_cast<const T*>(nullptr)); }
+std::string type_name(const std::optional<T>*) {
+  return type_name(static_cast<const T*>(nullptr));
+}
 
 // What a type alone does not decide.
 bool read_size(const Value& value, std::uint64_t& out, Diagnostics& problems);

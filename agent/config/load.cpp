@@ -36,14 +36,16 @@ std::vector<std::string> files_in(const std::string& directory, Diagnostics& pro
   }
   std::sort(paths.begin(), paths.end());
   if (paths.size() <= kMaxFiles) return paths;
-  problems.error({}, fmt::format("{} holds {} files; at most {} are read", directory, paths.size(), kMaxFiles));
+  problems.error({}, fmt::format("{} holds {} files; at most {} are read", directory, paths.size(),
+                                 kMaxFiles));
   return {};
 }
 
 bool is_component_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxName && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
+  return !name.empty() && name.size() <= kMaxName &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+         });
 }
 
 // The table that a key at the top of a file was meant for, or nothing.
@@ -58,7 +60,8 @@ std::string home_of(const std::string& key) {
 // One run of load_config.
 class Loader {
  public:
-  Loader(const LoadOptions& options, const ConfigSchema& schema) : options_(options), schema_(schema) {}
+  Loader(const LoadOptions& options, const ConfigSchema& schema)
+      : options_(options), schema_(schema) {}
 
   tl::expected<LoadedConfig, ConfigErrors> load();
 
@@ -66,8 +69,8 @@ class Loader {
   void read_files();
   void check_top_level();
   void read_tables();
-  void read_table(const char* name, const std::vector<Field>& fields, const std::vector<Rule>& rules,
-                  void* object);
+  void read_table(const char* name, const std::vector<Field>& fields,
+                  const std::vector<Rule>& rules, void* object);
   std::vector<Component> read_components(const char* kind, const std::vector<ComponentType>& types);
   std::optional<Component> read_component(const char* kind, const Entry& entry,
                                           const std::vector<ComponentType>& types);
@@ -105,7 +108,8 @@ tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
 
 void Loader::read_files() {
   std::vector<std::string> paths{options_.path};
-  const std::vector<std::string> more = files_in(parent_directory(options_.path) + "/conf.d", problems_);
+  const std::vector<std::string> more =
+      files_in(parent_directory(options_.path) + "/conf.d", problems_);
   paths.insert(paths.end(), more.begin(), more.end());
   for (const std::string& path : paths)
     if (auto table = read_toml_file(path, problems_)) merge(merged_, std::move(*table));
@@ -120,14 +124,15 @@ void Loader::check_top_level() {
     const bool table = entry.value.as<Table>() != nullptr;
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) {
       if (!table)
-        problems_.error(entry.value.origin,
-                        fmt::format("[{}] must be a table, got {}", entry.key, describe(entry.value)));
+        problems_.error(entry.value.origin, fmt::format("[{}] must be a table, got {}", entry.key,
+                                                        describe(entry.value)));
       continue;
     }
     const std::string home = home_of(entry.key);
-    problems_.error(entry.origin, fmt::format("unknown {} {}{}", table ? "table" : "key", quote(entry.key),
-                                              home.empty() ? suggestion(entry.key, known, "tables")
-                                                           : fmt::format("; it belongs into [{}]", home)));
+    problems_.error(entry.origin,
+                    fmt::format("unknown {} {}{}", table ? "table" : "key", quote(entry.key),
+                                home.empty() ? suggestion(entry.key, known, "tables")
+                                             : fmt::format("; it belongs into [{}]", home)));
   }
 }
 
@@ -143,26 +148,29 @@ void Loader::read_tables() {
   if (misspelt) return;  // [source.app] is told already; "no source" would be its echo
   for (const char* kind : {"source", "sink"}) {
     const Entry* entry = find(merged_, fmt::format("{}s", kind));
-    if (entry == nullptr || (entry->value.as<Table>() != nullptr && entry->value.as<Table>()->empty()))
+    if (entry == nullptr ||
+        (entry->value.as<Table>() != nullptr && entry->value.as<Table>()->empty()))
       problems_.error(main_file(), fmt::format("there is no {0}: add a table [{0}s.NAME]", kind));
   }
 }
 
-void Loader::read_table(const char* name, const std::vector<Field>& fields, const std::vector<Rule>& rules,
-                        void* object) {
+void Loader::read_table(const char* name, const std::vector<Field>& fields,
+                        const std::vector<Rule>& rules, void* object) {
   const Entry* entry = find(merged_, name);
   const Table* table = entry != nullptr ? entry->value.as<Table>() : nullptr;
   reader_.read(fields, rules, table != nullptr ? *table : Table{},
                entry != nullptr ? entry->value.origin : main_file(), name, object);
 }
 
-std::vector<Component> Loader::read_components(const char* kind, const std::vector<ComponentType>& types) {
+std::vector<Component> Loader::read_components(const char* kind,
+                                               const std::vector<ComponentType>& types) {
   std::vector<Component> components;
   const Entry* all = find(merged_, fmt::format("{}s", kind));
   const Table* table = all != nullptr ? all->value.as<Table>() : nullptr;
   if (table == nullptr) return components;
   for (const Entry& entry : *table)
-    if (auto component = read_component(kind, entry, types)) components.push_back(std::move(*component));
+    if (auto component = read_component(kind, entry, types))
+      components.push_back(std::move(*component));
   return components;
 }
 
@@ -170,12 +178,14 @@ std::optional<Component> Loader::read_component(const char* kind, const Entry& e
                                                 const std::vector<ComponentType>& types) {
   const std::string path = fmt::format("{}s.{}", kind, quote_key(entry.key));
   if (!is_component_name(entry.key))
-    problems_.error(entry.origin,
-                    fmt::format("{} is no name for a {}: use a-z, 0-9, \"_\" and \"-\", at most {} of them",
-                                quote(entry.key.substr(0, kMaxName)), kind, kMaxName));
+    problems_.error(
+        entry.origin,
+        fmt::format("{} is no name for a {}: use a-z, 0-9, \"_\" and \"-\", at most {} of them",
+                    quote(entry.key.substr(0, kMaxName)), kind, kMaxName));
   const Table* table = entry.value.as<Table>();
   if (table == nullptr) {
-    problems_.error(entry.value.origin, fmt::format("[{}] must be a table, got {}", path, describe(entry.value)));
+    problems_.error(entry.value.origin,
+                    fmt::format("[{}] must be a table, got {}", path, describe(entry.value)));
     return std::nullopt;
   }
   const ComponentType* type = type_of(kind, entry, *table, types);
@@ -185,7 +195,8 @@ std::optional<Component> Loader::read_component(const char* kind, const Entry& e
   Value name{entry.key, entry.origin, {}, false};
   for (const Field& field : type->fields)
     if (field.kind == Field::Kind::kTableName) field.read(name, object, problems_);
-  reader_.settings.push_back({path + ".type", quote(type->name), {}, find(*table, "type")->value.origin});
+  reader_.settings.push_back(
+      {path + ".type", quote(type->name), {}, find(*table, "type")->value.origin});
   reader_.read(type->fields, type->rules, *table, entry.value.origin, path, object, true);
   return component;
 }
@@ -203,8 +214,8 @@ const ComponentType* Loader::type_of(const char* kind, const Entry& entry, const
   if (given->value.broken) return nullptr;
   const auto* name = given->value.as<std::string>();
   if (name == nullptr) {
-    problems_.error(given->value.origin,
-                    fmt::format("type: expected {}, got {}", choice_type(names), describe(given->value)));
+    problems_.error(given->value.origin, fmt::format("type: expected {}, got {}",
+                                                     choice_type(names), describe(given->value)));
     return nullptr;
   }
   for (const ComponentType& type : types)
@@ -226,8 +237,8 @@ void Loader::check_inputs() {
     for (const Value& item : *items) {
       const auto* name = item.as<std::string>();
       if (name == nullptr || std::find(names.begin(), names.end(), *name) != names.end()) continue;
-      problems_.error(item.origin, fmt::format("{}: no source is named {}{}", list.field->key, quote(*name),
-                                               suggestion(*name, names, "sources")));
+      problems_.error(item.origin, fmt::format("{}: no source is named {}{}", list.field->key,
+                                               quote(*name), suggestion(*name, names, "sources")));
     }
   }
 }
@@ -243,8 +254,9 @@ void Loader::check_repeated_paths() {
       if (text == nullptr) continue;
       const auto [found, first] = owner.try_emplace(*text, list.table);
       if (first || found->second == list.table) continue;
-      problems_.warn(item.origin, fmt::format("{}: {} is also read by [{}]: each line will be delivered twice",
-                                              list.field->key, quote(*text), found->second));
+      problems_.warn(item.origin,
+                     fmt::format("{}: {} is also read by [{}]: each line will be delivered twice",
+                                 list.field->key, quote(*text), found->second));
     }
   }
 }
@@ -263,7 +275,8 @@ ConfigErrors Loader::sorted_errors() {
   const auto rank = [&](const Problem& problem) {
     const Origin& at = problem.origin;
     const auto file = std::find(loaded_.files.begin(), loaded_.files.end(), at.name);
-    return std::tuple(at.kind == Origin::Kind::kSet, file - loaded_.files.begin(), at.line, at.column);
+    return std::tuple(at.kind == Origin::Kind::kSet, file - loaded_.files.begin(), at.line,
+                      at.column);
   };
   std::stable_sort(problems_.errors.begin(), problems_.errors.end(),
                    [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
@@ -272,7 +285,8 @@ ConfigErrors Loader::sorted_errors() {
 
 }  // namespace
 
-tl::expected<LoadedConfig, ConfigErrors> load_config(const LoadOptions& options, const ConfigSchema& schema) {
+tl::expected<LoadedConfig, ConfigErrors> load_config(const LoadOptions& options,
+                                                     const ConfigSchema& schema) {
   return Loader(options, schema).load();
 }
 

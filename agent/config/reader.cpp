@@ -7,12 +7,14 @@
 
 namespace edgehose::config {
 
-void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rules, const Table& table,
-                  const Origin& at, const std::string& path, void* object, bool typed) {
+void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rules,
+                  const Table& table, const Origin& at, const std::string& path, void* object,
+                  bool typed) {
   const std::size_t errors = problems_.errors.size();
   unknown_keys(fields, table, path, typed);
   for (const Field& field : fields)
-    if (field.kind != Field::Kind::kTableName) read_field(field, find(table, field.key), at, path, object);
+    if (field.kind != Field::Kind::kTableName)
+      read_field(field, find(table, field.key), at, path, object);
   if (problems_.errors.size() != errors) return;  // a rule over half-read values would mislead
   for (const Rule& rule : rules) {
     const Entry* entry = find(table, rule.key);
@@ -22,8 +24,8 @@ void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rul
   }
 }
 
-void Reader::read_field(const Field& field, const Entry* entry, const Origin& at, const std::string& path,
-                        void* object) {
+void Reader::read_field(const Field& field, const Entry* entry, const Origin& at,
+                        const std::string& path, void* object) {
   static const Table kEmpty;
   if (field.kind == Field::Kind::kTable) {
     const Table* inner = entry != nullptr ? entry->value.as<Table>() : &kEmpty;
@@ -34,15 +36,18 @@ void Reader::read_field(const Field& field, const Entry* entry, const Origin& at
            path + "." + field.key, object);
     return;
   }
-  if (entry != nullptr) read_value(field, *entry, path, object);
+  if (entry != nullptr)
+    read_value(field, *entry, path, object);
   else if (field.required)
-    problems_.error(at, fmt::format("[{}] needs {} ({}){}", path, quote(field.key), field.type,
-                                    field.example.empty() ? "" : fmt::format(", such as {}", field.example)));
+    problems_.error(
+        at, fmt::format("[{}] needs {} ({}){}", path, quote(field.key), field.type,
+                        field.example.empty() ? "" : fmt::format(", such as {}", field.example)));
   settings.push_back({path + "." + field.key, field.print(object), field.default_text,
                       entry != nullptr ? entry->value.origin : Origin{}});
 }
 
-void Reader::read_value(const Field& field, const Entry& entry, const std::string& path, void* object) {
+void Reader::read_value(const Field& field, const Entry& entry, const std::string& path,
+                        void* object) {
   if (entry.value.broken) return;
   Diagnostics found;
   const bool good = field.read(entry.value, object, found);
@@ -75,7 +80,8 @@ void Reader::check_items(const Field& field, const Value& value) {
     const auto* text = item.as<std::string>();
     if (text == nullptr) continue;
     const std::string message = field.item_check ? field.item_check(*text) : "";
-    if (!message.empty()) wrong(field, item.origin, message);
+    if (!message.empty())
+      wrong(field, item.origin, message);
     else if (field.distinct && !seen.insert(*text).second)
       wrong(field, item.origin, fmt::format("{} is listed twice", quote(*text)));
   }
@@ -91,8 +97,8 @@ void Reader::note_secrets(const Field& field, const Value& value, const void* ob
   }
 }
 
-void Reader::unknown_keys(const std::vector<Field>& fields, const Table& table, const std::string& path,
-                          bool typed) {
+void Reader::unknown_keys(const std::vector<Field>& fields, const Table& table,
+                          const std::string& path, bool typed) {
   std::vector<std::string> known;
   if (typed) known.emplace_back("type");
   for (const Field& field : fields)
@@ -100,10 +106,11 @@ void Reader::unknown_keys(const std::vector<Field>& fields, const Table& table, 
   for (const Entry& entry : table) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
     const bool dotted = entry.key.find('.') != std::string::npos;
-    problems_.error(entry.origin,
-                    fmt::format("unknown key {} in [{}]{}", quote(entry.key), path,
-                                dotted ? "; a key in quotes is one name: write the dots outside of quotes"
-                                       : suggestion(entry.key, known, "keys")));
+    problems_.error(
+        entry.origin,
+        fmt::format("unknown key {} in [{}]{}", quote(entry.key), path,
+                    dotted ? "; a key in quotes is one name: write the dots outside of quotes"
+                           : suggestion(entry.key, known, "keys")));
   }
 }
 

@@ -30,14 +30,14 @@ void add_rows(const std::vector<Field>& fields, const void* defaults, const std:
       out += fmt::format("| `{}` | table | | {} |\n", key, field.help);
       add_rows(field.fields, defaults, key + ".", out);
     } else {
-      out += fmt::format("| `{}` | {} | {} | {} |\n", key, type_cell(field), what_unset_means(field, defaults),
-                         field.help);
+      out += fmt::format("| `{}` | {} | {} | {} |\n", key, type_cell(field),
+                         what_unset_means(field, defaults), field.help);
     }
   }
 }
 
-void add_section(const std::string& title, const std::string& help, const std::vector<Field>& fields,
-                 const void* defaults, std::string& out) {
+void add_section(const std::string& title, const std::string& help,
+                 const std::vector<Field>& fields, const void* defaults, std::string& out) {
   out += fmt::format("\n## {}\n\n", title);
   if (!help.empty()) out += help + "\n\n";
   out += "| key | type | default | meaning |\n|---|---|---|---|\n";
@@ -48,8 +48,8 @@ void add_component_sections(const std::string& kind, const std::vector<Component
                             std::string& out) {
   for (const ComponentType& type : types) {
     std::any defaults = type.make();
-    add_section(fmt::format("`[{}.NAME]` with `type = \"{}\"`", kind, type.name), type.help, type.fields,
-                type.address_of(defaults), out);
+    add_section(fmt::format("`[{}.NAME]` with `type = \"{}\"`", kind, type.name), type.help,
+                type.fields, type.address_of(defaults), out);
   }
 }
 
@@ -91,7 +91,8 @@ std::string example_value(const Field& field, const void* defaults) {
 std::string inline_table(const Field& table, const void* defaults) {
   std::string out;
   for (const Field& field : table.fields)
-    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", field.key, example_value(field, defaults));
+    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", field.key,
+                       example_value(field, defaults));
   return "{ " + out + " }";
 }
 
@@ -110,7 +111,8 @@ void add_example_components(const std::string& kind, const std::vector<Component
                             std::string& out) {
   for (const ComponentType& type : types) {
     std::any defaults = type.make();
-    out += fmt::format("\n{}[{}.my-{}]\ntype = \"{}\"\n", comment(type.help), kind, type.name, type.name);
+    out += fmt::format("\n{}[{}.my-{}]\ntype = \"{}\"\n", comment(type.help), kind, type.name,
+                       type.name);
     add_example(type.fields, type.address_of(defaults), out);
   }
 }
@@ -131,7 +133,8 @@ std::string reference_page(const ConfigSchema& schema) {
 std::string example_config(const ConfigSchema& schema) {
   const AgentConfig agent;
   const BufferConfig buffer;
-  std::string out = "# edgehose: every option. Those behind a # show their default, or an example.\n\n[agent]\n";
+  std::string out =
+      "# edgehose: every option. Those behind a # show their default, or an example.\n\n[agent]\n";
   add_example(agent_fields().fields, &agent, out);
   out += "\n[buffer]\n";
   add_example(buffer_fields().fields, &buffer, out);
@@ -148,9 +151,11 @@ std::string effective_config(const std::vector<Setting>& settings) {
   };
   std::size_t column = 0;
   for (const Setting& s : settings)
-    if (const std::size_t width = left(s).size(); width <= kMaxColumn) column = std::max(column, width);
+    if (const std::size_t width = left(s).size(); width <= kMaxColumn)
+      column = std::max(column, width);
   std::string out;
-  for (const Setting& s : settings) out += fmt::format("{:<{}}  # {}\n", left(s), column, s.origin.text());
+  for (const Setting& s : settings)
+    out += fmt::format("{:<{}}  # {}\n", left(s), column, s.origin.text());
   return out;
 }
 

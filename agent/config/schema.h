@@ -44,8 +44,12 @@ class ConfigSchema {
  private:
   template <class C>
   static ComponentType type(std::string name, std::string help, config::Fields<C> fields) {
-    return {std::move(name), std::move(help), std::move(fields.fields), std::move(fields.rules),
-            [] { return std::any(C{}); }, [](std::any& a) -> void* { return std::any_cast<C>(&a); }};
+    return {std::move(name),
+            std::move(help),
+            std::move(fields.fields),
+            std::move(fields.rules),
+            [] { return std::any(C{}); },
+            [](std::any& a) -> void* { return std::any_cast<C>(&a); }};
   }
 
   std::vector<ComponentType> sources_;

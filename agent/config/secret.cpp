@@ -63,22 +63,26 @@ Result<Secret> read_secret_file(const std::string& path, std::string_view what_t
 
 Result<Secret> SecretRef::read() const {
   switch (kind) {
-    case Kind::kNone: return fail(ErrorCode::kNotFound, "no secret is configured");
-    case Kind::kPlain: return plain;
+    case Kind::kNone:
+      return fail(ErrorCode::kNotFound, "no secret is configured");
+    case Kind::kPlain:
+      return plain;
     case Kind::kFile:
       return read_secret_file(where, "create it, readable by the service's user alone (mode 0400)");
     case Kind::kEnv: {
       const char* value = std::getenv(where.c_str());
       if (value != nullptr && *value != '\0') return Secret(value);
-      return fail(ErrorCode::kNotFound, "secret not read: the environment variable {} is {}; set it", where,
+      return fail(ErrorCode::kNotFound,
+                  "secret not read: the environment variable {} is {}; set it", where,
                   value == nullptr ? "not set" : "empty");
     }
     case Kind::kCredential:
       return read_secret_file(
           credential_path(where),
-          fmt::format("pass the credential \"{0}\" with LoadCredential={0}:PATH in the unit, or put it "
-                      "into {1}/{0}",
-                      where, kCredentialsFallback));
+          fmt::format(
+              "pass the credential \"{0}\" with LoadCredential={0}:PATH in the unit, or put it "
+              "into {1}/{0}",
+              where, kCredentialsFallback));
   }
   return fail(ErrorCode::kInvalid, "no secret is configured");
 }
@@ -88,31 +92,41 @@ Result<Secret> SecretRef::read_text() const {
   std::string_view text = secret.reveal();
   if (text.ends_with('\n')) text.remove_suffix(1);
   if (text.ends_with('\r')) text.remove_suffix(1);
-  if (text.empty()) return fail(ErrorCode::kInvalid, "the secret {} is an empty line", this->text());
+  if (text.empty())
+    return fail(ErrorCode::kInvalid, "the secret {} is an empty line", this->text());
   return Secret(text);
 }
 
 std::string SecretRef::text() const {
-  const auto in = [&](const char* key) { return fmt::format("{{ {} = {} }}", key, config::quote(where)); };
+  const auto in = [&](const char* key) {
+    return fmt::format("{{ {} = {} }}", key, config::quote(where));
+  };
   switch (kind) {
-    case Kind::kNone: return {};
-    case Kind::kFile: return in("file");
-    case Kind::kEnv: return in("env");
-    case Kind::kCredential: return in("credential");
-    case Kind::kPlain: break;
+    case Kind::kNone:
+      return {};
+    case Kind::kFile:
+      return in("file");
+    case Kind::kEnv:
+      return in("env");
+    case Kind::kCredential:
+      return in("credential");
+    case Kind::kPlain:
+      break;
   }
   return "\"***\"";
 }
 
 std::optional<std::string> SecretRef::exposure() const {
   if (kind == Kind::kPlain)
-    return "a secret is written in the config itself; keep it in { file = \"...\" }, readable by the "
+    return "a secret is written in the config itself; keep it in { file = \"...\" }, readable by "
+           "the "
            "service's user alone";
   if (kind != Kind::kFile && kind != Kind::kCredential) return std::nullopt;
   const std::string path = kind == Kind::kFile ? where : credential_path(where);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0 || (info.st_mode & S_IROTH) == 0) return std::nullopt;
-  return fmt::format("the secret file {} can be read by every user of this machine; chmod o= {}", path, path);
+  return fmt::format("the secret file {} can be read by every user of this machine; chmod o= {}",
+                     path, path);
 }
 
 }  // namespace edgehose

@@ -4,7 +4,8 @@
 //   key = { file = "/etc/edgehose/buffer.key" }
 //   key = { env = "BUFFER_KEY" }
 //   key = { credential = "buffer-key" }   $CREDENTIALS_DIRECTORY/buffer-key (systemd's
-//                                         LoadCredential=), else /etc/edgehose/credentials/buffer-key
+//                                         LoadCredential=), else
+//                                         /etc/edgehose/credentials/buffer-key
 //
 // Errors name the place and what to do, never the content. Neither type has an operator<< or a
 // fmt formatter, so that a secret in a message does not compile.

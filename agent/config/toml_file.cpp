@@ -49,13 +49,20 @@ class Converter {
   Value value(const toml::node& node) const {
     Value out;
     out.origin = origin(node.source());
-    if (const auto* t = node.as_table()) out.data = table(*t);
-    else if (const auto* a = node.as_array()) out.data = list(*a);
-    else if (const auto* s = node.as_string()) out.data = s->get();
-    else if (const auto* i = node.as_integer()) out.data = i->get();
-    else if (const auto* d = node.as_floating_point()) out.data = d->get();
-    else if (const auto* b = node.as_boolean()) out.data = b->get();
-    else out.data = Date{};
+    if (const auto* t = node.as_table())
+      out.data = table(*t);
+    else if (const auto* a = node.as_array())
+      out.data = list(*a);
+    else if (const auto* s = node.as_string())
+      out.data = s->get();
+    else if (const auto* i = node.as_integer())
+      out.data = i->get();
+    else if (const auto* d = node.as_floating_point())
+      out.data = d->get();
+    else if (const auto* b = node.as_boolean())
+      out.data = b->get();
+    else
+      out.data = Date{};
     return out;
   }
 

@@ -21,11 +21,12 @@ constexpr std::size_t kMaxFiles = 256;  // in conf.d
 struct Origin {
   enum class Kind { kDefault, kFile, kSet };
   Kind kind = Kind::kDefault;
-  std::string name;    // the file's path, or the key given to --set
-  unsigned line = 0;   // from 1; 0: the file as a whole
+  std::string name;     // the file's path, or the key given to --set
+  unsigned line = 0;    // from 1; 0: the file as a whole
   unsigned column = 0;  // from 1, in characters
 
-  std::string text() const;  // "/etc/edgehose/edgehose.toml:12:3", "--set buffer.storage", "default"
+  std::string text()
+      const;  // "/etc/edgehose/edgehose.toml:12:3", "--set buffer.storage", "default"
 };
 
 // Something wrong, or (as a warning) probably not meant, and where.
@@ -58,9 +59,13 @@ struct Value {
   bool broken = false;  // already reported: not to be read
 
   template <class T>
-  const T* as() const { return std::get_if<T>(&data); }
+  const T* as() const {
+    return std::get_if<T>(&data);
+  }
   template <class T>
-  T* as() { return std::get_if<T>(&data); }
+  T* as() {
+    return std::get_if<T>(&data);
+  }
 };
 
 struct Entry {

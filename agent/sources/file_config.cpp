@@ -9,19 +9,23 @@ using namespace std::chrono_literals;
 
 Fields<FileSourceConfig> file_source_fields() {
   const auto absolute = [](const std::string& glob) -> std::string {
-    return glob.starts_with('/') ? "" : "must be an absolute path: a service has no directory of its own";
+    return glob.starts_with('/')
+               ? ""
+               : "must be an absolute path: a service has no directory of its own";
   };
   return {
       table_name<&FileSourceConfig::name>(),
-      field<&FileSourceConfig::paths>("paths", kRequired,
-                                      "Files to read, as globs: `*` and `?` stay inside a directory, "
-                                      "`**` crosses directories.")
+      field<&FileSourceConfig::paths>(
+          "paths", kRequired,
+          "Files to read, as globs: `*` and `?` stay inside a directory, "
+          "`**` crosses directories.")
           .each(absolute)
           .are_distinct()
           .example(R"(["/var/log/app/**/*.log"])"),
-      field<&FileSourceConfig::exclude>("exclude",
-                                        "Files to leave out, as globs: on the file's name, or on the "
-                                        "whole path where the glob has a `/`.")
+      field<&FileSourceConfig::exclude>(
+          "exclude",
+          "Files to leave out, as globs: on the file's name, or on the "
+          "whole path where the glob has a `/`.")
           .example(R"(["*.tmp"])"),
       choice<&FileSourceConfig::start_at>(
           "start_at", {{"beginning", StartAt::kBeginning}, {"end", StartAt::kEnd}},

@@ -21,8 +21,8 @@ Fields<BatchConfig> batch_fields() {
 
 Fields<RetryConfig> retry_fields() {
   return Fields<RetryConfig>{
-      field<&RetryConfig::initial>("initial",
-                                   "The first pause after a failure; each one doubles, with jitter.")
+      field<&RetryConfig::initial>(
+          "initial", "The first pause after a failure; each one doubles, with jitter.")
           .range(100ms, 1h),
       field<&RetryConfig::max>("max", "The longest pause. Nothing is ever given up for time alone.")
           .range(1s, 24h),
@@ -43,7 +43,8 @@ Fields<SinkConfig> sink_fields() {
       choice<&SinkConfig::start_at>(
           "start_at", {{"oldest", DeliverFrom::kOldest}, {"now", DeliverFrom::kNow}},
           "Where a new sink starts: at the oldest record in the buffer, or with what comes."),
-      table<&SinkConfig::batch>("batch", batch_fields(), "When a batch is ripe: whichever is first."),
+      table<&SinkConfig::batch>("batch", batch_fields(),
+                                "When a batch is ripe: whichever is first."),
       table<&SinkConfig::retry>("retry", retry_fields(), "The pauses after failures."),
       field<&SinkConfig::concurrency>("concurrency", "Requests in flight at once.").range(1, 16),
   };

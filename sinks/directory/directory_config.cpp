@@ -9,7 +9,8 @@ using namespace config;
 namespace {
 
 std::string not_absolute(const std::string& path) {
-  return path.starts_with('/') ? "" : "must be an absolute path: a service has no directory of its own";
+  return path.starts_with('/') ? ""
+                               : "must be an absolute path: a service has no directory of its own";
 }
 
 std::string not_a_recipient(const std::string& key) {
@@ -26,9 +27,10 @@ Fields<DirectoryConfig> directory_fields() {
   using Compression = ObjectRendering::Compression;
   return {
       include<&DirectoryConfig::common>(sink_fields()),
-      field<&DirectoryConfig::path>("path", kRequired,
-                                    "The directory that objects go below. It must exist: a stick that "
-                                    "is not mounted is not replaced by a directory.")
+      field<&DirectoryConfig::path>(
+          "path", kRequired,
+          "The directory that objects go below. It must exist: a stick that "
+          "is not mounted is not replaced by a directory.")
           .check(not_absolute)
           .example("\"/media/usb/logs\""),
       field<&DirectoryConfig::prefix>(
@@ -37,17 +39,19 @@ Fields<DirectoryConfig> directory_fields() {
           "`!{label:NAME}`, `!{edgehose:agent}`, `!{edgehose:source}`. Without a timestamp "
           "expression `yyyy/MM/dd/HH/` is appended.")
           .example("\"site=!{label:site}/!{timestamp:yyyy/MM/dd/HH}/\""),
-      choice<&DirectoryConfig::format>("format", {{"lines", Format::kLines}, {"ndjson", Format::kNdjson}},
+      choice<&DirectoryConfig::format>("format",
+                                       {{"lines", Format::kLines}, {"ndjson", Format::kNdjson}},
                                        "`lines`: records as they were read. `ndjson`: each wrapped "
                                        "with time, source, sequence and agent."),
-      choice<&DirectoryConfig::compression>("compression",
-                                            {{"zstd", Compression::kZstd},
-                                             {"gzip", Compression::kGzip},
-                                             {"none", Compression::kNone}},
-                                            "How objects are compressed. `zstd` with `lines` costs no "
-                                            "CPU: the buffer's frames are passed on."),
-      field<&DirectoryConfig::compression_level>("compression_level",
-                                                 "The codec's effort, where objects are compressed anew.")
+      choice<&DirectoryConfig::compression>(
+          "compression",
+          {{"zstd", Compression::kZstd},
+           {"gzip", Compression::kGzip},
+           {"none", Compression::kNone}},
+          "How objects are compressed. `zstd` with `lines` costs no "
+          "CPU: the buffer's frames are passed on."),
+      field<&DirectoryConfig::compression_level>(
+          "compression_level", "The codec's effort, where objects are compressed anew.")
           .range(1, 19),
       group<DirectoryConfig>(
           "encrypt",

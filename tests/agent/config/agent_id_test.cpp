@@ -38,18 +38,21 @@ TEST_F(AgentIdTest, NotKeptWhereOnlyAsked) {
 
 TEST_F(AgentIdTest, NoMachineIdIsAnErrorThatSaysWhatToDo) {
   EXPECT_THAT(agent_id(agent, true, "/nonexistent").error().message, HasSubstr("set agent.id"));
-  EXPECT_THAT(agent_id(agent, true, machine("uninitialized\n")).error().message, HasSubstr("set agent.id"));
+  EXPECT_THAT(agent_id(agent, true, machine("uninitialized\n")).error().message,
+              HasSubstr("set agent.id"));
   EXPECT_FALSE(read_file(directory.path() + "/agent-id", 100)) << "nothing was kept";
 }
 
 TEST_F(AgentIdTest, ADamagedOneIsNotReplaced) {
   directory.write("agent-id", "a b\n");
-  EXPECT_EQ(agent_id(agent, true, machine("0123456789abcdef0123456789abcdef")).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(agent_id(agent, true, machine("0123456789abcdef0123456789abcdef")).error().code,
+            ErrorCode::kCorrupt);
 }
 
 TEST(AgentId, SafeInKeys) {
   for (const char* good : {"gw-0042", "a.b_c", "0"}) EXPECT_EQ(wrong_agent_id(good), "") << good;
-  for (const char* bad : {"", "a/b", "..", ".a", "a b", "\xC3\xA4"}) EXPECT_NE(wrong_agent_id(bad), "") << bad;
+  for (const char* bad : {"", "a/b", "..", ".a", "a b", "\xC3\xA4"})
+    EXPECT_NE(wrong_agent_id(bad), "") << bad;
   EXPECT_EQ(wrong_agent_id(std::string(128, 'a')), "");
   EXPECT_NE(wrong_agent_id(std::string(129, 'a')), "");
 }

@@ -38,7 +38,8 @@ TEST_P(BadConfig, GivesExactlyTheseMessages) {
   ASSERT_FALSE(loaded) << GetParam() << " loads";
   const std::string messages = text_of(loaded.error(), kDirectory);
   const std::string golden = kDirectory + "/" + GetParam() + ".txt";
-  if (std::getenv("EDGEHOSE_UPDATE_GOLDEN") != nullptr) std::ofstream(golden, std::ios::binary) << messages;
+  if (std::getenv("EDGEHOSE_UPDATE_GOLDEN") != nullptr)
+    std::ofstream(golden, std::ios::binary) << messages;
   EXPECT_EQ(messages, content(golden));
   EXPECT_EQ(messages.find("CANARY"), std::string::npos) << "a secret in a message";
 }

@@ -21,7 +21,8 @@ Value text(std::string s) { return {std::move(s), {}, {}, false}; }
 Value integer(std::int64_t i) { return {i, {}, {}, false}; }
 
 TEST(FieldType, DurationsPrintAsTheyRead) {
-  for (const Duration d : {Duration(0s), Duration(250ms), Duration(90s), Duration(24h * 7), Duration(1h + 30min + 1us)}) {
+  for (const Duration d : {Duration(0s), Duration(250ms), Duration(90s), Duration(24h * 7),
+                           Duration(1h + 30min + 1us)}) {
     Duration read{1};
     Diagnostics problems;
     std::string printed = print_value(d);
@@ -71,13 +72,15 @@ struct Outer {
 };
 
 Fields<Outer> outer_fields() {
-  return {include<&Outer::middle>(
-              {table_name<&Middle::name>(),
-               table<&Middle::inner>("inner",
-                                     Fields<Inner>{field<&Inner::low>("low", "L."), field<&Inner::high>("high", "H.")}
-                                         .rule("high", [](const Inner& i) { return i.high < i.low ? "too low" : ""; }),
-                                     "I.")}),
-          field<&Outer::flag>("flag", "F.")};
+  return {
+      include<&Outer::middle>(
+          {table_name<&Middle::name>(),
+           table<&Middle::inner>(
+               "inner",
+               Fields<Inner>{field<&Inner::low>("low", "L."), field<&Inner::high>("high", "H.")}
+                   .rule("high", [](const Inner& i) { return i.high < i.low ? "too low" : ""; }),
+               "I.")}),
+      field<&Outer::flag>("flag", "F.")};
 }
 
 TEST(Fields, ReachThroughIncludesAndTables) {
@@ -97,8 +100,10 @@ TEST(Fields, ReachThroughIncludesAndTables) {
 }
 
 TEST(Value, TablesMergeAndEverythingElseReplaces) {
-  Table base{{"t", {}, {Table{{"a", {}, integer(1)}, {"b", {}, integer(2)}}, {}, {}, false}}, {"s", {}, integer(3)}};
-  Table over{{"t", {}, {Table{{"b", {}, integer(4)}, {"c", {}, integer(5)}}, {}, {}, false}}, {"s", {}, text("x")}};
+  Table base{{"t", {}, {Table{{"a", {}, integer(1)}, {"b", {}, integer(2)}}, {}, {}, false}},
+             {"s", {}, integer(3)}};
+  Table over{{"t", {}, {Table{{"b", {}, integer(4)}, {"c", {}, integer(5)}}, {}, {}, false}},
+             {"s", {}, text("x")}};
   merge(base, std::move(over));
   const Table& merged = *find(base, "t")->value.as<Table>();
   EXPECT_EQ(*find(merged, "a")->value.as<std::int64_t>(), 1);

@@ -70,7 +70,8 @@ timezone = "UTC"
 max_size  = "512MiB"
 when_full = "block"
 storage   = "auto"
-encryption_keys = [{ file = ")" + key + R"(" }]
+encryption_keys = [{ file = ")" +
+            key + R"(" }]
 [sources.app]
 type     = "file"
 paths    = ["/var/log/app/**/*.log"]
@@ -131,7 +132,8 @@ TEST_F(LoadTest, FilesBesideAreLaidOnTopInTheOrderOfTheirNames) {
   EXPECT_EQ(archive(loaded).path, "/mnt/later");
   EXPECT_EQ(archive(loaded).common.batch.max_size, 1u << 20) << "tables merge";
   EXPECT_EQ(archive(loaded).common.batch.max_age, 2min);
-  EXPECT_THAT(loaded.config.sources.at(0).as<FileSourceConfig>().paths, ElementsAre("/var/log/other.log"))
+  EXPECT_THAT(loaded.config.sources.at(0).as<FileSourceConfig>().paths,
+              ElementsAre("/var/log/other.log"))
       << "lists replace";
   EXPECT_EQ(loaded.config.sources.at(1).name, "more");
   EXPECT_EQ(loaded.files.size(), 3u);
@@ -159,9 +161,10 @@ TEST_F(LoadTest, ErrorsOfEveryFileInOneRunInTheirOrder) {
 TEST_F(LoadTest, SetTakesPlainTextAndToml) {
   main_file(kSmall);
   const LoadedConfig loaded =
-      load({"sinks.archive.path=/mnt/x y", "buffer.max_size=1GiB", "agent.id=42", "sinks.archive.concurrency = 4",
-            "sources.app.exclude=[\"*.tmp\"]", "sinks.archive.batch.max_age=\"90s\"", "agent.labels.line=7",
-            "agent.labels.site=a=b", "sinks.archive.prefix="});
+      load({"sinks.archive.path=/mnt/x y", "buffer.max_size=1GiB", "agent.id=42",
+            "sinks.archive.concurrency = 4", "sources.app.exclude=[\"*.tmp\"]",
+            "sinks.archive.batch.max_age=\"90s\"", "agent.labels.line=7", "agent.labels.site=a=b",
+            "sinks.archive.prefix="});
   EXPECT_EQ(archive(loaded).path, "/mnt/x y");
   EXPECT_EQ(loaded.config.buffer.max_size, 1ull << 30);
   EXPECT_EQ(loaded.config.agent.id, "42");
@@ -176,7 +179,8 @@ TEST_F(LoadTest, SetTakesPlainTextAndToml) {
 TEST_F(LoadTest, TheLaterSetWins) {
   main_file(kSmall);
   directory.write("conf.d/1.toml", "[sinks.archive]\npath = \"/mnt/0\"\n");
-  EXPECT_EQ(archive(load({"sinks.archive.path=/mnt/1", "sinks.archive.path=/mnt/2"})).path, "/mnt/2");
+  EXPECT_EQ(archive(load({"sinks.archive.path=/mnt/1", "sinks.archive.path=/mnt/2"})).path,
+            "/mnt/2");
 }
 
 TEST_F(LoadTest, SetSaysWhatIsWrongWithIt) {
@@ -188,8 +192,11 @@ TEST_F(LoadTest, SetSaysWhatIsWrongWithIt) {
   EXPECT_THAT(errors({"[agent]\nid=1"}), HasSubstr("expected KEY=VALUE"));
   EXPECT_THAT(errors({"#agent.id=1"}), HasSubstr("expected KEY=VALUE"));
   EXPECT_EQ(errors({"sinks.archive.batch.max_age=5"}),
-            "--set sinks.archive.batch.max_age: max_age: expected a duration such as \"5m\", got the integer 5\n");
-  EXPECT_EQ(errors({"sinks.archiv.path=/x"}).find("--set sinks.archiv.path: [sinks.archiv] needs \"type\""), 0u);
+            "--set sinks.archive.batch.max_age: max_age: expected a duration such as \"5m\", got "
+            "the integer 5\n");
+  EXPECT_EQ(errors({"sinks.archiv.path=/x"})
+                .find("--set sinks.archiv.path: [sinks.archiv] needs \"type\""),
+            0u);
 }
 
 TEST_F(LoadTest, VariablesAsAShellHasThem) {
@@ -231,7 +238,9 @@ TEST_F(LoadTest, AnUndefinedVariableThatIsReplacedDoesNotMatter) {
   const Environment unset("EDGEHOSE_TEST_UNSET", nullptr);
   main_file("[agent]\nid = \"${EDGEHOSE_TEST_UNSET}\"\n" + std::string(kSmall));
   EXPECT_EQ(load({"agent.id=gw-1"}).config.agent.id, "gw-1");
-  EXPECT_THAT(errors(), HasSubstr("edgehose.toml:2:6: the environment variable EDGEHOSE_TEST_UNSET is not set"));
+  EXPECT_THAT(
+      errors(),
+      HasSubstr("edgehose.toml:2:6: the environment variable EDGEHOSE_TEST_UNSET is not set"));
 }
 
 TEST_F(LoadTest, AMissingFileIsNamed) {
@@ -242,12 +251,14 @@ TEST_F(LoadTest, BoundsOnWhatIsRead) {
   main_file(std::string(kSmall) + "#" + std::string(config::kMaxFileBytes, 'x'));
   EXPECT_THAT(errors(), HasSubstr("longer than"));
   main_file(kSmall);
-  for (std::size_t i = 0; i <= config::kMaxFiles; ++i) directory.write("conf.d/" + std::to_string(i) + ".toml", "");
+  for (std::size_t i = 0; i <= config::kMaxFiles; ++i)
+    directory.write("conf.d/" + std::to_string(i) + ".toml", "");
   EXPECT_THAT(errors(), HasSubstr("at most 256 are read"));
 }
 
 TEST_F(LoadTest, TheSamePathInTwoSourcesIsAWarning) {
-  main_file(std::string(kSmall) + "[sources.again]\ntype = \"file\"\npaths = [\"/var/log/app/*.log\"]\n");
+  main_file(std::string(kSmall) +
+            "[sources.again]\ntype = \"file\"\npaths = [\"/var/log/app/*.log\"]\n");
   const LoadedConfig loaded = load();
   ASSERT_EQ(loaded.warnings.size(), 1u);
   EXPECT_THAT(loaded.warnings[0].text(),

@@ -19,12 +19,15 @@ using testing::HasSubstr;
 TEST(Reference, IsTheOneThatWasReviewed) {
   const std::string page = reference_page(test_schema());
   const std::string golden = EDGEHOSE_SOURCE_DIR "/tests/agent/config/reference.md";
-  if (std::getenv("EDGEHOSE_UPDATE_GOLDEN") != nullptr) std::ofstream(golden, std::ios::binary) << page;
+  if (std::getenv("EDGEHOSE_UPDATE_GOLDEN") != nullptr)
+    std::ofstream(golden, std::ios::binary) << page;
   std::ifstream in(golden, std::ios::binary);
   EXPECT_EQ(page, std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
-TEST(Reference, IsStable) { EXPECT_EQ(reference_page(test_schema()), reference_page(test_schema())); }
+TEST(Reference, IsStable) {
+  EXPECT_EQ(reference_page(test_schema()), reference_page(test_schema()));
+}
 
 // Loads it, with `optional` also what stands behind a "#KEY = ".
 std::string errors_of_example(bool optional) {

@@ -23,19 +23,23 @@ struct TokenConfig {
 
 ConfigSchema schema_with_tokens() {
   ConfigSchema schema = test_schema();
-  schema.sink("token", "A sink with secrets.",
-              Fields<TokenConfig>{config::table_name<&TokenConfig::name>(),
-                                  config::plain_secret<&TokenConfig::token>("token", "May be plain."),
-                                  config::field<&TokenConfig::spare>("spare", "May not.")});
+  schema.sink(
+      "token", "A sink with secrets.",
+      Fields<TokenConfig>{config::table_name<&TokenConfig::name>(),
+                          config::plain_secret<&TokenConfig::token>("token", "May be plain."),
+                          config::field<&TokenConfig::spare>("spare", "May not.")});
   return schema;
 }
 
 class SecretConfigTest : public testing::Test {
  protected:
-  tl::expected<LoadedConfig, ConfigErrors> load(const std::string& sink, std::vector<std::string> sets = {}) {
+  tl::expected<LoadedConfig, ConfigErrors> load(const std::string& sink,
+                                                std::vector<std::string> sets = {}) {
     LoadOptions options;
-    options.path = directory.write("edgehose.toml", "[sources.app]\ntype = \"file\"\npaths = [\"/a\"]\n"
-                                                    "[sinks.t]\ntype = \"token\"\n" + sink);
+    options.path = directory.write("edgehose.toml",
+                                   "[sources.app]\ntype = \"file\"\npaths = [\"/a\"]\n"
+                                   "[sinks.t]\ntype = \"token\"\n" +
+                                       sink);
     options.sets = std::move(sets);
     return load_config(options, schema_with_tokens());
   }
@@ -68,8 +72,12 @@ TEST(SecretRef, ErrorsNameThePlaceAndWhatToDo) {
   EXPECT_THAT(in_file("/nonexistent/key").read().error().message,
               HasSubstr("/nonexistent/key: No such file or directory; create it"));
   EXPECT_THAT(in_file(directory.write("empty", "")).read().error().message, HasSubstr("is empty"));
-  EXPECT_THAT(in_file(directory.write("line", "\n")).read_text().error().message, HasSubstr("empty line"));
-  EXPECT_THAT(in_file(directory.write("long", std::string(SecretRef::kMaxBytes + 1, 'x'))).read().error().message,
+  EXPECT_THAT(in_file(directory.write("line", "\n")).read_text().error().message,
+              HasSubstr("empty line"));
+  EXPECT_THAT(in_file(directory.write("long", std::string(SecretRef::kMaxBytes + 1, 'x')))
+                  .read()
+                  .error()
+                  .message,
               HasSubstr("longer than"));
   EXPECT_FALSE(SecretRef{}.read());
 }
@@ -134,23 +142,26 @@ TEST_F(SecretConfigTest, NoWayOfGettingItWrongShowsIt) {
   const std::string canary = kCanary;
   const std::string key = directory.write("key", canary, 0644);
   const Environment variable("EDGEHOSE_TEST_SECRET", kCanary);
-  for (const std::string& sink : std::vector<std::string>
-       {"spare = \"" + canary + "\"\n", "spare = [\"" + canary + "\"]\n", "tokn = \"" + canary + "\"\n",
-        "token = [\"" + canary + "\"]\n", "spare = \"${EDGEHOSE_TEST_SECRET}\"\n",
-        "spare = { file = \"" + key + "\" }\n", "spare = { env = \"EDGEHOSE_TEST_SECRET\" }\n",
-        "spare = { value = \"" + canary + "\" }\n", "token = \"" + canary + "\nx = 1"}) {
+  for (const std::string& sink : std::vector<std::string>{
+           "spare = \"" + canary + "\"\n", "spare = [\"" + canary + "\"]\n",
+           "tokn = \"" + canary + "\"\n", "token = [\"" + canary + "\"]\n",
+           "spare = \"${EDGEHOSE_TEST_SECRET}\"\n", "spare = { file = \"" + key + "\" }\n",
+           "spare = { env = \"EDGEHOSE_TEST_SECRET\" }\n",
+           "spare = { value = \"" + canary + "\" }\n", "token = \"" + canary + "\nx = 1"}) {
     const auto loaded = load(sink);
     EXPECT_EQ(shown(loaded).find("CANARY"), std::string::npos) << shown(loaded);
   }
-  for (const std::string& set : std::vector<std::string>{"sinks.t.token=" + canary, "sinks.t.spare=" + canary, "sinks.t.nope=" + canary,
-                                 "sinks.t.token=\"" + canary}) {
+  for (const std::string& set :
+       std::vector<std::string>{"sinks.t.token=" + canary, "sinks.t.spare=" + canary,
+                                "sinks.t.nope=" + canary, "sinks.t.token=\"" + canary}) {
     const auto loaded = load("", {set});
     EXPECT_EQ(shown(loaded).find("CANARY"), std::string::npos) << shown(loaded);
   }
 }
 
 TEST_F(SecretConfigTest, ReadableByEverybodyIsAWarning) {
-  const auto loaded = load("spare = { file = \"" + directory.write("key", kCanary, 0644) + "\" }\n");
+  const auto loaded =
+      load("spare = { file = \"" + directory.write("key", kCanary, 0644) + "\" }\n");
   EXPECT_THAT(shown(loaded), HasSubstr("edgehose.toml:6:9: spare: the secret file "));
 }
 

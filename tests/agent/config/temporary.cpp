@@ -29,19 +29,24 @@ std::string TemporaryDirectory::write(const std::string& name, const std::string
 
 Environment::Environment(std::string name, const char* value) : name_(std::move(name)) {
   if (const char* before = std::getenv(name_.c_str())) before_ = before;
-  if (value != nullptr) ::setenv(name_.c_str(), value, 1);
-  else ::unsetenv(name_.c_str());
+  if (value != nullptr)
+    ::setenv(name_.c_str(), value, 1);
+  else
+    ::unsetenv(name_.c_str());
 }
 
 Environment::~Environment() {
-  if (before_) ::setenv(name_.c_str(), before_->c_str(), 1);
-  else ::unsetenv(name_.c_str());
+  if (before_)
+    ::setenv(name_.c_str(), before_->c_str(), 1);
+  else
+    ::unsetenv(name_.c_str());
 }
 
 ConfigSchema test_schema() {
   ConfigSchema schema;
   schema.source("file", "Follows files, through every kind of rotation.", file_source_fields());
-  schema.sink("directory", "Objects in a directory: a stick, a share, a spool.", directory_fields());
+  schema.sink("directory", "Objects in a directory: a stick, a share, a spool.",
+              directory_fields());
   return schema;
 }
 

@@ -15,7 +15,8 @@ class TemporaryDirectory {
   ~TemporaryDirectory();
   const std::string& path() const { return path_; }
   // Writes a file below the directory; returns its path.
-  std::string write(const std::string& name, const std::string& content, unsigned mode = 0600) const;
+  std::string write(const std::string& name, const std::string& content,
+                    unsigned mode = 0600) const;
 
  private:
   std::string path_;
