@@ -1,0 +1,220 @@
+#include "agent/sources/discovery.h"
+
+#include <dirent.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "agent/base/file.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::size_t kMaxDepth = 64;
+constexpr std::string_view kAnyDirectories = "**";
+
+struct DirectoryCloser {
+  void operator()(DIR* dir) const { ::closedir(dir); }
+};
+
+std::string join(const std::string& directory, std::string_view name) {
+  std::string path = directory == "/" ? std::string() : directory;
+  return path.append("/").append(name);
+}
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// Every beginning of `name` that ends before one of ".-_": the names it may be a rotation of.
+template <class Visit>
+bool any_stem(std::string_view name, Visit&& visit) {
+  for (std::size_t at = name.find_first_of(".-_", 1); at != std::string_view::npos;
+       at = name.find_first_of(".-_", at + 1))
+    if (visit(name.substr(0, at))) return true;
+  return false;
+}
+
+class Walk {
+ public:
+  Walk(const std::vector<FileSelection>& selections, StatCache& stats)
+      : selections_(selections), stats_(stats) {
+    result_.problems.resize(selections.size());
+    result_.named.resize(selections.size());
+  }
+
+  Discovery run(const std::vector<std::string>& followed) {
+    for (selection_ = 0; selection_ < selections_.size(); ++selection_)
+      for (const Glob& glob : selections_[selection_].paths) walk(glob);
+    for (const FoundFile& file : result_.files) note_name(file.path);
+    for (const std::string& path : followed) {
+      note_name(path);
+      list_unwalked(parent_directory(path));
+    }
+    for (const auto& [directory, names] : others_) add_neighbours(directory, names);
+    result_.directories.assign(directories_.begin(), directories_.end());
+    return std::move(result_);
+  }
+
+ private:
+  void walk(const Glob& glob) {
+    glob_ = &glob;
+    entered_.clear();
+    const auto stat = stats_.path(glob.base());
+    if (!stat || !stat->directory) {
+      if (!stat && stat.error().sys == EACCES) cannot_list(glob.base(), EACCES);
+      return watch_nearest(glob.base());
+    }
+    enter(glob.base(), *stat, {0}, 0);
+  }
+
+  // A directory that is not there yet appears in one that is.
+  void watch_nearest(std::string path) {
+    while (path.size() > 1 && ::access(path.c_str(), X_OK) != 0) path = parent_directory(path);
+    directories_.insert(path);
+  }
+
+  // `places`: the segments of the glob that the names in this directory may match.
+  void enter(const std::string& directory, const FileStat& stat, std::vector<std::size_t> places,
+             std::size_t depth) {
+    const auto& segments = glob_->segments();
+    for (std::size_t i = 0; i < places.size(); ++i)
+      if (segments[places[i]] == kAnyDirectories) places.push_back(places[i] + 1);
+    std::erase_if(places, [&](std::size_t place) {
+      return !entered_.emplace(stat.device, stat.inode, place).second;
+    });
+    if (places.empty() || depth > kMaxDepth) return;
+    const std::unique_ptr<DIR, DirectoryCloser> dir(::opendir(directory.c_str()));
+    if (!dir) return cannot_list(directory, errno);
+    directories_.insert(directory);
+    while (const dirent* entry = ::readdir(dir.get())) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") visit(directory, name, entry->d_type, places, depth);
+    }
+  }
+
+  void visit(const std::string& directory, std::string_view name, unsigned char type,
+             const std::vector<std::size_t>& places, std::size_t depth) {
+    const auto& segments = glob_->segments();
+    std::vector<std::size_t> below;
+    bool named = false;
+    for (const std::size_t place : places) {
+      if (segments[place] == kAnyDirectories) {
+        if (name[0] != '.') below.push_back(place);
+      } else if (match_name(segments[place], name)) {
+        if (place + 1 == segments.size())
+          named = true;
+        else
+          below.push_back(place + 1);
+      }
+    }
+    if (type != DT_REG && !below.empty() && enter_below(directory, name, below, depth)) return;
+    if (type == DT_DIR) return;
+    const std::string path = join(directory, name);
+    if (named && !excluded(selections_[selection_].exclude, path))
+      add(path, selection_, true);
+    else if (places.back() + 1 == segments.size())
+      others_[directory].insert(std::string(name));
+  }
+
+  bool enter_below(const std::string& directory, std::string_view name,
+                   const std::vector<std::size_t>& below, std::size_t depth) {
+    const std::string path = join(directory, name);
+    const auto stat = stats_.path(path);
+    if (!stat || !stat->directory) return false;
+    enter(path, *stat, below, depth + 1);
+    return true;
+  }
+
+  void add(const std::string& path, std::size_t selection, bool named) {
+    const auto stat = stats_.path(path);
+    if (!stat || !stat->regular) return;
+    if (!told_.emplace(stat->device, stat->inode).second) return;
+    result_.files.push_back({path, *stat, selection, named});
+    if (named) ++result_.named[selection];
+  }
+
+  void note_name(const std::string& path) {
+    const std::string directory = parent_directory(path);
+    auto& names = names_[directory];
+    names.insert(std::string(base_name(path)));
+    names.insert(std::string(base_name(family_of(path))));
+  }
+
+  void list_unwalked(const std::string& directory) {
+    if (directories_.contains(directory)) return;
+    const std::unique_ptr<DIR, DirectoryCloser> dir(::opendir(directory.c_str()));
+    if (!dir) return;
+    directories_.insert(directory);
+    while (const dirent* entry = ::readdir(dir.get()))
+      if (entry->d_type != DT_DIR) others_[directory].insert(entry->d_name);
+  }
+
+  void add_neighbours(const std::string& directory, const std::set<std::string>& names) {
+    const auto known = names_.find(directory);
+    if (known == names_.end()) return;
+    for (const std::string& name : names) {
+      const bool ours = known->second.contains(name) || any_stem(name, [&](std::string_view stem) {
+                          return known->second.contains(std::string(stem));
+                        });
+      if (ours) add(join(directory, name), owner_of(directory), false);
+    }
+  }
+
+  // The selection whose files are in this directory.
+  std::size_t owner_of(const std::string& directory) const {
+    for (const FoundFile& file : result_.files)
+      if (file.named && parent_directory(file.path) == directory) return file.selection;
+    return 0;
+  }
+
+  void cannot_list(const std::string& directory, int error) {
+    std::string& problem = result_.problems[selection_];
+    if (!problem.empty()) return;
+    problem = fmt::format("{} cannot be listed ({})", directory, std::strerror(error));
+    if (error == EACCES) problem += "; " + how_to_grant(directory, true);
+  }
+
+  const std::vector<FileSelection>& selections_;
+  StatCache& stats_;
+  std::size_t selection_ = 0;
+  const Glob* glob_ = nullptr;
+  std::set<std::tuple<std::uint64_t, std::uint64_t, std::size_t>> entered_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> told_;
+  std::set<std::string> directories_;
+  std::map<std::string, std::set<std::string>> others_;  // files no glob names, by directory
+  std::unordered_map<std::string, std::unordered_set<std::string>> names_;
+  Discovery result_;
+};
+
+}  // namespace
+
+Result<FileSelection> parse_selection(const std::vector<std::string>& paths,
+                                      const std::vector<std::string>& exclude) {
+  FileSelection selection;
+  for (const std::string& path : paths) {
+    EH_ASSIGN(Glob glob, Glob::parse(path));
+    selection.paths.push_back(std::move(glob));
+  }
+  for (const std::string& pattern : exclude) EH_TRY(check_exclusion(pattern));
+  selection.exclude = exclude;
+  return selection;
+}
+
+Discovery discover(const std::vector<FileSelection>& selections,
+                   const std::vector<std::string>& followed, StatCache& stats) {
+  stats.clear();
+  return Walk(selections, stats).run(followed);
+}
+
+std::string how_to_grant(const std::string& path, bool directory) {
+  const passwd* user = ::getpwuid(::geteuid());
+  const std::string who = user != nullptr ? user->pw_name : std::to_string(::geteuid());
+  return fmt::format("grant it with: setfacl -m u:{}:{} {}", who, directory ? "rx" : "r", path);
+}
+
+}  // namespace edgehose

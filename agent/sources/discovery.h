@@ -1,0 +1,47 @@
+// Discovery: which files are there. Walks the directories of all globs once and tells the files
+// that they name, the neighbours that may be rotations of those, and the directories to watch.
+//
+// Only regular files. Symlinks are followed; a directory is entered once for each place of a glob,
+// so a loop of links ends; a file with several names is told once, under the first of them.
+//
+// Threading: the intake thread. Cost: a readdir of each directory, a statx of each file told.
+#pragma once
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "agent/sources/glob.h"
+#include "agent/sources/identity.h"
+
+namespace edgehose {
+
+struct FileSelection {
+  std::vector<Glob> paths;
+  std::vector<std::string> exclude;
+};
+Result<FileSelection> parse_selection(const std::vector<std::string>& paths,
+                                      const std::vector<std::string>& exclude);
+
+struct FoundFile {
+  std::string path;
+  FileStat stat;
+  std::size_t selection = 0;  // the first that names it
+  bool named = true;          // false: a neighbour
+};
+
+struct Discovery {
+  std::vector<FoundFile> files;
+  std::vector<std::string> directories;  // to watch
+  std::vector<std::string> problems;     // by selection: what could not be listed, empty: nothing
+  std::vector<std::size_t> named;        // by selection: how many files
+};
+
+// `followed`: files that are being read, wherever they are: their neighbours are told too.
+Discovery discover(const std::vector<FileSelection>& selections,
+                   const std::vector<std::string>& followed, StatCache& stats);
+
+// "grant it with: setfacl -m u:edgehose:r PATH" for the user that the process runs as.
+std::string how_to_grant(const std::string& path, bool directory);
+
+}  // namespace edgehose

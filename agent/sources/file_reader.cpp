@@ -1,0 +1,287 @@
+#include "agent/sources/file_reader.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/base/crc32c.h"
+#include "agent/base/log.h"
+#include "agent/sources/discovery.h"
+
+namespace edgehose {
+
+TrackedFile::TrackedFile() = default;
+TrackedFile::~TrackedFile() = default;
+
+FileReader::FileReader(const FileSourceConfig& config, const Clock& clock)
+    : config_(config), clock_(clock), buffer_(kChunk), framer_(config.max_record_bytes) {}
+
+// --- descriptors ----------------------------------------------------------------------------------
+
+void FileReader::used(TrackedFile& file) {
+  std::erase_if(open_, [&](TrackedFile* open) {
+    if (open != &file && open->fd.valid()) return false;
+    open->in_open_list = false;
+    return true;
+  });
+  open_.push_front(&file);
+  file.in_open_list = true;
+  std::size_t count = open_.size();
+  for (auto it = open_.end(); count > std::max<std::uint64_t>(1, config_.max_open_files);) {
+    if (it == open_.begin()) break;
+    TrackedFile* oldest = *--it;
+    if (oldest == &file || oldest->gone) continue;  // what has no name cannot be opened again
+    it = open_.erase(it);
+    oldest->fd.reset();
+    oldest->in_open_list = false;
+    --count;
+  }
+}
+
+void FileReader::close(TrackedFile& file) {
+  file.fd.reset();
+  file.content.reset();
+  if (decoding_ == &file) decoding_ = nullptr;
+}
+
+Result<int> FileReader::descriptor(TrackedFile& file) {
+  if (!file.fd.valid()) {
+    EH_ASSIGN(file.fd, open_file(file.path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    const auto stat = stats_.descriptor(file.fd.get());
+    if (!stat || stat->inode != file.identity.inode || !stat->regular) {
+      file.fd.reset();
+      return fail(ErrorCode::kNotFound, "{} is another file now", file.path);
+    }
+  }
+  used(file);
+  return file.fd.get();
+}
+
+VisitEnd FileReader::failed(TrackedFile& file, const Error& error) {
+  if (error.code == ErrorCode::kNotFound) return VisitEnd::kMoved;
+  std::string problem = error.message;
+  if (error.code == ErrorCode::kPermission) problem += "; " + how_to_grant(file.path, false);
+  if (file.problem.empty()) log::warn("source {}: {}", config_.name, problem);
+  file.problem = std::move(problem);
+  return VisitEnd::kFailed;
+}
+
+Result<std::size_t> FileReader::read_at(TrackedFile& file, char* out, std::size_t size,
+                                        std::uint64_t offset) {
+  std::size_t filled = 0;
+  while (filled < size) {
+    const ssize_t got = ::pread(file.fd.get(), out + filled, size - filled,
+                                static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_errno(errno, "reading " + file.path);
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  return filled;
+}
+
+// --- is it still what was read? -------------------------------------------------------------------
+
+bool FileReader::verify(TrackedFile& file, const FileStat& stat) {
+  if (stat.size < file.line.begin) return false;
+  if (stat.size < file.line.scanned) {  // only the unfinished line changed
+    file.line.scanned = file.line.begin;
+    file.line.scanned_crc = file.line.crc;
+  }
+  char head[kPrefixBytes];
+  const auto got = read_at(file, head, sizeof head, 0);
+  if (!got || !same_start(file.identity, {head, *got})) return false;
+  if (*got > file.identity.prefix_length) {
+    file.identity.prefix_length = static_cast<std::uint32_t>(*got);
+    file.identity.prefix_hash = prefix_hash({head, *got});
+  }
+  if (file.line.scanned == 0) {
+    const Format format = format_of_bytes({head, *got});
+    if (format != Format::kPlain) {
+      log::warn("source {}: {} holds {} data: it is not read as lines", config_.name, file.path,
+                name(format));
+      file.note.complete = true;
+      file.dirty = true;
+    }
+  }
+  return verify_tail(file);
+}
+
+bool FileReader::verify_tail(TrackedFile& file) {
+  const std::uint32_t length = file.note.tail_length;
+  if (length == 0 || length > file.line.begin) return true;
+  char tail[kTailBytes];
+  const auto got = read_at(file, tail, length, file.line.begin - length);
+  return got && *got == length && crc32c(0, {tail, length}) == file.note.tail_crc;
+}
+
+void FileReader::remember_tail(TrackedFile& file) {
+  const auto length = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTailBytes, file.line.begin));
+  char tail[kTailBytes];
+  const auto got = read_at(file, tail, length, file.line.begin - length);
+  const bool whole = got && *got == length;
+  file.note.tail_length = whole ? length : 0;
+  file.note.tail_crc = whole ? crc32c(0, {tail, length}) : 0;
+}
+
+// --- plain files ----------------------------------------------------------------------------------
+
+VisitEnd FileReader::visit(TrackedFile& file, RecordSink& out) {
+  const std::uint64_t before = file.line.begin;
+  const VisitEnd end = file.compressed() ? visit_compressed(file, out) : visit_plain(file, out);
+  if (end != VisitEnd::kFailed) file.problem.clear();
+  if (file.line.begin != before) file.dirty = true;
+  return end;
+}
+
+VisitEnd FileReader::visit_plain(TrackedFile& file, RecordSink& out) {
+  if (const auto fd = descriptor(file); !fd) return failed(file, fd.error());
+  const auto stat = stats_.descriptor(file.fd.get());
+  if (!stat) return failed(file, stat.error());
+  if (stat->size != file.verified_size || stat->mtime_ns != file.verified_mtime_ns) {
+    if (!verify(file, *stat)) return VisitEnd::kSuspect;
+    file.verified_size = stat->size;
+    file.verified_mtime_ns = stat->mtime_ns;
+  }
+  file.size = stat->size;
+  file.mtime_ns = stat->mtime_ns;
+  if (file.note.complete) return VisitEnd::kAtEnd;
+
+  const WallTime now = clock_.wall();
+  const std::uint64_t begin = file.line.begin;
+  std::size_t share = kShare;
+  bool started = false;
+  VisitEnd end = VisitEnd::kMore;
+  while (share > 0 && !out.full()) {
+    const auto got = read_at(file, buffer_.data(), std::min(share, buffer_.size()), file.line.scanned);
+    if (!got) return failed(file, got.error());
+    if (*got == 0) {
+      end = VisitEnd::kAtEnd;
+      break;
+    }
+    const std::string_view chunk(buffer_.data(), *got);
+    share -= chunk.size();
+    file.grown = clock_.now();
+    if (!started && file.line.unfinished() && chunk.find('\n') == std::string_view::npos) {
+      pass_over(file.line, chunk);  // a long line grows: not read again until it ends
+      continue;
+    }
+    if (!started && !begin_line(file)) return VisitEnd::kSuspect;
+    started = true;
+    framer_.feed(chunk, [&](const Line& line) { return emit(file, line, out, now); });
+    file.line = framer_.position();
+  }
+  if (file.line.begin != begin) remember_tail(file);
+  return end;
+}
+
+// Gives the framer what it needs of the unfinished line.
+bool FileReader::begin_line(TrackedFile& file) {
+  const std::uint64_t length =
+      std::min(file.line.scanned - file.line.begin, config_.max_record_bytes);
+  std::string held(static_cast<std::size_t>(length), '\0');
+  const auto got = read_at(file, held.data(), held.size(), file.line.begin);
+  if (!got || *got != held.size()) return false;
+  framer_.start(file.line, held);
+  return true;
+}
+
+bool FileReader::emit(TrackedFile& file, const Line& line, RecordSink& out, WallTime now) {
+  NewRecord record;
+  record.body = line.body;
+  record.time = now;
+  record.file = file.id;
+  record.begin = line.begin;
+  record.end = line.end;
+  record.truncated = line.truncated;
+  record.partial = line.partial;
+  out.append(record);
+  ++counts_.records;
+  counts_.bytes += line.end - line.begin;
+  counts_.truncated += line.truncated;
+  return !out.full();
+}
+
+void FileReader::flush_partial(TrackedFile& file, RecordSink& out) {
+  if (file.compressed() || file.finished || !file.line.unfinished()) return;
+  if (const auto fd = descriptor(file); !fd) return;
+  const auto stat = stats_.descriptor(file.fd.get());
+  if (!stat || stat->size < file.line.scanned || !verify(file, *stat) || !begin_line(file)) return;
+  const WallTime now = clock_.wall();
+  framer_.flush([&](const Line& line) { return emit(file, line, out, now); });
+  file.line = framer_.position();
+  file.dirty = true;
+  remember_tail(file);
+}
+
+// --- compressed rotations -------------------------------------------------------------------------
+
+VisitEnd FileReader::visit_compressed(TrackedFile& file, RecordSink& out) {
+  if (file.note.complete || out.full()) return VisitEnd::kMore;
+  if (!file.content) {
+    if (const Status opened = open_compressed(file); !opened) {
+      if (opened.error().code == ErrorCode::kCorrupt) return end_of_compressed(file, out);
+      return failed(file, opened.error());
+    }
+  }
+  return read_compressed(file, out);
+}
+
+Status FileReader::open_compressed(TrackedFile& file) {
+  if (decoding_ != nullptr) decoding_->content.reset();
+  decoding_ = nullptr;
+  EH_ASSIGN(const int fd, descriptor(file));
+  FileDescriptor own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!own.valid()) return fail_errno(errno, "reading " + file.path);
+  ::lseek(own.get(), 0, SEEK_SET);
+  EH_ASSIGN(auto reader, CompressedReader::open(std::move(own), file.format));
+  if (!crc_of_content(*reader, file.line.begin))
+    return fail(ErrorCode::kCorrupt, "{} cannot be read up to its position", file.path);
+  file.line.scanned = file.line.begin;
+  file.line.scanned_crc = file.line.crc;
+  file.content = std::make_unique<OpenContent>(
+      OpenContent{std::move(reader), Framer(config_.max_record_bytes), {}});
+  file.content->framer.start(file.line, {});
+  decoding_ = &file;
+  return {};
+}
+
+VisitEnd FileReader::read_compressed(TrackedFile& file, RecordSink& out) {
+  OpenContent& content = *file.content;
+  const WallTime now = clock_.wall();
+  for (std::size_t share = kShare; share > 0 && !out.full();) {
+    if (content.untaken.empty()) {
+      const auto got = content.reader->read(buffer_.data(), buffer_.size());
+      if (!got || *got == 0) return end_of_compressed(file, out);
+      content.untaken.assign(buffer_.data(), *got);
+      file.grown = clock_.now();
+    }
+    const std::size_t taken = content.framer.feed(
+        content.untaken, [&](const Line& line) { return emit(file, line, out, now); });
+    content.untaken.erase(0, taken);
+    file.line = content.framer.position();
+    share -= std::min(share, taken);
+  }
+  return VisitEnd::kMore;
+}
+
+// Compressed files do not grow: their last line ships at once.
+VisitEnd FileReader::end_of_compressed(TrackedFile& file, RecordSink& out) {
+  const WallTime now = clock_.wall();
+  if (file.content) {
+    file.content->framer.flush([&](const Line& line) { return emit(file, line, out, now); });
+    file.line = file.content->framer.position();
+    if (!file.content->reader->complete())
+      log::warn("{} is damaged or cut off behind byte {} of its content: the rest is not readable",
+                file.path, file.line.begin);
+  }
+  file.note.complete = true;
+  file.dirty = true;
+  close(file);
+  return VisitEnd::kAtEnd;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,84 @@
+// FileReader: hands the lines of tracked files to a RecordSink, a share at a time. One for each
+// source; it bounds the source's open descriptors (least recently used closed first).
+//
+// Before a file that changed is read, its start and the bytes before the position are compared with
+// what was read then: other bytes make it suspect, and a look decides what happened.
+//
+// Threading: the intake thread. Memory: one buffer of kChunk, one unfinished line, and one decoder
+// (at most about 9 MiB, for a .zst of level 19) while a compressed rotation is read.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/sources/compressed_reader.h"
+#include "agent/sources/file_config.h"
+#include "agent/sources/identity.h"
+#include "agent/sources/source.h"
+#include "agent/sources/tracked_file.h"
+
+namespace edgehose {
+
+constexpr std::size_t kChunk = 256 * 1024;
+constexpr std::size_t kShare = 1024 * 1024;  // of one file, before the next one's turn
+
+// A compressed file that is being read: it cannot be read from the middle.
+struct OpenContent {
+  std::unique_ptr<CompressedReader> reader;
+  Framer framer;
+  std::string untaken;  // decoded, not framed: the sink was full
+};
+
+enum class VisitEnd {
+  kAtEnd,    // all that is there was read
+  kMore,     // its share is used up, or the sink is full
+  kSuspect,  // other bytes than were read before: a look must decide
+  kMoved,    // its name leads to another file, or to none: a look must find it
+  kFailed,   // file.problem says why
+};
+
+struct ReadCounts {
+  std::uint64_t bytes = 0, records = 0, truncated = 0;
+};
+
+class FileReader {
+ public:
+  FileReader(const FileSourceConfig& config, const Clock& clock);
+
+  VisitEnd visit(TrackedFile& file, RecordSink& out);
+  // Ships the unfinished last line as a partial record.
+  void flush_partial(TrackedFile& file, RecordSink& out);
+  // The descriptor of a file, opened where it is not.
+  Result<int> descriptor(TrackedFile& file);
+  void close(TrackedFile& file);
+  const ReadCounts& counts() const { return counts_; }
+
+ private:
+  VisitEnd visit_plain(TrackedFile& file, RecordSink& out);
+  VisitEnd visit_compressed(TrackedFile& file, RecordSink& out);
+  VisitEnd read_compressed(TrackedFile& file, RecordSink& out);
+  VisitEnd end_of_compressed(TrackedFile& file, RecordSink& out);
+  bool verify(TrackedFile& file, const FileStat& stat);
+  bool verify_tail(TrackedFile& file);
+  void remember_tail(TrackedFile& file);
+  bool begin_line(TrackedFile& file);
+  Status open_compressed(TrackedFile& file);
+  Result<std::size_t> read_at(TrackedFile& file, char* out, std::size_t size, std::uint64_t offset);
+  bool emit(TrackedFile& file, const Line& line, RecordSink& out, WallTime now);
+  void used(TrackedFile& file);
+  VisitEnd failed(TrackedFile& file, const Error& error);
+
+  const FileSourceConfig& config_;
+  const Clock& clock_;
+  StatCache stats_;
+  std::vector<char> buffer_;
+  Framer framer_;
+  std::list<TrackedFile*> open_;  // the most recently used first
+  TrackedFile* decoding_ = nullptr;
+  ReadCounts counts_;
+};
+
+}  // namespace edgehose

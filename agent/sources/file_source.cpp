@@ -1,0 +1,183 @@
+#include "agent/sources/file_source.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/sources/file_reader.h"
+#include "agent/sources/file_table.h"
+
+namespace edgehose {
+namespace {
+
+constexpr Duration kUnsafePatience = std::chrono::seconds(1);
+
+void watch_descriptor(int epoll, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+class FileSource final : public Source {
+ public:
+  FileSource(std::shared_ptr<FileTable> table, std::size_t index)
+      : table_(std::move(table)), index_(index), files_(table_->source(index)),
+        reader_(files_.config, table_->clock()), events_(::epoll_create1(EPOLL_CLOEXEC)) {
+    watch_descriptor(events_.get(), table_->event_fd());
+    watch_descriptor(events_.get(), files_.waker.fd());
+  }
+
+  const std::string& name() const override { return files_.config.name; }
+  int fd() const override { return events_.get(); }
+
+  DrainResult drain(RecordSink& out) override {
+    files_.waker.drain();
+    table_->service();
+    while (!out.full()) {
+      TrackedFile* file = table_->next_ready(index_);
+      if (file == nullptr) break;
+      visit(*file, out);
+    }
+    flush_partials(out);
+    return result();
+  }
+
+  Status before_commit() override {
+    for (TrackedFile* file : table_->moved_files(index_))
+      if (file->line.begin != file->committed) make_durable(*file);
+    return {};
+  }
+
+  Status checkpoint(Store::Transaction& transaction) override {
+    return table_->checkpoint(index_, transaction);
+  }
+  void settled(bool committed) override { table_->settled(index_, committed); }
+
+  bool caught_up() const override {
+    if (!table_->looked() || table_->waiting() || !files_.turns.empty()) return false;
+    return std::all_of(files_.files.begin(), files_.files.end(), [](const TrackedFile* file) {
+      return file->finished || file->note.complete || !file->problem.empty() ||
+             file->line.begin >= file->goal;
+    });
+  }
+
+  Duration commit_patience(Duration profile_limit) const override {
+    return files_.copytruncated || files_.in_memory ? std::min(profile_limit, kUnsafePatience)
+                                                    : profile_limit;
+  }
+
+  SourceHealth health() const override;
+
+ private:
+  void visit(TrackedFile& file, RecordSink& out) {
+    const std::uint64_t before = file.line.begin;
+    switch (reader_.visit(file, out)) {
+      case VisitEnd::kMore: table_->make_ready(file); break;
+      case VisitEnd::kSuspect:
+        file.suspect = true;
+        reader_.close(file);
+        table_->look_soon();
+        break;
+      case VisitEnd::kMoved: table_->look_soon(); break;
+      case VisitEnd::kAtEnd:
+      case VisitEnd::kFailed: break;
+    }
+    if (file.leaving && file.line.begin != before) files_.urgent = true;
+    if (file.line.unfinished() && !file.in_partial_list && !file.compressed()) {
+      file.in_partial_list = true;
+      partials_.push_back(&file);
+    }
+  }
+
+  Instant partial_due(const TrackedFile& file) const {
+    return table_->environment().once ? file.grown : file.grown + files_.config.partial_line_timeout;
+  }
+
+  void flush_partials(RecordSink& out) {
+    std::erase_if(partials_, [&](TrackedFile* file) {
+      if (!file->finished && file->line.unfinished()) {
+        if (file->queued || out.full() || partial_due(*file) > table_->clock().now()) return false;
+        reader_.flush_partial(*file, out);
+        if (file->leaving) files_.urgent = true;
+      }
+      file->in_partial_list = false;
+      return true;
+    });
+  }
+
+  DrainResult result() const {
+    DrainResult result;
+    result.more = !files_.turns.empty();
+    result.urgent = files_.urgent;
+    result.next = table_->next_due();
+    for (const TrackedFile* file : partials_) result.next = std::min(result.next, partial_due(*file));
+    return result;
+  }
+
+  // What was read of a file must survive a power cut before its position does.
+  void make_durable(TrackedFile& file) {
+    if (file.finished || file.in_memory || (file.gone && !file.fd.valid())) return;
+    const auto fd = reader_.descriptor(file);
+    if (!fd) return;  // gone or replaced: nothing of it is there to be kept
+    if (::fdatasync(*fd) == 0 || errno == EINVAL || errno == EROFS) return;
+    if (!sync_failed_)
+      log::warn("source {}: {} cannot be made durable ({}): after a power cut it may be shorter than "
+                "what was read",
+                name(), file.path, std::strerror(errno));
+    sync_failed_ = true;
+  }
+
+  std::shared_ptr<FileTable> table_;
+  std::size_t index_;
+  SourceFiles& files_;
+  FileReader reader_;
+  FileDescriptor events_;
+  std::vector<TrackedFile*> partials_;
+  bool sync_failed_ = false;
+};
+
+SourceHealth FileSource::health() const {
+  SourceHealth health;
+  health.name = name();
+  health.files = files_.named;
+  health.read_bytes = reader_.counts().bytes;
+  health.read_records = reader_.counts().records;
+  health.truncated_records = reader_.counts().truncated;
+  health.lost_bytes = files_.lost_bytes;
+  std::size_t unreadable = 0;
+  for (const TrackedFile* file : files_.files) {
+    if (file->finished || file->note.complete) continue;
+    if (file->size > file->line.begin && !file->compressed())
+      health.behind_bytes += file->size - file->line.begin;
+    if (file->problem.empty()) continue;
+    if (unreadable++ == 0) health.problem = file->problem;
+  }
+  if (unreadable > 1) health.problem += fmt::format(" (and {} other files)", unreadable - 1);
+  if (health.problem.empty()) health.problem = files_.listing_problem;
+  if (health.problem.empty() && table_->looked() && files_.named == 0)
+    health.problem = fmt::format("no file matches {}: looked for every {}", files_.config.paths.empty() ? "" : files_.config.paths[0],
+                                 format_duration(files_.config.poll_interval));
+  if (health.problem.empty()) health.problem = table_->watch_problem();
+  return health;
+}
+
+}  // namespace
+
+Result<std::vector<std::unique_ptr<Source>>> make_file_sources(
+    std::vector<FileSourceConfig> configs, Store& store, const Clock& clock,
+    FileEnvironment environment) {
+  std::vector<std::unique_ptr<Source>> sources;
+  const std::size_t count = configs.size();
+  if (count == 0) return sources;
+  EH_ASSIGN(auto table, FileTable::load(std::move(configs), store, clock, std::move(environment)));
+  for (std::size_t i = 0; i < count; ++i) sources.push_back(std::make_unique<FileSource>(table, i));
+  return sources;
+}
+
+}  // namespace edgehose

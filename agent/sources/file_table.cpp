@@ -1,0 +1,277 @@
+#include "agent/sources/file_table.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/sources/file_reader.h"
+
+namespace edgehose {
+namespace {
+
+// Under a stream of small writes we wake this often, not at each of them.
+constexpr Duration kCoalesce = std::chrono::milliseconds(50);
+constexpr Duration kMinPoll = std::chrono::milliseconds(100);
+constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
+
+std::string this_boot() {
+  auto id = read_file(kBootIdFile, 64);
+  if (!id) return {};
+  while (!id->empty() && id->back() == '\n') id->pop_back();
+  return *id;
+}
+
+Duration shortest_poll(const std::vector<FileSourceConfig>& configs) {
+  Duration shortest = std::chrono::hours(1);
+  for (const FileSourceConfig& config : configs) shortest = std::min(shortest, config.poll_interval);
+  return std::max(shortest, kMinPoll);
+}
+
+}  // namespace
+
+FileTable::FileTable(std::vector<FileSourceConfig> configs, Store& store, const Clock& clock,
+                     FileEnvironment environment)
+    : store_(store), clock_(clock), environment_(std::move(environment)),
+      watcher_(environment_.inotify, environment_.max_watches),
+      events_(::epoll_create1(EPOLL_CLOEXEC)), poll_interval_(shortest_poll(configs)) {
+  if (environment_.boot_id.empty()) environment_.boot_id = this_boot();
+  for (FileSourceConfig& config : configs)
+    sources_.push_back(std::make_unique<SourceFiles>(std::move(config)));
+  listen(true);
+}
+
+FileTable::~FileTable() = default;
+
+Result<std::shared_ptr<FileTable>> FileTable::load(std::vector<FileSourceConfig> configs,
+                                                   Store& store, const Clock& clock,
+                                                   FileEnvironment environment) {
+  std::vector<FileSelection> selections;
+  for (const FileSourceConfig& config : configs) {
+    auto selection = parse_selection(config.paths, config.exclude);
+    if (!selection)
+      return tl::unexpected(std::move(selection).error().with_context("sources." + config.name));
+    selections.push_back(std::move(*selection));
+  }
+  std::shared_ptr<FileTable> table(
+      new FileTable(std::move(configs), store, clock, std::move(environment)));
+  table->selections_ = std::move(selections);
+  EH_TRY(table->load_positions());
+  return table;
+}
+
+Status FileTable::load_positions() {
+  return store_.for_each_file([this](FileId id, const FileState& state) {
+    auto file = std::make_unique<TrackedFile>();
+    file->id = id;
+    file->path = state.path;
+    file->identity = state.identity;
+    file->line = {state.offset, state.offset, state.crc, state.crc};
+    file->crc_known = state.crc_known;
+    file->finished = state.finished;
+    file->seen = state.seen;
+    file->committed = state.offset;
+    file->note = decode_note(state.note);
+    file->same_boot = file->note.boot_id == environment_.boot_id;
+    file->format = file->note.compressed ? Format::kGzip : Format::kPlain;  // until it is seen
+    files_.emplace(id.value, std::move(file));
+  });
+}
+
+// --- events ---------------------------------------------------------------------------------------
+
+void FileTable::listen(bool on) {
+  if (watcher_.fd() < 0 || on == listening_) return;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  ::epoll_ctl(events_.get(), on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, watcher_.fd(), &event);
+  listening_ = on;
+}
+
+void FileTable::service() {
+  const Instant now = clock_.now();
+  bool news = false;
+  const bool names = watcher_.read([&](const std::string& path) {
+    news = true;
+    if (const auto at = by_path_.find(path); at != by_path_.end()) make_ready(*at->second);
+  });
+  if (names) look_soon();
+  if (news || names) {
+    listen(false);
+    listen_at_ = now + kCoalesce;
+  } else if (now >= listen_at_) {
+    listen(true);
+    listen_at_ = kNever;
+  }
+  if (now >= look_at_) look();
+}
+
+void FileTable::look_soon() {
+  look_at_ = std::min(look_at_, std::max(clock_.now(), last_look_ + kLookPause));
+}
+
+Instant FileTable::next_due() const { return std::min(look_at_, listen_at_); }
+
+// --- the queue of files to read -------------------------------------------------------------------
+
+void FileTable::make_ready(TrackedFile& file) {
+  if (file.queued || file.finished || !file.owned || file.note.complete) return;
+  file.queued = true;
+  SourceFiles& source = *sources_[file.source];
+  if (source.turns.empty()) source.waker.wake();
+  const std::size_t family = std::hash<std::string>{}(family_of(file.path));
+  std::vector<TrackedFile*>& members = source.ready[family];
+  if (members.empty()) source.turns.push_back(family);
+  members.push_back(&file);
+}
+
+TrackedFile* FileTable::next_ready(std::size_t index) {
+  SourceFiles& source = *sources_[index];
+  while (!source.turns.empty()) {
+    const std::size_t family = source.turns.front();
+    source.turns.pop_front();
+    std::vector<TrackedFile*>& members = source.ready[family];
+    const auto oldest = std::min_element(
+        members.begin(), members.end(),
+        [](const TrackedFile* a, const TrackedFile* b) { return a->mtime_ns < b->mtime_ns; });
+    TrackedFile* file = *oldest;
+    members.erase(oldest);
+    if (members.empty())
+      source.ready.erase(family);
+    else
+      source.turns.push_back(family);
+    file->queued = false;
+    if (!file->finished && !file->note.complete) return file;
+  }
+  return nullptr;
+}
+
+// --- durability -----------------------------------------------------------------------------------
+
+std::vector<TrackedFile*> FileTable::moved_files(std::size_t source) const {
+  std::vector<TrackedFile*> moved;
+  for (TrackedFile* file : sources_[source]->files)
+    if (file->dirty) moved.push_back(file);
+  return moved;
+}
+
+FileState FileTable::state_of(const TrackedFile& file) const {
+  FileState state;
+  state.path = file.path;
+  state.identity = file.identity;
+  state.offset = file.line.begin;
+  state.crc = file.line.crc;
+  state.crc_known = file.crc_known;
+  state.finished = file.finished;
+  state.seen = file.seen;
+  FileNote note = file.note;
+  note.boot_id = environment_.boot_id;
+  note.compressed = file.compressed();
+  state.note = encode(note);
+  return state;
+}
+
+Status FileTable::checkpoint(std::size_t source, Store::Transaction& transaction) {
+  for (TrackedFile* file : moved_files(source))
+    EH_TRY(transaction.put_file(file->id, state_of(*file)));
+  if (source == 0) {
+    erasing_ = to_erase_;
+    for (const FileId id : erasing_) EH_TRY(transaction.erase_file(id));
+  }
+  return {};
+}
+
+void FileTable::settled(std::size_t source, bool committed) {
+  if (!committed) return;
+  for (TrackedFile* file : moved_files(source)) {
+    file->dirty = false;
+    file->committed = file->line.begin;
+    file->same_boot = true;
+  }
+  sources_[source]->urgent = false;
+  if (source == 0)
+    for (const FileId id : std::exchange(erasing_, {})) std::erase(to_erase_, id);
+}
+
+void FileTable::make_urgent(TrackedFile& file) {
+  file.leaving = true;
+  if (file.line.begin != file.committed) sources_[file.source]->urgent = true;
+}
+
+// --- the end of files -----------------------------------------------------------------------------
+
+void FileTable::finish(TrackedFile& file) {
+  if (file.finished) return;
+  file.finished = true;
+  file.fd.reset();
+  file.content.reset();
+  file.problem.clear();
+  file.seen = clock_.wall();
+  file.dirty = true;
+}
+
+void FileTable::count_lost(TrackedFile& file, std::uint64_t bytes, std::string_view why) {
+  if (bytes == 0) return;
+  sources_[file.source]->lost_bytes += bytes;
+  log::warn("source {}: {} bytes of {} are lost: {}", sources_[file.source]->config.name,
+            format_count(bytes), file.path, why);
+}
+
+void FileTable::bound_held(std::size_t source) {
+  SourceFiles& mine = *sources_[source];
+  std::vector<TrackedFile*> held;
+  for (TrackedFile* file : mine.files)
+    if (file->gone && file->fd.valid()) held.push_back(file);
+  const std::size_t limit = std::max<std::size_t>(1, mine.config.max_open_files / 4);
+  if (held.size() <= limit) return;
+  std::sort(held.begin(), held.end(),
+            [](const TrackedFile* a, const TrackedFile* b) { return a->gone_since < b->gone_since; });
+  held.resize(held.size() - limit);
+  for (TrackedFile* file : held) {
+    const auto stat = stats_.descriptor(file->fd.get());
+    const std::uint64_t size = stat ? stat->size : file->size;
+    count_lost(*file, size > file->line.begin ? size - file->line.begin : 0,
+               "it was deleted, and too many deleted files are held open");
+    finish(*file);
+  }
+}
+
+// Gives up what has been away for long, and forgets what was given up long ago.
+void FileTable::expire() {
+  const Instant now = clock_.now();
+  const Duration patience = environment_.once ? Duration{} : kGivenUpAfter;
+  for (const auto& [id, file] : files_) {
+    if (file->at_risk > 0 && now - file->gone_since >= patience) {
+      count_lost(*file, std::exchange(file->at_risk, 0),
+                 "the file was truncated or replaced before they were read");
+    }
+    if (!file->gone || file->finished || file->queued) continue;
+    if (now - std::max(file->gone_since, file->grown) < patience) continue;
+    if (file->owned && !file->fd.valid() && file->size > file->line.begin)
+      count_lost(*file, file->size - file->line.begin, "the file was deleted before they were read");
+    if (!file->fd.valid() || !file->line.unfinished()) finish(*file);
+  }
+  forget_old();
+}
+
+void FileTable::forget_old() {
+  const std::int64_t oldest = clock_.wall().value - kKeepFinished.count();
+  std::vector<TrackedFile*> finished;
+  for (const auto& [id, file] : files_)
+    if (file->finished && !file->dirty && !file->queued && file->at_risk == 0 &&
+        !file->in_open_list && !file->in_partial_list)
+      finished.push_back(file.get());
+  std::sort(finished.begin(), finished.end(),
+            [](const TrackedFile* a, const TrackedFile* b) { return a->seen > b->seen; });
+  for (std::size_t i = 0; i < finished.size(); ++i) {
+    TrackedFile* file = finished[i];
+    if (i < kMaxFinished && file->seen.value >= oldest) continue;
+    sources_[file->source]->files.erase(file);
+    to_erase_.push_back(file->id);
+    files_.erase(file->id.value);
+  }
+}
+
+}  // namespace edgehose

@@ -1,0 +1,162 @@
+// FileTable: every content that any file source follows, and the looks that keep it true.
+//
+// A look walks the globs (discovery.h), compares what is there with what is known (rotation.h) and
+// acts on the changes. Looks happen when inotify reports names that changed (at most one each
+// kLookPause), when a copy being made must be watched, and at every poll interval.
+//
+// Threading: the intake thread. Memory: README.md. Bounds: kMaxFinished finished contents, each for
+// at most kKeepFinished after it was last seen.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/sources/discovery.h"
+#include "agent/sources/file_config.h"
+#include "agent/sources/file_source.h"
+#include "agent/sources/rotation.h"
+#include "agent/sources/tracked_file.h"
+#include "agent/sources/watcher.h"
+#include "buffer/store.h"
+
+namespace edgehose {
+
+constexpr std::size_t kMaxFinished = 100'000;
+constexpr Duration kKeepFinished = std::chrono::hours(24 * 30);
+constexpr Duration kLookPause = std::chrono::milliseconds(100);
+constexpr Duration kQuiet = std::chrono::seconds(2);        // a copy that stood still so long is made
+constexpr Duration kGivenUpAfter = std::chrono::seconds(60);  // a vanished file that has not come back
+
+// What the table keeps for each source.
+struct SourceFiles {
+  explicit SourceFiles(FileSourceConfig c) : config(std::move(c)) {}
+  FileSourceConfig config;
+  std::unordered_set<TrackedFile*> files;
+  // Files to read from, by family; families take turns. FileTable::next_ready() takes them.
+  std::unordered_map<std::size_t, std::vector<TrackedFile*>> ready;
+  std::deque<std::size_t> turns;
+  Waker waker;                      // wakes this source for what another one's drain() found
+  std::size_t named = 0;
+  std::string listing_problem;
+  std::uint64_t lost_bytes = 0;
+  bool copytruncated = false;
+  bool in_memory = false;
+  bool urgent = false;
+};
+
+class FileTable {
+ public:
+  static Result<std::shared_ptr<FileTable>> load(std::vector<FileSourceConfig> configs, Store& store,
+                                                 const Clock& clock, FileEnvironment environment);
+  ~FileTable();
+
+  // Takes in what inotify reports and looks where a look is due. Called at every drain().
+  void service();
+  // A look as soon as one is allowed.
+  void look_soon();
+  Instant next_due() const;
+
+  SourceFiles& source(std::size_t index) { return *sources_[index]; }
+  const SourceFiles& source(std::size_t index) const { return *sources_[index]; }
+  const Clock& clock() const { return clock_; }
+  const FileEnvironment& environment() const { return environment_; }
+
+  void make_ready(TrackedFile& file);
+  // The next file to read from. Families take turns; in a family the file written to longest ago
+  // goes first, so that a rotated set arrives in order. Null: none.
+  TrackedFile* next_ready(std::size_t source);
+  void moved(TrackedFile& file) { file.dirty = true; }
+
+  // The moved positions of a source, into the transaction; then what came of it.
+  std::vector<TrackedFile*> moved_files(std::size_t source) const;
+  Status checkpoint(std::size_t source, Store::Transaction& transaction);
+  void settled(std::size_t source, bool committed);
+
+  // Held descriptors of files without a name: at most this many a source.
+  void bound_held(std::size_t source);
+  void finish(TrackedFile& file);  // nothing more will come of it
+
+  bool looked() const { return looked_; }
+  bool waiting() const { return waiting_; }  // for a copy to be made or read
+  int event_fd() const { return events_.get(); }
+  const std::string& watch_problem() const { return watcher_.problem(); }
+  std::size_t size() const { return files_.size(); }
+
+ private:
+  struct Observed {  // of a file that is not clear yet
+    std::uint64_t size = 0;
+    std::int64_t mtime_ns = 0;
+    Instant since{};
+    std::optional<std::string> head;
+    bool unreadable = false;
+    std::vector<ContentCrc> crcs;
+    bool used = false;
+  };
+  struct Look {
+    Discovery found;
+    std::vector<TrackedFile*> known;
+    std::vector<KnownContent> before;
+    std::vector<SeenFile> now;
+    std::vector<bool> present;  // by known
+  };
+
+  FileTable(std::vector<FileSourceConfig> configs, Store& store, const Clock& clock,
+            FileEnvironment environment);
+  Status load_positions();
+  void listen(bool on);
+
+  void look();
+  void gather(Look& look);
+  void gather_known(Look& look);
+  SeenFile observe(const FoundFile& file, bool is_known);
+  std::vector<Change> decide(Look& look);
+  void answer(Look& look, const Question& question);
+  Observed& observed(const FileStat& stat);
+
+  void apply(Look& look, const Change& change);
+  void apply_seen(Look& look, const Change& change);
+  void apply_new(Look& look, const Change& change);
+  void apply_truncated(Look& look, const Change& change);
+  void apply_tail_lost(Look& look, const Change& change);
+  void apply_copy(Look& look, const Change& change);
+  void apply_unreadable(Look& look, const Change& change);
+  void apply_gone(TrackedFile& file);
+  TrackedFile& track(const FoundFile& found, const SeenFile& seen);
+  void own(TrackedFile& file, const FoundFile& found);
+  void skip_to_end(TrackedFile& file, const FoundFile& found);
+  void make_urgent(TrackedFile& file);
+
+  void expire();
+  void count_lost(TrackedFile& file, std::uint64_t bytes, std::string_view why);
+  void forget_old();
+  FileState state_of(const TrackedFile& file) const;
+
+  Store& store_;
+  const Clock& clock_;
+  FileEnvironment environment_;
+  StatCache stats_;
+  std::vector<FileSelection> selections_;
+  std::vector<std::unique_ptr<SourceFiles>> sources_;
+  std::unordered_map<std::uint32_t, std::unique_ptr<TrackedFile>> files_;
+  std::unordered_map<std::string_view, TrackedFile*> by_path_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Observed> observed_;  // by device and inode
+  std::vector<FileId> to_erase_, erasing_;
+
+  Watcher watcher_;
+  FileDescriptor events_;  // epoll over the watcher: left out for a while after each event
+  bool listening_ = false;
+  Instant listen_at_ = kNever;
+  Instant look_at_{};      // the first look is due at once
+  Instant last_look_{};
+  Duration poll_interval_;
+  bool looked_ = false;
+  bool waiting_ = false;
+};
+
+}  // namespace edgehose

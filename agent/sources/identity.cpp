@@ -1,0 +1,186 @@
+#include "agent/sources/identity.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/base/bytes.h"
+
+namespace edgehose {
+namespace {
+
+struct Ending {
+  std::string_view text;
+  Format format;
+};
+constexpr Ending kEndings[] = {{".gz", Format::kGzip},
+                               {".zst", Format::kZstd},
+                               {".xz", Format::kXz},
+                               {".bz2", Format::kBzip2}};
+constexpr std::string_view kOldNames[] = {"old", "bak", "prev"};
+
+std::int64_t nanoseconds(const statx_timestamp& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; }
+
+bool is_rotation_mark(std::string_view word) {
+  if (word.empty()) return false;
+  if (std::find(std::begin(kOldNames), std::end(kOldNames), word) != std::end(kOldNames)) return true;
+  return word.find_first_not_of("0123456789T") == std::string_view::npos && word != "T";
+}
+
+std::string_view without_marks(std::string_view name) {
+  for (const Ending& ending : kEndings)
+    if (name.size() > ending.text.size() && name.ends_with(ending.text))
+      name.remove_suffix(ending.text.size());
+  for (;;) {
+    const std::size_t mark = name.find_last_of(".-_");
+    if (mark == std::string_view::npos || mark == 0 || !is_rotation_mark(name.substr(mark + 1)))
+      return name;
+    name = name.substr(0, mark);
+  }
+}
+
+}  // namespace
+
+Result<FileStat> StatCache::path(const std::string& path) { return stat(AT_FDCWD, path.c_str()); }
+Result<FileStat> StatCache::descriptor(int fd) { return stat(fd, ""); }
+
+Result<FileStat> StatCache::stat(int fd, const char* path) {
+  struct statx x {};
+  const int flags = *path == '\0' ? AT_EMPTY_PATH : 0;
+  if (::statx(fd, path, flags, STATX_BASIC_STATS | STATX_BTIME, &x) != 0)
+    return fail_errno(errno, path);
+  FileStat s;
+  s.device = makedev(x.stx_dev_major, x.stx_dev_minor);
+  const FileSystem& fs = file_system(s.device, fd, path);
+  s.filesystem = fs.id;
+  s.in_memory = fs.in_memory;
+  s.inode = x.stx_ino;
+  s.birth_ns = (x.stx_mask & STATX_BTIME) != 0 ? nanoseconds(x.stx_btime) : 0;
+  s.mtime_ns = nanoseconds(x.stx_mtime);
+  s.size = x.stx_size;
+  s.links = x.stx_nlink;
+  s.regular = S_ISREG(x.stx_mode);
+  s.directory = S_ISDIR(x.stx_mode);
+  return s;
+}
+
+StatCache::FileSystem StatCache::file_system(std::uint64_t device, int fd, const char* path) {
+  if (const auto known = file_systems_.find(device); known != file_systems_.end())
+    return known->second;
+  struct statfs f {};
+  FileSystem fs;
+  if ((*path == '\0' ? ::fstatfs(fd, &f) : ::statfs(path, &f)) == 0) {
+    std::memcpy(&fs.id, &f.f_fsid, sizeof fs.id);
+    const auto type = static_cast<std::uint64_t>(f.f_type);
+    fs.in_memory = type == TMPFS_MAGIC || type == RAMFS_MAGIC;
+    if (fs.id == 0) fs.id = type;
+  }
+  file_systems_.emplace(device, fs);
+  return fs;
+}
+
+PrefixHash prefix_hash(std::string_view bytes) {
+  std::uint8_t digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest);
+  PrefixHash hash;
+  std::copy_n(digest, hash.size(), hash.begin());
+  return hash;
+}
+
+FileIdentity identity_of(const FileStat& stat, std::string_view head) {
+  FileIdentity identity;
+  identity.filesystem = stat.filesystem;
+  identity.inode = stat.inode;
+  identity.birth_ns = stat.birth_ns;
+  const std::string_view prefix = head.substr(0, kPrefixBytes);
+  identity.prefix_length = static_cast<std::uint32_t>(prefix.size());
+  if (!prefix.empty()) identity.prefix_hash = prefix_hash(prefix);
+  return identity;
+}
+
+bool same_start(const FileIdentity& identity, std::string_view head) {
+  if (identity.prefix_length == 0) return true;
+  return head.size() >= identity.prefix_length &&
+         prefix_hash(head.substr(0, identity.prefix_length)) == identity.prefix_hash;
+}
+
+Format format_of_name(std::string_view path) {
+  for (const Ending& ending : kEndings)
+    if (path.ends_with(ending.text)) return ending.format;
+  return Format::kPlain;
+}
+
+Format format_of_bytes(std::string_view head) {
+  using namespace std::string_view_literals;
+  if (head.starts_with("\x1f\x8b\x08"sv)) return Format::kGzip;
+  if (head.starts_with("\x28\xb5\x2f\xfd"sv)) return Format::kZstd;
+  if (head.starts_with("\xfd\x37\x7a\x58\x5a\x00"sv)) return Format::kXz;
+  if (head.size() >= 10 && head.starts_with("BZh"sv) && head.substr(4, 6) == "1AY&SY"sv)
+    return Format::kBzip2;
+  return Format::kPlain;
+}
+
+std::string_view name(Format format) {
+  switch (format) {
+    case Format::kGzip: return "gzip";
+    case Format::kZstd: return "zstd";
+    case Format::kXz: return "xz";
+    case Format::kBzip2: return "bzip2";
+    case Format::kPlain: break;
+  }
+  return "plain";
+}
+
+std::string family_of(std::string_view path) {
+  const std::size_t slash = path.rfind('/') + 1;
+  return std::string(path.substr(0, slash)).append(without_marks(path.substr(slash)));
+}
+
+bool has_rotated_name(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return without_marks(name).size() < name.size();
+}
+
+namespace {
+constexpr std::uint8_t kNoteVersion = 1;
+constexpr std::uint8_t kCopytruncated = 1, kCompressed = 2, kComplete = 4;
+}  // namespace
+
+std::string encode(const FileNote& note) {
+  std::string out;
+  out.push_back(static_cast<char>(kNoteVersion));
+  out.push_back(static_cast<char>((note.copytruncated ? kCopytruncated : 0) |
+                                  (note.compressed ? kCompressed : 0) |
+                                  (note.complete ? kComplete : 0)));
+  put_varint(out, note.tail_length);
+  put_le(out, note.tail_crc);
+  put_string(out, note.boot_id.substr(0, 64));
+  return out;
+}
+
+FileNote decode_note(std::string_view text) {
+  ByteReader in(text);
+  FileNote note;
+  if (in.le<std::uint8_t>() != kNoteVersion) return note;
+  const auto flags = in.le<std::uint8_t>();
+  const auto tail_length = in.varint();
+  const auto tail_crc = in.le<std::uint32_t>();
+  const std::string_view boot = in.string();
+  if (!in.ok() || tail_length > kTailBytes) return note;
+  note.copytruncated = (flags & kCopytruncated) != 0;
+  note.compressed = (flags & kCompressed) != 0;
+  note.complete = (flags & kComplete) != 0;
+  note.tail_length = static_cast<std::uint32_t>(tail_length);
+  note.tail_crc = tail_crc;
+  note.boot_id = boot;
+  return note;
+}
+
+}  // namespace edgehose

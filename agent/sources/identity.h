@@ -1,0 +1,83 @@
+// Who a file is: its stat, the hash of its start, and what its name says of its rotation.
+//
+// Threading: values, and one StatCache per thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "agent/base/result.h"
+#include "buffer/state.h"
+
+namespace edgehose {
+
+struct FileStat {
+  std::uint64_t filesystem = 0;  // see FileIdentity
+  std::uint64_t inode = 0;
+  std::int64_t birth_ns = 0;  // 0: the file system does not say
+  std::int64_t mtime_ns = 0;
+  std::uint64_t size = 0;
+  std::uint64_t device = 0;  // this boot's number: only to compare within one look
+  std::uint32_t links = 1;
+  bool regular = false;
+  bool directory = false;
+  bool in_memory = false;  // tmpfs or ramfs: gone after a power cut
+};
+
+// statx, and statfs once per mounted device.
+class StatCache {
+ public:
+  Result<FileStat> path(const std::string& path);  // symlinks followed
+  Result<FileStat> descriptor(int fd);
+  void clear() { file_systems_.clear(); }  // after mounts may have changed
+
+ private:
+  struct FileSystem {
+    std::uint64_t id = 0;
+    bool in_memory = false;
+  };
+  Result<FileStat> stat(int fd, const char* path);
+  FileSystem file_system(std::uint64_t device, int fd, const char* path);
+  std::unordered_map<std::uint64_t, FileSystem> file_systems_;
+};
+
+constexpr std::size_t kPrefixBytes = 1024;
+
+using PrefixHash = std::array<std::uint8_t, 16>;
+PrefixHash prefix_hash(std::string_view bytes);
+
+FileIdentity identity_of(const FileStat& stat, std::string_view head);
+// False where `head`, the first bytes of a content, is not what the identity was made from.
+bool same_start(const FileIdentity& identity, std::string_view head);
+
+// What a file's bytes are, by its name's ending or, where given, its first bytes.
+enum class Format { kPlain, kGzip, kZstd, kXz, kBzip2 };
+Format format_of_name(std::string_view path);
+Format format_of_bytes(std::string_view head);
+std::string_view name(Format format);
+
+// "/var/log/app.log" for itself and its rotations: app.log.1, app.log-20261123.gz, app.log.old.
+std::string family_of(std::string_view path);
+// Whether the name itself says that it is a rotation: it differs from its family's.
+bool has_rotated_name(std::string_view path);
+
+// The bytes in front of a position: a content replaced by another of the same start and at least
+// the same length is noticed by them.
+constexpr std::size_t kTailBytes = 64;
+
+// What FileState.note holds for a file.
+struct FileNote {
+  std::string boot_id;               // when the position was last written
+  std::uint32_t tail_length = 0;     // at most kTailBytes, before offset
+  std::uint32_t tail_crc = 0;
+  bool copytruncated = false;        // its name was seen truncated in place
+  bool compressed = false;           // offset and prefix are of the decompressed content
+  bool complete = false;             // nothing of it is left to be read, however large it is
+};
+std::string encode(const FileNote& note);
+FileNote decode_note(std::string_view text);  // what cannot be read is left empty
+
+}  // namespace edgehose

@@ -1,0 +1,317 @@
+#include "agent/sources/rotation.h"
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace edgehose {
+namespace {
+
+// So much equal content is no accident; less must be explained by the names.
+constexpr std::uint64_t kStrongEvidence = kPrefixBytes;
+
+constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+bool is_compressed(Format format) { return format != Format::kPlain; }
+
+std::string prefix_key(std::uint32_t length, const PrefixHash& hash) {
+  std::string key(reinterpret_cast<const char*>(hash.data()), hash.size());
+  key.append(reinterpret_cast<const char*>(&length), sizeof length);
+  return key;
+}
+
+class Comparer {
+ public:
+  Comparer(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now, bool first)
+      : before_(before), now_(now), first_look_(first), seen_of_(before.size(), kNone),
+        taken_(before.size(), false), settled_(before.size(), false) {}
+
+  Comparison run() {
+    index_by_inode();
+    std::vector<std::size_t> unmatched;
+    for (std::size_t s = 0; s < now_.size(); ++s)
+      if (!match(s)) unmatched.push_back(s);
+    // Plain files first: a compressed one often has its plain origin beside it.
+    std::stable_sort(unmatched.begin(), unmatched.end(), [&](std::size_t a, std::size_t b) {
+      return is_compressed(now_[a].format) < is_compressed(now_[b].format);
+    });
+    if (!unmatched.empty()) index_families();
+    for (const std::size_t s : unmatched) place(s);
+    for (std::size_t k = 0; k < before_.size(); ++k)
+      if (!before_[k].finished && !settled_[k]) add({ChangeKind::kGone, k, std::nullopt});
+    if (!result_.questions.empty()) result_.changes.clear();
+    return std::move(result_);
+  }
+
+ private:
+  // --- files whose inode is known ---------------------------------------------------------------
+
+  void index_by_inode() {
+    for (std::size_t k = 0; k < before_.size(); ++k)
+      by_inode_.emplace(before_[k].identity.inode, k);
+  }
+
+  // Finds the content that lives at this inode; false: none does.
+  bool match(std::size_t s) {
+    const FileStat& stat = now_[s].stat;
+    const auto [first, last] = by_inode_.equal_range(stat.inode);
+    std::vector<std::size_t> candidates;
+    for (auto it = first; it != last; ++it)
+      if (seen_of_[it->second] == kNone && birth_fits(before_[it->second].identity, stat))
+        candidates.push_back(it->second);
+    std::stable_sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
+      return likelihood(a, stat) > likelihood(b, stat);
+    });
+    for (const std::size_t k : candidates) {
+      const std::optional<bool> same = lives_at(k, s);
+      if (!same) return true;  // a question was asked
+      if (*same) {
+        follow(k, s);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  static bool birth_fits(const FileIdentity& identity, const FileStat& stat) {
+    return identity.birth_ns == stat.birth_ns || identity.birth_ns == 0 || stat.birth_ns == 0;
+  }
+
+  int likelihood(std::size_t k, const FileStat& stat) const {
+    return (before_[k].finished ? 0 : 2) + (before_[k].identity.filesystem == stat.filesystem);
+  }
+
+  // None: asked.
+  std::optional<bool> lives_at(std::size_t k, std::size_t s) {
+    const KnownContent& known = before_[k];
+    if (!known.finished && known.identity.filesystem == now_[s].stat.filesystem) return true;
+    // The number alone proves nothing: another file system, or one that was gone before.
+    if (known.identity.prefix_length == 0) return false;
+    const std::string* head = head_of(s);
+    if (head == nullptr) return std::nullopt;
+    if (!same_start(known.identity, *head)) return false;
+    if (is_compressed(now_[s].format) || !known.crc_known) return true;
+    if (now_[s].stat.size < known.offset) return false;
+    const auto crc = crc_of(s, known.offset);
+    if (!crc) return std::nullopt;
+    return crc->crc == known.crc;
+  }
+
+  void follow(std::size_t k, std::size_t s) {
+    const KnownContent& known = before_[k];
+    const SeenFile& seen = now_[s];
+    seen_of_[k] = s;
+    if (!is_compressed(seen.format)) {
+      if (seen.stat.size < known.offset) return shorter(k, s);
+      if (known.suspect) return replaced(k, s);
+    }
+    settled_[k] = true;
+    add({seen.path == known.path ? ChangeKind::kSame : ChangeKind::kRenamed, k, s});
+  }
+
+  // Shorter than its position: truncated, unless a power cut can explain it.
+  void shorter(std::size_t k, std::size_t s) {
+    const KnownContent& known = before_[k];
+    if (known.same_boot || known.identity.prefix_length == 0) return replaced(k, s);
+    const std::string* head = head_of(s);
+    if (head == nullptr) return;
+    if (!same_start(known.identity, *head)) return replaced(k, s);
+    const auto crc = crc_of(s, now_[s].stat.size);
+    if (!crc) return;
+    settled_[k] = true;
+    add({ChangeKind::kTailLost, k, s, now_[s].stat.size, crc->crc.value_or(0), crc->crc.has_value()});
+  }
+
+  void replaced(std::size_t k, std::size_t s) {
+    seen_of_[k] = kNone;
+    settled_[k] = true;
+    add({ChangeKind::kTruncated, k, s});
+  }
+
+  // --- files never seen before ------------------------------------------------------------------
+
+  void index_families() {
+    for (std::size_t k = 0; k < before_.size(); ++k) {
+      const KnownContent& known = before_[k];
+      families_.insert(family_of(known.path));
+      if (known.identity.prefix_length == 0) continue;
+      prefix_lengths_.insert(known.identity.prefix_length);
+      by_prefix_[prefix_key(known.identity.prefix_length, known.identity.prefix_hash)].push_back(k);
+    }
+  }
+
+  void place(std::size_t s) {
+    const SeenFile& seen = now_[s];
+    const bool rotated = has_rotated_name(seen.path);
+    if (!seen.named && !rotated) return;  // a neighbour that is none of ours
+    const bool followed = families_.contains(family_of(seen.path));
+    if (seen.format == Format::kXz || seen.format == Format::kBzip2)
+      return add({followed ? ChangeKind::kUnreadable : ChangeKind::kSkipped, std::nullopt, s});
+    if (!by_prefix_.empty() && place_as_copy(s)) return;
+    place_as_new(s, rotated, followed);
+  }
+
+  void place_as_new(std::size_t s, bool rotated, bool followed) {
+    const SeenFile& seen = now_[s];
+    if (rotated && followed && !seen.quiet) return wait(s);
+    if (is_compressed(seen.format)) {
+      if (!followed) return add({ChangeKind::kSkipped, std::nullopt, s});
+      if (head_of(s) == nullptr) return;
+      if (seen.unreadable) return add({ChangeKind::kUnreadable, std::nullopt, s});
+    } else if (!seen.named && !followed) {
+      return add({ChangeKind::kSkipped, std::nullopt, s});
+    }
+    Change change{ChangeKind::kNew, std::nullopt, s};
+    change.fresh = first_look_ && !followed;
+    add(change);
+  }
+
+  // True where it was decided, or a question was asked.
+  bool place_as_copy(std::size_t s) {
+    const std::string* head = head_of(s);
+    if (head == nullptr) return true;
+    for (const std::size_t k : same_starts(*head)) {
+      switch (compare_contents(k, s)) {
+        case Likeness::kAsked: return true;
+        case Likeness::kDifferent: continue;
+        case Likeness::kSame: return settle_copy(k, s);
+        case Likeness::kBeginning: return settle_shorter_copy(k, s);
+        case Likeness::kUnclear: wait(s); return true;
+      }
+    }
+    return false;
+  }
+
+  // Contents that begin like this, the one read furthest first.
+  std::vector<std::size_t> same_starts(std::string_view head) const {
+    std::vector<std::size_t> found;
+    for (const std::uint32_t length : prefix_lengths_) {
+      if (length > head.size()) break;
+      const auto at = by_prefix_.find(prefix_key(length, prefix_hash(head.substr(0, length))));
+      if (at != by_prefix_.end()) found.insert(found.end(), at->second.begin(), at->second.end());
+    }
+    std::stable_sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
+      return before_[a].offset > before_[b].offset;
+    });
+    return found;
+  }
+
+  enum class Likeness { kAsked, kDifferent, kSame, kBeginning, kUnclear };
+
+  // kSame: equal up to the position. kBeginning: the file is shorter than it, as far as it goes equal.
+  Likeness compare_contents(std::size_t k, std::size_t s) {
+    const KnownContent& known = before_[k];
+    const SeenFile& seen = now_[s];
+    if (!explained(known, seen, present(k))) return Likeness::kDifferent;
+    if (!known.crc_known) return Likeness::kSame;
+    if (!is_compressed(seen.format) && seen.stat.size < known.offset) return compare_shorter(k, s);
+    const auto crc = crc_of(s, known.offset);
+    if (!crc) return Likeness::kAsked;
+    if (!crc->crc) return seen.quiet ? Likeness::kBeginning : Likeness::kUnclear;
+    return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
+  }
+
+  Likeness compare_shorter(std::size_t k, std::size_t s) {
+    if (!now_[s].quiet) return Likeness::kUnclear;
+    const std::uint64_t length = now_[s].stat.size;
+    const auto own = crc_of(s, length);
+    if (!own) return Likeness::kAsked;
+    if (!present(k)) return Likeness::kBeginning;
+    const auto original = crc_of(seen_of_[k], length);
+    if (!original) return Likeness::kAsked;
+    return own->crc == original->crc ? Likeness::kBeginning : Likeness::kDifferent;
+  }
+
+  bool explained(const KnownContent& known, const SeenFile& seen, bool is_present) const {
+    if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes) return true;
+    if (known.path == seen.path) return !is_present && first_look_;  // restored, as by log2ram
+    return has_rotated_name(seen.path) && family_of(known.path) == family_of(seen.path);
+  }
+
+  bool settle_copy(std::size_t k, std::size_t s) {
+    const KnownContent& known = before_[k];
+    const SeenFile& seen = now_[s];
+    if (taken_[k]) {
+      wait(s);
+      return true;
+    }
+    if (!present(k)) {
+      taken_[k] = settled_[k] = true;
+      add({ChangeKind::kResumed, k, s, known.offset, known.crc, known.crc_known});
+      return true;
+    }
+    // The original is there too, and is what is read on.
+    const bool all_read = known.offset >= now_[seen_of_[k]].stat.size;
+    if (!all_read || !seen.quiet) {
+      wait(s);
+      return true;
+    }
+    const bool more = !is_compressed(seen.format) && seen.stat.size > known.offset;
+    add({more ? ChangeKind::kResumed : ChangeKind::kDuplicate, k, s, known.offset, known.crc,
+         known.crc_known});
+    return true;
+  }
+
+  bool settle_shorter_copy(std::size_t k, std::size_t s) {
+    const bool compressed = is_compressed(now_[s].format);
+    Change change{ChangeKind::kDuplicate, k, s};
+    change.offset = compressed ? before_[k].offset : now_[s].stat.size;
+    const ContentCrc* crc = compressed ? nullptr : crc_of(s, change.offset);
+    change.crc_known = crc != nullptr && crc->crc.has_value();
+    if (change.crc_known) change.crc = *crc->crc;
+    add(change);
+    return true;
+  }
+
+  bool present(std::size_t k) const { return seen_of_[k] != kNone; }
+
+  // --- questions and answers --------------------------------------------------------------------
+
+  // Null: asked. An unreadable file has an empty head.
+  const std::string* head_of(std::size_t s) {
+    static const std::string kEmpty;
+    if (now_[s].unreadable) return &kEmpty;
+    if (now_[s].head) return &*now_[s].head;
+    ask({s, std::nullopt});
+    return nullptr;
+  }
+
+  const ContentCrc* crc_of(std::size_t s, std::uint64_t length) {
+    static const ContentCrc kUnknown;
+    if (now_[s].unreadable) return &kUnknown;
+    for (const ContentCrc& crc : now_[s].crcs)
+      if (crc.length == length) return &crc;
+    ask({s, length});
+    return nullptr;
+  }
+
+  void ask(const Question& question) {
+    auto& all = result_.questions;
+    if (std::find(all.begin(), all.end(), question) == all.end()) all.push_back(question);
+  }
+
+  void wait(std::size_t s) { add({ChangeKind::kWait, std::nullopt, s}); }
+  void add(const Change& change) { result_.changes.push_back(change); }
+
+  const std::vector<KnownContent>& before_;
+  const std::vector<SeenFile>& now_;
+  const bool first_look_;
+  std::vector<std::size_t> seen_of_;  // by known: where it lives now
+  std::vector<bool> taken_;           // by known: resumed in a copy
+  std::vector<bool> settled_;         // by known: has its change
+  std::unordered_multimap<std::uint64_t, std::size_t> by_inode_;
+  std::unordered_set<std::string> families_;
+  std::set<std::uint32_t> prefix_lengths_;
+  std::unordered_map<std::string, std::vector<std::size_t>> by_prefix_;
+  Comparison result_;
+};
+
+}  // namespace
+
+Comparison compare(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now,
+                   bool first_look) {
+  return Comparer(before, now, first_look).run();
+}
+
+}  // namespace edgehose

@@ -1,0 +1,92 @@
+// What happened to the files between two looks: a pure function over what was known and what is
+// there. It reads nothing: where names, numbers and sizes do not decide, it returns questions about
+// bytes; the caller answers them in the snapshot and asks again. The table of cases: README.md.
+//
+// A *content* is what has a FileId and a position: bytes from 0 on that only grow. A file (an
+// inode) may hold one content after another (copytruncate), and a content may move to another
+// inode (a copy, a compressed rotation, a restore).
+//
+// Invariants of compare(): every seen file and every unfinished content gets exactly one change
+// once there are no questions; the same questions are never asked twice if they were answered;
+// a content is resumed in at most one place.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/sources/identity.h"
+#include "buffer/state.h"
+
+namespace edgehose {
+
+struct KnownContent {
+  std::string_view path;  // where it was last seen
+  FileIdentity identity;
+  std::uint64_t offset = 0;
+  std::uint32_t crc = 0;
+  bool crc_known = true;
+  bool finished = false;   // no longer at its inode; kept to recognise copies
+  bool suspect = false;    // a visit found other bytes in its place
+  bool same_boot = true;   // its position was written in this boot
+};
+
+struct ContentCrc {
+  std::uint64_t length = 0;          // of content [0, length)
+  std::optional<std::uint32_t> crc;  // none: the content ends before, or cannot be read
+};
+
+struct SeenFile {
+  std::string_view path;
+  FileStat stat;
+  Format format = Format::kPlain;
+  bool named = true;   // by a source's globs; else a neighbour of such a file
+  bool quiet = true;   // size and time stood still for a while: no copy is being made
+  // Answers; for a compressed file about what is inside.
+  std::optional<std::string> head;  // at most kPrefixBytes
+  bool unreadable = false;          // not opened, or not (yet) what its name says
+  std::vector<ContentCrc> crcs;
+};
+
+struct Question {
+  std::size_t seen = 0;
+  std::optional<std::uint64_t> crc_length;  // none: the head is asked for
+  bool operator==(const Question&) const = default;
+};
+
+enum class ChangeKind {
+  kSame,        // still there, under the same name
+  kRenamed,     // still there, under another name
+  kNew,         // a content never seen before: from 0
+  kSkipped,     // was there before this family was followed: noted, not read
+  kTruncated,   // another content is in its place (seen: from 0); it may live on in a copy
+  kTailLost,    // a power cut took its end: go on at what is left
+  kResumed,     // a copy of a known content: go on there where that was left
+  kDuplicate,   // a copy whose every byte was read already
+  kWait,        // not clear yet: look again
+  kUnreadable,  // a compressed rotation that cannot be read
+  kGone,        // not there any more
+};
+
+struct Change {
+  ChangeKind kind = ChangeKind::kSame;
+  std::optional<std::size_t> known, seen;
+  std::uint64_t offset = 0;
+  std::uint32_t crc = 0;
+  bool crc_known = true;
+  bool fresh = false;  // kNew: the first look, and nothing of its family was known
+  bool settles = true; // kWait: time or reading will decide it
+};
+
+struct Comparison {
+  std::vector<Question> questions;  // not empty: answer them, then ask again
+  std::vector<Change> changes;
+};
+
+// `first_look`: nothing was looked at since the process started.
+Comparison compare(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now,
+                   bool first_look);
+
+}  // namespace edgehose

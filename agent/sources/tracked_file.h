@@ -1,0 +1,70 @@
+// TrackedFile: one content that is or was followed (rotation.h says what a content is), with its
+// position. Owned by the FileTable, read by the FileReader of its source.
+//
+// Threading: the intake thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/base/file.h"
+#include "agent/base/types.h"
+#include "agent/sources/framer.h"
+#include "agent/sources/identity.h"
+#include "buffer/state.h"
+
+namespace edgehose {
+
+struct OpenContent;  // file_reader.h
+
+struct TrackedFile {
+  TrackedFile();
+  ~TrackedFile();
+
+  FileId id;
+  std::size_t source = 0;  // who reads it
+  std::string path;
+  FileIdentity identity;
+  LinePosition line;  // line.begin is the position: what was handed in
+  FileNote note;
+  Format format = Format::kPlain;
+  bool crc_known = true;
+  bool finished = false;  // its content is no longer there; kept to recognise copies
+  bool same_boot = true;
+  bool owned = false;     // false: known from the store only, not seen since the start
+  WallTime seen;
+
+  // As of the last look.
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  bool in_memory = false;
+  bool gone = false;      // no name leads to it
+  bool leaving = false;   // rotated: commit what it still gives without delay
+  Instant gone_since{};
+  std::uint64_t goal = 0;     // its size at the first look
+  std::uint64_t at_risk = 0;  // bytes of a vanished content not read; counted lost after a while
+
+  // Of the reader.
+  FileDescriptor fd;
+  std::unique_ptr<OpenContent> content;  // of a compressed file
+  std::uint64_t verified_size = UINT64_MAX;
+  std::int64_t verified_mtime_ns = 0;
+  Instant grown{};          // when bytes were last found
+  bool suspect = false;     // its bytes are not those that were read: look again
+  bool queued = false;
+  bool in_open_list = false;     // the reader still points to it: not to be forgotten yet
+  bool in_partial_list = false;  // so does the source
+  std::string problem;      // why it cannot be read
+
+  // Of the checkpoint.
+  bool dirty = false;
+  std::uint64_t committed = 0;
+
+  bool compressed() const { return format != Format::kPlain; }
+  bool to_be_read() const {
+    return !finished && !note.complete && (compressed() || size > line.scanned || !same_as_verified());
+  }
+  bool same_as_verified() const { return verified_size == size && verified_mtime_ns == mtime_ns; }
+};
+
+}  // namespace edgehose

@@ -1,0 +1,42 @@
+// Watcher: the one inotify instance of the process, watching directories, not files: a new name is
+// news at once, and 10,000 files in one directory are one watch.
+//
+// It is a hint, never the truth: whatever it misses (network file systems, a full queue, a limit
+// reached) the slow rescan finds. Threading: the intake thread.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/base/file.h"
+
+namespace edgehose {
+
+class Watcher {
+ public:
+  // enabled false or no instance left: fd() is -1 and everything is polled.
+  Watcher(bool enabled, std::size_t max_watches);
+
+  int fd() const { return inotify_.get(); }
+  // Watches exactly these directories, as far as the limits allow.
+  void watch(const std::vector<std::string>& directories);
+  // Reads what happened: changed(path) for a file that was written, the return value true where
+  // names came, went or moved, or where news may have been lost.
+  bool read(const std::function<void(const std::string&)>& changed);
+  // What the limits keep from being watched, and the sysctl that raises them; empty: nothing.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  bool add(const std::string& directory);
+
+  std::size_t max_watches_;
+  FileDescriptor inotify_;
+  std::unordered_map<int, std::string> directories_;  // by watch
+  std::unordered_map<std::string, int> watches_;
+  std::string problem_;
+};
+
+}  // namespace edgehose

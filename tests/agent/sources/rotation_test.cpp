@@ -1,0 +1,182 @@
+// The pure function alone: every case as two snapshots.
+#include "agent/sources/rotation.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/base/crc32c.h"
+
+namespace edgehose {
+namespace {
+
+const std::string kLong(3000, 'x');
+
+KnownContent known(std::string_view path, std::uint64_t inode, std::string_view content,
+                   std::uint64_t offset) {
+  KnownContent k;
+  k.path = path;
+  FileStat stat;
+  stat.filesystem = 1;
+  stat.inode = inode;
+  stat.birth_ns = static_cast<std::int64_t>(inode * 10);
+  k.identity = identity_of(stat, content);
+  k.offset = offset;
+  k.crc = crc32c(0, content.substr(0, offset));
+  return k;
+}
+
+struct File {
+  SeenFile seen;
+  std::string content;
+};
+
+File seen(std::string_view path, std::uint64_t inode, std::string content) {
+  File f;
+  f.seen.path = path;
+  f.seen.stat.filesystem = 1;
+  f.seen.stat.inode = inode;
+  f.seen.stat.birth_ns = static_cast<std::int64_t>(inode * 10);
+  f.seen.stat.size = content.size();
+  f.seen.format = format_of_name(path);
+  f.content = std::move(content);
+  return f;
+}
+
+// Answers the questions from the contents, as a table does from the files.
+std::vector<Change> decide(const std::vector<KnownContent>& before, const std::vector<File>& files,
+                           bool first_look = false) {
+  std::vector<SeenFile> now;
+  for (const File& f : files) now.push_back(f.seen);
+  for (int round = 0; round < 20; ++round) {
+    Comparison c = compare(before, now, first_look);
+    if (c.questions.empty()) return c.changes;
+    for (const Question& q : c.questions) {
+      const std::string& content = files[q.seen].content;
+      if (!q.crc_length) {
+        EXPECT_FALSE(now[q.seen].head) << "asked twice";
+        now[q.seen].head = content.substr(0, kPrefixBytes);
+      } else {
+        ContentCrc crc{*q.crc_length, std::nullopt};
+        if (crc.length <= content.size())
+          crc.crc = crc32c(0, std::string_view(content).substr(0, crc.length));
+        now[q.seen].crcs.push_back(crc);
+      }
+    }
+  }
+  ADD_FAILURE() << "questions without end";
+  return {};
+}
+
+ChangeKind of_seen(const std::vector<Change>& changes, std::size_t s) {
+  for (const Change& c : changes)
+    if (c.seen == s) return c.kind;
+  ADD_FAILURE() << "nothing about file " << s;
+  return ChangeKind::kGone;
+}
+
+TEST(Rotation, SameRenamedGoneNew) {
+  const auto changes = decide({known("/l/a", 1, "x\n", 2), known("/l/b", 2, "y\n", 2), known("/l/c", 3, "z\n", 2)},
+                              {seen("/l/a", 1, "x\nmore\n"), seen("/l/b.1", 2, "y\n"), seen("/l/b", 9, "new\n")});
+  ASSERT_EQ(changes.size(), 4u);
+  EXPECT_EQ(of_seen(changes, 0), ChangeKind::kSame);
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kRenamed);
+  EXPECT_EQ(of_seen(changes, 2), ChangeKind::kNew);
+  EXPECT_EQ(changes.back().kind, ChangeKind::kGone);
+  EXPECT_EQ(changes.back().known, 2u);
+}
+
+TEST(Rotation, ShorterIsTruncatedOnlyAfterAnotherBootATailMayBeLost) {
+  KnownContent k = known("/l/a", 1, kLong, 3000);
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, kLong.substr(0, 2000))}), 0), ChangeKind::kTruncated);
+  k.same_boot = false;
+  const auto changes = decide({k}, {seen("/l/a", 1, kLong.substr(0, 2000))}, true);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].kind, ChangeKind::kTailLost);
+  EXPECT_EQ(changes[0].offset, 2000u);
+  EXPECT_EQ(changes[0].crc, crc32c(0, kLong.substr(0, 2000)));
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, std::string(2000, 'y'))}, true), 0),
+            ChangeKind::kTruncated);
+}
+
+TEST(Rotation, SuspectBytesAreAnotherContent) {
+  KnownContent k = known("/l/a", 1, kLong, 3000);
+  k.suspect = true;
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, std::string(5000, 'y'))}), 0), ChangeKind::kTruncated);
+}
+
+TEST(Rotation, TheSameInodeBornAgainIsNew) {
+  File f = seen("/l/a", 1, "tiny\n");
+  f.seen.stat.birth_ns = 999;
+  const auto changes = decide({known("/l/a", 1, "old content\n", 12)}, {f});
+  EXPECT_EQ(of_seen(changes, 0), ChangeKind::kNew);
+  EXPECT_EQ(changes.size(), 2u);
+}
+
+TEST(Rotation, CopytruncateResumesInTheCopy) {
+  const auto changes = decide({known("/l/a", 1, kLong, 2500)},
+                              {seen("/l/a", 1, "fresh\n"), seen("/l/a.1", 2, kLong)});
+  EXPECT_EQ(of_seen(changes, 0), ChangeKind::kTruncated);
+  for (const Change& c : changes) {
+    if (c.seen != 1u) continue;
+    EXPECT_EQ(c.kind, ChangeKind::kResumed);
+    EXPECT_EQ(c.offset, 2500u);
+  }
+}
+
+TEST(Rotation, ACopyBesideItsOriginalWaitsForIt) {
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 2500)},
+                           {seen("/l/a", 1, kLong), seen("/l/a.1", 2, kLong)}), 1), ChangeKind::kWait);
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)},
+                           {seen("/l/a", 1, kLong), seen("/l/backup", 2, kLong)}), 1),
+            ChangeKind::kDuplicate);
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)},
+                           {seen("/l/a", 1, kLong), seen("/l/backup", 2, kLong.substr(0, 2000))}), 1),
+            ChangeKind::kDuplicate);
+  File copying = seen("/l/a.1", 2, kLong.substr(0, 2000));
+  copying.seen.quiet = false;
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)}, {seen("/l/a", 1, kLong), copying}), 1),
+            ChangeKind::kWait);
+}
+
+TEST(Rotation, AShortCommonStartIsNoCopy) {
+  const auto changes = decide({known("/l/a", 1, "starting\n", 9)},
+                              {seen("/l/a", 1, "starting\n"), seen("/l/b", 2, "starting\nother\n")});
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kNew);
+}
+
+TEST(Rotation, AnotherFileSystemNumberIsBelievedWithProof) {
+  File f = seen("/l/a", 1, kLong + "more");
+  f.seen.stat.filesystem = 77;
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)}, {f}, true), 0), ChangeKind::kSame);
+  f.content = std::string(4000, 'y');
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)}, {f}, true), 0), ChangeKind::kNew);
+}
+
+TEST(Rotation, ARestoredFileResumesAtTheFirstLook) {
+  const auto k = known("/l/a", 1, "short\n", 6);
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 5, "short\nnew\n")}, true), 0), ChangeKind::kResumed);
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 5, "short\nnew\n")}, false), 0), ChangeKind::kNew);
+}
+
+TEST(Rotation, CompressedRotationsResumeInside) {
+  const auto changes = decide({known("/l/a", 1, kLong, 2000)},
+                              {seen("/l/a", 2, "new\n"), seen("/l/a.1.gz", 3, kLong)});
+  EXPECT_EQ(of_seen(changes, 0), ChangeKind::kNew);
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kResumed);
+}
+
+TEST(Rotation, ArchivesOfAFamilyNeverFollowedAreLeft) {
+  EXPECT_EQ(of_seen(decide({}, {seen("/l/a.1.gz", 3, kLong)}, true), 0), ChangeKind::kSkipped);
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, "z", 1)}, {seen("/l/a.1.gz", 3, kLong)}), 0), ChangeKind::kNew);
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, "z", 1)}, {seen("/l/a.1.xz", 3, kLong)}), 0),
+            ChangeKind::kUnreadable);
+}
+
+TEST(Rotation, OneContentResumesInOnePlace) {
+  const auto changes = decide({known("/l/a", 1, kLong, 2000)},
+                              {seen("/l/a.1", 2, kLong), seen("/l/a.2", 3, kLong)});
+  EXPECT_EQ(of_seen(changes, 0), ChangeKind::kResumed);
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kWait);
+}
+
+}  // namespace
+}  // namespace edgehose
