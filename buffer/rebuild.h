@@ -1,0 +1,86 @@
+// Rebuild: the small state of a salvaged buffer, made to agree with the blocks that were kept.
+//
+// It starts from the entries of the last commit where those are whole (`current`), else from the
+// copies outside, which are up to 10 minutes old. Then:
+//  - next block, sequence, file, claim and dead letter numbers move past everything seen; from old
+//    copies far past it (kNumbersSkipped), so that none is ever given twice;
+//  - minis are listed as kept; sources that lost their names are called "recovered-N";
+//  - from old copies, files move on to the end of the newest block's extents, their hash unknown;
+//  - every lane's equation holds again: what is neither delivered nor held is dropped(kCorrupt);
+//  - a claim stays where all its records are held, else it goes, with those of its lane behind it.
+//
+// Threading: one thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "buffer/codec.h"
+#include "buffer/copies.h"
+#include "buffer/keys.h"
+#include "buffer/keyspace.h"
+#include "buffer/salvage.h"
+
+namespace edgehose {
+
+constexpr std::uint64_t kSequencesSkipped = 1ull << 32;
+constexpr std::uint64_t kNumbersSkipped = 1ull << 20;
+
+struct Losses {
+  Counter corrupt;             // of all lanes together, newly counted as dropped(kCorrupt)
+  std::uint64_t claims = 0;    // given up: their records may be delivered twice
+  bool new_epoch = false;
+  std::vector<std::string> assumed;  // in words
+};
+
+class Rebuild {
+ public:
+  Rebuild(const ControlEntries& entries, bool current, Keyring& keys);
+
+  // True where every lane over the block's source has passed it.
+  bool delivered(const BlockSummary& block) const;
+  // A block that is kept, in order of numbers.
+  void keep(const BlockHeader& header, std::string_view stored);
+  Result<ControlEntries> finish(Losses& losses);
+
+ private:
+  struct Kept {
+    BlockNumber number;
+    SourceId source;
+    Sequence first;
+    Counter size;
+    bool mini = false;
+  };
+  static bool over(const LaneKey& lane, SourceId source) {
+    return lane.source == source || lane.source.value == 0;
+  }
+  void decode(const ControlEntries& entries);
+  void note_partial(const BlockHeader& header, std::string_view stored);
+  void note_extents(const BlockHeader& header);
+  SourceState& source(SourceId id);
+  void advance_sources(Losses& losses);
+  Counter held(const LaneKey& lane, Position from, std::optional<Position> to) const;
+  void settle_claims(Losses& losses);
+  void settle_lanes(Losses& losses);
+  void advance_counters();
+  Status encode_files();
+
+  bool current_;
+  Keyring& keys_;
+  ControlEntries entries_;  // what is not decoded below stays verbatim
+  std::optional<Epoch> epoch_;
+  keyspace::Counters counters_;
+  bool counters_known_ = false;
+  std::map<SourceId, SourceState> sources_;
+  std::map<SourceId, Counter> new_;  // committed since the copies
+  std::map<LaneKey, LaneState> lanes_;
+  std::map<ClaimId, Claim> claims_;
+  std::vector<Kept> kept_;
+  std::map<FileId, std::uint64_t> file_ends_;
+  FileId last_file_;
+  std::map<Position, std::uint64_t> partial_;  // raw bytes of a block before a position in it
+};
+
+}  // namespace edgehose

@@ -1,0 +1,56 @@
+// Recovery: makes sure that the environment is sound before it is opened for writing, and where it
+// is not, puts a new one in its place with everything that can still be read. RECOVERY.md tells it
+// from the outside.
+//
+// A damaged file is never deleted unread: it is renamed to buffer.mdb.damaged-<UTC time>, and a new
+// environment is made of its blocks (salvage.h) and its small state (rebuild.h). At every instant
+// there is either the old file or a complete new one to start from.
+//
+// Threading: under the lock of data_dir, before any other thread runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/base/result.h"
+#include "buffer/lmdb.h"
+#include "buffer/rebuild.h"
+#include "buffer/store.h"
+
+namespace edgehose {
+
+struct RecoveryReport {
+  bool damaged = false;       // false: sound, or there was no buffer; nothing below is filled in
+  std::string reason;
+  std::string quarantine;     // where the damaged file lies now; empty: not kept
+  std::uint64_t blocks = 0, records = 0;      // salvaged
+  std::uint64_t stale = 0;                    // found, but delivered, merged or rolled back before
+  std::uint64_t damaged_blocks = 0;           // found, failing their check
+  std::uint64_t unreadable_blocks = 0;        // encrypted with a data key that is lost
+  std::uint64_t left_out = 0;                 // they did not fit
+  bool scan_complete = true;
+  Losses losses;
+
+  std::string words() const;
+};
+
+// Errors leave everything as it was: kUnsupported and kAuth tell what to do.
+Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Clock& clock);
+
+struct Quarantine {
+  std::string path;
+  std::uint64_t allocated = 0;
+};
+// Oldest first.
+std::vector<Quarantine> quarantines(const std::string& directory);
+constexpr std::size_t kMaxQuarantines = 2;
+
+// Where this buffer was made, to tell a cloned card: 00 03 -> machine fingerprint (16 bytes).
+// Within a write transaction, at start: remembers the machine, or, where it is another one than
+// before, draws a new epoch, logs it, and answers true. Old blocks keep their epoch.
+Result<bool> redraw_epoch_if_moved(lmdb::Transaction& txn, const std::string& directory,
+                                   const std::string& root = "");
+
+}  // namespace edgehose
