@@ -64,7 +64,7 @@ class Transaction {
   Result<bool> erase(std::string_view key);
   // The first entry at or after `key`.
   Result<std::optional<Entry>> at_or_after(std::string_view key) const;
-  // Walks the free list; the pages of the last commit, for a write transaction.
+  // Walks the free list. Of a read transaction only: LMDB shows it to no other.
   Result<Space> space() const;
   std::uint64_t id() const;
   Status commit();
@@ -81,7 +81,7 @@ class Transaction {
 class Cursor {
  public:
   static Result<Cursor> open(const Transaction& txn);
-  static Result<Cursor> open_free_list(const Transaction& txn);  // keys: transaction ids
+  static Result<Cursor> open_free_list(const Transaction& txn);  // keys: transaction ids; read only
   Cursor(Cursor&& o) noexcept : cursor_(std::exchange(o.cursor_, nullptr)) {}
   Cursor& operator=(Cursor&&) = delete;
   ~Cursor();

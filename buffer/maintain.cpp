@@ -76,11 +76,13 @@ void StoreImpl::give_disk_back() {
   }
   if (allocated < used + std::max(kKeepFree, used / 2)) return;
   // The write lock keeps LMDB from handing a page out while its hole is punched.
-  const auto txn = environment_.begin_write();
-  if (!txn) return;
-  const auto space = txn->space();
+  const auto held = environment_.begin_write();
+  if (!held) return;
   const std::uint64_t last = environment_.last_transaction();
   const std::uint64_t before = std::min(environment_.oldest_reader(), last > 0 ? last - 1 : 0);
+  const auto txn = environment_.begin_read();
+  if (!txn) return;
+  const auto space = txn->space();
   const auto pages = reusable_pages(*txn, before);
   if (!space || !pages) return;
   const std::uint64_t kept = std::max(reserve(), kKeepFree / 2) / space->page_size;

@@ -36,7 +36,8 @@ Result<std::unique_ptr<Store::Transaction>> StoreImpl::begin() {
     txn = environment_.begin_write();
   }
   if (!txn) return tl::unexpected(std::move(txn).error());
-  EH_ASSIGN(const lmdb::Space space, txn->space());
+  EH_ASSIGN(const lmdb::Transaction snapshot, begin_read());
+  EH_ASSIGN(const lmdb::Space space, snapshot.space());
   measure(space);
   writing_ = true;
   return std::make_unique<TransactionImpl>(*this, std::move(*txn), space);

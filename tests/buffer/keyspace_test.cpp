@@ -1,0 +1,139 @@
+#include "buffer/keyspace.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/base/text.h"
+
+namespace edgehose::keyspace {
+namespace {
+
+constexpr Counter kTwo{2, 300};
+constexpr std::string_view kTwoHex = "02ac02";
+
+TEST(Keyspace, KeysHaveTheirGoldenBytesAndOrder) {
+  EXPECT_EQ(to_hex(format_key()), "0000");
+  EXPECT_EQ(to_hex(epoch_key()), "0001");
+  EXPECT_EQ(to_hex(data_key_key(3)), "00020000000000000003");
+  EXPECT_EQ(to_hex(block_key(BlockNumber(258), SourceId(7))), "10000000000000010200000007");
+  EXPECT_EQ(to_hex(file_key(FileId(9))), "204600000009");
+  EXPECT_EQ(to_hex(source_key(SourceId(1))), "205300000001");
+  EXPECT_EQ(to_hex(sink_key(SinkId(2))), "204b00000002");
+  EXPECT_EQ(to_hex(lane_key({SinkId(2), SourceId(1)})), "204c0000000200000001");
+  EXPECT_EQ(to_hex(claim_key(ClaimId(5))), "20430000000000000005");
+  EXPECT_EQ(to_hex(counters_key()), "204e");
+  EXPECT_EQ(to_hex(clean_mark_key()), "204d");
+  EXPECT_EQ(to_hex(dead_letter_key(6)), "300000000000000006");
+  // Blocks in their order, and everything volatile behind them.
+  EXPECT_LT(block_key(BlockNumber(1), SourceId(9)), block_key(BlockNumber(256), SourceId(1)));
+  EXPECT_LE(block_key(BlockNumber(256)), block_key(BlockNumber(256), SourceId(0)));
+  EXPECT_LT(block_key(BlockNumber(~0ull), SourceId(~0u)), claim_key(ClaimId(0)));
+  EXPECT_EQ(parse_block_key(block_key(BlockNumber(258), SourceId(7)))->source, SourceId(7));
+  EXPECT_FALSE(parse_block_key(block_key(BlockNumber(258))));
+  EXPECT_FALSE(parse_file_key(sink_key(SinkId(1))));
+}
+
+TEST(Keyspace, FormatAndCounters) {
+  EXPECT_EQ(to_hex(encode_format({1, 2, 3})), "010002000300");
+  EXPECT_TRUE(check_format({9, 0, 1}, "x"));  // later, but readable by this release
+  EXPECT_EQ(check_format({9, 0, 2}, "x").error().code, ErrorCode::kUnsupported);
+  Counters c;
+  c.next_block = BlockNumber(300);
+  c.next_file = FileId(7);
+  EXPECT_EQ(to_hex(encode_counters(c)), "ac020101010107");
+  EXPECT_EQ(*decode_counters(encode_counters(c)), c);
+  EXPECT_EQ(to_hex(encode_clean_mark(BlockNumber(300))), "ac02");
+}
+
+TEST(Keyspace, File) {
+  FileState f;
+  f.path = "/a";
+  f.identity = {1, 2, 3, 4, {}};
+  f.identity.prefix_hash.fill(0xEE);
+  f.offset = 300;
+  f.crc = 0x01020304;
+  f.finished = true;
+  f.seen = WallTime(5);
+  f.note = "n";
+  const std::string bytes = encode_file(f);
+  EXPECT_EQ(to_hex(bytes), "022f61" "0100000000000000" "02" "0300000000000000" "04"
+            "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" "ac02" "04030201" "03" "0500000000000000" "016e");
+  const auto back = decode_file(bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->identity, f.identity);
+  EXPECT_EQ(back->seen, f.seen);
+  EXPECT_TRUE(back->crc_known && back->finished);
+}
+
+TEST(Keyspace, SourceAndSink) {
+  SourceState s;
+  s.id = SourceId(1);
+  s.name = "app";
+  s.next_sequence = Sequence(300);
+  s.committed = kTwo;
+  s.minis = {BlockNumber(10), BlockNumber(12), BlockNumber(400)};
+  const std::string bytes = encode_source(s);
+  EXPECT_EQ(to_hex(bytes), "03617070" "ac02" + std::string(kTwoHex) + "0000" "030a028403");
+  const auto back = decode_source(source_key(s.id), bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->minis, s.minis);
+  EXPECT_EQ(back->id, s.id);
+  EXPECT_EQ(to_hex(encode_sink({SinkId(1), "out", "id"})), "036f7574" "026964");
+}
+
+TEST(Keyspace, Lane) {
+  LaneState lane;
+  lane.key = {SinkId(3), SourceId(4)};
+  lane.cursor = {BlockNumber(300), 5};
+  lane.committed = lane.delivered = kTwo;
+  lane.dropped[1] = {1, 2};
+  lane.possible_duplicates = 6;
+  lane.last_delivery = WallTime(7);
+  const std::string bytes = encode_lane(lane);
+  EXPECT_EQ(to_hex(bytes), "ac0205" + std::string(kTwoHex) + std::string(kTwoHex) + "0000"
+            "03" "0000" "0102" "0000" "06" "0700000000000000");
+  const auto back = decode_lane(lane_key(lane.key), bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->key, lane.key);
+  EXPECT_EQ(back->cursor, lane.cursor);
+  EXPECT_EQ(back->dropped, lane.dropped);
+}
+
+TEST(Keyspace, ClaimAndDeadLetter) {
+  Claim c;
+  c.id = ClaimId(5);
+  c.lane = {SinkId(1), SourceId(2)};
+  c.begin = {BlockNumber(1), 0};
+  c.end = {BlockNumber(2), 3};
+  c.first = Sequence(4);
+  c.last = Sequence(5);
+  c.size = kTwo;
+  c.first_time = WallTime(6);
+  c.key = "k";
+  c.rendering = "r";
+  const std::string bytes = encode_claim(c);
+  EXPECT_EQ(to_hex(bytes), "0102" "0100" "0203" "04" "05" + std::string(kTwoHex) + "0600000000000000"
+            "016b" "0172" "00");
+  EXPECT_EQ(decode_claim(claim_key(c.id), bytes)->end, c.end);
+  DeadLetter d;
+  d.id = 9;
+  d.lane = c.lane;
+  d.sequence = Sequence(3);
+  d.time = WallTime(1);
+  d.given_up = WallTime(2);
+  d.attempts = 4;
+  d.reason = "no";
+  d.body = "b";
+  EXPECT_EQ(to_hex(encode_dead_letter(d)), "0102" "03" "0100000000000000" "0200000000000000" "04"
+            "026e6f" "0162");
+  EXPECT_EQ(decode_dead_letter(dead_letter_key(9), encode_dead_letter(d))->body, "b");
+}
+
+TEST(Keyspace, WhatIsCutShortIsCorrupt) {
+  const std::string lane = encode_lane({});
+  for (std::size_t n = 0; n < lane.size(); ++n)
+    EXPECT_FALSE(decode_lane(lane_key({}), std::string_view(lane).substr(0, n))) << n;
+  EXPECT_TRUE(decode_lane(lane_key({}), lane + "of a later minor version"));
+}
+
+}  // namespace
+}  // namespace edgehose::keyspace
