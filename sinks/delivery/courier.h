@@ -45,7 +45,7 @@ using OpenBody = std::function<Result<std::unique_ptr<ObjectStream>>(const Batch
 OpenBody object_bodies(Store& store);
 
 struct CourierOptions {
-  RetryConfig retry;
+  RetryConfig retry{};
   unsigned concurrency = 2;
   // The destination tells a repeated batch from a new one. Where it cannot, batches whose earlier
   // attempt may have arrived are counted as possible duplicates.
