@@ -159,6 +159,7 @@ void judge_process(const ReportInput& input, Judge& judge) {
   if (input.intake_silence >= kIntakeSilence)
     judge.down(fmt::format("the intake loop has not moved for {}",
                            format_duration(std::chrono::duration_cast<std::chrono::seconds>(input.intake_silence))));
+  if (!input.intake_problem.empty()) judge.degraded("intake: " + input.intake_problem);
 }
 
 void judge_buffer(const ReportInput& input, const BufferReport& buffer, Judge& judge) {

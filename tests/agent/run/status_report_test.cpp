@@ -1,0 +1,277 @@
+#include "agent/run/status_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/run/status_meter.h"
+
+namespace edgehose {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr WallTime kNow(1'700'000'000 * kSecond);
+
+WallTime before(Duration d) { return WallTime(kNow.value - d.count()); }
+
+// An agent that has run for an hour: one source, one sink with 10 records that wait since 1 minute.
+ReportInput sound() {
+  ReportInput input;
+  input.agent = "gw-0042";
+  input.version = "0.1.0";
+  input.data_dir = "/var/lib/edgehose";
+  input.pid = 1234;
+  input.uptime = 1h;
+  input.now = kNow;
+  SourceHealth source;
+  source.name = "app";
+  source.files = 2;
+  source.read_records = 100;
+  source.read_bytes = 5000;
+  input.sources = {source};
+  SinkInput sink;
+  sink.name = "archive";
+  sink.max_age = 5min;
+  sink.courier.last_success = before(1min);
+  input.sinks = {sink};
+
+  SourceState source_state;
+  source_state.id = SourceId(1);
+  source_state.name = "app";
+  source_state.committed = {100, 5000};
+  input.store.sources = {source_state};
+  input.store.sinks = {{SinkId(1), "archive", ""}};
+  StoreSnapshot::Lane lane;
+  lane.state.key = {SinkId(1), SourceId(1)};
+  lane.state.committed = {100, 5000};
+  lane.state.delivered = {90, 4500};
+  lane.state.last_delivery = before(1min);
+  lane.oldest = before(1min);
+  input.store.lanes = {lane};
+  input.store.usage.used = 10 << 20;
+  input.store.usage.limit = 512 << 20;
+  return input;
+}
+
+TEST(StatusReport, SoundAgentIsHealthy) {
+  const StatusReport report = make_report(sound());
+  EXPECT_EQ(report.health, Health::kHealthy);
+  EXPECT_THAT(report.reasons, IsEmpty());
+  EXPECT_THAT(report.notes, IsEmpty());
+  ASSERT_EQ(report.sinks.size(), 1u);
+  EXPECT_EQ(report.sinks[0].backlog, (Counter{10, 500}));
+  EXPECT_EQ(report.sinks[0].oldest_age, Duration(1min));
+  EXPECT_EQ(report.sinks[0].state, "idle");
+  ASSERT_EQ(report.sources.size(), 1u);
+  EXPECT_EQ(report.sources[0].committed, (Counter{100, 5000}));
+}
+
+TEST(StatusReport, AStalledSinkDegradesAtExactlyItsTime) {
+  ReportInput input = sound();
+  StoreSnapshot::Lane& lane = input.store.lanes[0];
+  const auto health = [&](Duration oldest, Duration delivery) {
+    lane.oldest = before(oldest);
+    lane.state.last_delivery = input.sinks[0].courier.last_success = before(delivery);
+    return make_report(input).health;
+  };
+  EXPECT_EQ(health(15min, 10min), Health::kDegraded);
+  EXPECT_EQ(health(15min, 10min - 1s), Health::kHealthy) << "something was acknowledged";
+  EXPECT_EQ(health(15min - 1s, 10min), Health::kHealthy) << "its oldest record is not ripe for long enough";
+  input.uptime = 10min - 1s;
+  EXPECT_EQ(health(24h, 24h), Health::kHealthy) << "it has just started";
+}
+
+TEST(StatusReport, NothingWaitingIsNoStall) {
+  ReportInput input = sound();
+  input.store.lanes[0].state.delivered = {100, 5000};
+  input.store.lanes[0].oldest = before(24h);
+  input.store.lanes[0].state.last_delivery = input.sinks[0].courier.last_success = before(24h);
+  const StatusReport report = make_report(input);
+  EXPECT_EQ(report.health, Health::kHealthy);
+  EXPECT_FALSE(report.sinks[0].oldest_age);
+}
+
+TEST(StatusReport, TheReasonOfAStallHasTheLastError) {
+  ReportInput input = sound();
+  input.store.lanes[0].oldest = before(20min);
+  input.store.lanes[0].state.last_delivery = input.sinks[0].courier.last_success = before(12min);
+  input.sinks[0].courier.last_error = "No space left on device";
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("sink archive: nothing acknowledged for 12 m, 10 records wait: No space left on device"));
+}
+
+TEST(StatusReport, AParkedSinkDegrades) {
+  ReportInput input = sound();
+  input.sinks[0].courier.state = CourierStatus::State::kParked;
+  input.sinks[0].courier.last_error = "another file system is mounted there";
+  input.sinks[0].courier.next_attempt_in = 60s;
+  const StatusReport report = make_report(input);
+  EXPECT_EQ(report.health, Health::kDegraded);
+  EXPECT_THAT(report.reasons, ElementsAre("sink archive is parked: another file system is mounted there"));
+  EXPECT_EQ(report.sinks[0].next_attempt_in, Duration(60s));
+}
+
+TEST(StatusReport, ASourceWithAProblemDegrades) {
+  ReportInput input = sound();
+  input.sources[0].problem = "permission denied";
+  EXPECT_THAT(make_report(input).reasons, ElementsAre("source app: permission denied"));
+  EXPECT_EQ(make_report(input).health, Health::kDegraded);
+}
+
+TEST(StatusReport, FullBufferIsDownOnlyWhereItBlocks) {
+  ReportInput input = sound();
+  input.buffer_full = true;
+  EXPECT_EQ(make_report(input).health, Health::kDown);
+  input.when_full = "drop_oldest";
+  EXPECT_EQ(make_report(input).health, Health::kDegraded);
+  EXPECT_THAT(make_report(input).reasons, ElementsAre("the buffer is full: records are dropped (drop_oldest)"));
+}
+
+TEST(StatusReport, AlmostFullDegrades) {
+  ReportInput input = sound();
+  input.store.usage.limit = 1000;
+  input.store.usage.used = 899;
+  EXPECT_EQ(make_report(input).health, Health::kHealthy);
+  input.store.usage.used = 900;
+  EXPECT_THAT(make_report(input).reasons, ElementsAre("the buffer is 90 % full"));
+}
+
+TEST(StatusReport, FailingCommitsDegrade) {
+  ReportInput input = sound();
+  input.intake_problem = "writing the buffer: Input/output error";
+  EXPECT_THAT(make_report(input).reasons, ElementsAre("intake: writing the buffer: Input/output error"));
+  EXPECT_EQ(make_report(input).health, Health::kDegraded);
+}
+
+TEST(StatusReport, SilentIntakeIsDownAndComesFirst) {
+  ReportInput input = sound();
+  input.sources[0].problem = "permission denied";
+  input.intake_silence = 30s - 1ns;
+  EXPECT_EQ(make_report(input).health, Health::kDegraded);
+  input.intake_silence = 30s;
+  const StatusReport report = make_report(input);
+  EXPECT_EQ(report.health, Health::kDown);
+  ASSERT_EQ(report.reasons.size(), 2u);
+  EXPECT_EQ(report.reasons[0], "the intake loop has not moved for 30 s");
+}
+
+TEST(StatusReport, WithoutAnAgentItIsDownAndJudgesNoSink) {
+  ReportInput input = sound();
+  input.running = false;
+  input.sinks[0].courier.state = CourierStatus::State::kParked;
+  const StatusReport report = make_report(input);
+  EXPECT_EQ(report.health, Health::kDown);
+  EXPECT_THAT(report.reasons, ElementsAre("the agent is not running"));
+  EXPECT_EQ(report.sinks[0].state, "");
+}
+
+TEST(StatusReport, LanesOfASinkAddUpAndItsOldestRecordCounts) {
+  ReportInput input = sound();
+  StoreSnapshot::Lane second = input.store.lanes[0];
+  second.state.key.source = SourceId(2);
+  second.state.dropped[0] = {4, 40};
+  second.state.dead_lettered = {1, 10};
+  second.oldest = before(3min);
+  input.store.lanes.push_back(second);
+  input.store.claims = {{SinkId(1), SourceId(1)}, {SinkId(1), SourceId(2)}, {SinkId(9), SourceId(1)}};
+  const SinkReport sink = make_report(input).sinks[0];
+  EXPECT_EQ(sink.backlog, (Counter{15, 950}));
+  EXPECT_EQ(sink.delivered, (Counter{180, 9000}));
+  EXPECT_EQ(sink.dropped[0], (Counter{4, 40}));
+  EXPECT_EQ(sink.oldest_age, Duration(3min));
+  EXPECT_EQ(sink.claims, 2u);
+}
+
+TEST(StatusReport, WhatOnlyTheBufferKnowsIsNoted) {
+  ReportInput input = sound();
+  input.sinks.clear();
+  input.sources.clear();
+  const StatusReport report = make_report(input);
+  EXPECT_EQ(report.health, Health::kHealthy);
+  ASSERT_EQ(report.sinks.size(), 1u);
+  EXPECT_FALSE(report.sinks[0].configured);
+  EXPECT_FALSE(report.sources[0].configured);
+  EXPECT_THAT(report.notes, ElementsAre(HasSubstr("edgehose buffer forget archive")));
+}
+
+TEST(StatusReport, JsonKeepsEverything) {
+  ReportInput input = sound();
+  input.sinks[0].courier.state = CourierStatus::State::kBackingOff;
+  input.sinks[0].courier.last_error = "refused";
+  input.sinks[0].courier.error_since = before(90s);
+  input.sinks[0].courier.next_attempt_in = 1500ms;
+  input.store.lanes[0].state.dropped[1] = {3, 33};
+  input.store.compression = 8.25;
+  input.rates = {Duration(3h), 0.17, 1e9};
+  input.sources[0].problem = "no";
+  const StatusReport report = make_report(input);
+  const auto back = parse_status(to_json(report));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, report);
+}
+
+TEST(StatusReport, JsonOfAnyBytesIsJson) {
+  ReportInput input = sound();
+  input.sources[0].problem = "caf\xE9";
+  const auto back = parse_status(to_json(make_report(input)));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->sources[0].problem, "caf\xEF\xBF\xBD");
+}
+
+TEST(StatusReport, OtherFormatsAndWhatIsNoStatusAreRefused) {
+  EXPECT_EQ(parse_status(R"({"format": 99})").error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(parse_status(R"({"format": 1})").error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(parse_status("").error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(parse_status(R"({"format": "1"})").error().code, ErrorCode::kInvalid);
+}
+
+// --- BufferMeter ---------------------------------------------------------------------------------
+
+StoreUsage usage(std::uint64_t used, std::uint64_t raw) {
+  StoreUsage u;
+  u.limit = 100'000;
+  u.used = used;
+  u.committed_raw = raw;
+  return u;
+}
+
+TEST(BufferMeter, KnowsNothingBeforeItHasTwoSamples) {
+  BufferMeter meter;
+  EXPECT_FALSE(meter.rates().full_in);
+  meter.sample(Instant(1s), usage(0, 0), 0);
+  EXPECT_FALSE(meter.rates().full_in);
+  EXPECT_FALSE(meter.rates().write_ratio);
+}
+
+TEST(BufferMeter, ASteadyGrowthTellsWhenItIsFull) {
+  BufferMeter meter;
+  for (int i = 0; i <= 10; ++i)
+    meter.sample(Instant(std::chrono::seconds(10 * i + 1)), usage(static_cast<std::uint64_t>(i) * 1000, 0), std::nullopt);
+  // 90,000 bytes are free, 100 come a second.
+  ASSERT_TRUE(meter.rates().full_in);
+  EXPECT_NEAR(static_cast<double>(meter.rates().full_in->count()) / 1e9, 900.0, 2.0);
+}
+
+TEST(BufferMeter, AShrinkingBufferIsNeverFull) {
+  BufferMeter meter;
+  meter.sample(Instant(1s), usage(5000, 0), std::nullopt);
+  meter.sample(Instant(11s), usage(4000, 0), std::nullopt);
+  EXPECT_FALSE(meter.rates().full_in);
+}
+
+TEST(BufferMeter, WritesPerRawByteAndPerDay) {
+  BufferMeter meter;
+  meter.sample(Instant(1s), usage(0, 1000), 500);
+  meter.sample(Instant(31s), usage(0, 11'000), 2500);
+  EXPECT_DOUBLE_EQ(*meter.rates().write_ratio, 0.2);
+  EXPECT_FALSE(meter.rates().writes_per_day) << "half a minute says nothing of a day";
+  meter.sample(Instant(101s), usage(0, 21'000), 4500);
+  EXPECT_DOUBLE_EQ(*meter.rates().writes_per_day, 4000.0 / 100.0 * 86400.0);
+}
+
+}  // namespace
+}  // namespace edgehose
