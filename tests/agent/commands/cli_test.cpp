@@ -1,0 +1,241 @@
+// The built binary, as its user meets it: exit codes, words, files.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace edgehose {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+
+struct Outcome {
+  int code = -1;
+  std::string out;  // standard output
+  std::string err;
+};
+
+class CliTest : public ::testing::Test {
+ protected:
+  CliTest() {
+    char name[] = "/tmp/edgehose-cli-XXXXXX";
+    directory_ = ::mkdtemp(name);
+    ::chmod(directory_.c_str(), 0755);
+  }
+  ~CliTest() override { fs::remove_all(directory_); }
+
+  // Runs it with these arguments, as a shell reads them, in the test's directory.
+  Outcome run(const std::string& arguments, const std::string& before = "") {
+    const std::string command =
+        "cd " + directory_ + " && " + before + " " EDGEHOSE_BINARY " " + arguments + " 2>stderr.txt";
+    Outcome outcome;
+    std::FILE* pipe = ::popen(command.c_str(), "r");
+    std::array<char, 4096> chunk{};
+    for (std::size_t n; (n = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0;) outcome.out.append(chunk.data(), n);
+    const int status = ::pclose(pipe);
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    outcome.err = read("stderr.txt");
+    return outcome;
+  }
+  std::string read(const std::string& name) const {
+    std::ostringstream text;
+    text << std::ifstream(directory_ + "/" + name, std::ios::binary).rdbuf();
+    return text.str();
+  }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(directory_ + "/" + name, std::ios::binary) << text;
+  }
+  // A config that reads in/*.log and delivers into out/.
+  void write_config() {
+    fs::create_directories(directory_ + "/in");
+    fs::create_directories(directory_ + "/out");
+    write("c.toml", "[agent]\nid = \"gw\"\ndata_dir = \"" + directory_ + "/data\"\n[sources.app]\ntype = \"file\"\npaths = [\"" +
+                        directory_ + "/in/*.log\"]\n[sinks.archive]\ntype = \"directory\"\npath = \"" + directory_ +
+                        "/out\"\n");
+  }
+
+  std::string directory_;
+};
+
+TEST_F(CliTest, HelpAndVersion) {
+  EXPECT_EQ(run("help").code, 0);
+  EXPECT_THAT(run("help buffer").out, HasSubstr("buffer verify"));
+  EXPECT_THAT(run("run --help").out, HasSubstr("--timeout DURATION"));
+  EXPECT_THAT(run("version").out, MatchesRegex("edgehose [0-9.]+\n(.|\n)*zstd +[0-9.]+\n(.|\n)*"));
+  EXPECT_EQ(run("--version").code, 0);
+}
+
+TEST_F(CliTest, WrongLinesExitWith2) {
+  const Outcome unknown = run("statsu");
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_EQ(unknown.out, "");
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean \"status\"?\nSee: edgehose help\n"));
+  EXPECT_EQ(run("").code, 2);
+  EXPECT_EQ(run("run --timeout 5").code, 2);
+  EXPECT_EQ(run("run --timeout 5s").code, 2) << "it needs --once";
+  EXPECT_EQ(run("help nonsense").code, 2);
+  EXPECT_EQ(run("status --log-level loud").code, 2);
+  EXPECT_EQ(run("key new").code, 2);
+}
+
+TEST_F(CliTest, EveryErrorOfAConfigIsToldAtOnce) {
+  write("c.toml", "[agent]\nnonsense = 1\n[buffer]\nwhen_full = \"blck\"\n");
+  for (const char* command : {"run", "check", "buffer list"}) {
+    const Outcome outcome = run(std::string(command) + " --config c.toml");
+    EXPECT_EQ(outcome.code, 2) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("c.toml:2:")) << command;
+    EXPECT_THAT(outcome.err, HasSubstr("c.toml:4:")) << command;
+  }
+}
+
+TEST_F(CliTest, AnAgeKeyIsPrivateAndNeverOverwritten) {
+  const Outcome made = run("key new --age --output k.txt", "umask 0;");
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.out, MatchesRegex("age1[a-z0-9]+\n"));
+  struct stat info {};
+  ASSERT_EQ(::stat((directory_ + "/k.txt").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0600u);
+  const std::string content = read("k.txt");
+  EXPECT_THAT(content, HasSubstr("# public key: " + made.out));
+  EXPECT_THAT(content, HasSubstr("AGE-SECRET-KEY-1"));
+  EXPECT_THAT(made.err, Not(HasSubstr("AGE-SECRET-KEY-1")));
+
+  EXPECT_EQ(run("key new --age --output k.txt").code, 1);
+  EXPECT_EQ(read("k.txt"), content);
+}
+
+TEST_F(CliTest, ABufferKeyIs64HexadecimalDigits) {
+  const Outcome made = run("key new --buffer");
+  EXPECT_EQ(made.code, 0);
+  EXPECT_THAT(made.out, MatchesRegex("[0-9a-f]+\n"));
+  EXPECT_EQ(made.out.size(), 65u);
+  EXPECT_NE(run("key new --buffer").out, made.out);
+}
+
+class DecryptTest : public CliTest {
+ protected:
+  void SetUp() override {
+    if (std::system("command -v age >/dev/null && command -v zstd >/dev/null") != 0) GTEST_SKIP() << "needs age and zstd";
+    ASSERT_EQ(run("key new --age --output k.txt >recipient").code, 0);
+    write("plain.log", kPlain);
+    shell("zstd -q plain.log -o a.log.zst && age -r $(cat recipient) -o a.log.zst.age a.log.zst");
+  }
+  void shell(const std::string& command) {
+    ASSERT_EQ(std::system(("cd " + directory_ + " && " + command).c_str()), 0) << command;
+  }
+  const std::string kPlain = "one\ntwo\nthree\n";
+};
+
+TEST_F(DecryptTest, OpensWhatTheToolsMade) {
+  EXPECT_EQ(run("decrypt --identity k.txt a.log.zst.age").out, kPlain);
+  EXPECT_EQ(run("decrypt --identity k.txt - <a.log.zst.age").out, kPlain);
+  EXPECT_EQ(run("decrypt a.log.zst").out, kPlain);
+  EXPECT_EQ(run("decrypt --keep-compressed --identity k.txt a.log.zst.age").out, read("a.log.zst"));
+}
+
+TEST_F(DecryptTest, IntoADirectoryUnderThePlainName) {
+  fs::create_directory(directory_ + "/d");
+  ASSERT_EQ(run("decrypt --identity k.txt --output d a.log.zst.age").code, 0);
+  EXPECT_EQ(read("d/a.log"), kPlain);
+  EXPECT_EQ(run("decrypt --identity k.txt --output d a.log.zst a.log.zst.age").code, 2) << "both would be d/a.log";
+}
+
+TEST_F(DecryptTest, DamageLeavesNoFile) {
+  fs::create_directory(directory_ + "/d");
+  shell("head -c 220 a.log.zst.age > cut.age");
+  const Outcome outcome = run("decrypt --identity k.txt --output d/whole cut.age");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("cut.age"));
+  EXPECT_TRUE(fs::is_empty(directory_ + "/d"));
+}
+
+TEST_F(DecryptTest, AWrongKeyAndNoKeyAreTold) {
+  ASSERT_EQ(run("key new --age --output other.txt").code, 0);
+  EXPECT_EQ(run("decrypt --identity other.txt a.log.zst.age").code, 1);
+  const Outcome none = run("decrypt a.log.zst.age");
+  EXPECT_EQ(none.code, 1);
+  EXPECT_THAT(none.err, HasSubstr("--identity FILE"));
+  EXPECT_EQ(run("decrypt --identity missing.txt a.log.zst.age").code, 2);
+}
+
+TEST_F(DecryptTest, OneBadFileDoesNotStopTheOthers) {
+  const Outcome outcome = run("decrypt --identity k.txt missing.age a.log.zst.age");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.out, kPlain);
+}
+
+TEST_F(CliTest, StatusOfAnAgentThatNeverRanIsDown) {
+  write_config();
+  const Outcome outcome = run("status --config c.toml");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.out, HasSubstr("edgehose gw: down"));
+  EXPECT_THAT(outcome.out, HasSubstr("the agent is not running"));
+  EXPECT_THAT(run("status --json --config c.toml").out, HasSubstr("\"running\": false"));
+}
+
+TEST_F(CliTest, CheckShowsWhatAConfigMeans) {
+  write_config();
+  write("in/a.log", "12345\n");
+  const Outcome outcome = run("check --config c.toml");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("sinks.archive.path"));
+  EXPECT_THAT(outcome.out, HasSubstr("Memory, at worst"));
+  EXPECT_THAT(outcome.out, HasSubstr("1 files          6 B"));
+  EXPECT_THAT(outcome.out, MatchesRegex("(.|\n)*archive \\(directory\\): /tmp/.*/out/.*\\.log\\.zst\n(.|\n)*"));
+  EXPECT_FALSE(fs::exists(directory_ + "/data")) << "it changes nothing";
+}
+
+TEST_F(CliTest, CheckFailsOnWhatWouldFailLater) {
+  write_config();
+  fs::remove(directory_ + "/out");
+  const Outcome missing = run("check --config c.toml");
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("/out is not there"));
+  EXPECT_EQ(run("check --config c.toml --set sinks.archive.path=/etc/passwd").code, 1);
+}
+
+TEST_F(CliTest, AWholeLife) {
+  write_config();
+  write("in/a.log", "one\ntwo\n");
+  const Outcome once = run("run --once --timeout 60s --config c.toml");
+  ASSERT_EQ(once.code, 0) << once.err;
+  EXPECT_THAT(once.err, HasSubstr("100 %"));
+  EXPECT_THAT(run("status --config c.toml").out, HasSubstr("not running"));
+  EXPECT_EQ(run("buffer verify --config c.toml").code, 0);
+  EXPECT_EQ(run("buffer list --config c.toml").code, 0);
+  EXPECT_EQ(run("dead-letters list --config c.toml").code, 0);
+  EXPECT_EQ(run("buffer list --config c.toml --source ap").code, 1);
+
+  const Outcome asked = run("buffer forget archive --config c.toml");
+  EXPECT_EQ(asked.code, 2);
+  EXPECT_THAT(asked.out, HasSubstr("Nothing was changed"));
+  EXPECT_EQ(run("buffer forget archive --yes --config c.toml").code, 0);
+  EXPECT_EQ(run("buffer forget archive --yes --config c.toml").code, 1) << "it is forgotten already";
+}
+
+TEST_F(CliTest, ExportHasWhatIsNotDelivered) {
+  write_config();
+  write("in/a.log", "one\ntwo\n");
+  fs::remove(directory_ + "/out");  // nothing can be delivered
+  EXPECT_EQ(run("run --once --timeout 2s --config c.toml").code, 3);
+  EXPECT_EQ(run("buffer export --config c.toml").out, "one\ntwo\n");
+  EXPECT_THAT(run("buffer export --format ndjson --config c.toml").out, HasSubstr("\"sequence\":2,"));
+}
+
+TEST_F(CliTest, ReferenceAndExample) {
+  EXPECT_THAT(run("config reference").out, HasSubstr("max_record_bytes"));
+  EXPECT_THAT(run("config example").out, HasSubstr("[sinks.archive]"));
+  EXPECT_THAT(run("config example --all").out, HasSubstr("free_disk_percent"));
+}
+
+}  // namespace
+}  // namespace edgehose

@@ -1,0 +1,72 @@
+#include "agent/run/progress.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace edgehose {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr Instant kStart(1s);
+
+Progress half_way() { return {200 * kMiB, 200 * kMiB, 1000, 500, kStart}; }
+
+TEST(Progress, WhatIsAcknowledgedCounts) {
+  EXPECT_EQ(bytes_done(half_way()), 100 * kMiB);
+  Progress all = half_way();
+  all.delivered = 1000;
+  EXPECT_EQ(bytes_done(all), 200 * kMiB);
+}
+
+TEST(Progress, ABarWithRateAndTimeLeft) {
+  EXPECT_EQ(progress_bar(half_way(), kStart + 10s, 79),
+            "[############------------]  50 %  100 MiB of 200 MiB  10 MiB/s  10 s left");
+}
+
+TEST(Progress, ABarFitsItsWidth) {
+  for (const unsigned width : {10u, 40u, 60u, 79u, 200u})
+    EXPECT_LE(progress_bar(half_way(), kStart + 10s, width).size(), width);
+}
+
+TEST(Progress, APlainLine) {
+  EXPECT_EQ(progress_line(half_way(), kStart + 10s),
+            "read 200 MiB of 200 MiB (1,000 records), delivered 500 records, 50 %, 10 MiB/s, 10 s left");
+}
+
+TEST(Progress, TheBarIsFullOnlyAtTheEnd) {
+  Progress progress = half_way();
+  progress.delivered = 999;
+  EXPECT_THAT(progress_bar(progress, kStart + 10s), ::testing::HasSubstr(" 99 %"));
+  progress.delivered = 1000;
+  EXPECT_EQ(progress_bar(progress, kStart + 10s, 79),
+            "[#########################] 100 %  200 MiB of 200 MiB  20 MiB/s  took 10 s");
+}
+
+TEST(Progress, NothingThereIsDone) {
+  EXPECT_THAT(progress_bar({0, 0, 0, 0, kStart}, kStart), ::testing::HasSubstr("100 %"));
+}
+
+TEST(Progress, BeforeAnythingIsAcknowledgedNoTimeIsGuessed) {
+  Progress progress = half_way();
+  progress.delivered = 0;
+  EXPECT_THAT(progress_line(progress, kStart + 1s), ::testing::HasSubstr("nothing acknowledged yet"));
+}
+
+TEST(ProgressPrinter, PlainOutputIsALineEveryFiveSeconds) {
+  std::FILE* file = std::tmpfile();
+  ProgressPrinter printer(file, false);
+  for (int tenth = 0; tenth <= 100; ++tenth)
+    printer.update(half_way(), kStart + std::chrono::milliseconds(100) * tenth);
+  const long size = std::ftell(file);
+  std::rewind(file);
+  std::string text(static_cast<std::size_t>(size), '\0');
+  ASSERT_EQ(std::fread(text.data(), 1, text.size(), file), text.size());
+  std::fclose(file);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3) << text;
+  EXPECT_EQ(text.find('\033'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace edgehose

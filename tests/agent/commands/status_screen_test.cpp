@@ -1,0 +1,204 @@
+#include "agent/commands/status_screen.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace edgehose {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr WallTime kNow(1'700'000'000 * kSecond);
+WallTime before(Duration d) { return WallTime(kNow.value - d.count()); }
+
+StatusReport healthy() {
+  StatusReport r;
+  r.agent = "gw-0042";
+  r.version = "0.1.0";
+  r.data_dir = "/var/lib/edgehose";
+  r.pid = 1234;
+  r.uptime = 76h + 5min;
+  r.at = kNow;
+  SourceReport source;
+  source.name = "app";
+  source.files = 12;
+  source.read = {1'234'567, 126'000'000};
+  source.behind_bytes = 4096;
+  r.sources = {source};
+  SinkReport sink;
+  sink.name = "archive";
+  sink.state = "sending";
+  sink.backlog = {120, 14'000};
+  sink.oldest_age = 12s;
+  sink.claims = 2;
+  sink.delivered = {1'234'447, 125'986'000};
+  sink.last_delivery = before(42s);
+  r.sinks = {sink};
+  r.buffer.used = 118u << 20;
+  r.buffer.limit = 512u << 20;
+  r.buffer.allocated = 130u << 20;
+  r.buffer.disk_free = 12ull << 30;
+  r.buffer.when_full = "block";
+  r.buffer.full_in = 76h;
+  r.buffer.compression = 8.18;
+  r.buffer.write_ratio = 0.171;
+  r.buffer.writes_per_day = 1.5 * (1 << 30);
+  r.buffer.last_commit = 12ms;
+  r.buffer.mean_commit = 9ms;
+  return r;
+}
+
+void expect_narrow(const std::string& screen) {
+  for (std::size_t begin = 0; begin < screen.size();) {
+    const std::size_t end = screen.find('\n', begin);
+    EXPECT_LE(end - begin, 80u) << screen.substr(begin, end - begin);
+    begin = end + 1;
+  }
+}
+
+TEST(StatusScreen, Healthy) {
+  const std::string screen = status_screen(healthy(), false);
+  expect_narrow(screen);
+  EXPECT_EQ(screen, R"(edgehose gw-0042: healthy   version 0.1.0, pid 1234, up 3 d 4 h
+
+SOURCE                    FILES        RECORDS         READ       BEHIND
+app                          12      1,234,567    120.2 MiB        4 KiB
+
+SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
+archive          sending              120   13.7 KiB       12 s     1,234,447
+    2 in flight, last delivery 42 s ago
+
+BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
+  full in      3 d 4 h   when full: block
+  on disk      130 MiB allocated, 12 GiB free
+  compression  8.2 : 1
+  flash writes 0.17 bytes per raw byte, about 1.5 GiB a day
+  commit       12 ms last, 9 ms mean
+)");
+}
+
+TEST(StatusScreen, ParkedSinkAndSourceThatCannotRead) {
+  StatusReport r = healthy();
+  r.health = Health::kDegraded;
+  r.reasons = {"sink archive is parked: another file system is mounted at /media/usb/logs; accept it with: "
+               "edgehose buffer confirm archive",
+               "source app: 3 files cannot be read"};
+  SinkReport& sink = r.sinks[0];
+  sink.state = "parked";
+  sink.last_error = "another file system is mounted at /media/usb/logs";
+  sink.error_since = before(3min);
+  sink.next_attempt_in = 57s;
+  sink.claims = 0;
+  sink.dead_lettered = {3, 300};
+  sink.dropped[0] = {10, 1000};
+  sink.possible_duplicates = 4;
+  r.sources[0].truncated_records = 5;
+  r.sources[0].lost_bytes = 2048;
+  r.buffer.dead_letters = 3;
+  r.buffer.dead_letter_bytes = 300;
+  r.buffer.corrupt_blocks = 1;
+  const std::string screen = status_screen(r, false);
+  expect_narrow(screen);
+  EXPECT_EQ(screen, R"(edgehose gw-0042: degraded   version 0.1.0, pid 1234, up 3 d 4 h
+  ! sink archive is parked: another file system is mounted at /media/usb/logs;
+    accept it with: edgehose buffer confirm archive
+  ! source app: 3 files cannot be read
+
+SOURCE                    FILES        RECORDS         READ       BEHIND
+app                          12      1,234,567    120.2 MiB        4 KiB
+    5 truncated, 2 KiB vanished unread
+
+SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
+archive          parked               120   13.7 KiB       12 s     1,234,447
+    error since 3 m ago: another file system is mounted at /media/usb/logs;
+    next attempt in 57 s
+    last delivery 42 s ago, 3 dead letters, 10 dropped ()" +
+                        std::string(name(DropReason::kBufferFull)) + R"(), 4 possibly
+    twice
+
+BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
+  full in      3 d 4 h   when full: block
+  on disk      130 MiB allocated, 12 GiB free
+  compression  8.2 : 1
+  flash writes 0.17 bytes per raw byte, about 1.5 GiB a day
+  commit       12 ms last, 9 ms mean
+  dead letters 3, 300 B
+  damaged      1 blocks since start, 0 buffers kept aside
+)");
+}
+
+TEST(StatusScreen, WithoutAnAgent) {
+  StatusReport r = healthy();
+  r.running = false;
+  r.health = Health::kDown;
+  r.reasons = {"the agent is not running"};
+  r.notes = {"sink old is not in the config; its 7 records yield first (edgehose buffer forget old)"};
+  r.sources[0].committed = {1'234'567, 126'000'000};
+  r.sinks[0].state = "";
+  r.sinks[0].last_delivery = WallTime{};
+  SinkReport old;
+  old.name = "old";
+  old.configured = false;
+  old.backlog = {7, 700};
+  r.sinks.push_back(old);
+  r.buffer.full_in.reset();
+  r.buffer.compression.reset();
+  r.buffer.write_ratio.reset();
+  const std::string screen = status_screen(r, false);
+  expect_narrow(screen);
+  EXPECT_EQ(screen, R"(edgehose gw-0042: down   read from the buffer in /var/lib/edgehose
+  ! the agent is not running
+  - sink old is not in the config; its 7 records yield first (edgehose buffer
+    forget old)
+
+SOURCE                          RECORDS    COMMITTED
+app                           1,234,567    120.2 MiB
+
+SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
+archive          -                    120   13.7 KiB       12 s     1,234,447
+    2 in flight, nothing delivered yet
+old              no config              7      700 B          -             0
+    nothing delivered yet
+
+BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
+  full in      not foreseeable   when full: block
+  on disk      130 MiB allocated, 12 GiB free
+)");
+}
+
+TEST(StatusScreen, NothingAtAll) {
+  StatusReport r;
+  const std::string screen = status_screen(r, false);
+  expect_narrow(screen);
+  EXPECT_THAT(screen, ::testing::HasSubstr("none\n"));
+  EXPECT_THAT(screen, ::testing::HasSubstr("0 %: 0 B of 0 B"));
+}
+
+TEST(StatusScreen, ColoursAreOnlyWhereTheyAreWanted) {
+  StatusReport r = healthy();
+  r.sinks[0].state = "backing off";
+  EXPECT_EQ(status_screen(r, false).find('\033'), std::string::npos);
+  EXPECT_THAT(status_screen(r, true), ::testing::HasSubstr("\033[32mhealthy\033[0m"));
+  EXPECT_THAT(status_screen(r, true), ::testing::HasSubstr("\033[33mbacking off\033[0m "));
+}
+
+TEST(StatusScreen, WordsOfOthersCannotMoveTheCursor) {
+  StatusReport r = healthy();
+  r.agent = "a\033[2J";
+  r.reasons = {"x\033[31my"};
+  r.sinks[0].last_error = "\rroot";
+  EXPECT_EQ(status_screen(r, false).find_first_of("\033\r"), std::string::npos);
+}
+
+TEST(StatusScreen, LargeNumbersAndLongNamesStayInTheirColumns) {
+  StatusReport r = healthy();
+  r.agent = std::string(200, 'a');
+  r.sources[0].name = r.sinks[0].name = std::string(200, 'n');
+  r.sinks[0].backlog = {99'999'999, 900ull << 30};
+  r.sinks[0].oldest_age = 400 * 24h;
+  expect_narrow(status_screen(r, false));
+}
+
+}  // namespace
+}  // namespace edgehose
