@@ -57,13 +57,13 @@ std::string source_name(std::string_view directory, std::set<std::string>& taken
 std::string system_source(const std::vector<std::string>& paths) {
   std::string out = "# What the system writes. Rotated files are recognised; nothing is read twice.\n[sources.system]\n"
                     "type  = \"file\"\npaths = [\n";
-  for (const std::string& path : paths) out += fmt::format("  {},\n", config::quoted(path));
+  for (const std::string& path : paths) out += fmt::format("  {},\n", config::quote(path));
   return out + "]\n\n";
 }
 
 std::string directory_source(const std::string& directory, std::set<std::string>& taken) {
   return fmt::format("[sources.{}]\ntype  = \"file\"\npaths = [{}]\n\n", source_name(directory, taken),
-                     config::quoted(directory + "/**/*.log"));
+                     config::quote(directory + "/**/*.log"));
 }
 
 std::string no_files(bool journal) {
