@@ -46,16 +46,17 @@ TEST(Prefix, TheGuidesExamples) {
     if (example.contains("invalid")) continue;  // about error prefixes, which are Firehose's
     const std::string text = example["Prefix"].is_null() ? "" : example["Prefix"].get<std::string>();
     if (example.contains("prefix")) {
-      EXPECT_EQ(render(text), example["prefix"]), ++seen;
+      EXPECT_EQ(render(text), example["prefix"]);
+      ++seen;
     }
     if (example.contains("prefix_regex")) {
       EXPECT_TRUE(std::regex_match(render(text),
-                                   std::regex(example["prefix_regex"].get<std::string>())) ||
-                  render(text).starts_with("myFirehose/DeliveredYear=2018/anyMonth/rand="));
+                                   std::regex(example["prefix_regex"].get<std::string>())));
       ++seen;
     }
     if (example.contains("prefix_doc")) {
-      EXPECT_EQ(render(text), "myFirehosePrefix/2018/08/27/10/"), ++seen;
+      EXPECT_EQ(render(text), "myFirehosePrefix/2018/08/27/10/");
+      ++seen;
     }
   }
   EXPECT_EQ(seen, 4);
@@ -79,7 +80,7 @@ TEST(Prefix, ErrorsNameTheRightSpelling) {
   EXPECT_THAT(error_of("logs/%Y/%m/"), HasSubstr("!{timestamp:yyyy}"));
   EXPECT_THAT(error_of("!{timestamp:%Y}"), HasSubstr("write yyyy"));
   EXPECT_THAT(error_of("!{timestmp:yyyy}/"), HasSubstr("did you mean !{timestamp:yyyy}?"));
-  EXPECT_THAT(error_of("!{label:sight}/"), HasSubstr("did you mean !{label:site}?"));
+  EXPECT_THAT(error_of("!{label:sites}/"), HasSubstr("did you mean !{label:site}?"));
   EXPECT_THAT(error_of("!{edgehose:agnet}/"), HasSubstr("did you mean !{edgehose:agent}?"));
   EXPECT_THAT(error_of("!{firehose:random}/"), HasSubstr("firehose has no \"random\""));
   EXPECT_THAT(error_of("!{firehose:error-output-type}/"), HasSubstr("dead letters"));

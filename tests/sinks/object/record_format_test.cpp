@@ -27,7 +27,7 @@ TEST(JsonEscape, AgreesWithTheReferenceOnRandomBytes) {
                                 "\x7F", std::string(1, '\0'), "\xED\xA0\x80", "\xC0\xAF", "\xF5", "\xE2\x82"};
   for (int i = 0; i < 20'000; ++i) {
     std::string text;
-    for (unsigned n = random() % 12; n > 0; --n)
+    for (auto n = random() % 12; n > 0; --n)
       if (random() % 2) text += pieces[random() % std::size(pieces)];
       else text.push_back(static_cast<char>(random()));
     // The reference's own replacement of invalid UTF-8, read back.
