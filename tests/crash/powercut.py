@@ -207,7 +207,8 @@ def options():
     p.add_argument("--agent", default=agent.AGENT)
     p.add_argument("--tools", type=Path, default=agent.TOOLS)
     p.add_argument("--recorder", type=Path, required=True, help="record_writes.so")
-    p.add_argument("--keep", action="store_true")
+    p.add_argument("--keep", action="store_true", help="keep the directory")
+    p.add_argument("--discard", action="store_true", help="keep nothing, also when it failed")
     o = p.parse_args()
     o.seed = o.seed or random.SystemRandom().randrange(1, 1 << 31)
     agent.AGENT, agent.TOOLS = o.agent, o.tools
@@ -233,6 +234,7 @@ def record(box, o, rng):
         if i < o.kills:
             process.kill()
         else:
+            time.sleep(1)
             process.stop()
     box.stop_writer(writer)
     events = read_recording(recording)
@@ -264,9 +266,10 @@ def cut(box, o, disk, rng, event, number):
 def main():
     o = options()
     rng = random.Random(o.seed)
+    again = " ".join([sys.executable, *sys.argv] + ([] if "--seed" in sys.argv else ["--seed", str(o.seed)]))
     begin = time.monotonic()
     styles = {}
-    with agent.Sandbox(keep=o.keep) as box:
+    with agent.Sandbox(keep=o.keep, discard=o.discard) as box:
         box.keys = [box.buffer_key()] if o.encrypted_buffer else None
         try:
             configure(box, o, box.keys)
@@ -280,7 +283,7 @@ def main():
                 style = cut(box, o, disk, rng, events[moment], number)
                 styles[style] = styles.get(style, 0) + 1
         except agent.Failed as failure:
-            print(f"FAILED: {failure}\nagain: {sys.executable} {' '.join(sys.argv)} --seed {o.seed}", file=sys.stderr)
+            print(f"FAILED: {failure}\nagain: {again}", file=sys.stderr)
             raise SystemExit(1) from failure
     print(f"{len(events)} events recorded, {len(moments)} power cuts "
           f"({', '.join(f'{k} {n}' for k, n in sorted(styles.items()))}): 0 lost, 0 doubled, "

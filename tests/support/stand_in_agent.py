@@ -8,7 +8,8 @@ one that passes. It has just enough of the command line to go through tests/cras
 
 It has no state but its objects: a name says which bytes of which inode are inside, so it is exactly
 once under rename rotation. $STAND_IN_BUG breaks it: `lose` notes the position first and delivers
-afterwards, `double` delivers first and notes the position afterwards.
+afterwards, `double` delivers first and notes the position afterwards, `unsynced` renames an object
+without syncing it.
 """
 import glob
 import os
@@ -41,14 +42,16 @@ def main():
     notes = config["agent"]["data_dir"]
     bug = os.environ.get("STAND_IN_BUG", "")
 
+    noting = bug in ("lose", "double")  # positions in files of their own: a second registry
+
     positions = {}
-    for name in os.listdir(notes if bug else out):
+    for name in os.listdir(notes if noting else out):
         if m := re.fullmatch(r"(\d+)-\d+-(\d+)\.log.*", name):
             inode, end = int(m[1]), int(m[2])
             positions[inode] = max(positions.get(inode, 0), end)
 
     def note(name):
-        if bug:
+        if noting:
             open(f"{notes}/{name}", "w").close()
 
     def step():
@@ -74,7 +77,13 @@ def main():
                 stored = subprocess.run(tool, input=stored, stdout=subprocess.PIPE, check=True).stdout
             with open(f"{out}/.{name}", "wb") as f:
                 f.write(stored)
+                f.flush()
+                if bug != "unsynced":
+                    os.fsync(f.fileno())
             os.rename(f"{out}/.{name}", f"{out}/{name}")
+            directory = os.open(out, os.O_RDONLY)
+            os.fsync(directory)
+            os.close(directory)
             if bug == "double":
                 time.sleep(0.01)
                 note(name)
