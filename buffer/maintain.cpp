@@ -1,4 +1,4 @@
-// Idle work: giving disk back.
+// Idle work: giving disk back, refreshing the copies outside, counting quarantines.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/base/log.h"
+#include "buffer/copies.h"
 #include "buffer/device.h"
 #include "buffer/store_impl.h"
 
@@ -13,6 +14,7 @@ namespace edgehose {
 namespace {
 
 constexpr std::uint64_t kKeepFree = 64ull << 20;
+constexpr Duration kCopyEvery = std::chrono::minutes(10);
 constexpr unsigned kHolesAtMost = 1024;  // a call's work
 constexpr std::size_t kHolePages = 16;   // shorter runs fragment the file for little
 
@@ -63,6 +65,23 @@ std::vector<Extent4K> holes_of(const std::vector<std::uint64_t>& pages, std::uin
 void StoreImpl::maintain() {
   if (read_only_ || closed_ || writing_) return;
   give_disk_back();
+  write_copies_if_due();
+  count_quarantines();
+}
+
+void StoreImpl::write_copies_if_due() {
+  const Instant now = clock_.now();
+  const std::uint64_t commits = usage().commits;
+  const bool due = now - copied_at_ >= kCopyEvery && commits != copied_commits_;
+  if (!names_changed_ && !due) return;
+  const auto txn = environment_.begin_read();
+  if (!txn) return;
+  if (const auto written = write_copies(options_.directory, *txn); !written) {
+    log::warn("the copy of the buffer's small state was not refreshed: {}", written.error().message);
+  }
+  names_changed_ = false;
+  copied_commits_ = commits;
+  copied_at_ = now;
 }
 
 void StoreImpl::give_disk_back() {

@@ -12,6 +12,7 @@
 #include "agent/base/text.h"
 #include "buffer/device.h"
 #include "buffer/lock_file.h"
+#include "buffer/recovery.h"
 #include "buffer/store_impl.h"
 
 namespace edgehose {
@@ -63,10 +64,13 @@ Status StoreImpl::open_writer() {
   EH_TRY(make_directories(options_.directory, 0750));
   EH_TRY(refuse_remote(options_.directory));
   EH_ASSIGN(lock_, take_lock(path(keyspace::kLockFile)));
+  EH_TRY(recover_if_needed(options_, clock_));
   EH_TRY(create_if_missing());
   EH_TRY(open_environment());
   EH_TRY(compact_if_sparse());
   EH_TRY(open_keys());
+  EH_TRY(settle_identity());
+  count_quarantines();
   encoder_ = std::make_unique<BlockEncoder>(options_.zstd_level);
   // Blocks of the file beyond its end, for acknowledgements and trims on a full disk.
   const auto size = static_cast<off_t>(file_size(path()));
@@ -81,6 +85,30 @@ Status StoreImpl::open_writer() {
   EH_ASSIGN(const lmdb::Space space, txn.space());
   measure(space);
   return {};
+}
+
+// On another machine than before the epoch is new. Minis of the old epoch then stay as they are: a
+// merged block has one epoch.
+Status StoreImpl::settle_identity() {
+  EH_ASSIGN(lmdb::Transaction txn, environment_.begin_write());
+  EH_ASSIGN(const bool moved, redraw_epoch_if_moved(txn, options_.directory));
+  if (moved) {
+    EH_ASSIGN(Loaded loaded, load(txn, keys_));
+    for (auto& [id, source] : loaded.state.sources) {
+      source.minis.clear();
+      EH_TRY(txn.put(keyspace::source_key(id), keyspace::encode_source(source)));
+    }
+  }
+  return txn.commit();
+}
+
+void StoreImpl::count_quarantines() {
+  std::uint64_t bytes = 0;
+  const std::vector<Quarantine> found = quarantines(options_.directory);
+  for (const Quarantine& quarantine : found) bytes += quarantine.allocated;
+  const std::lock_guard lock(mutex_);
+  quarantine_bytes_ = bytes;
+  usage_.quarantines = static_cast<unsigned>(found.size());
 }
 
 Status StoreImpl::create_if_missing() {

@@ -80,6 +80,9 @@ class StoreImpl final : public Store {
   Status open_environment();
   Status open_keys();
   Status compact_if_sparse();
+  Status settle_identity();
+  void count_quarantines();
+  void write_copies_if_due();
   Status adopt(Loaded loaded);
   Status refresh();  // of a read-only store: what the daemon changed since
   Status reopen();   // after LMDB gave the environment up
@@ -104,6 +107,9 @@ class StoreImpl final : public Store {
   bool clean_ = false;  // the clean mark is in the environment
   bool closed_ = false;
   bool writing_ = false;  // a Transaction is alive
+  bool names_changed_ = true;  // since the copies outside were written
+  std::uint64_t copied_commits_ = 0;
+  Instant copied_at_{};
 
   mutable std::mutex mutex_;  // guards what follows
   State state_;
@@ -212,6 +218,7 @@ class TransactionImpl final : public Store::Transaction {
   bool disk_checked_ = false;
   bool below_floor_ = false;
   bool marks_clean_ = false;
+  bool names_changed_ = false;
   std::optional<Error> broken_;  // LMDB failed in the middle: nothing more may be written
 };
 

@@ -71,6 +71,7 @@ Result<SourceState*> TransactionImpl::source(SourceId id) {
     fresh.id = id;
     fresh.name = name;
     changed_sources_.insert(id);
+    names_changed_ = true;
     return &fresh;
   }
   return fail(ErrorCode::kInvalid, "there is no source {} in the buffer", id.value);
@@ -209,6 +210,7 @@ Status TransactionImpl::write_small_state() {
     for (const auto& [name, id] : store_.sink_names_) {
       if (state_.sinks.contains(id) || forgotten_sinks_.contains(id)) continue;
       const SinkState sink{id, name, ""};
+      names_changed_ = true;
       state_.sinks[id] = sink;
       EH_TRY(put(keyspace::sink_key(id), keyspace::encode_sink(sink)));
     }
@@ -253,6 +255,7 @@ Status TransactionImpl::commit() {
       std::erase_if(store_.sink_names_, [id](const auto& n) { return n.second == id; });
   }
   store_.clean_ = marks_clean_;
+  store_.names_changed_ = store_.names_changed_ || names_changed_;
   store_.note_commit(store_.clock_.now() - start, raw_);
   return {};
 }

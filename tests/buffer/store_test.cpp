@@ -482,6 +482,7 @@ TEST_F(StoreTest, FlippedBytesAreCorruptAndCounted) {
   const SourceId source = store_->source_id("app");
   append(dense(source, 1));
   append(dense(source, 2));
+  ASSERT_TRUE(store_->close());  // blocks of before a clean stop are checked when they are read
   store_.reset();
   std::string file = *read_file(environment(), 100 << 20);
   const std::size_t at = file.find(kBlockMagic);
