@@ -153,7 +153,7 @@ void FileTable::answer(Look& look, const Question& question) {
   auto content = open_content(seen);
   if (!question.crc_length) {
     auto head = content ? read_head(**content) : tl::unexpected(content.error());
-    seen.unreadable = !head || (seen.format != Format::kPlain && head->empty());
+    seen.unreadable = !head;
     if (head) seen.head = std::move(*head);
   } else {
     ContentCrc crc{*question.crc_length, std::nullopt};
@@ -254,6 +254,8 @@ void FileTable::apply_new(Look& look, const Change& change) {
                     (change.fresh && config.start_at == StartAt::kEnd);
   if (skip && !seen.head) answer(look, {*change.seen, std::nullopt});
   TrackedFile& file = track(found, seen);
+  // From the first commit on rotations are told from archives that were there before us.
+  if (!looked_) sources_[file.source]->urgent = true;
   if (skip)
     skip_to_end(file, found);
   else

@@ -210,6 +210,7 @@ void FileTable::finish(TrackedFile& file) {
   file.problem.clear();
   file.seen = clock_.wall();
   file.dirty = true;
+  sources_[file.source]->files.insert(&file);  // also one not seen since the start is checkpointed
 }
 
 void FileTable::count_lost(TrackedFile& file, std::uint64_t bytes, std::string_view why) {

@@ -113,16 +113,17 @@ TEST_F(FileSourceTest, AFullSinkStopsReadingExactly) {
   append("a.log", lines("a", 0, 1000));
   append("b.log", lines("b", 0, 1000));
   start();
-  while (out.got.size() < 2000) {
+  for (int step = 1; out.got.size() < 2000; ++step) {
+    ASSERT_LT(step, 2000);
     out.room = 7;
     const std::size_t before = out.got.size();
     const DrainResult result = drain();
     ASSERT_LE(out.got.size(), before + 7);
     ASSERT_GT(out.got.size(), before);
     EXPECT_TRUE(result.more || out.got.size() == 2000);
-    if (before % 5 == 0) {
+    if (step % 5 == 0) {
       commit();
-    } else if (before % 11 == 0) {
+    } else if (step % 11 == 0) {
       crash();
     }
   }

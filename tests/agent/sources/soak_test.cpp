@@ -80,6 +80,9 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
 TEST_P(Soak, EveryLineOnce) {
   config.paths = {dir + (GetParam() % 2 == 0 ? "/a.log*" : "/*.log")};
   config.max_open_files = 3;
+  append("a.log", "");
+  EXPECT_TRUE(drain().urgent) << "the first look is to be committed";
+  commit();
   for (int step = 0; step < 250; ++step) act();
   out.room = SIZE_MAX;
   run(70s);
