@@ -1,0 +1,316 @@
+#include "buffer/recovery.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <random>
+#include <set>
+
+#include "agent/base/file.h"
+#include "agent/base/log.h"
+#include "buffer/copies.h"
+#include "buffer/environment_check.h"
+#include "buffer/verify.h"
+#include "tests/buffer/store_fixture.h"
+
+namespace edgehose {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::size_t kLmdbPage = 4096;
+
+// A small buffer with everything in it, made once and damaged again and again.
+class Damage : public StoreTest {
+ protected:
+  void SetUp() override { log::set_level(log::Level::kOff); }
+  void TearDown() override {
+    store_.reset();
+    log::set_level(log::Level::kInfo);
+  }
+
+  RawBlock random_block(SourceId source, unsigned records, std::uint64_t begin) {
+    BlockBuilder builder(source);
+    for (unsigned i = 0; i < records; ++i) {
+      std::string body;
+      for (int k = 0; k < 4; ++k) body += std::to_string(random_());
+      NewRecord r;
+      r.body = body;
+      r.time = WallTime(1'700'000'000'000'000'000 + ++time_);
+      r.file = FileId(1);
+      r.begin = begin + i * 100;
+      r.end = r.begin + 100;
+      builder.append(r);
+      bodies_.insert(body);
+    }
+    return builder.take();
+  }
+
+  void make() {
+    open();
+    const SourceId app = store_->source_id("app"), other = store_->source_id("other");
+    const SinkId sink = store_->sink_id("archive");
+    store_->new_file_id();
+    lane_ = {sink, app};
+    add_lane(lane_, {BlockNumber(1), 0});
+    for (int i = 0; i < 12; ++i) {
+      const auto txn = begin();
+      ASSERT_TRUE(txn->append(random_block(app, 60, static_cast<std::uint64_t>(i) * 6000)));
+      if (i % 4 == 0) {
+        ASSERT_TRUE(txn->append(random_block(other, 5, 0)));
+      }
+      FileState file;
+      file.path = "/var/log/app.log";
+      file.offset = static_cast<std::uint64_t>(i + 1) * 6000;
+      ASSERT_TRUE(txn->put_file(FileId(1), file));
+      ASSERT_TRUE(txn->commit());
+      if (i == 8) copy();
+    }
+    store_.reset();  // without close(): an unclean stop
+    pristine_ = read_file(environment(), 64 << 20).value();
+  }
+
+  void copy() {
+    auto env = lmdb::Environment::open(environment(), 64 << 20, true);
+    ASSERT_TRUE(env);
+    auto txn = env->begin_read();
+    ASSERT_TRUE(txn);
+    ASSERT_TRUE(write_copies(options_.directory, *txn));
+  }
+
+  void put(const std::string& content) {
+    for (const Quarantine& q : quarantines(options_.directory)) std::filesystem::remove(q.path);
+    std::filesystem::remove(environment() + "-lock");
+    std::ofstream(environment(), std::ios::binary | std::ios::trunc) << content;
+  }
+
+  // Starts as the agent does. Every record that is read is one that was written; returns how many.
+  std::size_t start() {
+    auto recovered = recover_if_needed(options_, clock_);
+    EXPECT_TRUE(recovered) << recovered.error().message;
+    if (!recovered) return 0;
+    report_ = *recovered;
+    open();
+    std::size_t records = 0;
+    failed_reads_ = 0;
+    for (const BlockNumber number : blocks()) {
+      const auto block = store_->read_decoded(number);
+      if (!block) {
+        ++failed_reads_;
+        continue;
+      }
+      RecordReader reader(*block);
+      for (Record r; reader.next(r); ++records)
+        EXPECT_TRUE(bodies_.contains(std::string(r.body))) << "a record that never was";
+      EXPECT_TRUE(reader.ok());
+    }
+    if (report_.damaged) expect_consistent();
+    store_.reset();
+    return records;
+  }
+
+  void expect_consistent() {
+    const auto verified = verify_buffer(environment(), options_);
+    ASSERT_TRUE(verified) << verified.error().message;
+    EXPECT_EQ(verified->found, 0u) << testing::PrintToString(verified->findings);
+  }
+
+  std::mt19937_64 random_{7};
+  std::int64_t time_ = 0;
+  std::set<std::string> bodies_;
+  LaneKey lane_;
+  std::string pristine_;
+  RecoveryReport report_;
+  std::size_t failed_reads_ = 0;
+};
+
+TEST_F(Damage, ASoundBufferIsLeftAlone) {
+  make();
+  EXPECT_EQ(start(), bodies_.size());
+  EXPECT_FALSE(report_.damaged);
+  EXPECT_TRUE(quarantines(options_.directory).empty());
+  expect_consistent();
+}
+
+TEST_F(Damage, NoFlippedBitCrashesOrInventsARecord) {
+  make();
+  std::size_t whole = 0, rounds = 0;
+  for (std::size_t at = 0; at < pristine_.size(); at += 97) {
+    std::string bad = pristine_;
+    bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
+    put(bad);
+    SCOPED_TRACE(at);
+    const std::size_t records = start();
+    EXPECT_GE(records + 60 * (1 + failed_reads_), bodies_.size());  // one block at most
+    if (records == bodies_.size()) ++whole;
+    ++rounds;
+    if (HasFailure()) break;
+  }
+  EXPECT_GT(whole, rounds / 4);
+}
+
+TEST_F(Damage, TruncationKeepsWhatIsLeft) {
+  make();
+  for (std::size_t size = 0; size < pristine_.size(); size += 3 * kLmdbPage + 700) {
+    put(pristine_.substr(0, size));
+    SCOPED_TRACE(size);
+    start();
+    EXPECT_TRUE(report_.damaged);
+    EXPECT_FALSE(report_.quarantine.empty());
+    if (HasFailure()) break;
+  }
+}
+
+TEST_F(Damage, ZeroedAndRandomPages) {
+  make();
+  for (std::size_t page = 0; page < pristine_.size() / kLmdbPage; ++page) {
+    for (const bool garbage : {false, true}) {
+      std::string bad = pristine_;
+      for (std::size_t i = 0; i < kLmdbPage; ++i)
+        bad[page * kLmdbPage + i] = garbage ? static_cast<char>(random_()) : '\0';
+      put(bad);
+      SCOPED_TRACE(testing::Message() << "page " << page << (garbage ? " random" : " zeroed"));
+      const std::size_t records = start();
+      EXPECT_GE(records + 60 * (4 + failed_reads_), bodies_.size());  // a page holds few small blocks
+      if (page < 2) {
+        EXPECT_TRUE(report_.damaged);
+        EXPECT_EQ(records, bodies_.size());  // a meta page holds no record
+      }
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST_F(Damage, WithoutCopiesBlocksSurviveUnderANewEpoch) {
+  make();
+  const auto before = Store::open(options_, clock_);
+  const Epoch old = (*before)->epoch();
+  const_cast<std::unique_ptr<Store>&>(*before).reset();
+  std::filesystem::remove(options_.directory + "/buffer.copy");
+  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  EXPECT_EQ(start(), bodies_.size());
+  EXPECT_TRUE(report_.losses.new_epoch);
+  EXPECT_THAT(report_.words(), HasSubstr("new epoch"));
+  open();
+  EXPECT_NE(store_->epoch(), old);
+  EXPECT_EQ(store_->sources()->front().name, "recovered-1");
+}
+
+TEST_F(Damage, CopiesBringNamesBackAndPositionsMoveOnWithTheBlocks) {
+  make();
+  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  EXPECT_EQ(start(), bodies_.size());
+  EXPECT_FALSE(report_.losses.new_epoch);
+  open();
+  EXPECT_EQ(store_->sources()->front().name, "app");
+  const auto file = *store_->file(FileId(1));
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->offset, 12u * 6000);  // the copy said 9 * 6000
+  EXPECT_FALSE(file->crc_known);
+  EXPECT_GT(store_->sources()->front().next_sequence, Sequence(kSequencesSkipped));
+  EXPECT_EQ(lane(lane_).committed.records, 12u * 60);
+  EXPECT_EQ(lane(lane_).buffered().records, 12u * 60);
+}
+
+TEST_F(Damage, ForeignFilesAreRefusedAndUntouched) {
+  make();
+  std::string big_endian = pristine_, newer = pristine_;
+  for (const std::size_t page : {0ul, kLmdbPage}) {
+    for (const std::size_t at : {page + 16, page + 40})  // the magic and the page size
+      std::reverse(big_endian.begin() + static_cast<long>(at), big_endian.begin() + static_cast<long>(at) + 4);
+    newer[page + 20] = 9;
+  }
+  for (const std::string& content : {big_endian, newer}) {
+    put(content);
+    const auto refused = recover_if_needed(options_, clock_);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+    EXPECT_EQ(read_file(environment(), 64 << 20).value(), content);
+    EXPECT_TRUE(quarantines(options_.directory).empty());
+  }
+}
+
+TEST_F(Damage, ALaterFormatIsRefusedAndUntouched) {
+  make();
+  {
+    auto env = lmdb::Environment::open(environment(), 64 << 20, false);
+    ASSERT_TRUE(env);
+    auto txn = env->begin_write();
+    keyspace::FormatVersion later;
+    later.major = later.min_reader = 2;
+    ASSERT_TRUE(txn->put(keyspace::format_key(), keyspace::encode_format(later)));
+    ASSERT_TRUE(txn->commit());
+  }
+  const std::string before = read_file(environment(), 64 << 20).value();
+  const auto refused = recover_if_needed(options_, clock_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(read_file(environment(), 64 << 20).value(), before);
+}
+
+TEST_F(Damage, AWrongKeyStopsBeforeAnythingIsTouched) {
+  options_.keys = {WrappingKey{"right", {1, 2, 3}}};
+  make();
+  std::string bad = std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage);
+  put(bad);
+  options_.keys = {WrappingKey{"wrong", {9}}};
+  const auto refused = recover_if_needed(options_, clock_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kAuth);
+  EXPECT_EQ(read_file(environment(), 64 << 20).value(), bad);
+  options_.keys = {WrappingKey{"right", {1, 2, 3}}};
+  EXPECT_EQ(start(), bodies_.size());
+}
+
+TEST_F(Damage, AnInterruptedRecoveryIsFinished) {
+  make();
+  std::filesystem::rename(environment(), environment() + ".salvaging");
+  EXPECT_EQ(start(), bodies_.size());
+  EXPECT_FALSE(report_.damaged);
+}
+
+TEST_F(Damage, AtMostTwoQuarantinesAreKept) {
+  make();
+  for (int i = 0; i < 4; ++i) {
+    std::ofstream(environment(), std::ios::binary | std::ios::trunc) << "not a buffer";
+    clock_.advance(std::chrono::seconds(1));
+    ASSERT_TRUE(recover_if_needed(options_, clock_));
+  }
+  EXPECT_EQ(quarantines(options_.directory).size(), 2u);
+}
+
+TEST_F(Damage, AQuarantineIsExportedByScan) {
+  make();
+  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  std::set<std::string> exported;
+  const auto report = export_salvaged(environment(), options_, {}, clock_,
+                                      [&](SourceId, const BlockHeader&, const Record& r) -> Status {
+                                        exported.emplace(r.body);
+                                        return {};
+                                      });
+  ASSERT_TRUE(report);
+  EXPECT_EQ(exported, bodies_);
+}
+
+TEST_F(Damage, AnotherMachineDrawsAnotherEpoch) {
+  make();
+  const std::string root = directory_.path() + "/root";
+  std::filesystem::create_directories(root + "/etc");
+  const auto start_on = [&](const std::string& machine) {
+    std::ofstream(root + "/etc/machine-id") << machine;
+    auto env = lmdb::Environment::open(environment(), 64 << 20, false);
+    auto txn = env->begin_write();
+    const bool moved = redraw_epoch_if_moved(*txn, options_.directory, root).value();
+    EXPECT_TRUE(txn->commit());
+    return moved;
+  };
+  EXPECT_FALSE(start_on("a"));
+  EXPECT_FALSE(start_on("a"));
+  EXPECT_TRUE(start_on("b"));
+  EXPECT_FALSE(start_on("b"));
+}
+
+}  // namespace
+}  // namespace edgehose
