@@ -58,11 +58,12 @@ std::string_view health_colour(Health health) {
 void Screen::heading() {
   const std::string who = report_.agent.empty() ? "edgehose" : "edgehose " + clipped(printable(report_.agent), 32);
   const std::string health = painted(health_colour(report_.health), std::string(name(report_.health)));
-  if (report_.running)
-    line("{}: {}   version {}, pid {}, up {}", who, health, report_.version, report_.pid,
-         rough_duration(report_.uptime));
-  else
-    line("{}: {}   read from the buffer in {}", who, health, clipped(printable(report_.data_dir), 24));
+  const std::string about =
+      report_.running ? fmt::format("version {}, pid {}, up {}", clipped(printable(report_.version), 16), report_.pid,
+                                    rough_duration(report_.uptime))
+                      : fmt::format("read from the buffer in {}", clipped(printable(report_.data_dir), 48));
+  const std::size_t width = who.size() + 2 + name(report_.health).size() + 3 + about.size();
+  line("{}: {}{}{}", who, health, width <= kColumns ? "   " : "\n  ", about);
   for (const std::string& reason : report_.reasons) item("! ", reason, 4);
   for (const std::string& note : report_.notes) item("- ", note, 4);
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace edgehose {
 namespace {
 
@@ -22,7 +24,7 @@ TEST(Progress, WhatIsAcknowledgedCounts) {
 
 TEST(Progress, ABarWithRateAndTimeLeft) {
   EXPECT_EQ(progress_bar(half_way(), kStart + 10s, 79),
-            "[############------------]  50 %  100 MiB of 200 MiB  10 MiB/s  10 s left");
+            "[###############---------------]  50 %  100 MiB of 200 MiB  10 MiB/s  10 s left");
 }
 
 TEST(Progress, ABarFitsItsWidth) {
@@ -41,7 +43,7 @@ TEST(Progress, TheBarIsFullOnlyAtTheEnd) {
   EXPECT_THAT(progress_bar(progress, kStart + 10s), ::testing::HasSubstr(" 99 %"));
   progress.delivered = 1000;
   EXPECT_EQ(progress_bar(progress, kStart + 10s, 79),
-            "[#########################] 100 %  200 MiB of 200 MiB  20 MiB/s  took 10 s");
+            "[##############################] 100 %  200 MiB of 200 MiB  20 MiB/s  took 10 s");
 }
 
 TEST(Progress, NothingThereIsDone) {
