@@ -38,9 +38,11 @@ bool has_component(const std::vector<Component>& components, const std::string& 
 }
 
 Status change(Store& store, const std::function<Status(Store::Transaction&)>& work) {
-  EH_ASSIGN(const auto transaction, store.begin());
-  EH_TRY(work(*transaction));
-  EH_TRY(transaction->commit());
+  {
+    EH_ASSIGN(const auto transaction, store.begin());
+    EH_TRY(work(*transaction));
+    EH_TRY(transaction->commit());
+  }
   return store.close();
 }
 
@@ -156,7 +158,7 @@ Command buffer_forget_command() {
 Command buffer_confirm_command() {
   return {.name = "buffer confirm",
           .arguments = "SINK",
-          .summary = "accepts another destination at a sink's path (a new stick)",
+          .summary = "accepts another file system at a sink's path",
           .description =
               "A directory sink records which file system it delivered to, and is parked\n"
               "where another one, or a bare mount point, is at its path. This accepts: the\n"

@@ -1,9 +1,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+
+#include "agent/base/file.h"
 #include "agent/commands/check_report.h"
 #include "agent/run/registry.h"
 #include "sinks/directory/directory_config.h"
+#include "sinks/directory/directory_tree.h"
 #include "sinks/object/age/keys.h"
 
 namespace edgehose {
@@ -17,12 +21,16 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
     findings.errors.push_back(fmt::format("sink {}: {}", sink.common.name, message));
   };
   struct stat info {};
-  if (::stat(sink.path.c_str(), &info) != 0)
-    error(fmt::format("{} is not there: mount it, or make it with: install -d -o edgehose {}", sink.path, sink.path));
-  else if (!S_ISDIR(info.st_mode))
+  if (::stat(sink.path.c_str(), &info) != 0) {
+    // The sink makes it itself where its parent is there and no medium belongs there.
+    const std::string parent = parent_directory(sink.path);
+    const bool makes_it = errno == ENOENT && !is_below_mount_points(sink.path) && ::access(parent.c_str(), W_OK | X_OK) == 0;
+    if (!makes_it) error(fmt::format("{} is not there: mount it, or make it with: install -d -o edgehose {}", sink.path, sink.path));
+  } else if (!S_ISDIR(info.st_mode)) {
     error(fmt::format("{} is not a directory", sink.path));
-  else if (::access(sink.path.c_str(), W_OK | X_OK) != 0)
+  } else if (::access(sink.path.c_str(), W_OK | X_OK) != 0) {
     error(fmt::format("{} cannot be written: grant it with: setfacl -m u:edgehose:rwx {}", sink.path, sink.path));
+  }
   for (const std::string& recipient : sink.age_recipients) {
     const auto parsed = AgeRecipient::parse(recipient);
     if (!parsed) error(parsed.error().message);

@@ -105,13 +105,14 @@ void declare(po::options_description& description, const std::vector<Option>& op
   }
 }
 
-LineError unknown_option(const Command& command, const std::string& given) {
+LineError unknown_option(const Command& command, std::string given) {
+  given.resize(std::min(given.find('='), given.size()));
   std::vector<std::string_view> names;
   for (const auto* options : {&command.options, &global_options()})
     for (const Option& option : *options) names.push_back(option.name);
   const std::string_view bare = std::string_view(given).substr(std::min(given.find_first_not_of('-'), given.size()));
   return {std::string(command.name), fmt::format("\"edgehose {}\" has no option {}{}", command.name, given,
-                                                 did_you_mean(bare.substr(0, bare.find('=')), names, "--"))};
+                                                 did_you_mean(bare, names, "--"))};
 }
 
 tl::expected<po::variables_map, LineError> parse_options(const Command& command,

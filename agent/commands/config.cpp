@@ -45,7 +45,8 @@ Command config_example_command() {
               "Looks at what this device logs and prints a commented config that reads it.\n"
               "Nothing is changed: redirect it into a file, edit it, then run edgehose check.",
           .options = {{"all", "", "Every option with its default, rather than what this device needs"}},
-          .examples = "edgehose config example > edgehose.toml && edgehose --config edgehose.toml check",
+          .examples = "edgehose config example > edgehose.toml\n"
+                      "edgehose --config edgehose.toml check",
           .exit_codes = {},
           .run = example};
 }
