@@ -11,16 +11,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "agent/base/log.h"
 
 namespace edgehose {
 namespace {
-
-constexpr char kSocketName[] = "status.sock";
-constexpr char kRuntimeDirectory[] = "/run/edgehose";
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -143,18 +139,6 @@ bool StatusServer::send_more(Client& client) const {
     client.sent += static_cast<std::size_t>(n);
   }
   return false;
-}
-
-std::string status_socket_path(const std::string& data_dir) {
-  const char* runtime = std::getenv("RUNTIME_DIRECTORY");
-  const std::string directory = runtime != nullptr && *runtime == '/' ? runtime : data_dir;
-  return directory.substr(0, directory.find(':')) + "/" + kSocketName;
-}
-
-std::vector<std::string> status_socket_candidates(const std::string& data_dir) {
-  const std::string runtime = std::string(kRuntimeDirectory) + "/" + kSocketName;
-  if (data_dir.empty()) return {runtime};
-  return {data_dir + "/" + kSocketName, runtime};
 }
 
 namespace {

@@ -62,11 +62,6 @@ class StatusServer {
   std::vector<Client> clients_;  // oldest first
 };
 
-// Where a daemon of this data_dir listens: in systemd's $RUNTIME_DIRECTORY if there is one, else in
-// data_dir. A client tries both.
-std::string status_socket_path(const std::string& data_dir);
-std::vector<std::string> status_socket_candidates(const std::string& data_dir);
-
 // Connects and reads the answer. kNotFound: nobody listens there; kPermission: ask as root or as a
 // member of adm; kUnavailable: no whole answer within `patience`.
 Result<std::string> ask_status(const std::string& path, Duration patience = std::chrono::seconds(5));
