@@ -79,7 +79,7 @@ fi
 # ---- the config a user would write ----------------------------------------------------------------
 
 mkdir "$dir/log" "$dir/buffer" "$dir/objects"
-"$agent" key new --age --output "$dir/identity.txt" >"$dir/public-key" || give_up '"edgehose key new" failed.'
+"$agent" key new --age --output "$dir/identity.txt" >"$dir/public-key" 2>&1 || give_up '"edgehose key new" failed.'
 recipient=$(grep -oh 'age1[a-z0-9]*' "$dir/public-key" "$dir/identity.txt" | head -n 1)
 
 cat >"$dir/edgehose.toml" <<TOML
@@ -147,7 +147,7 @@ more 'what it has is safe. The last start, "run --once", delivers what is left a
 still_there || give_up 'The agent ended by itself.'
 kill "$(cat "$dir/agent.pid")"
 wait $life || give_up 'The agent did not stop cleanly.'
-life --once --timeout 60s || give_up '"edgehose run --once" did not deliver everything.'
+( life --once --timeout 60s ) || give_up '"edgehose run --once" did not deliver everything.'
 took=$SECONDS
 
 # ---- the proof, with standard tools ---------------------------------------------------------------

@@ -256,6 +256,7 @@ std::string Agent::make_status() const {
   input.now = clock_->wall();
   input.when_full = policy_name(config_.buffer.when_full);
   input.buffer_full = intake.blocked;
+  input.intake_problem = intake.problem;
   input.intake_silence = intake_thread_->heartbeat().silence(clock_->now());
   input.sources = intake.sources;
   for (const SinkSlot& sink : sinks_)
