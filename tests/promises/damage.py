@@ -13,13 +13,13 @@ class Promise(promise.PromiseCase):
     def setUp(self):
         super().setUp()
         # A buffer with content: the sink is away.
-        self.box.out.rename(self.box.root / "away")
+        self.box.take_sink_away()
         self.box.log(lines=self.LINES, write="page")
         agent = self.box.start()
         promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == self.LINES, 10,
                            "all committed", 0.1)
         agent.stop()
-        (self.box.root / "away").rename(self.box.out)
+        self.box.give_sink_back()
         self.buffer = next(self.box.data.glob("*.mdb"))
 
     def check_recovery(self, most_lost):

@@ -92,7 +92,7 @@ class Promise(promise.PromiseCase):
         error = promise.wait_until(lambda: self.sink(self.box.status())["last_error"], 10, "status tells the error", 0.2)
         self.assertIn("ead-only", error)
         self.remount(self.box.out, "rw")
-        self.box.delivered(1500, seconds=15)
+        self.box.delivered(1500, seconds=promise.PARKED)
         agent.stop()
         self.expect(1500)
         self.box.check()
@@ -110,7 +110,7 @@ class Promise(promise.PromiseCase):
     def full_buffer(self, policy, lines=900000):
         """A buffer of 8 MiB, a sink that takes nothing, and more log than fits."""
         self.box.config(buffer={"max_size": "8MiB", "when_full": policy})
-        self.box.out.rename(self.box.root / "away")
+        self.box.take_sink_away()
         agent = self.box.start()
         self.box.log(lines=lines, write="page")
         return agent
@@ -119,8 +119,11 @@ class Promise(promise.PromiseCase):
         source = self.source(self.box.status())
         return source["committed"]["records"] + source["not_taken"]["records"]
 
-    def let_deliver(self):
-        (self.box.root / "away").rename(self.box.out)
+    def let_deliver(self, agent):
+        """A restart, so that the parked sink is tried at once."""
+        agent.stop()
+        self.box.give_sink_back()
+        return self.box.start()
 
     def assert_adds_up(self, status):
         sink = self.sink(status)
@@ -138,7 +141,7 @@ class Promise(promise.PromiseCase):
         self.assertLess(self.source(status)["committed"]["records"], 900000, "the log is larger than the buffer")
         self.assertLessEqual(self.disk_used(), 8 * MIB * 1.5 + 16 * MIB)
         self.assertEqual(self.assert_adds_up(status), 0)
-        self.let_deliver()
+        agent = self.let_deliver(agent)
         promise.wait_until(lambda: self.sink(self.box.status())["delivered"]["records"] == 900000, 20, "all delivered", 0.2)
         agent.stop()
         self.box.check()
@@ -151,7 +154,7 @@ class Promise(promise.PromiseCase):
         promise.wait_until(lambda: self.read_all() == 900000, 20, "all read", 0.2)
         dropped = self.assert_adds_up(self.box.status())
         self.assertGreater(dropped, 0)
-        self.let_deliver()
+        agent = self.let_deliver(agent)
         promise.wait_until(lambda: self.sink(self.box.status())["backlog"]["records"] == 0, 20, "all delivered", 0.2)
         dropped = self.assert_adds_up(self.box.status())
         agent.stop()
@@ -166,7 +169,7 @@ class Promise(promise.PromiseCase):
         dropped = self.source(self.box.status())["not_taken"]["records"]
         self.assertGreater(dropped, 0)
         self.assert_adds_up(self.box.status())
-        self.let_deliver()
+        agent = self.let_deliver(agent)
         promise.wait_until(lambda: self.sink(self.box.status())["backlog"]["records"] == 0, 20, "all delivered", 0.2)
         agent.stop()
         result = self.box.check_result("--allow-missing")

@@ -70,7 +70,7 @@ class Promise(promise.PromiseCase):
         agent = self.box.start()
         promise.wait_until(lambda: "app.log" in agent.output(), what="the log names the file")
         self.assertTrue(agent.running())
-        self.assertIn("app.log", self.source(self.box.status())["problem"])
+        promise.wait_until(lambda: "app.log" in self.source(self.box.status())["problem"], what="status names the file")
         path.chmod(0o644)
         self.box.delivered(50, seconds=15)
         agent.stop()

@@ -42,12 +42,12 @@ class Promise(promise.PromiseCase):
         self.box.verify()
 
     def test_sigterm_ends_it_though_the_sink_is_dead(self):
-        self.box.out.rename(self.box.root / "away")
+        self.box.take_sink_away()
         agent = self.box.start()
         self.box.log(lines=50000, write="page")
         promise.wait_until(lambda: self.source(self.box.status())["read"]["records"] == 50000, what="all read", step=0.1)
         agent.stop(5)
-        (self.box.root / "away").rename(self.box.out)
+        self.box.give_sink_back()
         self.box.run_once()
         self.box.check("--in-order")
 
@@ -62,10 +62,10 @@ class Promise(promise.PromiseCase):
 
     def test_once_is_zero_only_when_all_is_delivered(self):
         self.box.log(lines=100)
-        self.box.out.rename(self.box.root / "away")
+        self.box.take_sink_away()
         agent = self.box.start("--once", "--timeout", "2s")
         self.assertNotEqual(agent.wait(10), 0)
-        (self.box.root / "away").rename(self.box.out)
+        self.box.give_sink_back()
         self.box.run_once()
         self.box.check()
 

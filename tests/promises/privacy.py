@@ -11,14 +11,14 @@ class Promise(promise.PromiseCase):
 
     def hold_back(self):
         """Lines that stay in the buffer: the sink is away."""
-        self.box.out.rename(self.box.root / "away")
+        self.box.take_sink_away()
         self.box.log(lines=2000)
         agent = self.box.start()
         promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == 2000, 10, "all committed", 0.1)
         agent.stop()
 
     def deliver(self):
-        (self.box.root / "away").rename(self.box.out)
+        self.box.give_sink_back()
         self.box.run_once()
         self.box.check("--in-order")
 

@@ -54,7 +54,10 @@ def wait_until(condition, seconds=10.0, what="the condition", step=0.01):
     """The condition's first true value; Failed when it stays false. Not a pause: returns at once."""
     end = time.monotonic() + seconds
     while True:
-        value = condition()
+        try:
+            value = condition()
+        except (LookupError, StopIteration):  # not even there yet
+            value = None
         if value:
             return value
         if time.monotonic() > end:
@@ -124,7 +127,8 @@ class Sandbox:
         self.keep = keep
         self.discard = discard  # also when it failed
         self.logs = self.root / "logs"
-        self.out = self.root / "out"
+        self.stick = self.root / "stick"  # taken away as a whole: a missing directory is made anew
+        self.out = self.stick / "out"
         self.data = self.root / "data"
         self.agent_log = self.root / "agent.log"
         self.config_path = self.root / "edgehose.toml"
@@ -133,7 +137,7 @@ class Sandbox:
         self.mounts = []
         self.processes = []
         for d in (self.logs, self.out, self.data):
-            d.mkdir()
+            d.mkdir(parents=True)
 
     def __enter__(self):
         return self
@@ -250,6 +254,13 @@ class Sandbox:
         result = self.call("buffer", "verify", timeout=60)
         if result.returncode != 0:
             raise Failed(f"buffer verify: exit code {result.returncode}:\n{result.stdout}{result.stderr}")
+
+    def take_sink_away(self):
+        """The sink's directory and its parent are gone: deliveries fail, and the sink parks."""
+        self.stick.rename(self.root / "away")
+
+    def give_sink_back(self):
+        (self.root / "away").rename(self.stick)
 
     # --- what was delivered ----------------------------------------------------------------------
 

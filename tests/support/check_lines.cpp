@@ -71,6 +71,15 @@ bool natural_less(const std::string& a, const std::string& b) {
   return a.size() - i < b.size() - j;
 }
 
+// Names end in -FIRST-LAST.log...: the sequence numbers decide, not the time in front of them, which
+// may jump.
+std::string order(const std::string& name) {
+  const std::size_t dot = name.find('.', name.rfind('-') == std::string::npos ? 0 : name.rfind('-'));
+  std::size_t at = name.rfind('-', dot);
+  if (at != std::string::npos && at > 0) at = name.rfind('-', at - 1);
+  return at == std::string::npos ? name : name.substr(at + 1);
+}
+
 std::vector<std::string> find_objects(const std::vector<std::string>& paths) {
   std::vector<std::string> objects;
   const auto add = [&](const fs::path& p) {
@@ -83,7 +92,7 @@ std::vector<std::string> find_objects(const std::vector<std::string>& paths) {
         if (entry.is_regular_file()) add(entry.path());
   }
   std::sort(objects.begin(), objects.end(), [](const std::string& a, const std::string& b) {
-    const std::string x = fs::path(a).filename(), y = fs::path(b).filename();
+    const std::string x = order(fs::path(a).filename()), y = order(fs::path(b).filename());
     return x == y ? a < b : natural_less(x, y);
   });
   return objects;
