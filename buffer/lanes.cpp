@@ -185,20 +185,19 @@ Status TransactionImpl::acknowledge(const Acknowledgement& ack) {
   Claim& claim = found->second;
   Counter dead;
   for (const DeadLetter& letter : ack.dead) dead += {1, letter.body.size() + 1};
-  if (dead.records > claim.size.records || dead.bytes > claim.size.bytes ||
-      (ack.dropped && dead.records > 0))
-    return fail(ErrorCode::kInvalid, "claim {} cannot have {} dead letters", ack.claim.value, dead.records);
+  Counter undelivered = dead;
+  undelivered += ack.unreadable;
+  if (undelivered.records > claim.size.records || undelivered.bytes > claim.size.bytes)
+    return fail(ErrorCode::kInvalid, "claim {} cannot lack {} records", ack.claim.value,
+                undelivered.records);
   EH_TRY(bury(ack.dead, claim));
 
   LaneState& lane = state_.lanes.at(claim.lane);
-  const Counter rest{claim.size.records - dead.records, claim.size.bytes - dead.bytes};
+  const Counter rest{claim.size.records - undelivered.records, claim.size.bytes - undelivered.bytes};
   lane.dead_lettered += dead;
-  if (ack.dropped) {
-    lane.dropped[static_cast<std::size_t>(*ack.dropped)] += rest;
-  } else {
-    lane.delivered += rest;
-    lane.last_delivery = store_.clock_.wall();
-  }
+  lane.dropped[static_cast<std::size_t>(DropReason::kCorrupt)] += ack.unreadable;
+  lane.delivered += rest;
+  if (rest.records > 0) lane.last_delivery = store_.clock_.wall();
   lane.possible_duplicates += ack.possible_duplicates;
   changed_lanes_.insert(lane.key);
   claim.done = true;

@@ -132,7 +132,7 @@ struct Acknowledgement {
   ClaimId claim;
   std::vector<DeadLetter> dead;           // the others were delivered
   std::uint64_t possible_duplicates = 0;
-  std::optional<DropReason> dropped;      // all of it was dropped for this reason (unreadable blocks)
+  Counter unreadable{};                   // the buffer could not give these: dropped, kCorrupt
 };
 
 }  // namespace edgehose

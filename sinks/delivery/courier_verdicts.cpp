@@ -52,12 +52,10 @@ void Courier::settle(Held& held, std::vector<DeadLetter> dead) {
     outcome.ack.possible_duplicates = claim.size.records;
   if (held.summary) {
     outcome.sent_bytes = held.summary->object_bytes;
-    outcome.unreadable = unreadable(claim, *held.summary);
-    if (outcome.unreadable.records > 0) {
+    outcome.ack.unreadable = unreadable(claim, *held.summary);
+    if (outcome.ack.unreadable.records > 0)
       log::error("sink {}: {} of the {} records of {} are damaged in the buffer and were left out",
-                 sink_->name(), outcome.unreadable.records, claim.size.records, claim.key);
-      if (outcome.unreadable.records >= claim.size.records) outcome.ack.dropped = DropReason::kCorrupt;
-    }
+                 sink_->name(), outcome.ack.unreadable.records, claim.size.records, claim.key);
   }
   report_.sent_bytes += outcome.sent_bytes;
   outcomes_.post(std::move(outcome));

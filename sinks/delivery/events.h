@@ -14,7 +14,6 @@ struct Settled {           // delivered, or dead-lettered in part
   SinkId sink;
   Acknowledgement ack;
   std::uint64_t sent_bytes = 0;  // as stored at the destination: feeds the running ratio
-  Counter unreadable;            // of the claim, not in the object: the buffer could not give them
 };
 struct Halve {             // every attempt was refused as too large
   SinkId sink;

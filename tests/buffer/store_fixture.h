@@ -99,7 +99,7 @@ class StoreTest : public ::testing::Test {
   }
   void acknowledge(ClaimId claim) {
     const auto txn = begin();
-    const Status acknowledged = txn->acknowledge({.claim = claim, .dead = {}, .dropped = {}});
+    const Status acknowledged = txn->acknowledge({.claim = claim, .dead = {}, .unreadable = {}});
     EXPECT_TRUE(acknowledged) << acknowledged.error().message;
     EXPECT_TRUE(txn->commit());
   }

@@ -230,8 +230,8 @@ TEST_F(Minis, ClaimsMustNotOverlapNorBeSettledTwice) {
   const Claim a = claim_blocks(key_, BlockNumber(1), BlockNumber(2));
   const auto txn = begin();
   EXPECT_EQ(txn->claim(a).error().code, ErrorCode::kInvalid);
-  ASSERT_TRUE(txn->acknowledge({.claim = a.id, .dead = {}, .dropped = {}}));
-  EXPECT_EQ(txn->acknowledge({.claim = a.id, .dead = {}, .dropped = {}}).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(txn->acknowledge({.claim = a.id, .dead = {}, .unreadable = {}}));
+  EXPECT_EQ(txn->acknowledge({.claim = a.id, .dead = {}, .unreadable = {}}).error().code, ErrorCode::kNotFound);
   EXPECT_EQ(txn->claim(a).error().code, ErrorCode::kInvalid);  // before the cursor
 }
 
@@ -246,7 +246,7 @@ TEST_F(Minis, RecutCoversTheSameRecords) {
   EXPECT_EQ(txn->recut(whole.id, {head}).error().code, ErrorCode::kInvalid);
   const auto parts = txn->recut(whole.id, {head, tail});
   ASSERT_TRUE(parts) << parts.error().message;
-  ASSERT_TRUE(txn->acknowledge({.claim = (*parts)[0].id, .dead = {}, .dropped = {}}));
+  ASSERT_TRUE(txn->acknowledge({.claim = (*parts)[0].id, .dead = {}, .unreadable = {}}));
   ASSERT_TRUE(txn->commit());
   EXPECT_EQ(lane(key_).cursor, (Position{BlockNumber(1), 4}));
   EXPECT_EQ(lane(key_).buffered(), (Counter{6, 126}));
@@ -264,8 +264,8 @@ TEST_F(Minis, DeadLettersHaveAQuota) {
   {
     const auto txn = begin();
     const std::vector<DeadLetter> many(10, letter);
-    EXPECT_EQ(txn->acknowledge({.claim = claim.id, .dead = many, .dropped = {}}).error().code, ErrorCode::kFull);
-    ASSERT_TRUE(txn->acknowledge({.claim = claim.id, .dead = {letter}, .dropped = {}}));
+    EXPECT_EQ(txn->acknowledge({.claim = claim.id, .dead = many, .unreadable = {}}).error().code, ErrorCode::kFull);
+    ASSERT_TRUE(txn->acknowledge({.claim = claim.id, .dead = {letter}, .unreadable = {}}));
     ASSERT_TRUE(txn->commit());
   }
   EXPECT_EQ(lane(key_).dead_lettered, (Counter{1, 21}));

@@ -116,13 +116,13 @@ class StoreWalk : public StoreTest, public ::testing::WithParamInterface<unsigne
       if (!claim.done) open_claims.push_back(claim);
     if (open_claims.empty()) return;
     const Claim& claim = open_claims[random(open_claims.size())];
-    Acknowledgement ack{.claim = claim.id, .dead = {}, .dropped = {}};
+    Acknowledgement ack{.claim = claim.id, .dead = {}, .unreadable = {}};
     if (random(10) == 0) {
       DeadLetter letter;
       letter.body = "";  // one byte of the claim's, its LF
       ack.dead.push_back(letter);
     } else if (random(10) == 0) {
-      ack.dropped = DropReason::kCorrupt;
+      ack.unreadable = random(2) == 0 ? claim.size : Counter{1, 1};
     }
     const auto txn = begin();
     const Status settled = txn->acknowledge(ack);
@@ -134,8 +134,8 @@ class StoreWalk : public StoreTest, public ::testing::WithParamInterface<unsigne
     ASSERT_TRUE(txn->commit());
     ModelLane& lane = model_.at(claim.lane);
     lane.dead += ack.dead.size();
-    if (!ack.dropped) lane.delivered += claim.size.records - ack.dead.size();
-    if (ack.dropped) corrupt_[claim.lane] += claim.size.records;
+    lane.delivered += claim.size.records - ack.dead.size() - ack.unreadable.records;
+    corrupt_[claim.lane] += ack.unreadable.records;
   }
 
   // The records that a lane still has to deliver, counted in the blocks themselves.

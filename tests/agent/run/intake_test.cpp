@@ -125,7 +125,7 @@ class IntakeTest : public testing::Test {
     }
   }
   void settle(const Claim& claim) {
-    intake_->inbox().post(Settled{claim.lane.sink, Acknowledgement{claim.id, {}, 0, {}}, 1, {}});
+    intake_->inbox().post(Settled{claim.lane.sink, Acknowledgement{claim.id, {}, 0, {}}, 1});
   }
   // Steps until intake would sleep, never letting time pass.
   void run() {

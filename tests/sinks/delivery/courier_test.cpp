@@ -277,17 +277,17 @@ TEST_F(CourierTest, UnreadableRecordsAreToldAndTheOthersDelivered) {
   run();
   answer("ok");
   const auto settled = take<Settled>();
-  EXPECT_EQ(settled.at(0).unreadable, (Counter{1, 10}));
-  EXPECT_FALSE(settled.at(0).ack.dropped);
+  EXPECT_EQ(settled.at(0).ack.unreadable, (Counter{1, 10}));
 }
 
-TEST_F(CourierTest, AWhollyUnreadableClaimIsDropped) {
+TEST_F(CourierTest, AWhollyUnreadableClaimIsSettledToo) {
   make();
   summary->missing_records = 3;
+  summary->encoded = {};
   post(1);
   run();
   answer("ok");
-  EXPECT_EQ(take<Settled>().at(0).ack.dropped, DropReason::kCorrupt);
+  EXPECT_EQ(take<Settled>().at(0).ack.unreadable.records, 3u);
 }
 
 TEST_F(CourierTest, ABufferThatCannotBeReadIsWaitedFor) {
