@@ -22,10 +22,9 @@ class Promise(promise.PromiseCase):
         self.box.give_sink_back()
         self.buffer = next(self.box.data.glob("*.mdb"))
 
-    def check_recovery(self, most_lost):
-        """Goes on with old and new lines; nothing is invented, changed or doubled."""
-        with open(self.box.logs / "app.log", "ab"):
-            pass
+    def check_recovery(self, most_lost, *allowed):
+        """Goes on with old and new lines; nothing is invented or changed. Where records were really
+        lost with the medium, exactly-once is not promised: lines may be read again."""
         self.box.log(lines=500, first=self.LINES, append=True, manifest=self.box.root / "more")
         agent = self.box.start()
         last = b"id=RUN-%010d" % (self.LINES + 499)
@@ -34,7 +33,7 @@ class Promise(promise.PromiseCase):
         agent.stop()
         text = self.box.manifest.read_text().splitlines()[0]
         self.box.manifest.write_text(f"{text}\nfirst=0 lines={self.LINES + 500} bytes=0 rotations=0\n")
-        result = self.box.check_result("--allow-missing")
+        result = self.box.check_result("--allow-missing", *allowed)
         self.assertEqual(result.returncode, 0, result.stdout)
         missing = int(result.stdout.split("missing ")[1].split(",")[0])
         self.assertLessEqual(missing, most_lost, result.stdout)
@@ -45,7 +44,7 @@ class Promise(promise.PromiseCase):
         size = self.buffer.stat().st_size
         with open(self.buffer, "r+b") as f:
             f.truncate(size // 2 // 4096 * 4096)
-        self.check_recovery(self.LINES)
+        self.check_recovery(self.LINES, "--allow-duplicates")
         self.assertIn(self.buffer.name, self.box.agent_log.read_text())
 
     def test_bits_flipped(self):
@@ -55,7 +54,7 @@ class Promise(promise.PromiseCase):
             at = rng.randrange(4 * 4096, len(data))
             data[at] ^= 1 << rng.randrange(8)
         self.buffer.write_bytes(data)
-        self.check_recovery(self.LINES // 2)
+        self.check_recovery(self.LINES // 2, "--allow-duplicates")
 
     def test_verify_finds_a_flipped_bit(self):
         data = bytearray(self.buffer.read_bytes())
@@ -65,13 +64,14 @@ class Promise(promise.PromiseCase):
         self.assertNotEqual(self.box.call("buffer", "verify").returncode, 0)
 
     def test_both_meta_pages_zeroed(self):
+        """Every block is still there, and with it how far each file was read: nothing is doubled."""
         with open(self.buffer, "r+b") as f:
             f.write(b"\0" * 8192)
         self.check_recovery(self.LINES // 10)
 
     def test_emptied(self):
         self.buffer.write_bytes(b"")
-        self.check_recovery(self.LINES)
+        self.check_recovery(self.LINES, "--allow-duplicates")
 
     def test_random_pages_overwritten(self):
         rng = random.Random(11)
@@ -80,7 +80,7 @@ class Promise(promise.PromiseCase):
             for _ in range(3):
                 f.seek(rng.randrange(2, pages) * 4096)
                 f.write(rng.randbytes(4096))
-        self.check_recovery(self.LINES)
+        self.check_recovery(self.LINES, "--allow-duplicates")
 
     # --- buffers of other machines: told apart from damage, refused, left alone --------------------
 
@@ -117,7 +117,10 @@ class Promise(promise.PromiseCase):
         result = self.box.call("run", "--once", "--timeout", "10s")
         told = result.stdout + result.stderr
         if result.returncode == 0:
-            self.assertEqual(len(self.box.lines()), self.LINES)
+            self.box.log(lines=500, first=self.LINES, append=True, manifest=self.box.root / "more")
+            self.box.run_once()
+            self.assertIn(b"id=RUN-%010d" % (self.LINES + 499), b"".join(self.box.lines()))
+            self.box.verify()
             return
         self.assertIn("page", told)
         self.assertEqual(self.buffer.read_bytes(), content, "it is left as it was")
