@@ -133,14 +133,17 @@ class Promise(promise.PromiseCase):
         self.finish(3100)
 
     def test_xz_is_reported_and_not_shipped(self):
-        self.log_part(0, 100)
-        with open(self.app(".1.xz"), "wb") as f:
-            subprocess.run(["xz", "-k", "--stdout", self.app()], stdout=f, check=True)
         agent = self.box.start()
+        self.log_part(0, 100)
         self.box.delivered(100)
+        packed = subprocess.run(["xz", "--stdout", self.app()], stdout=subprocess.PIPE, check=True).stdout
+        self.app(".1.xz").write_bytes(packed)
+        self.app().unlink()
+        self.log_part(100, 100)
         promise.wait_until(lambda: "app.log.1.xz" in agent.output(), what="the log names the .xz file")
+        self.box.delivered(200)
         agent.stop()
-        self.finish(100)
+        self.finish(200)
 
     def test_a_copy_under_the_same_glob_is_not_read_again(self):
         self.log_part(0, 2000)

@@ -165,7 +165,8 @@ class Sandbox:
     def config(self, agent=None, buffer=None, source=None, sink=None, sinks=None, text=""):
         """Writes the config: one source "app", one sink "archive", with what is given on top."""
         tables = {
-            "agent": {"id": "gw-test", "data_dir": self.data, **(agent or {})},
+            "agent": {"id": "gw-test", "data_dir": self.data,
+                      "status_socket": self.root / "status.sock", **(agent or {})},
             "buffer": {"free_disk_percent": 0, "commit_interval": "100ms", **(buffer or {})},
             "sources.app": {"type": "file", "paths": [f"{self.logs}/*.log*"], "poll_interval": "1s",
                             **(source or {})},
