@@ -33,6 +33,7 @@ using namespace std::chrono_literals;
 constexpr auto kWalkDeadline = 30s;
 constexpr auto kBlockBudget = 1500ms;
 constexpr std::size_t kMaxAnswer = 512u << 20;
+constexpr std::size_t kMaxKey = 64;  // ours have at most 13 bytes; LMDB allows 511
 
 // --- meta pages --------------------------------------------------------------------------------
 
@@ -230,6 +231,9 @@ class Walk {
       if (const auto mark = keyspace::decode_clean_mark(value)) clean_ = *mark;
       return {};
     }
+    // Unknown keys of known kinds may be a later minor version's; others are damage.
+    if (key.size() > kMaxKey || (!is_control_key(key) && !key.starts_with(keyspace::kDeadLetterPrefix)))
+      return corrupt("it holds a key of no kind");
     if (auto decoded = decode(key, value); !decoded) {
       if (undecodable_.empty()) undecodable_ = decoded.error().message;
       return {};
