@@ -78,7 +78,8 @@ class DeliveryTest : public ::testing::Test {
     auto courier =
         std::make_unique<Courier>(sink, std::make_unique<FileTransport>(), object_bodies(*store),
                                   *store, clock, outcomes, CourierOptions{});
-    for (const Claim& claim : store->claims().value()) courier->claims().post(claim);
+    const std::vector<Claim> claims = store->claims().value();
+    for (const Claim& claim : claims) courier->claims().post(claim);
     return courier;
   }
 
