@@ -28,6 +28,11 @@ using Epoch = std::array<std::uint8_t, 16>;  // 128 random bits
 
 // A block is full at this many raw body bytes; only a single longer record makes a larger one.
 constexpr std::size_t kBlockRawBytes = 256 * 1024;
+// From here on a block counts as full.
+constexpr std::size_t kBlockFullBytes = kBlockRawBytes / 8 * 7;
+// Up to here a block is a mini, to be merged with its neighbours. A larger one stays as it is: its
+// frames compress within 8 % of a full block's, and a merge would write it to the flash again.
+constexpr std::size_t kMiniRawBytes = 64 * 1024;
 constexpr std::size_t kBlockMaxExtents = 4096;
 constexpr std::size_t kMaxRecordBytes = 16 * 1024 * 1024;
 

@@ -1,7 +1,7 @@
 // Append, and the life of minis: small blocks that wait until together they are a full one.
 //
-// A mini is merged with its neighbours once the source's minis reach 7/8 of a full block or number
-// kMaxMinis. Runs of minis that no cursor and no claim separates are merged, never past the size of
+// A mini, at most kMiniRawBytes, is merged with its neighbours once the source's minis reach
+// kBlockFullBytes or number kMaxMinis. Runs of minis that no cursor and no claim separates are merged, never past the size of
 // a full block, under the number of their last; a run that is claimed stays as it is.
 #include <algorithm>
 
@@ -11,10 +11,6 @@
 #include "buffer/store_impl.h"
 
 namespace edgehose {
-namespace {
-constexpr std::size_t kFullFrom = kBlockRawBytes / 8 * 7;
-}
-
 void TransactionImpl::count_committed(const RawBlock& block, SourceState& source) {
   const Counter size{block.records, block.bodies.size()};
   source.committed += size;
@@ -31,8 +27,8 @@ void TransactionImpl::count_committed(const RawBlock& block, SourceState& source
 Result<BlockInfo> TransactionImpl::append(const RawBlock& block) {
   if (broken_) return tl::unexpected(*broken_);
   EH_ASSIGN(SourceState * state, source(block.source));
-  Result<BlockInfo> info = block.bodies.size() >= kFullFrom ? append_alone(block, *state, false)
-                                                            : append_small(block, *state);
+  Result<BlockInfo> info = block.bodies.size() > kMiniRawBytes ? append_alone(block, *state, false)
+                                                               : append_small(block, *state);
   if (!info) return info;
   count_committed(block, *state);
   ++state_.counters.next_block;
@@ -50,7 +46,7 @@ Result<BlockInfo> TransactionImpl::append_alone(const RawBlock& block, SourceSta
     state_.mini_bytes[info.number] = info.body_raw;
     return info;
   }
-  // Minis before a full block have no further neighbour to wait for.
+  // Minis before a block that stays have no further neighbour to wait for.
   EH_ASSIGN(const std::vector<Run> runs, runs_of(source, info.number));
   for (const Run& run : runs) EH_TRY(settle_run(source.id, run));
   source.minis.clear();
@@ -59,7 +55,7 @@ Result<BlockInfo> TransactionImpl::append_alone(const RawBlock& block, SourceSta
 
 Result<BlockInfo> TransactionImpl::append_small(const RawBlock& block, SourceState& source) {
   EH_ASSIGN(const std::uint64_t waiting, mini_bytes(source));
-  if (waiting + block.bodies.size() < kFullFrom && source.minis.size() + 1 < kMaxMinis)
+  if (waiting + block.bodies.size() < kBlockFullBytes && source.minis.size() + 1 < kMaxMinis)
     return append_alone(block, source, true);
 
   const BlockNumber number = state_.counters.next_block;
@@ -73,7 +69,7 @@ Result<BlockInfo> TransactionImpl::append_small(const RawBlock& block, SourceSta
   std::uint64_t joined = block.bodies.size();
   for (const Mini& mini : last) joined += mini.bytes;
   const bool merge = !last.empty() && joined <= kBlockRawBytes &&
-                     (joined >= kFullFrom || last.size() + 1 >= kMaxMinis);
+                     (joined >= kBlockFullBytes || last.size() + 1 >= kMaxMinis);
   const bool settle_last = !last.empty() && joined > kBlockRawBytes;
 
   Result<BlockInfo> info = merge ? append_merged(block, source, last) : append_alone(block, source, true);
@@ -106,7 +102,7 @@ Result<BlockInfo> TransactionImpl::append_merged(const RawBlock& block, SourceSt
       return tl::unexpected(joined.error());
     return append_alone(block, source, true);  // stays beside them
   }
-  h.flags = joined->bodies.size() >= kFullFrom ? 0 : kBlockMini;
+  h.flags = joined->bodies.size() >= kBlockFullBytes ? 0 : kBlockMini;
   EH_ASSIGN(BlockInfo info, write_block(*joined, std::move(h), true));
   for (const Mini& mini : run) EH_TRY(erase_block({mini.number, source.id}));
   if (info.mini) state_.mini_bytes[info.number] = info.body_raw;

@@ -8,6 +8,8 @@
 namespace edgehose {
 namespace {
 constexpr unsigned kTrimAtLeast = 16;       // small blocks; one that fills pages goes at once
+// With so few blocks in all, they share the one leaf page that every commit writes anyway.
+constexpr std::size_t kFewBlocks = 8;
 constexpr unsigned kTrimAtMost = 256;
 constexpr unsigned kDropAtMost = 4096;
 }  // namespace
@@ -18,6 +20,11 @@ std::optional<BlockNumber> TransactionImpl::passed_by_all(SourceId source) const
   for (const auto& [key, lane] : state_.lanes)
     if (over(key, source) && (!slowest || lane.cursor.block < *slowest)) slowest = lane.cursor.block;
   return slowest;
+}
+
+bool TransactionImpl::few_blocks() const {
+  const std::lock_guard lock(store_.mutex_);
+  return store_.catalog_.size() + added_.size() <= kFewBlocks;
 }
 
 Result<unsigned> TransactionImpl::trim() { return trim_at_least(kTrimAtLeast); }
@@ -35,7 +42,7 @@ Result<unsigned> TransactionImpl::trim_at_least(unsigned blocks) {
       passed.push_back(*key);
     }
   }
-  if (!large && passed.size() < blocks) return 0;
+  if (!large && passed.size() < blocks && !few_blocks()) return 0;
   for (const BlockKey& key : passed) {
     EH_TRY(erase_block(key));
     std::vector<BlockNumber>& minis = state_.sources.at(key.source).minis;

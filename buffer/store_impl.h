@@ -83,6 +83,7 @@ class StoreImpl final : public Store {
   Status settle_identity();
   void count_quarantines();
   void write_copies_if_due();
+  void write_copies_now();
   Status adopt(Loaded loaded);
   Status refresh();  // of a read-only store: what the daemon changed since
   Status reopen();   // after LMDB gave the environment up
@@ -107,9 +108,11 @@ class StoreImpl final : public Store {
   bool clean_ = false;  // the clean mark is in the environment
   bool closed_ = false;
   bool writing_ = false;  // a Transaction is alive
-  bool names_changed_ = true;  // since the copies outside were written
-  std::uint64_t copied_commits_ = 0;
+  // The copies outside.
+  bool names_changed_ = false;  // names or files came since they were written
+  std::uint64_t copied_commits_ = UINT64_MAX;
   Instant copied_at_{};
+  Instant copy_names_from_{};   // not before, however many files come
 
   mutable std::mutex mutex_;  // guards what follows
   State state_;
@@ -199,6 +202,7 @@ class TransactionImpl final : public Store::Transaction {
 
   // retention.cpp
   std::optional<BlockNumber> passed_by_all(SourceId source) const;
+  bool few_blocks() const;
   std::optional<BlockKey> next_to_drop(const std::set<SinkId>& configured, bool needed_too) const;
 
   // dead_letters.cpp

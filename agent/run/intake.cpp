@@ -192,7 +192,9 @@ Instant Intake::settlements_due() const {
   if (options_.flush && !all_refused) return clock_.now();
   for (const CourierEvent& event : events_)
     if (!std::holds_alternative<Settled>(event)) return clock_.now();
-  return oldest_event_ + options_.ack_limit;
+  // Records under way will be committed soon enough, and take the acknowledgements along.
+  const bool records_come = budget_.used > 0 && !blocked();
+  return records_come ? kNever : oldest_event_ + options_.ack_limit;
 }
 
 bool Intake::flushing() const {

@@ -182,13 +182,15 @@ Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
   const NextBlock blocks = [&](SourceId s, BlockNumber from) { return transaction.next_block(s, from); };
   const bool flush = flushing();
   for (SinkLink& sink : sinks_) {
+    // What will be ripe before the next commit is claimed by this one, rather than by one more.
+    const Duration lead = std::min(options_.commit_limit / 2, sink.config.batch.max_age / 10);
     std::size_t total = sink.claims.size();
     for (LanePlanner& lane : sink.lanes) {
       if (!sink.problem.empty()) continue;
       std::size_t held = sink.claims_of(lane.lane().source);
       for (; held < sink.config.concurrency && total < SinkLink::kMaxClaims; ++held, ++total) {
         EH_ASSIGN(const std::optional<PlannedBatch> batch,
-                  lane.next(blocks, sink.estimate, clock_.now(), flush));
+                  lane.next(blocks, sink.estimate, clock_.now() + lead, flush));
         if (!batch) break;
         Claim claim;
         claim.lane = lane.lane();
