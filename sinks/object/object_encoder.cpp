@@ -16,6 +16,7 @@ namespace edgehose {
 namespace {
 
 constexpr std::size_t kReadyBytes = 64 * 1024;   // rendered before a read returns
+constexpr std::size_t kTextBytes = 64 * 1024;  // of rendered records, before they are compressed
 constexpr std::size_t kMaxFilePaths = 4096;      // remembered per stream
 
 // Turns the blocks of a claim into lines or ndjson, compressed; not encrypted.
@@ -65,7 +66,7 @@ class Renderer final : public ByteStream {
     EH_ASSIGN(auto block, blocks_.read(part));
     if (!block) return {};
     const bool as_stored = rendering_.compression == Compression::kZstd && part.whole() &&
-                           !block->header.mini();
+                           block->header.body_raw >= kBlockFullBytes;
     if (as_stored) {
       EH_TRY(compressor_->end_frame(ready_));
       // Handed out without a copy where nothing stands before it.
@@ -120,14 +121,17 @@ class Renderer final : public ByteStream {
     Record record;
     std::uint64_t raw = 0;
     std::uint32_t at = 0;
+    text_.clear();
     for (; at < part.end && records.next(record); ++at) {
       if (at < part.begin) continue;
       EH_ASSIGN(const std::string_view file, path_of(record.file));
-      text_.clear();
       append_ndjson(record, {rendering_.agent, source, file}, text_);
-      EH_TRY(add(text_));
       raw += record.body.size() + 1;
+      if (text_.size() < kTextBytes) continue;  // the compressor is called for many records at once
+      EH_TRY(add(text_));
+      text_.clear();
     }
+    EH_TRY(add(text_));
     if (at < part.end) {  // the index is malformed from here on
       BlockPart rest = part;
       rest.begin = std::max(at, part.begin);

@@ -2,7 +2,7 @@
 // the object's size: a block of the store at a time, rendered, compressed, encrypted.
 //
 // Pass-through: for lines in zstd the body frames of full blocks are handed out as they are stored.
-// Runs of mini-blocks, and blocks that the claim has only a part of, are decompressed and compressed
+// Runs of smaller blocks, and blocks that the claim has only a part of, are decompressed and compressed
 // again into frames of up to kBlockRawBytes.
 //
 // Every stream made from the same claim and rendering holds the same records in the same order. The

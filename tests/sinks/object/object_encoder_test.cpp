@@ -30,7 +30,7 @@ class ObjectEncoder : public testing::Test {
   // Minis, full blocks and minis again, with another source's block among them.
   ObjectEncoder() {
     for (const bool mini : {true, true, false, false, true, true, true}) {
-      add(kApp, mini ? 20 : 3000, mini);
+      add(kApp, mini ? 20 : 9000, mini);
       if (mini) add(kOther, 5, true);
     }
     claim.lane = {SinkId(1), kApp};
