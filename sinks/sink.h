@@ -87,6 +87,7 @@ struct TooLarge {       // halve
 };
 struct Park {           // needs a person: keep everything, probe slowly, say it loudly
   std::string reason;
+  std::optional<Duration> probe_every{};  // where a probe costs nothing; else backoff.h's pace
 };
 using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, Park>;
 

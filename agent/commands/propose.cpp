@@ -87,7 +87,7 @@ constexpr std::string_view kHead =
     "when_full = \"block\"      # or drop_oldest, drop_newest\n\n";
 
 constexpr std::string_view kSink =
-    "# Where it goes. The directory must exist: a stick that is not mounted is not replaced by one.\n"
+    "# Where it goes. Below /media and /mnt it is never created: a stick that is not mounted stays that.\n"
     "[sinks.archive]\n"
     "type        = \"directory\"\n"
     "path        = \"/media/usb/logs\"\n"

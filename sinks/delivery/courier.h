@@ -107,7 +107,7 @@ class Courier {
   void retry(Held& held, const Retry& verdict, Instant now);
   void rejected(Held& held, const Rejected& verdict, Instant now);
   void too_large(Held& held, const TooLarge& verdict, Instant now);
-  void park(const std::string& reason, bool counted, Instant now);
+  void park(const Park& verdict, bool counted, Instant now);
   void bury(Held& held, const Rejected& verdict, Instant now);
   void settle(Held& held, std::vector<DeadLetter> dead);
   bool counts(const Held& held) const;

@@ -19,7 +19,8 @@ Overloaded(F...) -> Overloaded<F...>;
 // What the claim promises and the object does not hold.
 Counter unreadable(const Claim& claim, const ObjectSummary& body) {
   if (body.missing_records == 0) return {};
-  return {body.missing_records, claim.size.bytes - std::min(claim.size.bytes, body.encoded.bytes)};
+  return {claim.size.records - std::min(claim.size.records, body.encoded.records),
+          claim.size.bytes - std::min(claim.size.bytes, body.encoded.bytes)};
 }
 
 }  // namespace
@@ -29,7 +30,7 @@ void Courier::conclude(Held& held, const Verdict& verdict, Instant now) {
                         [&](const Retry& v) { retry(held, v, now); },
                         [&](const Rejected& v) { rejected(held, v, now); },
                         [&](const TooLarge& v) { too_large(held, v, now); },
-                        [&](const Park& v) { park(v.reason, counts(held), now); }},
+                        [&](const Park& v) { park(v, counts(held), now); }},
              verdict);
 }
 
@@ -89,14 +90,15 @@ void Courier::retry(Held& held, const Retry& verdict, Instant now) {
   failed(State::kBackingOff, verdict.reason, now + pause);
 }
 
-void Courier::park(const std::string& reason, bool counted, Instant now) {
+void Courier::park(const Park& verdict, bool counted, Instant now) {
   if (state_ == State::kParked) {
     if (!counted) return;
     ++probes_;
   } else {
     probes_ = 0;
   }
-  failed(State::kParked, reason, now + probe_interval(probes_));
+  failed(State::kParked, verdict.reason,
+         now + verdict.probe_every.value_or(probe_interval(probes_)));
 }
 
 void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
@@ -108,8 +110,8 @@ void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
     refused_ = verdict.reason == refusal_ ? std::min(refused_ + 1, kRefusedInARow) : 1;
     refusal_ = verdict.reason;
     if (refused_ >= kRefusedInARow)
-      return park(fmt::format("{} batches in a row were refused whole: {}", kRefusedInARow,
-                              verdict.reason),
+      return park({fmt::format("{} batches in a row were refused whole: {}", kRefusedInARow,
+                               verdict.reason)},
                   counts(held), now);
   }
   bury(held, verdict, now);

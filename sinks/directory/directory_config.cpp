@@ -29,8 +29,9 @@ Fields<DirectoryConfig> directory_fields() {
       include<&DirectoryConfig::common>(sink_fields()),
       field<&DirectoryConfig::path>(
           "path", kRequired,
-          "The directory that objects go below. It must exist: a stick that "
-          "is not mounted is not replaced by a directory.")
+          "The directory that objects go below. Below /media, /mnt and "
+                                    "/run/media it is never created: a stick that is not mounted "
+                                    "is not replaced by a directory.")
           .check(not_absolute)
           .example("\"/media/usb/logs\""),
       field<&DirectoryConfig::prefix>(

@@ -10,6 +10,7 @@ namespace edgehose {
 namespace {
 
 constexpr std::size_t kMaxPartBytes = 64;
+constexpr Duration kProbeEvery = std::chrono::seconds(5);
 
 // One part of a file name: injective but for the checksum of a long one.
 std::string name_part(std::string_view text) {
@@ -88,7 +89,8 @@ Verdict DirectorySink::judge(const Batch&, const Response& response) const {
                             error.code == ErrorCode::kPermission ||
                             error.code == ErrorCode::kInvalid || error.sys == EROFS ||
                             error.sys == ENOTDIR || error.sys == ENAMETOOLONG;
-  if (needs_person) return Park{error.message};
+  // A look at a directory costs nothing: a stick that is put back is used within seconds.
+  if (needs_person) return Park{error.message, kProbeEvery};
   return Retry{error.message};
 }
 

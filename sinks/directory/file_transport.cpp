@@ -1,6 +1,7 @@
 #include "sinks/directory/file_transport.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,14 +75,34 @@ class FileTransport::Job {
     response_.filesystem = base->filesystem;
     EH_ASSIGN(directory_, subdirectories.open(base->fd.get(), request_.directory, components));
     name_ = std::move(components.back());
-    temporary_ = temporary_name(name_);
-    if (::unlinkat(directory_.get(), temporary_.c_str(), 0) != 0 && errno != ENOENT)
-      return problem_with("removing the leftover");
-    file_ = FileDescriptor(::openat(directory_.get(), temporary_.c_str(),
-                                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
-    if (!file_.valid()) return problem_with("creating");
+    EH_TRY(create_temporary());
     phase_ = Phase::kWrite;
     return {};
+  }
+
+  // Locked until it has its final name: a copy of our data_dir that repeats the same claim at the
+  // same time would otherwise rename what we have half written.
+  Status create_temporary() {
+    const std::string name = temporary_name(name_);
+    file_ = FileDescriptor(::openat(directory_.get(), name.c_str(),
+                                    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
+    if (!file_.valid()) return problem_with("creating");
+    // Some network file systems have no locks; what lies there is then taken for a leftover.
+    if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+      return busy();
+    struct stat opened{}, there{};
+    if (::fstat(file_.get(), &opened) != 0) return problem_with("looking at");
+    if (::fstatat(directory_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0 ||
+        there.st_ino != opened.st_ino || there.st_dev != opened.st_dev)
+      return busy();  // its writer finished between our open and our lock
+    temporary_ = name;
+    if (::ftruncate(file_.get(), 0) != 0) return problem_with("emptying the leftover of");
+    return {};
+  }
+
+  tl::unexpected<Error> busy() const {
+    return fail(ErrorCode::kBusy, "{}/{} is being written by another process", request_.directory,
+                request_.name);
   }
 
   Status write(std::vector<char>& buffer) {
@@ -102,7 +123,6 @@ class FileTransport::Job {
     phase_ = Phase::kPublish;
     if (!worth_publishing()) return {};
     if (::fdatasync(file_.get()) != 0) return problem_with("syncing");
-    file_.reset();
     return {};
   }
 
@@ -115,6 +135,7 @@ class FileTransport::Job {
     if (::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0)
       return problem_with("renaming");
     temporary_.clear();
+    file_.reset();
     return sync_directory_fd(directory_.get(), parent_directory(request_.directory + "/" + request_.name));
   }
 

@@ -7,7 +7,8 @@
 // that the buffer could not give, the one that is there is left.
 //
 // The temporary name is a function of the final one (hidden, ".NAME.tmp"), so a retry after a kill
-// finds and replaces what that left; there is nothing to sweep.
+// finds and replaces what that left; there is nothing to sweep. It is locked (flock) while it is
+// written: of two processes with the same claim (two copies of one data_dir) one waits for the other.
 //
 // Threading: transport.h. Bounded: one slice of kSliceBytes, or one sync, a step.
 // A system call that hangs on a dying disk blocks this sink's thread alone.
