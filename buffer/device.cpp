@@ -195,6 +195,21 @@ std::string mount_option(const std::string& text, const std::string& option) {
 
 bool memory_backed(std::uint32_t magic) { return magic == kTmpfs || magic == kRamfs; }
 
+// Tells a directory from its copy beside it: when it was born, or, where that is not recorded, its
+// inode if that outlives a mount (FAT and overlays number theirs anew).
+std::string directory_identity(const std::string& path) {
+  struct statx x {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_SYNC_AS_STAT, STATX_INO | STATX_BTIME, &x) != 0) return {};
+  if ((x.stx_mask & STATX_BTIME) != 0)
+    return fmt::format("born {}.{:09}", x.stx_btime.tv_sec, x.stx_btime.tv_nsec);
+  struct statfs fs {};
+  if (::statfs(path.c_str(), &fs) != 0) return {};
+  const auto magic = static_cast<std::uint32_t>(fs.f_type);
+  const Kind* const kind = kind_of(magic);
+  const bool lasting = memory_backed(magic) || (kind != nullptr && kind->stable_id);
+  return lasting ? fmt::format("inode {}", x.stx_ino) : std::string();
+}
+
 std::string first_mac(const std::string& root) {
   for (const std::string& nic : entries(root + "/sys/class/net")) {
     // Only hardware: bridges, tunnels and containers' ends draw their address anew.
@@ -331,6 +346,7 @@ Result<std::uint64_t> filesystem_id(int fd, const std::string& root) {
 
 Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir, const std::string& root) {
   EH_ASSIGN(const std::uint64_t filesystem, filesystem_id(data_dir, root));
+  const std::string directory = directory_identity(data_dir);
   const std::string machine = small_file(root + "/etc/machine-id");
   std::string serial = small_file(root + "/proc/device-tree/serial-number");
   std::string_view from = "device tree serial";
@@ -344,9 +360,10 @@ Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir, cons
   }
   if (serial.empty()) from = "no hardware serial";
   MachineFingerprint result;
-  result.parts = fmt::format("{}, file system {:016x}, {}", machine.empty() ? "no machine id" : "machine id",
-                             filesystem, from);
-  const auto digest = sha256(fmt::format("machine={};filesystem={:016x};{}={}", machine, filesystem, from, serial));
+  result.parts = fmt::format("{}, file system {:016x}, the directory itself, {}",
+                             machine.empty() ? "no machine id" : "machine id", filesystem, from);
+  const auto digest = sha256(fmt::format("machine={};filesystem={:016x};directory={};{}={}", machine,
+                                         filesystem, directory, from, serial));
   std::copy_n(digest.begin(), result.hash.size(), result.hash.begin());
   return result;
 }

@@ -97,7 +97,10 @@ Result<MDB_env*> try_open(const std::string& path, std::uint64_t map_size, bool 
   int code = mdb_env_set_mapsize(env, static_cast<std::size_t>(map_size));
   if (code == 0) code = mdb_env_set_maxreaders(env, kMaxReaders);
   if (code == 0) code = mdb_env_open(env, path.c_str(), kFlags | (read_only ? MDB_RDONLY : 0u), kMode);
-  if (code == 0) return env;
+  if (code == 0) {
+    give_to_owner_of_parent(path + "-lock");  // LMDB made it where there was none
+    return env;
+  }
   mdb_env_close(env);
   return tl::unexpected(error(code, fmt::format("opening the buffer {}", path)));
 }

@@ -22,8 +22,6 @@ void FileDescriptor::reset() {
   fd_ = -1;
 }
 
-namespace {
-
 // No error: who may not give it away, or a file system without owners, is no worse off than before.
 void give_to_owner_of_parent(const std::string& path) {
   struct stat parent{}, own{};
@@ -31,6 +29,8 @@ void give_to_owner_of_parent(const std::string& path) {
   if (parent.st_uid == 0 || ::lstat(path.c_str(), &own) != 0 || own.st_uid != 0) return;
   [[maybe_unused]] const int ignored = ::lchown(path.c_str(), parent.st_uid, parent.st_gid);
 }
+
+namespace {
 
 Status make_directory(const std::string& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) == 0)

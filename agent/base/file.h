@@ -33,6 +33,10 @@ class FileDescriptor {
 // owner of the directory it lies in, so that a run by root leaves nothing that the service cannot open.
 Result<FileDescriptor> open_file(const std::string& path, int flags, mode_t mode = 0600);
 
+// The same for what another made for us (a library, bind): what root owns in someone else's directory
+// is given to that one.
+void give_to_owner_of_parent(const std::string& path);
+
 // At most `limit` bytes; a longer file is kInvalid.
 Result<std::string> read_file(const std::string& path, std::size_t limit);
 

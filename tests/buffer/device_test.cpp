@@ -105,6 +105,18 @@ TEST_F(FakeRoot, TheFingerprintChangesWithMachineAndHardware) {
   EXPECT_FALSE(*machine_fingerprint(root_, root_) == *cloned);
 }
 
+// Both would number their next records alike.
+TEST_F(FakeRoot, TheFingerprintTellsACopyBesideTheOriginal) {
+  const std::string original = root_ + "/data", copy = root_ + "/copy";
+  std::filesystem::create_directory(original);
+  std::filesystem::create_directory(copy);
+  const auto first = machine_fingerprint(original, root_);
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(*machine_fingerprint(copy, root_) == *first);
+  std::filesystem::rename(original, root_ + "/moved");
+  EXPECT_EQ(*machine_fingerprint(root_ + "/moved", root_), *first) << "moved is not copied";
+}
+
 TEST(Filesystems, RemoteOnesAreKnownByMagic) {
   EXPECT_TRUE(is_remote(0x6969));
   EXPECT_TRUE(is_remote(0xFF534D42));

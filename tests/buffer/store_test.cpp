@@ -471,6 +471,37 @@ TEST_F(StoreTest, PagesAre4KiBWhateverTheMachines) {
   EXPECT_EQ(std::filesystem::file_size(path), 8192u);
 }
 
+TEST_F(StoreTest, ARunByRootLeavesNothingThatTheServiceCannotOpen) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: only root gives files away";
+  std::filesystem::create_directory(options_.directory);
+  ASSERT_EQ(::chown(options_.directory.c_str(), 12345, 12345), 0);
+  open();
+  unsigned files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.directory)) {
+    struct stat st{};
+    ASSERT_EQ(::stat(entry.path().c_str(), &st), 0);
+    EXPECT_EQ(st.st_uid, 12345u) << entry.path();
+    ++files;
+  }
+  EXPECT_GE(files, 3u) << "the buffer, its lock, LMDB's lock";
+}
+
+// As `cp -a` makes it, beside the original: both go on, and none may take the other's names.
+TEST_F(StoreTest, ACopyOfADataDirHasAnEpochOfItsOwn) {
+  open();
+  const Epoch original = store_->epoch();
+  store_.reset();
+  const std::string first = options_.directory;
+  std::filesystem::copy(first, directory_.path() + "/copy", std::filesystem::copy_options::recursive);
+  options_.directory = directory_.path() + "/copy";
+  open();
+  EXPECT_NE(store_->epoch(), original);
+  store_.reset();
+  options_.directory = first;
+  open();
+  EXPECT_EQ(store_->epoch(), original);
+}
+
 TEST(MapSize, FitsIntoThirtyTwoBits) {
   EXPECT_EQ(lmdb::map_size_for(512ull << 20, 64), (640ull << 20) + (16ull << 20));
   EXPECT_EQ(lmdb::map_size_for(512ull << 20, 32), (640ull << 20) + (16ull << 20));

@@ -140,6 +140,26 @@ TEST_F(FileTransportTest, AbandonLeavesNothing) {
   EXPECT_THAT(files_below(path), IsEmpty());
 }
 
+// Two copies of one data_dir repeat the same claim: neither may publish what the other half wrote.
+TEST_F(FileTransportTest, AnotherWriterOfTheSameNameIsWaitedFor) {
+  FileTransport other;
+  other.start(RequestId{1}, request("x", pattern(3u << 20)), nullptr);
+  std::vector<Completion> finished;
+  other.step(Instant{}, finished);
+  other.step(Instant{}, finished);
+
+  const FileResponse refused = put("x", pattern(3u << 20));
+  ASSERT_FALSE(refused.status);
+  EXPECT_EQ(refused.status.error().code, ErrorCode::kBusy);
+  EXPECT_THAT(files_below(path), ElementsAre(".x.tmp")) << "the other's file is left alone";
+
+  while (finished.empty()) other.step(Instant{}, finished);
+  EXPECT_TRUE(std::get<FileResponse>(finished.at(0).response).status);
+  ASSERT_TRUE(put("x", pattern(3u << 20)).status);
+  EXPECT_EQ(content(path + "/x"), pattern(3u << 20));
+  EXPECT_THAT(files_below(path), ElementsAre("x"));
+}
+
 TEST_F(FileTransportTest, NamesThatLeadOutAreRefused) {
   for (const std::string name : {"../x", "a/../../x", "a/./x", "a/", ""}) {
     const FileResponse response = put(name, "x");
