@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <set>
+#include <system_error>
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
@@ -196,7 +199,9 @@ tl::expected<ParsedLine, LineError> parse_command_line(const std::vector<std::st
   return line;
 }
 
-int run_command_line(const std::vector<std::string>& arguments) {
+namespace {
+
+int run_parsed(const std::vector<std::string>& arguments) {
   const auto line = parse_command_line(arguments);
   if (!line) return usage_error(line.error().command, line.error().message);
   if (line->help) {
@@ -210,6 +215,24 @@ int run_command_line(const std::vector<std::string>& arguments) {
     log::set_level(*parsed);
   }
   return line->command->run(line->invocation);
+}
+
+}  // namespace
+
+// What a command printed and nobody could get (a full disk) is a failure, or a script goes on with
+// half of it. A reader that left early (`| head`) is none.
+int run_command_line(const std::vector<std::string>& arguments) {
+  int code = kExitFailed;
+  int error = 0;
+  try {
+    code = run_parsed(arguments);
+  } catch (const std::system_error& thrown) {  // fmt::print throws it
+    error = thrown.code().value();
+  }
+  if (std::fflush(stdout) != 0 && error == 0) error = errno;
+  if (error == 0 || error == EPIPE || error == EBADF) return code;
+  complain(fmt::format("writing standard output: {}", std::strerror(error)));
+  return code == kExitOk ? kExitFailed : code;
 }
 
 void complain(std::string_view message) { fmt::print(stderr, "edgehose: {}\n", message); }

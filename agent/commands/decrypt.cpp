@@ -86,6 +86,23 @@ class Output {
   FileDescriptor file_;
 };
 
+// A name says what an object is. One whose first bytes say otherwise is damaged there, and would pass
+// through as it lies.
+Status check_name(std::string_view path, const OpenedObject& object, bool keep_compressed) {
+  const auto strip = [&path](std::string_view extension) {
+    if (!path.ends_with(extension)) return false;
+    path.remove_suffix(extension.size());
+    return true;
+  };
+  const std::string name(path);
+  if (strip(".age") && !object.encrypted)
+    return fail(ErrorCode::kCorrupt, "{} is no age file: its beginning is damaged, or its name is wrong", name);
+  const bool compressed = strip(".zst") || strip(".gz");
+  if (compressed && !keep_compressed && !object.compressed)
+    return fail(ErrorCode::kCorrupt, "{} is not compressed: its beginning is damaged, or its name is wrong", name);
+  return {};
+}
+
 Status decrypt_file(const std::string& path, const std::vector<AgeIdentity>& identities, bool keep_compressed,
                     const std::optional<std::string>& output_path) {
   FileDescriptor file;
@@ -96,6 +113,7 @@ Status decrypt_file(const std::string& path, const std::vector<AgeIdentity>& ide
   auto opened = open_object(read_descriptor(path == "-" ? STDIN_FILENO : file.get(), name),
                             {identities, !keep_compressed});
   if (!opened) return tl::unexpected(std::move(opened).error());
+  EH_TRY(check_name(path, *opened, keep_compressed));
   EH_ASSIGN(Output output, Output::open(output_path));
   EH_TRY(copy_stream(*opened->plain, [&](std::string_view bytes) { return output.write(bytes); }));
   return output.finish();

@@ -1,5 +1,6 @@
 #include "sinks/directory/directory_sink.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "agent/base/crc32c.h"
@@ -47,6 +48,19 @@ ObjectRendering rendering_of(const DirectoryConfig& config, const std::string& a
   return {config.format, config.compression, config.compression_level, config.age_recipients, agent};
 }
 
+// No file system takes a longer name, and a claim that was made with one keeps it.
+Status check_length(const std::string& key) {
+  constexpr std::size_t kMaxNameBytes = 255;
+  for (std::size_t begin = 0; begin < key.size();) {
+    const std::size_t end = std::min(key.find('/', begin), key.size());
+    if (end - begin > kMaxNameBytes)
+      return fail(ErrorCode::kInvalid, "prefix: it makes the name {}... of {} bytes; {} are possible between "
+                  "two '/'", key.substr(begin, 40), end - begin, kMaxNameBytes);
+    begin = end + 1;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConfig& config,
@@ -55,7 +69,11 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConf
   EH_ASSIGN(Prefix prefix,
             Prefix::compile(config.prefix, context.labels, context.timezone, warnings));
   EH_TRY(check_rendering(rendering_of(config, context.agent)));
-  return std::unique_ptr<DirectorySink>(new DirectorySink(config, context.agent, std::move(prefix)));
+  std::unique_ptr<DirectorySink> sink(new DirectorySink(config, context.agent, std::move(prefix)));
+  BatchOutline sample;
+  sample.source = "source";
+  EH_TRY(check_length(sink->key(sample)));
+  return sink;
 }
 
 DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, Prefix prefix)

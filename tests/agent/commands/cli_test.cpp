@@ -230,6 +230,35 @@ TEST_F(CliTest, ExportHasWhatIsNotDelivered) {
   EXPECT_THAT(run("buffer export --format ndjson --config c.toml").out, HasSubstr("\"sequence\":2,"));
 }
 
+TEST_F(CliTest, DamageAtAnObjectsBeginningIsNoPlainText) {
+  write("a.log.zst.age", "garbage");
+  write("b.log.zst", "garbage");
+  write("c.log", "a line\n");
+  const Outcome age = run("decrypt a.log.zst.age");
+  EXPECT_EQ(age.code, 1);
+  EXPECT_EQ(age.out, "");
+  EXPECT_THAT(age.err, HasSubstr("a.log.zst.age is no age file"));
+  EXPECT_EQ(run("decrypt b.log.zst").code, 1);
+  EXPECT_EQ(run("decrypt c.log").out, "a line\n");
+}
+
+TEST_F(CliTest, OutputThatFindsNoRoomIsAFailure) {
+  EXPECT_EQ(run("help > /dev/full").code, 1);
+  const Outcome reference = run("config reference > /dev/full");
+  EXPECT_EQ(reference.code, 1);
+  EXPECT_THAT(reference.err, HasSubstr("writing standard output: No space left on device"));
+}
+
+// Descriptor 2 must not become the buffer's, or its lock's.
+TEST_F(CliTest, ClosedStandardDescriptorsTakeNoLogIntoTheBuffer) {
+  write_config();
+  write("in/a.log", "one\n");
+  const std::string line = "cd " + directory_ + " && " EDGEHOSE_BINARY " run --once --config c.toml <&- >&- 2>&-";
+  EXPECT_EQ(std::system(line.c_str()), 0);
+  EXPECT_THAT(read("data/lock"), MatchesRegex("[0-9]+\n"));
+  EXPECT_EQ(run("buffer verify --config c.toml").code, 0);
+}
+
 TEST_F(CliTest, ReferenceAndExample) {
   EXPECT_THAT(run("config reference").out, HasSubstr("max_record_bytes"));
   EXPECT_THAT(run("config example").out, HasSubstr("[sinks.archive]"));

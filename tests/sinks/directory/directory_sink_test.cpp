@@ -45,6 +45,18 @@ TEST(DirectorySink, TheKeySaysWhatIsInIt) {
             "000000000001-000000004711.log.zst");
 }
 
+TEST(DirectorySink, APrefixThatNoFileSystemTakesIsRefusedAtTheStart) {
+  DirectoryConfig config;
+  config.path = "/media/usb/logs";
+  config.prefix = "a/" + std::string(256, 'x') + "/!{timestamp:yyyy}/";
+  std::vector<std::string> warnings;
+  const auto sink = DirectorySink::create(config, {"gw", {}, "UTC"}, warnings);
+  ASSERT_FALSE(sink);
+  EXPECT_THAT(sink.error().message, HasSubstr("256 bytes; 255 are possible"));
+  config.prefix = "a/" + std::string(255, 'x') + "/!{timestamp:yyyy}/";
+  EXPECT_TRUE(DirectorySink::create(config, {"gw", {}, "UTC"}, warnings));
+}
+
 TEST(DirectorySink, TheKeyIsAFunctionOfTheBatchAlone) {
   EXPECT_EQ(make()->key(outline()), make()->key(outline()));
   std::set<std::string> keys{make()->key(outline())};
