@@ -195,19 +195,21 @@ std::string mount_option(const std::string& text, const std::string& option) {
 
 bool memory_backed(std::uint32_t magic) { return magic == kTmpfs || magic == kRamfs; }
 
-// Tells a directory from its copy beside it: when it was born, or, where that is not recorded, its
-// inode if that outlives a mount (FAT and overlays number theirs anew).
+// Tells a directory from its copy beside it: when it was born, and, where that outlives a mount, its
+// inode: two directories may be born in one tick of the kernel's clock. (FAT and overlays number theirs
+// anew at every mount.)
 std::string directory_identity(const std::string& path) {
   struct statx x {};
-  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_SYNC_AS_STAT, STATX_INO | STATX_BTIME, &x) != 0) return {};
-  if ((x.stx_mask & STATX_BTIME) != 0)
-    return fmt::format("born {}.{:09}", x.stx_btime.tv_sec, x.stx_btime.tv_nsec);
   struct statfs fs {};
-  if (::statfs(path.c_str(), &fs) != 0) return {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_SYNC_AS_STAT, STATX_INO | STATX_BTIME, &x) != 0 ||
+      ::statfs(path.c_str(), &fs) != 0)
+    return {};
   const auto magic = static_cast<std::uint32_t>(fs.f_type);
   const Kind* const kind = kind_of(magic);
+  const bool born = (x.stx_mask & STATX_BTIME) != 0;
   const bool lasting = memory_backed(magic) || (kind != nullptr && kind->stable_id);
-  return lasting ? fmt::format("inode {}", x.stx_ino) : std::string();
+  return fmt::format("{} born {}.{:09}", lasting ? x.stx_ino : 0, born ? x.stx_btime.tv_sec : 0,
+                     born ? x.stx_btime.tv_nsec : 0);
 }
 
 std::string first_mac(const std::string& root) {

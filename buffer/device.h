@@ -62,7 +62,7 @@ Result<std::uint64_t> filesystem_id(const std::string& path, const std::string& 
 Result<std::uint64_t> filesystem_id(int fd, const std::string& root = "");
 
 // 16 bytes of SHA-256 over the machine id, the file system of data_dir, data_dir's own birth time
-// (else its inode), and the hardware's serial (device tree, else DMI product_uuid, else the first MAC
+// and inode, and the hardware's serial (device tree, else DMI product_uuid, else the first MAC
 // address). It differs where a card or an image was cloned to another machine or volume, and where
 // data_dir was copied on the same one; a rename keeps it. `parts` says in words what went in.
 struct MachineFingerprint {

@@ -265,6 +265,7 @@ class Walk {
   Status decode(std::string_view key, std::string_view value) const {
     using namespace keyspace;
     if (key == epoch_key()) return plain(decode_epoch(value));
+    if (key == machine_key()) return plain(decode_machine(value));
     if (key == counters_key()) return plain(decode_counters(value));
     if (key.starts_with(kSourcePrefix)) return plain(decode_source(key, value));
     if (key.starts_with(kSinkPrefix)) return plain(decode_sink(key, value));

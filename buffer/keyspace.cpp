@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/base/bytes.h"
+#include "agent/base/crc32c.h"
 
 namespace edgehose::keyspace {
 namespace {
@@ -31,6 +32,20 @@ template <class T>
 Result<T> finish(const ByteReader& in, T value, std::string_view what) {
   if (!in.ok()) return bad(what);
   return value;
+}
+
+std::string checksummed(std::string_view key, std::string_view body) {
+  std::string out;
+  put_le(out, crc32c(crc32c(0, key), body));
+  return out.append(body);
+}
+
+// The body behind a checksum that fits.
+Result<std::string_view> checked(std::string_view key, std::string_view value, std::string_view what) {
+  ByteReader in(value);
+  const auto crc = in.le<std::uint32_t>();
+  if (!in.ok() || crc != crc32c(crc32c(0, key), in.rest())) return bad(what);
+  return in.rest();
 }
 
 void put_counter(std::string& out, const Counter& c) {
@@ -89,11 +104,12 @@ std::string encode_format(const FormatVersion& format) {
   put_le(out, format.major);
   put_le(out, format.minor);
   put_le(out, format.min_reader);
-  return out;
+  return checksummed(format_key(), out);
 }
 
 Result<FormatVersion> decode_format(std::string_view value) {
-  ByteReader in(value);
+  EH_ASSIGN(const std::string_view body, checked(format_key(), value, "format version"));
+  ByteReader in(body);
   FormatVersion f;
   f.major = in.le<std::uint16_t>();
   f.minor = in.le<std::uint16_t>();
@@ -115,14 +131,31 @@ std::string epoch_key() { return std::string("\0\1", 2); }
 std::string encode_epoch(const Epoch& epoch) {
   std::string out;
   put_bytes(out, epoch);
-  return out;
+  return checksummed(epoch_key(), out);
 }
 
 Result<Epoch> decode_epoch(std::string_view value) {
-  ByteReader in(value);
+  EH_ASSIGN(const std::string_view body, checked(epoch_key(), value, "epoch"));
+  ByteReader in(body);
   Epoch epoch{};
   get_bytes(in, epoch);
   return finish(in, epoch, "epoch");
+}
+
+std::string machine_key() { return std::string("\0\3", 2); }
+
+std::string encode_machine(const Machine& machine) {
+  std::string out;
+  put_bytes(out, machine);
+  return checksummed(machine_key(), out);
+}
+
+Result<Machine> decode_machine(std::string_view value) {
+  EH_ASSIGN(const std::string_view body, checked(machine_key(), value, "machine fingerprint"));
+  ByteReader in(body);
+  Machine machine{};
+  get_bytes(in, machine);
+  return finish(in, machine, "machine fingerprint");
 }
 
 std::string data_key_key(std::uint64_t id) { return numbered(kDataKeyPrefix, id); }
@@ -201,13 +234,14 @@ std::string encode_source(const SourceState& s) {
     put_varint(out, mini.value - before);
     before = mini.value;
   }
-  return out;
+  return checksummed(source_key(s.id), out);
 }
 
 Result<SourceState> decode_source(std::string_view key, std::string_view value) {
   const auto id = number_after<std::uint32_t>(kSourcePrefix, key);
   if (!id) return bad("source");
-  ByteReader in(value);
+  EH_ASSIGN(const std::string_view body, checked(key, value, "source"));
+  ByteReader in(body);
   SourceState s;
   s.id = SourceId(*id);
   s.name = in.string();
@@ -227,13 +261,14 @@ std::string encode_sink(const SinkState& sink) {
   std::string out;
   put_string(out, sink.name);
   put_string(out, sink.note);
-  return out;
+  return checksummed(sink_key(sink.id), out);
 }
 
 Result<SinkState> decode_sink(std::string_view key, std::string_view value) {
   const auto id = number_after<std::uint32_t>(kSinkPrefix, key);
   if (!id) return bad("sink");
-  ByteReader in(value);
+  EH_ASSIGN(const std::string_view body, checked(key, value, "sink"));
+  ByteReader in(body);
   SinkState sink;
   sink.id = SinkId(*id);
   sink.name = in.string();
@@ -257,13 +292,14 @@ std::string encode_lane(const LaneState& lane) {
   for (const Counter& dropped : lane.dropped) put_counter(out, dropped);
   put_varint(out, lane.possible_duplicates);
   put_le(out, lane.last_delivery.value);
-  return out;
+  return checksummed(lane_key(lane.key), out);
 }
 
 Result<LaneState> decode_lane(std::string_view key, std::string_view value) {
   const auto id = number_after<std::uint64_t>(kLanePrefix, key);
   if (!id) return bad("lane");
-  ByteReader in(value);
+  EH_ASSIGN(const std::string_view body, checked(key, value, "lane"));
+  ByteReader in(body);
   LaneState lane;
   lane.key = {SinkId(static_cast<std::uint32_t>(*id >> 32)), SourceId(static_cast<std::uint32_t>(*id))};
   lane.cursor = get_position(in);
@@ -327,11 +363,12 @@ std::string encode_counters(const Counters& c) {
   put_varint(out, c.next_source.value);
   put_varint(out, c.next_sink.value);
   put_varint(out, c.next_file.value);
-  return out;
+  return checksummed(counters_key(), out);
 }
 
 Result<Counters> decode_counters(std::string_view value) {
-  ByteReader in(value);
+  EH_ASSIGN(const std::string_view body, checked(counters_key(), value, "counters"));
+  ByteReader in(body);
   Counters c;
   c.next_block = BlockNumber(in.varint());
   c.next_claim = ClaimId(in.varint());
@@ -347,11 +384,12 @@ std::string clean_mark_key() { return "\x20" "M"; }
 std::string encode_clean_mark(BlockNumber last) {
   std::string out;
   put_varint(out, last.value);
-  return out;
+  return checksummed(clean_mark_key(), out);
 }
 
 Result<BlockNumber> decode_clean_mark(std::string_view value) {
-  ByteReader in(value);
+  EH_ASSIGN(const std::string_view body, checked(clean_mark_key(), value, "clean mark"));
+  ByteReader in(body);
   const BlockNumber last(in.varint());
   return finish(in, last, "clean mark");
 }

@@ -3,18 +3,20 @@
 // sort, and varints or little-endian in values.
 //
 //   00 00                        format version       00 01   epoch
-//   00 02 | key id u64           wrapped data key
+//   00 02 | key id u64           wrapped data key    00 03   machine fingerprint
 //   10 | block u64 | source u32  block: the source stands in the key so that a walk over the leaf
 //                                pages finds a source's blocks without touching their content
 //   20 'C' claim  'F' file  'K' sink  'L' lane  'M' clean mark  'N' counters  'S' source
 //   30 | id u64                  dead letter
 //
 // Values of files, claims and dead letters go through Keyring::seal_value with their key as
-// associated data; the functions here see them in plain.
+// associated data; the functions here see them in plain. All others begin with the CRC-32C of their
+// key and the rest, so that a flipped bit is damage and never a wrong counter.
 //
 // Threading: pure functions. decode_* answer kCorrupt for what they cannot read.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,6 +45,12 @@ Status check_format(const FormatVersion& format, std::string_view path);
 std::string epoch_key();
 std::string encode_epoch(const Epoch& epoch);
 Result<Epoch> decode_epoch(std::string_view value);
+
+// What the epoch was drawn on: see device.h machine_fingerprint().
+using Machine = std::array<std::uint8_t, 16>;
+std::string machine_key();
+std::string encode_machine(const Machine& machine);
+Result<Machine> decode_machine(std::string_view value);
 
 std::string data_key_key(std::uint64_t id);
 constexpr std::string_view kDataKeyPrefix{"\x00\x02", 2};

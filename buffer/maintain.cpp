@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::uint64_t kKeepFree = 64ull << 20;
 constexpr Duration kCopyEvery = std::chrono::minutes(10);
+// A copy for new names and files: what is written stays below 64 KiB a minute.
+constexpr Duration kCopyPause = std::chrono::minutes(1);
+constexpr std::uint64_t kCopyBytesPerPause = 64 << 10;
 constexpr unsigned kHolesAtMost = 1024;  // a call's work
 constexpr std::size_t kHolePages = 16;   // shorter runs fragment the file for little
 
@@ -72,16 +75,26 @@ void StoreImpl::maintain() {
 void StoreImpl::write_copies_if_due() {
   const Instant now = clock_.now();
   const std::uint64_t commits = usage().commits;
-  const bool due = now - copied_at_ >= kCopyEvery && commits != copied_commits_;
-  if (!names_changed_ && !due) return;
+  const bool old = now - copied_at_ >= kCopyEvery && commits != copied_commits_;
+  const bool first = copied_commits_ == UINT64_MAX;
+  const bool named = names_changed_ && now >= copy_names_from_;
+  if (!old && !first && !named) return;
+  write_copies_now();
+  if (!named) return;
+  struct stat st{};
+  const bool there = ::stat(path(kCopyFile).c_str(), &st) == 0;
+  const auto pauses = there ? static_cast<std::uint64_t>(st.st_size) / kCopyBytesPerPause : 0;
+  copy_names_from_ = now + std::clamp<Duration>(kCopyPause * pauses, kCopyPause, kCopyEvery);
+}
+
+void StoreImpl::write_copies_now() {
   const auto txn = environment_.begin_read();
   if (!txn) return;
-  if (const auto written = write_copies(options_.directory, *txn); !written) {
+  if (const auto written = write_copies(options_.directory, *txn); !written)
     log::warn("the copy of the buffer's small state was not refreshed: {}", written.error().message);
-  }
   names_changed_ = false;
-  copied_commits_ = commits;
-  copied_at_ = now;
+  copied_commits_ = usage().commits;
+  copied_at_ = clock_.now();
 }
 
 void StoreImpl::give_disk_back() {

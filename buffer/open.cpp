@@ -232,6 +232,7 @@ Status StoreImpl::close() {
     EH_TRY(txn.trim_at_least(1));
     EH_TRY(txn.put_clean_mark());
     EH_TRY(txn.commit());
+    write_copies_now();
   }
   closed_ = true;
   const std::unique_lock environment(environment_mutex_);

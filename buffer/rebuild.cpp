@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "agent/base/text.h"
+
 namespace edgehose {
 namespace {
 
@@ -75,16 +77,33 @@ void Rebuild::keep(const BlockHeader& h, std::string_view stored) {
   const Counter size{h.records, h.body_raw};
   kept_.push_back({h.number, h.source, h.first_sequence, size, h.mini()});
   note_partial(h, stored);
-  if (!current_ && h.number >= counters_.next_block) {
-    if (h.first_sequence >= owner.next_sequence) new_[h.source] += size;
-    note_extents(h);
-  }
-  for (const Extent& e : h.extents) last_file_ = std::max(last_file_, e.file);
+  if (!current_ && h.number >= counters_.next_block && h.first_sequence >= owner.next_sequence)
+    new_[h.source] += size;
+  note_extents(h);
 }
 
 void Rebuild::note_extents(const BlockHeader& header) {
-  for (const Extent& e : header.extents)
-    if (e.file.value != 0) file_ends_[e.file] = e.end;  // the newest block's, also after a truncation
+  const bool newer = !current_ && header.number >= counters_.next_block;
+  const bool undelivered = undelivered_after(header);
+  for (const Extent& e : header.extents) {
+    last_file_ = std::max(last_file_, e.file);
+    if (e.file.value == 0) continue;
+    FileEnd& file = file_ends_[e.file];
+    const bool follows = file.block.value != 0 && file.block != header.number;
+    if (follows && e.begin > file.end && file.undelivered_after && !file.gap) file.gap = file.end;
+    if (file.gap) file.behind_gap += e.records;
+    file.block = header.number;
+    file.end = e.end;
+    file.newer = newer;
+    file.undelivered_after = undelivered;
+    file.source = header.source;
+  }
+}
+
+bool Rebuild::undelivered_after(const BlockHeader& header) const {
+  return std::ranges::none_of(lanes_, [&](const auto& lane) {
+    return over(lane.first, header.source) && lane.second.cursor > Position{header.number + 1, 0};
+  });
 }
 
 // Raw bytes before each position inside the block that a lane or a claim has.
@@ -219,18 +238,34 @@ void Rebuild::advance_counters() {
   counters_.next_file = counters_.next_file + static_cast<std::uint32_t>(skipped);
 }
 
-Status Rebuild::encode_files() {
-  for (const auto& [id, end] : file_ends_) {
+Status Rebuild::encode_files(Losses& losses) {
+  std::uint64_t again = 0;
+  for (const auto& [id, kept] : file_ends_) {
     const auto entry = entries_.find(keyspace::file_key(id));
     if (entry == entries_.end()) continue;
     EH_ASSIGN(const std::string plain, keys_.open_value(entry->first, entry->second));
     EH_ASSIGN(FileState file, keyspace::decode_file(plain));
-    if (file.offset == end) continue;
-    file.offset = end;
+    std::uint64_t offset = kept.newer ? kept.end : file.offset;
+    if (kept.undelivered_after) offset = std::min(offset, kept.end);
+    if (kept.gap) offset = std::min(offset, *kept.gap);
+    if (offset == file.offset) continue;
+    if (offset < std::max(file.offset, kept.end)) {
+      ++again;
+      read_again(kept);
+    }
+    file.offset = offset;
     file.crc_known = false;
     EH_ASSIGN(entry->second, keys_.seal_value(entry->first, keyspace::encode_file(file)));
   }
+  if (again > 0)
+    losses.assumed.push_back(
+        fmt::format("{} files are read again from where lost blocks began", format_count(again)));
   return {};
+}
+
+void Rebuild::read_again(const FileEnd& file) {
+  for (auto& [key, lane] : lanes_)
+    if (over(key, file.source)) lane.possible_duplicates += file.behind_gap;
 }
 
 Result<ControlEntries> Rebuild::finish(Losses& losses) {
@@ -239,7 +274,7 @@ Result<ControlEntries> Rebuild::finish(Losses& losses) {
   settle_claims(losses);
   settle_lanes(losses);
   advance_counters();
-  EH_TRY(encode_files());
+  EH_TRY(encode_files(losses));
   if (!epoch_ || !counters_known_) {
     epoch_.emplace();
     if (RAND_bytes(epoch_->data(), static_cast<int>(epoch_->size())) != 1)

@@ -5,7 +5,9 @@
 //  - next block, sequence, file, claim and dead letter numbers move past everything seen; from old
 //    copies far past it (kNumbersSkipped), so that none is ever given twice;
 //  - minis are listed as kept; sources that lost their names are called "recovered-N";
-//  - from old copies, files move on to the end of the newest block's extents, their hash unknown;
+//  - from old copies, files move on to the end of the newest block's extents, their hash unknown; a
+//    file of which blocks are lost that were delivered nowhere moves back to the first of them, to be
+//    read again: what was salvaged behind it may then arrive twice (possible_duplicates);
 //  - every lane's equation holds again: what is neither delivered nor held is dropped(kCorrupt);
 //  - a claim stays where all its records are held, else it goes, with those of its lane behind it.
 //
@@ -53,19 +55,30 @@ class Rebuild {
     Counter size;
     bool mini = false;
   };
+  struct FileEnd {
+    BlockNumber block;                 // the newest that was kept, and where its extents end
+    std::uint64_t end = 0;
+    bool newer = false;                // that block is newer than the entries
+    bool undelivered_after = false;    // no lane has passed what came after it
+    std::optional<std::uint64_t> gap;  // where the first lost and undelivered bytes begin
+    std::uint64_t behind_gap = 0;      // records that were kept behind it
+    SourceId source;
+  };
   static bool over(const LaneKey& lane, SourceId source) {
     return lane.source == source || lane.source.value == 0;
   }
   void decode(const ControlEntries& entries);
   void note_partial(const BlockHeader& header, std::string_view stored);
   void note_extents(const BlockHeader& header);
+  bool undelivered_after(const BlockHeader& header) const;
   SourceState& source(SourceId id);
   void advance_sources(Losses& losses);
   Counter held(const LaneKey& lane, Position from, std::optional<Position> to) const;
   void settle_claims(Losses& losses);
   void settle_lanes(Losses& losses);
   void advance_counters();
-  Status encode_files();
+  Status encode_files(Losses& losses);
+  void read_again(const FileEnd& file);
 
   bool current_;
   Keyring& keys_;
@@ -78,7 +91,7 @@ class Rebuild {
   std::map<LaneKey, LaneState> lanes_;
   std::map<ClaimId, Claim> claims_;
   std::vector<Kept> kept_;
-  std::map<FileId, std::uint64_t> file_ends_;
+  std::map<FileId, FileEnd> file_ends_;
   FileId last_file_;
   std::map<Position, std::uint64_t> partial_;  // raw bytes of a block before a position in it
 };

@@ -27,7 +27,6 @@ constexpr Duration kScanDeadline = std::chrono::seconds(60);
 constexpr std::uint64_t kBatchBytes = 4ull << 20;
 constexpr std::uint64_t kDiskKept = 16ull << 20;
 constexpr std::uint64_t kPage = 4096;
-const std::string kMachineKey{"\x00\x03", 2};
 
 bool exists(const std::string& path) {
   struct stat st {};
@@ -288,18 +287,20 @@ std::vector<Quarantine> quarantines(const std::string& directory) {
 Result<bool> redraw_epoch_if_moved(lmdb::Transaction& txn, const std::string& directory,
                                    const std::string& root) {
   EH_ASSIGN(const MachineFingerprint machine, machine_fingerprint(directory, root));
-  const std::string now(reinterpret_cast<const char*>(machine.hash.data()), machine.hash.size());
-  EH_ASSIGN(const auto before, txn.get(kMachineKey));
-  if (before && *before == now) return false;
+  EH_ASSIGN(const auto before, txn.get(keyspace::machine_key()));
+  if (before) {
+    const auto known = keyspace::decode_machine(*before);
+    if (known && *known == machine.hash) return false;
+  }
   const bool moved = before.has_value();
-  EH_TRY(txn.put(kMachineKey, now));
+  EH_TRY(txn.put(keyspace::machine_key(), keyspace::encode_machine(machine.hash)));
   if (!moved) return false;
   Epoch epoch{};
   if (RAND_bytes(epoch.data(), static_cast<int>(epoch.size())) != 1)
     return fail(ErrorCode::kIo, "the system gave no random bytes for a new epoch");
   EH_TRY(txn.put(keyspace::epoch_key(), keyspace::encode_epoch(epoch)));
-  log::warn("buffer: {} was made on another machine or volume (known by: {}): new records carry a new "
-            "epoch, so that this copy and the original never share an identity",
+  log::warn("buffer: {} was copied, or moved to another machine or volume (known by: {}): new records "
+            "carry a new epoch, so that this copy and the original never share an identity",
             directory, machine.parts);
   return true;
 }

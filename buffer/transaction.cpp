@@ -87,6 +87,10 @@ Status TransactionImpl::count_not_taken(SourceId id, const Counter& dropped) {
 Status TransactionImpl::put_file(FileId id, const FileState& state) {
   const std::string key = keyspace::file_key(id);
   EH_ASSIGN(const std::string value, store_.keys_.seal_value(key, keyspace::encode_file(state)));
+  if (!names_changed_) {
+    EH_ASSIGN(const auto before, txn_.get(key));
+    names_changed_ = !before;
+  }
   return put(key, value);
 }
 
@@ -257,6 +261,7 @@ Status TransactionImpl::commit() {
   store_.clean_ = marks_clean_;
   store_.names_changed_ = store_.names_changed_ || names_changed_;
   store_.note_commit(store_.clock_.now() - start, raw_);
+  if (store_.names_changed_ && !marks_clean_) store_.write_copies_if_due();
   return {};
 }
 

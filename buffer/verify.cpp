@@ -86,6 +86,7 @@ class Verifier {
     using namespace keyspace;
     if (key.starts_with(kBlockPrefix)) return visit_block(key, value);
     if (key == epoch_key()) return with(decode_epoch(value), [](const Epoch&) {});
+    if (key == machine_key()) return with(decode_machine(value), [](const Machine&) {});
     if (key == counters_key()) {
       return with(decode_counters(value), [&](const Counters& c) {
         counters_ = c;
@@ -94,6 +95,7 @@ class Verifier {
     }
     if (key.starts_with(kSourcePrefix))
       return with(decode_source(key, value), [&](const SourceState& s) { sources_[s.id] = s; ++report_.sources; });
+    if (key.starts_with(kSinkPrefix)) return with(decode_sink(key, value), [](const SinkState&) {});
     if (key.starts_with(kLanePrefix))
       return with(decode_lane(key, value), [&](const LaneState& l) { lanes_[l.key] = l; ++report_.lanes; });
     if (key.starts_with(kFilePrefix)) {

@@ -112,7 +112,7 @@ bool FileReader::verify(TrackedFile& file, const FileStat& stat) {
 
 bool FileReader::verify_tail(TrackedFile& file) {
   const std::uint32_t length = file.note.tail_length;
-  if (length == 0 || length > file.line.begin) return true;
+  if (length == 0 || file.note.tail_end != file.line.begin) return true;
   char tail[kTailBytes];
   const auto got = read_at(file, tail, length, file.line.begin - length);
   return got && *got == length && crc32c(0, {tail, length}) == file.note.tail_crc;
@@ -123,6 +123,7 @@ void FileReader::remember_tail(TrackedFile& file) {
   char tail[kTailBytes];
   const auto got = read_at(file, tail, length, file.line.begin - length);
   const bool whole = got && *got == length;
+  file.note.tail_end = file.line.begin;
   file.note.tail_length = whole ? length : 0;
   file.note.tail_crc = whole ? crc32c(0, {tail, length}) : 0;
 }

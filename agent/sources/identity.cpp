@@ -159,6 +159,7 @@ std::string encode(const FileNote& note) {
   out.push_back(static_cast<char>((note.copytruncated ? kCopytruncated : 0) |
                                   (note.compressed ? kCompressed : 0) |
                                   (note.complete ? kComplete : 0)));
+  put_varint(out, note.tail_end);
   put_varint(out, note.tail_length);
   put_le(out, note.tail_crc);
   put_string(out, note.boot_id.substr(0, 64));
@@ -170,6 +171,7 @@ FileNote decode_note(std::string_view text) {
   FileNote note;
   if (in.le<std::uint8_t>() != kNoteVersion) return note;
   const auto flags = in.le<std::uint8_t>();
+  const auto tail_end = in.varint();
   const auto tail_length = in.varint();
   const auto tail_crc = in.le<std::uint32_t>();
   const std::string_view boot = in.string();
@@ -177,6 +179,7 @@ FileNote decode_note(std::string_view text) {
   note.copytruncated = (flags & kCopytruncated) != 0;
   note.compressed = (flags & kCompressed) != 0;
   note.complete = (flags & kComplete) != 0;
+  note.tail_end = tail_end;
   note.tail_length = static_cast<std::uint32_t>(tail_length);
   note.tail_crc = tail_crc;
   note.boot_id = boot;

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
+#include "agent/base/bytes.h"
+#include "agent/base/crc32c.h"
 #include "agent/base/text.h"
 
 namespace edgehose::keyspace {
@@ -13,6 +17,7 @@ constexpr std::string_view kTwoHex = "02ac02";
 TEST(Keyspace, KeysHaveTheirGoldenBytesAndOrder) {
   EXPECT_EQ(to_hex(format_key()), "0000");
   EXPECT_EQ(to_hex(epoch_key()), "0001");
+  EXPECT_EQ(to_hex(machine_key()), "0003");
   EXPECT_EQ(to_hex(data_key_key(3)), "00020000000000000003");
   EXPECT_EQ(to_hex(block_key(BlockNumber(258), SourceId(7))), "10000000000000010200000007");
   EXPECT_EQ(to_hex(file_key(FileId(9))), "204600000009");
@@ -33,15 +38,15 @@ TEST(Keyspace, KeysHaveTheirGoldenBytesAndOrder) {
 }
 
 TEST(Keyspace, FormatAndCounters) {
-  EXPECT_EQ(to_hex(encode_format({1, 2, 3})), "010002000300");
+  EXPECT_EQ(to_hex(encode_format({1, 2, 3})), "8b5298e8" "010002000300");
   EXPECT_TRUE(check_format({9, 0, 1}, "x"));  // later, but readable by this release
   EXPECT_EQ(check_format({9, 0, 2}, "x").error().code, ErrorCode::kUnsupported);
   Counters c;
   c.next_block = BlockNumber(300);
   c.next_file = FileId(7);
-  EXPECT_EQ(to_hex(encode_counters(c)), "ac020101010107");
+  EXPECT_EQ(to_hex(encode_counters(c)), "2846a5c5" "ac020101010107");
   EXPECT_EQ(*decode_counters(encode_counters(c)), c);
-  EXPECT_EQ(to_hex(encode_clean_mark(BlockNumber(300))), "ac02");
+  EXPECT_EQ(to_hex(encode_clean_mark(BlockNumber(300))), "5c1c04ed" "ac02");
 }
 
 TEST(Keyspace, File) {
@@ -72,12 +77,12 @@ TEST(Keyspace, SourceAndSink) {
   s.committed = kTwo;
   s.minis = {BlockNumber(10), BlockNumber(12), BlockNumber(400)};
   const std::string bytes = encode_source(s);
-  EXPECT_EQ(to_hex(bytes), "03617070" "ac02" + std::string(kTwoHex) + "0000" "030a028403");
+  EXPECT_EQ(to_hex(bytes), "c6509985" "03617070" "ac02" + std::string(kTwoHex) + "0000" "030a028403");
   const auto back = decode_source(source_key(s.id), bytes);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->minis, s.minis);
   EXPECT_EQ(back->id, s.id);
-  EXPECT_EQ(to_hex(encode_sink({SinkId(1), "out", "id"})), "036f7574" "026964");
+  EXPECT_EQ(to_hex(encode_sink({SinkId(1), "out", "id"})), "8979f7ed" "036f7574" "026964");
 }
 
 TEST(Keyspace, Lane) {
@@ -89,7 +94,7 @@ TEST(Keyspace, Lane) {
   lane.possible_duplicates = 6;
   lane.last_delivery = WallTime(7);
   const std::string bytes = encode_lane(lane);
-  EXPECT_EQ(to_hex(bytes), "ac0205" + std::string(kTwoHex) + std::string(kTwoHex) + "0000"
+  EXPECT_EQ(to_hex(bytes), "f0d50837" "ac0205" + std::string(kTwoHex) + std::string(kTwoHex) + "0000"
             "03" "0000" "0102" "0000" "06" "0700000000000000");
   const auto back = decode_lane(lane_key(lane.key), bytes);
   ASSERT_TRUE(back);
@@ -132,7 +137,47 @@ TEST(Keyspace, WhatIsCutShortIsCorrupt) {
   const std::string lane = encode_lane({});
   for (std::size_t n = 0; n < lane.size(); ++n)
     EXPECT_FALSE(decode_lane(lane_key({}), std::string_view(lane).substr(0, n))) << n;
-  EXPECT_TRUE(decode_lane(lane_key({}), lane + "of a later minor version"));
+  EXPECT_TRUE(decode_file(encode_file({}) + "of a later minor version"));
+}
+
+// A value of a later minor version is longer, and its checksum covers all of it.
+TEST(Keyspace, ValuesMayGrow) {
+  const std::string body = encode_lane({}).substr(4) + "of a later minor version";
+  std::string grown;
+  put_le(grown, crc32c(crc32c(0, lane_key({})), body));
+  grown += body;
+  EXPECT_TRUE(decode_lane(lane_key({}), grown));
+}
+
+TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
+  const SourceId source(1);
+  const LaneKey lane{SinkId(1), source};
+  struct Value {
+    std::string name, bytes;
+    std::function<bool(std::string_view)> reads;
+  };
+  const std::vector<Value> values = {
+      {"format", encode_format(kFormat), [](auto v) { return decode_format(v).has_value(); }},
+      {"epoch", encode_epoch({7}), [](auto v) { return decode_epoch(v).has_value(); }},
+      {"machine", encode_machine({7}), [](auto v) { return decode_machine(v).has_value(); }},
+      {"counters", encode_counters({}), [](auto v) { return decode_counters(v).has_value(); }},
+      {"clean mark", encode_clean_mark(BlockNumber(9)), [](auto v) { return decode_clean_mark(v).has_value(); }},
+      {"source", encode_source({source, "app", Sequence(9), kTwo, {}, {}}),
+       [&](auto v) { return decode_source(source_key(source), v).has_value(); }},
+      {"sink", encode_sink({SinkId(1), "out", "id"}),
+       [](auto v) { return decode_sink(sink_key(SinkId(1)), v).has_value(); }},
+      {"lane", encode_lane({.key = lane, .cursor = {BlockNumber(3), 4}, .committed = kTwo, .delivered = {},
+                            .dead_lettered = {}, .last_delivery = {}}),
+       [&](auto v) { return decode_lane(lane_key(lane), v).has_value(); }}};
+  for (const Value& value : values) {
+    EXPECT_TRUE(value.reads(value.bytes)) << value.name;
+    for (std::size_t bit = 0; bit < value.bytes.size() * 8; ++bit) {
+      std::string bad = value.bytes;
+      bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+      EXPECT_FALSE(value.reads(bad)) << value.name << " bit " << bit;
+    }
+  }
+  EXPECT_FALSE(decode_sink(sink_key(SinkId(2)), encode_sink({SinkId(1), "out", "id"}))) << "under another's key";
 }
 
 }  // namespace

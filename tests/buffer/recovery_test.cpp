@@ -39,7 +39,7 @@ class Damage : public StoreTest {
       NewRecord r;
       r.body = body;
       r.time = WallTime(1'700'000'000'000'000'000 + ++time_);
-      r.file = FileId(1);
+      r.file = FileId(source.value);
       r.begin = begin + i * 100;
       r.end = r.begin + 100;
       builder.append(r);
@@ -216,6 +216,128 @@ TEST_F(Damage, CopiesBringNamesBackAndPositionsMoveOnWithTheBlocks) {
   EXPECT_GT(store_->sources()->front().next_sequence, Sequence(kSequencesSkipped));
   EXPECT_EQ(lane(lane_).committed.records, 12u * 60);
   EXPECT_EQ(lane(lane_).buffered().records, 12u * 60);
+}
+
+// Exactly what a clean stop left, whatever happened to the meta pages.
+TEST_F(Damage, ACleanStopLeavesACopyThatKnowsEveryPosition) {
+  make();
+  open();
+  ASSERT_TRUE(store_->close());
+  pristine_ = read_file(environment(), 64 << 20).value();
+  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  EXPECT_EQ(start(), bodies_.size());
+  open();
+  const auto file = *store_->file(FileId(1));
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->offset, 12u * 6000);
+  EXPECT_TRUE(file->crc_known) << "nothing moved it";
+}
+
+// The end of the log is lost and no sink had it: the file is read again from there.
+TEST_F(Damage, AFileMovesBackToWhereItsSalvagedBlocksEnd) {
+  make();
+  open();
+  ASSERT_TRUE(store_->close());
+  pristine_ = read_file(environment(), 64 << 20).value();
+  std::set<std::uint64_t> offsets;
+  for (std::size_t size = 2 * kLmdbPage; size < pristine_.size(); size += kLmdbPage) {
+    SCOPED_TRACE(size);
+    put(pristine_.substr(0, size));
+    start();
+    open();
+    std::uint64_t end = 0;  // of what follows on from the first block
+    for (const BlockNumber number : blocks(SourceId(1))) {
+      const auto block = store_->read(number);
+      ASSERT_TRUE(block);
+      const Extent& e = block->header.extents.front();
+      if (end != 0 && e.begin != end) break;
+      end = e.end;
+    }
+    const auto file = *store_->file(FileId(1));
+    ASSERT_TRUE(file);
+    EXPECT_EQ(file->offset, end == 0 ? 12u * 6000 : end);
+    offsets.insert(file->offset);
+  }
+  EXPECT_GT(offsets.size(), 3u);
+}
+
+TEST_F(Damage, WhatASinkHasIsNotReadAgain) {
+  make();
+  open();
+  acknowledge(claim_blocks(lane_, blocks(lane_.source).front(), store_->end_block()).id);
+  ASSERT_TRUE(store_->close());
+  pristine_ = read_file(environment(), 64 << 20).value();
+  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  start();
+  open();
+  EXPECT_EQ((*store_->file(FileId(1)))->offset, 12u * 6000);
+}
+
+// A file that came is in the copy at once; a stream of them is not a stream of copies.
+TEST_F(Damage, TheCopyIsRefreshedWhenFilesCome) {
+  open();
+  store_->maintain();
+  const auto copied = [&] {
+    std::size_t files = 0;
+    const ControlEntries entries = read_copies(options_.directory).value();
+    for (const auto& [key, value] : entries)
+      if (key.starts_with(keyspace::kFilePrefix)) ++files;
+    return files;
+  };
+  const auto put_files = [&](unsigned from, unsigned to) {
+    const auto txn = begin();
+    for (unsigned id = from; id < to; ++id) {
+      FileState file;
+      file.path = std::string(500, 'p');
+      ASSERT_TRUE(txn->put_file(FileId(id), file));
+    }
+    ASSERT_TRUE(txn->commit());
+  };
+  put_files(1, 2);
+  EXPECT_EQ(copied(), 1u);
+  clock_.advance(std::chrono::seconds(59));
+  put_files(2, 3);
+  EXPECT_EQ(copied(), 1u);
+  clock_.advance(std::chrono::seconds(1));
+  put_files(2, 3);  // no new file, but one is due
+  EXPECT_EQ(copied(), 2u);
+  clock_.advance(std::chrono::minutes(1));
+  put_files(1, 3);
+  put_files(3, 703);  // a copy of 360 KiB: the next one waits for five minutes
+  EXPECT_EQ(copied(), 702u);
+  clock_.advance(std::chrono::minutes(4));
+  put_files(703, 704);
+  EXPECT_EQ(copied(), 702u);
+  clock_.advance(std::chrono::minutes(2));
+  store_->maintain();
+  EXPECT_EQ(copied(), 703u);
+}
+
+// Two copies of one data_dir on one machine would number their next records alike.
+TEST_F(Damage, ACopiedDirectoryDrawsAnotherEpochARenamedOneKeepsIt) {
+  make();
+  open();
+  const Epoch first = store_->epoch();
+  store_.reset();
+  const std::string original = options_.directory;
+  std::filesystem::copy(original, original + "-copy", std::filesystem::copy_options::recursive);
+  open();
+  EXPECT_EQ(store_->epoch(), first) << "a restart";
+  store_.reset();
+  std::filesystem::rename(original, original + "-moved");
+  options_.directory = original + "-moved";
+  open();
+  EXPECT_EQ(store_->epoch(), first) << "a rename";
+  store_.reset();
+  options_.directory = original + "-copy";
+  open();
+  const Epoch second = store_->epoch();
+  EXPECT_NE(second, first);
+  EXPECT_EQ(store_->read(blocks().front())->header.epoch, first) << "what was there keeps its own";
+  const auto now = append(random_block(lane_.source, 3, 0));
+  EXPECT_EQ(store_->read(now.number)->header.epoch, second);
+  open();
+  EXPECT_EQ(store_->epoch(), second) << "drawn once";
 }
 
 TEST_F(Damage, ForeignFilesAreRefusedAndUntouched) {

@@ -150,6 +150,33 @@ TEST_F(FileSourceTest, OnlyMovedPositionsAreWritten) {
   EXPECT_EQ(store.files_put, 1u);
 }
 
+// A salvaged buffer knows how far its blocks reach into the file, not what lay before that place, and
+// of the file's start only what an older copy had seen.
+TEST_F(FileSourceTest, APositionMovedByASalvageIsReadOn) {
+  append("a.log", lines("a", 0, 3));
+  run(1s);
+  commit();
+  append("a.log", lines("a", 3, 200));
+  FileState& state = store.files.begin()->second;
+  ASSERT_LT(state.identity.prefix_length, 1024u);
+  state.offset = lines("a", 0, 150).size();
+  state.crc_known = false;
+  source.reset();
+  out.got.clear();
+  run();
+  expect_once(lines("a", 150, 200));
+  commit();
+  source.reset();
+  out.got.clear();
+  run(1s);
+  EXPECT_TRUE(out.got.empty());
+  // From then on what lies before the position counts again.
+  truncate("a.log", lines("a", 0, 4).size());
+  append("a.log", std::string(100000, 'x') + "\n");
+  run();
+  EXPECT_EQ(out.got.size(), 5u) << "another content: from its start";
+}
+
 TEST_F(FileSourceTest, ManyFilesFewDescriptors) {
   config.max_open_files = 8;
   std::string all;
