@@ -244,7 +244,8 @@ std::string RecoveryReport::words() const {
   if (!scan_complete) text += "; the scan was ended early";
   for (const std::string& assumption : losses.assumed) text += "; " + assumption;
   if (quarantine.empty()) return text + ". The damaged file was not kept: it did not fit into buffer.max_size";
-  return text + fmt::format(". The damaged file is kept as {}: delete it when it is of no use", quarantine);
+  return text + fmt::format(". The damaged file is kept as {}: 'edgehose buffer export --file' reads it; delete it when it is of no "
+                            "use", quarantine);
 }
 
 Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Clock& clock) {

@@ -1,4 +1,5 @@
-// edgehose buffer list, export: what the buffer holds. For reading, also beside a running agent.
+// edgehose buffer list, export: what the buffer holds, and what one that was set aside as damaged held.
+// For reading, also beside a running agent.
 #include <unistd.h>
 
 #include <charconv>
@@ -11,6 +12,11 @@
 #include "agent/commands/load.h"
 #include "agent/commands/table.h"
 #include "agent/config/agent_id.h"
+#include "agent/run/agent.h"
+#include "buffer/copies.h"
+#include "buffer/environment_check.h"
+#include "buffer/keyspace.h"
+#include "buffer/verify.h"
 
 namespace edgehose {
 namespace {
@@ -146,10 +152,64 @@ Result<std::uint64_t> export_blocks(Store& store, SourceId source, bool ndjson, 
   return damaged;
 }
 
+// What opens and names the blocks of a buffer file: its own entries, where it is sound, else those of the
+// copy beside the living buffer.
+struct Salvaged {
+  std::vector<std::string> keys;  // wrapped
+  std::map<SourceId, std::string> names;
+};
+
+Salvaged known_from(const ControlEntries& entries) {
+  Salvaged known;
+  for (const auto& [key, value] : entries) {
+    if (key.starts_with(keyspace::kDataKeyPrefix)) known.keys.push_back(value);
+    if (!key.starts_with(keyspace::kSourcePrefix)) continue;
+    if (const auto source = keyspace::decode_source(key, value)) known.names[source->id] = source->name;
+  }
+  return known;
+}
+
+Status export_record(const Record& record, bool ndjson, std::string_view source, std::string_view agent,
+                     Output& output) {
+  output.text() += ndjson ? ndjson_line(record, source, agent) : std::string(record.body);
+  output.text() += '\n';
+  return output.flush_if_large();
+}
+
+int export_file(const Invocation& invocation, const std::string& path, bool ndjson) {
+  const auto loaded = load_or_complain(invocation);
+  if (!loaded) return kExitUsage;
+  const auto options = store_options(loaded->config);
+  if (!options) return failed(options.error());
+  const auto agent = agent_id(loaded->config.agent, false);
+  if (!agent) return failed(agent.error());
+  const auto check = check_environment(path, *options);
+  if (!check) return failed(check.error());
+  const Salvaged known =
+      known_from(check->sound ? check->entries : read_copies(options->directory).value_or(ControlEntries{}));
+  const auto only = wanted_source(invocation, known.names);
+  if (!only) return failed(only.error());
+  Output output;
+  const ExportRecord write = [&](SourceId id, const BlockHeader&, const Record& record) -> Status {
+    if (only->value != 0 && *only != id) return {};
+    const auto name = known.names.find(id);
+    return export_record(record, ndjson, name == known.names.end() ? "" : name->second, *agent, output);
+  };
+  const std::unique_ptr<Clock> clock = make_system_clock();
+  const auto report = check->sound ? export_buffer(path, *options, write)
+                                   : export_salvaged(path, *options, known.keys, *clock, write);
+  if (!report) return failed(report.error());
+  if (const Status flushed = output.flush(); !flushed) return failed(flushed.error());
+  if (report->unreadable_blocks == 0) return kExitOk;
+  complain(fmt::format("{} damaged blocks are left out of {}", format_count(report->unreadable_blocks), path));
+  return kExitFailed;
+}
+
 int buffer_export(const Invocation& invocation) {
   const std::string format = invocation.value("format").value_or("lines");
   if (format != "lines" && format != "ndjson")
     return usage_error("buffer export", fmt::format("--format {} is neither lines nor ndjson", format));
+  if (const auto file = invocation.value("file")) return export_file(invocation, *file, format == "ndjson");
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   const auto names = source_names(*opened.store);
@@ -187,11 +247,15 @@ Command buffer_export_command() {
           .description =
               "Writes every record that the buffer holds, in order, delivered or not, to\n"
               "standard output. Nothing is changed and nothing counts as delivered. A block\n"
-              "that is damaged is told on standard error and left out.",
+              "that is damaged is told on standard error and left out.\n"
+              "With --file, of another buffer file; of a damaged one whatever can be read,\n"
+              "wherever it lies, also what was delivered long ago.",
           .options = {{"source", "NAME", "Only this source's records"},
-                      {"format", "FORMAT", "lines: as they were read (default); ndjson: with time, source, sequence, agent"}},
+                      {"format", "FORMAT", "lines: as they were read (default); ndjson: with time, source, sequence, agent"},
+                      {"file", "FILE", "Another buffer file, such as one that was set aside as damaged"}},
           .examples = "edgehose buffer export | zstd > rescue.log.zst\n"
-                      "edgehose buffer export --source app --format ndjson | jq .message",
+                      "edgehose buffer export --source app --format ndjson | jq .message\n"
+                      "edgehose buffer export --file /var/lib/edgehose/buffer.mdb.damaged-20261123T031152Z",
           .exit_codes = "0  all of it was written\n"
                         "1  damaged blocks were left out, or it failed\n"
                         "2  the command line or the config is wrong",

@@ -230,6 +230,31 @@ TEST_F(CliTest, ExportHasWhatIsNotDelivered) {
   EXPECT_THAT(run("buffer export --format ndjson --config c.toml").out, HasSubstr("\"sequence\":2,"));
 }
 
+// Encrypted: what opens a file that was set aside lies beside the living buffer.
+TEST_F(CliTest, ExportOfABufferThatWasSetAside) {
+  write_config();
+  ASSERT_EQ(run("key new --buffer > buffer.key").code, 0);
+  write("c.toml", read("c.toml") + "[buffer]\nencryption_keys = [{ file = \"" + directory_ + "/buffer.key\" }]\n");
+  write("in/a.log", "one\ntwo\n");
+  const std::string nowhere = " --config c.toml --set sinks.archive.path=/media/edgehose-test/logs";
+  EXPECT_EQ(run("run --once --timeout 2s" + nowhere).code, 3);
+  const std::string buffer = directory_ + "/data/buffer.mdb";
+  std::fstream(buffer, std::ios::in | std::ios::out | std::ios::binary).write(std::string(8192, '\0').data(), 8192);
+  EXPECT_EQ(run("run --once --timeout 2s" + nowhere).code, 3);
+  std::string aside;
+  for (const auto& entry : fs::directory_iterator(directory_ + "/data"))
+    if (entry.path().string().find(".damaged-") != std::string::npos) aside = entry.path();
+  ASSERT_NE(aside, "");
+  const Outcome lines = run("buffer export --config c.toml --file " + aside);
+  EXPECT_EQ(lines.code, 0) << lines.err;
+  EXPECT_EQ(lines.out, "one\ntwo\n");
+  const Outcome ndjson = run("buffer export --config c.toml --format ndjson --source app --file " + aside);
+  EXPECT_THAT(ndjson.out, HasSubstr("\"source\":\"app\",\"sequence\":2,"));
+  EXPECT_EQ(run("buffer export --config c.toml --source ap --file " + aside).code, 1);
+  EXPECT_EQ(run("buffer export --config c.toml --file " + buffer).out, "one\ntwo\n") << "a sound one";
+  EXPECT_EQ(run("buffer export --config c.toml --file missing").code, 1);
+}
+
 TEST_F(CliTest, DamageAtAnObjectsBeginningIsNoPlainText) {
   write("a.log.zst.age", "garbage");
   write("b.log.zst", "garbage");
