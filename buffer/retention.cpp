@@ -69,18 +69,18 @@ Status TransactionImpl::drop_from_lanes(BlockKey key, DropReason reason) {
   return {};
 }
 
-// The oldest unclaimed block; without `needed_too` only one that no configured sink still needs.
-std::optional<keyspace::BlockKey> TransactionImpl::next_to_drop(const std::set<SinkId>& configured,
-                                                                bool needed_too) const {
+// The oldest unclaimed block in the scope.
+std::optional<keyspace::BlockKey> TransactionImpl::next_to_drop(const std::set<LaneKey>& configured,
+                                                                DropScope scope) const {
   std::optional<BlockKey> oldest;
   for (const auto& [id, source] : state_.sources) {
     std::optional<BlockNumber> needed;  // from this block on
     for (const auto& [key, lane] : state_.lanes)
-      if (over(key, id) && configured.contains(key.sink) && (!needed || lane.cursor.block < *needed))
+      if (over(key, id) && configured.contains(key) && (!needed || lane.cursor.block < *needed))
         needed = lane.cursor.block;
     for (auto key = next_key(id, BlockNumber(0)); key; key = next_key(id, key->number + 1)) {
-      if ((!needed_too && needed && key->number >= *needed) || (oldest && oldest->number < key->number))
-        break;
+      const bool spared = scope == DropScope::kUnneeded && needed && key->number >= *needed;
+      if (spared || (oldest && oldest->number < key->number)) break;
       if (claimed(id, key->number)) continue;
       oldest = key;
       break;
@@ -89,13 +89,33 @@ std::optional<keyspace::BlockKey> TransactionImpl::next_to_drop(const std::set<S
   return oldest;
 }
 
-Result<Counter> TransactionImpl::drop_oldest(std::uint64_t bytes, const std::vector<SinkId>& configured) {
-  const std::set<SinkId> sinks(configured.begin(), configured.end());
+// Claims of lanes that left the config protect nothing. True where there were some.
+Result<bool> TransactionImpl::release_claims_but(const std::set<LaneKey>& configured) {
+  bool released = false;
+  for (auto it = state_.claims.begin(); it != state_.claims.end();) {
+    if (configured.contains(it->second.lane) || it->second.done) {
+      ++it;
+      continue;
+    }
+    EH_TRY(erase(keyspace::claim_key(it->first)));
+    it = state_.claims.erase(it);
+    released = true;
+  }
+  return released;
+}
+
+Result<Counter> TransactionImpl::drop_oldest(std::uint64_t bytes, const std::vector<LaneKey>& configured,
+                                             DropScope scope) {
+  const std::set<LaneKey> lanes(configured.begin(), configured.end());
   Counter dropped;
   const std::int64_t target = grown_ - static_cast<std::int64_t>(bytes);
   for (unsigned n = 0; n < kDropAtMost && grown_ > target; ++n) {
-    auto key = next_to_drop(sinks, false);
-    if (!key) key = next_to_drop(sinks, true);
+    auto key = next_to_drop(lanes, DropScope::kUnneeded);
+    if (!key) {
+      EH_ASSIGN(const bool released, release_claims_but(lanes));
+      if (released) key = next_to_drop(lanes, DropScope::kUnneeded);
+    }
+    if (!key && scope == DropScope::kAny) key = next_to_drop(lanes, DropScope::kAny);
     if (!key) break;
     EH_ASSIGN(const Counter size, size_from(*key, 0));
     const auto passed = passed_by_all(key->source);

@@ -73,6 +73,9 @@ struct StoreUsage {
   unsigned quarantines = 0;
 };
 
+// What may be dropped: only what no configured lane still needs, or anything.
+enum class DropScope { kUnneeded, kAny };
+
 class Store {
  public:
   class Transaction;
@@ -148,9 +151,11 @@ class Store::Transaction {
 
   virtual Status erase_dead_letter(std::uint64_t id) = 0;
 
-  // Drops the oldest unclaimed blocks until `bytes` are free; lanes without a sink in `configured`
-  // yield first. Returns what was dropped; less than asked where everything is claimed.
-  virtual Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<SinkId>& configured) = 0;
+  // Drops the oldest unclaimed blocks until `bytes` are free. Lanes that are not in `configured`
+  // (their sink or input left the config) yield first, their claims included: nobody sends them.
+  // Returns what was dropped; less than asked where all the others are claimed, or needed.
+  virtual Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<LaneKey>& configured,
+                                      DropScope scope) = 0;
   // Deletes blocks that every lane over their source has passed, at most 256. Blocks of a source
   // without any lane are kept.
   virtual Result<unsigned> trim() = 0;

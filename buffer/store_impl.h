@@ -145,7 +145,8 @@ class TransactionImpl final : public Store::Transaction {
   Status acknowledge(const Acknowledgement& ack) override;
   Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts) override;
   Status erase_dead_letter(std::uint64_t id) override;
-  Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<SinkId>& configured) override;
+  Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<LaneKey>& configured,
+                              DropScope scope) override;
   Result<unsigned> trim() override;
   Result<std::optional<BlockInfo>> next_block(SourceId source, BlockNumber from) override;
   Status commit() override;
@@ -203,7 +204,8 @@ class TransactionImpl final : public Store::Transaction {
   // retention.cpp
   std::optional<BlockNumber> passed_by_all(SourceId source) const;
   bool few_blocks() const;
-  std::optional<BlockKey> next_to_drop(const std::set<SinkId>& configured, bool needed_too) const;
+  std::optional<BlockKey> next_to_drop(const std::set<LaneKey>& configured, DropScope scope) const;
+  Result<bool> release_claims_but(const std::set<LaneKey>& configured);
 
   // dead_letters.cpp
   Status bury(const std::vector<DeadLetter>& letters, const Claim& claim);

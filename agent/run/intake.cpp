@@ -159,7 +159,7 @@ Instant Intake::records_due() const {
 
 // A batch that is ripe by what is committed, or will be with what is pending.
 Instant Intake::batches_due() {
-  const bool flush = flushing();
+  const bool flush = all_is_ripe();
   Instant due = kNever;
   for (SinkLink& sink : sinks_) {
     for (LanePlanner& lane : sink.lanes) {
@@ -181,7 +181,7 @@ Instant Intake::batches_due() {
 bool Intake::full_batch_waits(const SinkLink& sink, LanePlanner& lane) {
   if (!lane.has_pending()) return false;
   const NextBlock blocks = [this](SourceId s, BlockNumber from) { return store_.next_block(s, from); };
-  const auto batch = lane.next(blocks, sink.estimate, clock_.now(), false);
+  const auto batch = lane.next(blocks, sink.estimate, clock_.now(), all_is_ripe());
   return batch && batch->has_value();
 }
 

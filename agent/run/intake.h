@@ -97,6 +97,8 @@ class Intake {
   bool full_batch_waits(const SinkLink& sink, LanePlanner& lane);
   bool blocked() const { return blocked_until_ != Instant{}; }
   bool flushing() const;
+  // What is there is ripe whatever its size and age: at the end of run --once, and in a full buffer.
+  bool all_is_ripe() const { return blocked() || flushing(); }
   SinkLink* link(SinkId id);
   SourceSlot* slot_of(SourceId id);
   void publish();
@@ -107,6 +109,7 @@ class Intake {
   Status write_records(Store::Transaction& transaction);
   Status append_pending(Store::Transaction& transaction, SourceSlot& slot);
   Status make_room(Store::Transaction& transaction, const RawBlock& block, Error full);
+  Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block, DropScope scope);
   void committed(Attempt attempt, Made made);
   void commit_failed(const Error& error);
   void report_drops();

@@ -13,6 +13,11 @@ std::size_t SinkLink::claims_of(SourceId source) const {
       claims.begin(), claims.end(), [&](const auto& c) { return c.second.lane.source == source; }));
 }
 
+bool SinkLink::takes(const std::string& source) const {
+  const std::vector<std::string>& inputs = config.inputs;
+  return inputs.empty() || std::find(inputs.begin(), inputs.end(), source) != inputs.end();
+}
+
 bool SinkLink::has_room(SourceId source) const {
   return problem.empty() && claims.size() < kMaxClaims && claims_of(source) < config.concurrency;
 }
@@ -42,9 +47,7 @@ Status Intake::register_sinks() {
     const Position start = sink.config.start_at == DeliverFrom::kNow ? Position{store_.end_block(), 0}
                                                                      : Position{};
     for (const SourceSlot& slot : slots_) {
-      const std::vector<std::string>& inputs = sink.config.inputs;
-      if (!inputs.empty() && std::find(inputs.begin(), inputs.end(), slot.source->name()) == inputs.end())
-        continue;
+      if (!sink.takes(slot.source->name())) continue;
       EH_TRY(transaction->add_lane(LaneKey{sink.id, slot.pending->source()}, start));
     }
   }
@@ -60,7 +63,8 @@ Status Intake::resume_claims() {
 
   for (const LaneState& lane : lanes) {
     SinkLink* const sink = link(lane.key.sink);
-    if (sink == nullptr) continue;  // not in the config: its cursor stays until it is forgotten
+    // Not in the config any more: the cursor stays until it is forgotten, and yields when full.
+    if (sink == nullptr || !sink->takes(source_names_[lane.key.source])) continue;
     Position begin = lane.cursor;
     for (const Claim& claim : claims) {
       if (claim.lane != lane.key) continue;
@@ -180,7 +184,7 @@ std::string Intake::key_of(const SinkLink& sink, const Claim& claim) const {
 
 Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
   const NextBlock blocks = [&](SourceId s, BlockNumber from) { return transaction.next_block(s, from); };
-  const bool flush = flushing();
+  const bool flush = all_is_ripe();
   for (SinkLink& sink : sinks_) {
     // What will be ripe before the next commit is claimed by this one, rather than by one more.
     const Duration lead = std::min(options_.commit_limit / 2, sink.config.batch.max_age / 10);

@@ -84,21 +84,18 @@ Status Intake::append_pending(Store::Transaction& transaction, SourceSlot& slot)
   return {};
 }
 
-// The buffer is full: what the policy says. kBlock passes the error on.
+// The buffer is full: what no sink of the config waits for goes first, whatever the policy; then the
+// policy decides. kBlock passes the error on.
 Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block, Error full) {
+  EH_ASSIGN(const bool made, drop_and_append(transaction, block, DropScope::kUnneeded));
+  if (made) return {};
   switch (options_.when_full) {
     case WhenFull::kBlock:
       break;
     case WhenFull::kDropOldest: {
-      std::vector<SinkId> configured;
-      for (const SinkLink& sink : sinks_) configured.push_back(sink.id);
-      EH_ASSIGN(const Counter dropped,
-                transaction.drop_oldest(block.bodies.size() + block.index.size(), configured));
-      if (dropped.records == 0) break;  // everything is claimed: wait for the sinks
-      dropping_ += dropped;
-      auto appended = transaction.append(block);
+      EH_ASSIGN(const bool appended, drop_and_append(transaction, block, DropScope::kAny));
       if (appended) return {};
-      return tl::unexpected<Error>(std::move(appended).error());
+      break;  // everything is claimed: wait for the sinks
     }
     case WhenFull::kDropNewest: {
       const Counter dropped{block.records, block.bodies.size()};
@@ -107,6 +104,21 @@ Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block,
     }
   }
   return tl::unexpected<Error>(std::move(full));
+}
+
+// False where nothing could be dropped, or not enough.
+Result<bool> Intake::drop_and_append(Store::Transaction& transaction, const RawBlock& block,
+                                     DropScope scope) {
+  std::vector<LaneKey> configured;
+  for (const SinkLink& sink : sinks_)
+    for (const LanePlanner& lane : sink.lanes) configured.push_back(lane.lane());
+  EH_ASSIGN(const Counter dropped,
+            transaction.drop_oldest(block.bodies.size() + block.index.size(), configured, scope));
+  dropping_ += dropped;
+  auto appended = transaction.append(block);
+  if (appended) return true;
+  if (appended.error().code == ErrorCode::kFull) return false;
+  return tl::unexpected<Error>(std::move(appended).error());
 }
 
 void Intake::committed(Attempt attempt, Made made) {
@@ -151,9 +163,8 @@ void Intake::commit_failed(const Error& error) {
 // One line a minute at most, however many commits drop something.
 void Intake::report_drops() {
   if (dropping_.records == 0 || clock_.now() < next_drop_report_) return;
-  log::warn("buffer: full, {} records ({}) were dropped by policy {}", format_count(dropping_.records),
-            format_size(dropping_.bytes),
-            options_.when_full == WhenFull::kDropOldest ? "drop_oldest" : "drop_newest");
+  log::warn("buffer: full, {} records ({}) were dropped: what no sink of the config waits for, then "
+            "what buffer.when_full says", format_count(dropping_.records), format_size(dropping_.bytes));
   dropping_ = {};
   next_drop_report_ = clock_.now() + std::chrono::minutes(1);
 }

@@ -31,6 +31,7 @@ struct SinkLink {
 
   static constexpr std::size_t kMaxClaims = 64;
   std::size_t claims_of(SourceId source) const;
+  bool takes(const std::string& source) const;  // as `inputs` says
   bool has_room(SourceId source) const;  // for another claim of that lane
   // Tells the courier when it changes; an empty one: all is well.
   void set_problem(std::string reason);

@@ -364,7 +364,7 @@ TEST_F(Minis, DropOldestSparesClaimsAndLetsTheUnconfiguredYieldFirst) {
   const Claim claim = claim_blocks(key_, BlockNumber(3), BlockNumber(4));
   const auto drop = [&] {
     const auto txn = begin();
-    const auto dropped = txn->drop_oldest(1, {key_.sink});
+    const auto dropped = txn->drop_oldest(1, {key_}, DropScope::kAny);
     EXPECT_TRUE(dropped);
     EXPECT_TRUE(txn->commit());
     return *dropped;

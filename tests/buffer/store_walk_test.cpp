@@ -56,9 +56,9 @@ class StoreWalk : public StoreTest, public ::testing::WithParamInterface<unsigne
   }
 
   void drop(Store::Transaction& txn) {
-    std::vector<SinkId> configured;
-    if (random(2) == 0) configured.push_back(model_.begin()->first.sink);
-    const auto dropped = txn.drop_oldest(200'000, configured);
+    std::vector<LaneKey> configured;
+    if (random(2) == 0) configured.push_back(model_.begin()->first);
+    const auto dropped = txn.drop_oldest(200'000, configured, DropScope::kAny);
     ASSERT_TRUE(dropped) << dropped.error().message;
     ASSERT_TRUE(txn.commit());
     for (const LaneState& lane : lanes())  // which lanes: checked by the equation

@@ -36,7 +36,7 @@ class FakeStore final : public Store {
     Status acknowledge(const Acknowledgement&) override { return {}; }
     Result<std::vector<Claim>> recut(ClaimId, const std::vector<Claim>&) override { return not_here(); }
     Status erase_dead_letter(std::uint64_t) override { return {}; }
-    Result<Counter> drop_oldest(std::uint64_t, const std::vector<SinkId>&) override { return not_here(); }
+    Result<Counter> drop_oldest(std::uint64_t, const std::vector<LaneKey>&, DropScope) override { return not_here(); }
     Result<unsigned> trim() override { return 0u; }
     Result<std::optional<BlockInfo>> next_block(SourceId, BlockNumber) override { return not_here(); }
     Status commit() override {
