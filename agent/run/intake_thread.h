@@ -1,7 +1,7 @@
 // IntakeThread: the loop around intake: step, then wait for its descriptors or its next wish; at the
 // end one last commit.
 //
-// Threading: made, stopped and destroyed by main; beat() and completed() are for any.
+// Threading: made, stopped and destroyed by main; heartbeat() is for any thread.
 #pragma once
 
 #include <atomic>
