@@ -113,6 +113,10 @@ std::uint64_t round_to_pages(std::uint64_t bytes) {
 
 }  // namespace
 
+std::string version() {
+  return mdb_version(nullptr, nullptr, nullptr);
+}
+
 Error error(int code, std::string_view what) {
   if (code > 0) return errno_error(code, what);
   return Error{code_of(code), 0, fmt::format("{}: {}", what, mdb_strerror(code))};

@@ -28,6 +28,9 @@ namespace edgehose::lmdb {
 
 constexpr std::size_t kPageBytes = 4096;
 
+// LMDB's name and version, as it tells them.
+std::string version();
+
 // MDB_* or errno to an Error: "<what>: <lmdb's words>".
 Error error(int code, std::string_view what);
 

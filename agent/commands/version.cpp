@@ -2,7 +2,6 @@
 #include "agent/commands/version.h"
 
 #include <fmt/format.h>
-#include <lmdb.h>
 #include <openssl/crypto.h>
 #include <spdlog/version.h>
 #include <zlib.h>
@@ -12,13 +11,14 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/commands/table.h"
+#include "buffer/lmdb.h"
 
 namespace edgehose {
 namespace {
 
 int version(const Invocation&) {
   fmt::print("edgehose {}\n", kVersion);
-  fmt::print("  lmdb     {}\n", mdb_version(nullptr, nullptr, nullptr));
+  fmt::print("  lmdb     {}\n", lmdb::version());
   fmt::print("  zstd     {}\n", ZSTD_versionString());
   fmt::print("  zlib     {}\n", zlibVersion());
   fmt::print("  openssl  {}\n", OpenSSL_version(OPENSSL_VERSION));
