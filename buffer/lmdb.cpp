@@ -34,8 +34,10 @@ ErrorCode code_of(int code) {
     case MDB_MAP_FULL: return ErrorCode::kFull;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
-    case MDB_INVALID:
-    case MDB_PANIC: return ErrorCode::kCorrupt;
+    case MDB_INVALID: return ErrorCode::kCorrupt;
+    // LMDB gave up after a failed write. Nothing is wrong with what is stored: whoever took this for
+    // damage would leave sound blocks out.
+    case MDB_PANIC: return ErrorCode::kUnavailable;
     case MDB_VERSION_MISMATCH: return ErrorCode::kUnsupported;
     case MDB_NOTFOUND: return ErrorCode::kNotFound;
     case MDB_READERS_FULL: return ErrorCode::kBusy;
@@ -280,7 +282,13 @@ Result<Environment> Environment::open(const std::string& path, std::uint64_t map
   }
 }
 
+Status Environment::check_open() const {
+  if (env_ != nullptr) return {};
+  return fail(ErrorCode::kUnavailable, "the buffer is not open: it could not be opened anew, or is closed");
+}
+
 Result<Transaction> Environment::begin_write() {
+  EH_TRY(check_open());
   Transaction txn;
   EH_TRY(check(mdb_txn_begin(env_, nullptr, 0, &txn.txn_), "beginning a transaction"));
   EH_TRY(check(mdb_dbi_open(txn.txn_, nullptr, 0, &txn.dbi_), "opening the buffer's database"));
@@ -288,6 +296,7 @@ Result<Transaction> Environment::begin_write() {
 }
 
 Result<Transaction> Environment::begin_read() const {
+  EH_TRY(check_open());
   Transaction txn;
   EH_TRY(check(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn.txn_), "beginning to read the buffer"));
   EH_TRY(check(mdb_dbi_open(txn.txn_, nullptr, 0, &txn.dbi_), "opening the buffer's database"));

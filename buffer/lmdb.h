@@ -4,9 +4,9 @@
 // Only the unnamed database is used. Flags: MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, and the
 // default sync; never MDB_WRITEMAP or MDB_NOSYNC.
 //
-// Errors: MDB_MAP_FULL, ENOSPC, EDQUOT -> kFull; MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID,
-// MDB_PANIC -> kCorrupt; MDB_VERSION_MISMATCH -> kUnsupported; MDB_NOTFOUND -> kNotFound; others as
-// errno says.
+// Errors: MDB_MAP_FULL, ENOSPC, EDQUOT -> kFull; MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID ->
+// kCorrupt; MDB_PANIC, and an environment that is not open -> kUnavailable (open it anew);
+// MDB_VERSION_MISMATCH -> kUnsupported; MDB_NOTFOUND -> kNotFound; others as errno says.
 //
 // Threading: an Environment may be used by any thread; a Transaction by one at a time. One write
 // transaction at a time, by LMDB's own lock, across processes too.
@@ -144,6 +144,7 @@ class Environment {
   static constexpr std::uint64_t kSmallMap = 64ull << 20;
 
  private:
+  Status check_open() const;
   MDB_env* env_ = nullptr;
 };
 

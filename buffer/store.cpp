@@ -31,7 +31,7 @@ std::uint64_t StoreImpl::reserve() const { return std::min(options_.reserve, opt
 Result<std::unique_ptr<Store::Transaction>> StoreImpl::begin() {
   EH_CHECK(!read_only_ && !closed_ && !writing_);
   auto txn = environment_.begin_write();
-  if (!txn && txn.error().code == ErrorCode::kCorrupt) {
+  if (!txn && (txn.error().code == ErrorCode::kUnavailable || txn.error().code == ErrorCode::kCorrupt)) {
     EH_TRY(reopen());
     txn = environment_.begin_write();
   }

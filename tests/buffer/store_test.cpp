@@ -1,5 +1,6 @@
 #include "buffer/store.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -409,6 +410,41 @@ TEST_F(Minis, AFailedCommitLeavesTheStoreUsable) {
   EXPECT_EQ(append(dense(source_, 2)).number, BlockNumber(2));
   EXPECT_TRUE(store_->read_decoded(BlockNumber(1)));
   EXPECT_TRUE(store_->read_decoded(BlockNumber(2)));
+}
+
+// LMDB gives an environment up when a meta page cannot be written. Until it is opened anew nothing
+// can be read, and nothing of that is damage: a sink would leave the blocks out.
+TEST_F(Minis, AnEnvironmentThatGaveUpIsNotDamage) {
+  append(dense(source_, 1));
+  int meta = -1;  // LMDB writes meta pages through a descriptor of their own, with O_DSYNC
+  for (int fd = 3; fd < 256; ++fd) {
+    std::error_code none;
+    const int flags = ::fcntl(fd, F_GETFL);
+    if (flags >= 0 && (flags & O_DSYNC) != 0 &&
+        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), none) == environment())
+      meta = fd;
+  }
+  ASSERT_GE(meta, 0);
+  const int unwritable = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(::dup2(unwritable, meta), 0);
+  ::close(unwritable);
+  {
+    const auto txn = begin();
+    EXPECT_TRUE(txn->append(dense(source_, 2)));
+    EXPECT_FALSE(txn->commit());
+  }
+  const auto read = store_->read_decoded(BlockNumber(1));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ErrorCode::kUnavailable) << read.error().message;
+
+  // Where it cannot be opened either, that is an error, until it can.
+  std::filesystem::rename(options_.directory, options_.directory + ".away");
+  EXPECT_FALSE(store_->begin());
+  EXPECT_FALSE(store_->begin());
+  EXPECT_FALSE(store_->read_decoded(BlockNumber(1)));
+  std::filesystem::rename(options_.directory + ".away", options_.directory);
+  EXPECT_EQ(append(dense(source_, 2)).number, BlockNumber(2));
+  EXPECT_TRUE(store_->read_decoded(BlockNumber(1)));
 }
 
 // --- opening -----------------------------------------------------------------------------------------
