@@ -140,7 +140,8 @@ def includes(tree):
                 continue
             to = posixpath.dirname(match[2])
             if match[2] not in tree.files:
-                yield f'{path}:{number}: "{match[2]}" is no file: name it by its path from the top'
+                yield (f'{path}:{number}: "{match[2]}" is no file that git tracks: git add it, '
+                       'or name it by its path from the top')
             elif to != folder and kind(to) not in may:
                 allowed = ", ".join(sorted(may)) or "nothing of ours"
                 yield f'{path}:{number}: {folder}/ may not include "{match[2]}", only {allowed}'
