@@ -230,19 +230,6 @@ TEST_F(FileSourceTest, NoMatchIsSaidAndTheFirstFileIsFoundInTime) {
   EXPECT_EQ(source->health().problem, "");
 }
 
-TEST_F(FileSourceTest, AnUnreadableFileIsNamedAndRetried) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
-  append("a.log", "secret\n");
-  ::chmod(path("a.log").c_str(), 0);
-  run(1s);
-  EXPECT_NE(source->health().problem.find("setfacl"), std::string::npos);
-  EXPECT_NE(source->health().problem.find("a.log"), std::string::npos);
-  ::chmod(path("a.log").c_str(), 0644);
-  run(config.poll_interval);
-  EXPECT_EQ(text(), "secret\n");
-  EXPECT_EQ(source->health().problem, "");
-}
-
 TEST_F(FileSourceTest, TheSelectionHolds) {
   config.paths = {dir + "/**/*.log"};
   config.exclude = {"debug*", dir + "/tmp/**"};

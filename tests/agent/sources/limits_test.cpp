@@ -1,0 +1,256 @@
+// Bounds: descriptors, watches, memory, time, and what other users' files allow.
+#include <grp.h>
+#include <malloc.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <sstream>
+
+#include "tests/agent/sources/harness.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define EDGEHOSE_MEASURES 0  // a sanitizer's memory and time are not the program's
+#else
+#define EDGEHOSE_MEASURES 1
+#endif
+
+namespace edgehose::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Limits : public FileSourceTest {
+ protected:
+  static double cpu_ms() {
+    timespec t{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
+  }
+  static std::size_t heap() {
+    const auto info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+  }
+  // Peak resident memory since the last reset; 0: the kernel does not say.
+  static std::size_t peak_kib() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("VmHWM:")) return static_cast<std::size_t>(std::stoul(line.substr(6)));
+    return 0;
+  }
+  static void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+  // Answers whether the body held for a user who is not root.
+  template <class Body>
+  void as_another_user(Body body) {
+    ::chmod(dir.c_str(), 0755);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      constexpr unsigned kNobody = 65534;
+      if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
+        ::_exit(2);
+      body();
+      std::fflush(nullptr);
+      ::_exit(HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+};
+
+TEST_F(Limits, AnUnreadableFileIsNamedWithTheRemedyAndReadOnceItMayBe) {
+  append("a.log", "secret\n");
+  append("b.log", "public\n");
+  ::chmod(path("a.log").c_str(), 0);
+  int go[2], done[2];
+  ASSERT_EQ(::pipe(go) | ::pipe(done), 0);
+  // The owner opens the door while the child waits.
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    char c = 0;
+    if (::read(go[0], &c, 1) != 1) ::_exit(1);
+    ::chmod(path("a.log").c_str(), 0644);
+    ::_exit(::write(done[1], "x", 1) == 1 ? 0 : 1);
+  }
+  as_another_user([&] {
+    run(1s);
+    EXPECT_EQ(text(), "public\n");
+    EXPECT_NE(source->health().problem.find("setfacl -m u:"), std::string::npos) << source->health().problem;
+    EXPECT_NE(source->health().problem.find("a.log"), std::string::npos);
+    char c = 'x';
+    EXPECT_EQ(::write(go[1], &c, 1), 1);
+    EXPECT_EQ(::read(done[0], &c, 1), 1);
+    run(config.poll_interval + 1s);
+    expect_once("public\nsecret\n");
+    EXPECT_EQ(source->health().problem, "");
+  });
+  int status = 0;
+  ::waitpid(owner, &status, 0);
+  EXPECT_EQ(status, 0);
+  for (const int fd : {go[0], go[1], done[0], done[1]}) ::close(fd);
+}
+
+TEST_F(Limits, AnUnreadableDirectoryIsNamed) {
+  std::filesystem::create_directory(path("deep"));
+  append("deep/a.log", "secret\n");
+  ::chmod(path("deep").c_str(), 0);
+  config.paths = {dir + "/deep/*.log"};
+  as_another_user([&] {
+    run(1s);
+    EXPECT_NE(source->health().problem.find("setfacl -m u:"), std::string::npos) << source->health().problem;
+    EXPECT_NE(source->health().problem.find("/deep"), std::string::npos);
+  });
+  ::chmod(path("deep").c_str(), 0755);
+}
+
+TEST_F(Limits, WithoutAnInotifyInstanceRescansWork) {
+  std::vector<int> held;
+  int one = 0;
+  while (held.size() < 900 && (one = ::inotify_init1(IN_CLOEXEC)) >= 0) held.push_back(one);
+  const bool exhausted = one < 0;
+  if (exhausted) start();
+  for (const int fd : held) ::close(fd);
+  if (!exhausted) GTEST_SKIP() << "this machine allows more inotify instances than a test takes";
+  append("a.log", "one\n");
+  run(1s);
+  EXPECT_NE(source->health().problem.find("fs.inotify.max_user_instances"), std::string::npos);
+  append("a.log", "two\n");
+  run(config.poll_interval);
+  EXPECT_EQ(text(), "one\ntwo\n");
+}
+
+TEST_F(Limits, ALineOf50MBTakesBoundedMemory) {
+  {
+    std::ofstream out_file(path("a.log"), std::ios::binary);
+    const std::string piece(1 << 20, 'x');
+    for (int i = 0; i < 50; ++i) out_file << piece;
+    out_file << "\nnext\n";
+  }
+  drain();
+  out.got.clear();
+  source.reset();
+  store.files.clear();
+  reset_peak();
+  const std::size_t before = peak_kib();
+  run(5s);
+  ASSERT_EQ(out.got.size(), 2u);
+  EXPECT_EQ(out.got[0].body.size(), config.max_record_bytes);
+  EXPECT_TRUE(out.got[0].truncated);
+  EXPECT_EQ(out.got[0].end, (50u << 20) + 1);
+  EXPECT_EQ(out.got[1].body, "next");
+  if (EDGEHOSE_MEASURES && before != 0) {
+    // The record's copies in the framer and in the collector, a chunk, the allocator's slack.
+    EXPECT_LT(peak_kib() - before, 6u << 10);
+  }
+}
+
+TEST_F(Limits, FormatsThatCannotBeReadAreToldWithWhatWasUnread) {
+  append("a.log", lines("a", 0, 50));
+  run(1s);
+  commit();
+  append("a.log", lines("a", 50, 60));
+  shell("mv a.log a.log.1 && xz -k a.log.1 && rm a.log.1");
+  append("a.log", lines("b", 0, 3));
+  ::testing::internal::CaptureStderr();
+  source.reset();  // rotated while stopped: the descriptor does not help
+  out.got.resize(committed);
+  run(10s);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("a.log.1.xz is a rotation that cannot be read (xz is not supported)"), std::string::npos) << log;
+  EXPECT_EQ(log.find("xz is not supported"), log.rfind("xz is not supported")) << "told once";
+  expect_once(lines("a", 0, 50) + lines("b", 0, 3));
+
+  shell("mv a.log a.log.2 && bzip2 -k a.log.2 && rm a.log.2");
+  append("a.log", lines("c", 0, 3));
+  ::testing::internal::CaptureStderr();
+  run(10s);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("bzip2 is not supported"), std::string::npos);
+  expect_once(lines("a", 0, 50) + lines("b", 0, 3) + lines("c", 0, 3));
+}
+
+TEST_F(Limits, FinishedContentsAreForgottenAfter30Days) {
+  append("a.log", lines("a", 0, 50));
+  run(1s);
+  commit();
+  remove("a.log");
+  append("b.log", "b\n");
+  run(70s);
+  commit();
+  ASSERT_EQ(store.files.size(), 2u);
+  clock.advance(24h * 29);
+  run(config.poll_interval);
+  commit();
+  EXPECT_EQ(store.files.size(), 2u) << "a late copy would still be recognised";
+  clock.advance(24h * 2);
+  append("b.log", "b2\n");  // the reader lets go of old descriptors when it reads
+  run(config.poll_interval * 2);
+  commit();
+  EXPECT_EQ(store.files.size(), 1u);
+  EXPECT_EQ(store.files.begin()->second.path, path("b.log"));
+}
+
+TEST_F(Limits, TenThousandFiles) {
+  constexpr std::size_t kFiles = 10000;
+  std::string line(79, 'x');
+  line += '\n';
+  for (std::size_t i = 0; i < kFiles; ++i) append("file-" + std::to_string(i) + ".log", line);
+  const std::size_t before = heap();
+  start();
+  double cpu = cpu_ms();
+  run(2s);
+  const double first = cpu_ms() - cpu;
+  commit();
+  ASSERT_EQ(out.got.size(), kFiles);
+  out.got = {};
+  run(1s);
+  const std::size_t store_bytes = [&] {  // the fake store's copy is not the source's
+    const std::size_t with = heap();
+    store.files.clear();
+    return with - heap();
+  }();
+  const std::size_t per_file = (heap() - before) / kFiles;
+  cpu = cpu_ms();
+  run(config.poll_interval);
+  const double rescan = cpu_ms() - cpu;
+  std::printf("10,000 files: %zu bytes a file; first look and read %.0f ms of CPU, a rescan %.1f ms\n", per_file,
+              first, rescan);
+  RecordProperty("bytes_a_file", static_cast<int>(per_file));
+  EXPECT_LT(::mallinfo2().fordblks, 64u << 20);
+  EXPECT_GT(store_bytes, 0u);
+  if (EDGEHOSE_MEASURES) {
+    EXPECT_LT(per_file, 1500u);
+    EXPECT_LT(rescan, 1000);
+  }
+  // What one file gets costs what one file costs.
+  append("file-77.log", "late\n");
+  run(1s);
+  ASSERT_EQ(out.got.size(), 1u);
+  EXPECT_EQ(out.got[0].body, "late");
+}
+
+TEST_F(Limits, IdleIsCheap) {
+  for (int i = 0; i < 10; ++i) append("file-" + std::to_string(i) + ".log", lines("a", 0, 100));
+  run(2s);
+  commit();
+  constexpr int kPolls = 100;
+  const double cpu = cpu_ms();
+  int drains = 0;
+  for (const Instant end = clock.now() + config.poll_interval * kPolls; clock.now() < end; ++drains) {
+    const Instant next = drain().next;
+    ASSERT_GT(next, clock.now()) << "it would spin";
+    clock.advance(std::min(next, end) - clock.now());
+  }
+  const double a_second = (cpu_ms() - cpu) / (std::chrono::duration<double>(config.poll_interval).count() * kPolls);
+  std::printf("idle with 10 files: %.4f ms of CPU a second\n", a_second);
+  EXPECT_LE(drains, kPolls + 3) << "wake-ups";
+  if (EDGEHOSE_MEASURES) {
+    EXPECT_LT(a_second, 0.5);
+  }
+}
+
+}  // namespace
+}  // namespace edgehose::testing
