@@ -15,16 +15,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string wrong_path(const std::string& path) {
-  return path.starts_with('/') ? ""
-                               : "must be an absolute path: a service has no directory of its own";
-}
-
 std::string wrong_socket(const std::string& path) {
   constexpr std::size_t kMax = sizeof(sockaddr_un::sun_path) - 1;
   if (path.size() > kMax)
     return fmt::format("is longer than the {} bytes of a socket's path", kMax);
-  return wrong_path(path);
+  return not_absolute(path);
 }
 
 std::string wrong_labels(const std::map<std::string, std::string>& labels) {
@@ -54,10 +49,28 @@ std::string wrong_labels(const std::map<std::string, std::string>& labels) {
 std::string wrong_timezone(const std::string& name) {
   const bool plain = !name.empty() && name[0] != '/' && name.find("..") == std::string::npos &&
                      name.find_first_of(" \t\\") == std::string::npos;
-  return plain ? "" : "must be an IANA name such as \"Europe/Berlin\", or \"UTC\"";
+  if (!plain) return "must be an IANA name such as \"Europe/Berlin\", or \"UTC\"";
+  struct stat info {};
+  const bool known = name == "UTC" || (::stat(("/usr/share/zoneinfo/" + name).c_str(), &info) == 0 &&
+                                       S_ISREG(info.st_mode));
+  return known ? ""
+               : fmt::format("{} is not in this system's tzdata: check the spelling "
+                             "(\"Europe/Berlin\", \"UTC\") or install the package tzdata",
+                             quote(name));
 }
 
+std::pair<std::string, WhenFull> named(WhenFull policy) { return {std::string(name(policy)), policy}; }
+
 }  // namespace
+
+std::string_view name(WhenFull policy) {
+  switch (policy) {
+    case WhenFull::kBlock: return "block";
+    case WhenFull::kDropOldest: return "drop_oldest";
+    case WhenFull::kDropNewest: return "drop_newest";
+  }
+  return "";
+}
 
 Fields<AgentConfig> agent_fields() {
   using log::Level;
@@ -69,7 +82,7 @@ Fields<AgentConfig> agent_fields() {
           .check(wrong_agent_id)
           .unset_means("derived from the machine id, kept in DATA_DIR/agent-id")
           .example("\"gw-0042\""),
-      field<&AgentConfig::data_dir>("data_dir", "Where the buffer is kept.").check(wrong_path),
+      field<&AgentConfig::data_dir>("data_dir", "Where the buffer is kept.").check(not_absolute),
       field<&AgentConfig::labels>("labels",
                                   "Reach prefixes (`!{label:NAME}`), documents and fields.")
           .check(wrong_labels)
@@ -97,12 +110,11 @@ Fields<BufferConfig> buffer_fields() {
   return {
       size_field<&BufferConfig::max_size>("max_size", "What the buffer may take of the disk.")
           .range(8 << 20, 1ull << 40)
-          .unset_means("the smaller of 512 MiB and 5 % of the file system")
+          .unset_means("the smaller of 512 MiB and 5 % of the file system, but 32 MiB at least")
           .example("\"512MiB\""),
       choice<&BufferConfig::when_full>("when_full",
-                                       {{"block", WhenFull::kBlock},
-                                        {"drop_oldest", WhenFull::kDropOldest},
-                                        {"drop_newest", WhenFull::kDropNewest}},
+                                       {named(WhenFull::kBlock), named(WhenFull::kDropOldest),
+                                        named(WhenFull::kDropNewest)},
                                        "When the buffer is full: stop reading, or drop and count."),
       choice<&BufferConfig::storage>(
           "storage",

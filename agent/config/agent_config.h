@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/base/log.h"
@@ -26,10 +27,11 @@ struct AgentConfig {
 };
 
 enum class WhenFull { kBlock, kDropOldest, kDropNewest };
+std::string_view name(WhenFull policy);  // "drop_oldest", as the config says it
 enum class StorageChoice { kAuto, kSdCard, kSsd };
 
 struct BufferConfig {
-  std::optional<std::uint64_t> max_size;  // bytes; unset: min(512 MiB, 5 % of the file system)
+  std::optional<std::uint64_t> max_size;  // bytes; unset: 5 % of the file system, 32 to 512 MiB
   WhenFull when_full = WhenFull::kBlock;
   StorageChoice storage = StorageChoice::kAuto;
   std::optional<Duration> commit_interval;        // unset: the profile's

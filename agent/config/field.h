@@ -35,9 +35,10 @@ namespace edgehose::config {
 struct Required {};
 constexpr Required kRequired;
 
-// A rule over a whole table, told at one of its keys. Returns what is wrong, or nothing.
+// A rule over several keys of a table, told at the first of them. Returns what is wrong, or nothing.
+// Not asked where one of its keys has an error of its own: it would repeat it or mislead.
 struct Rule {
-  std::string key;
+  std::vector<std::string> keys;
   std::function<std::string(const void* object)> wrong;
 };
 
@@ -115,10 +116,10 @@ struct Fields {
   std::vector<Rule> rules;
 
   Fields(std::initializer_list<FieldFor<C>> list);
-  // A rule over several fields, told at `key`: wrong(config) says what is wrong, or nothing.
+  // A rule over several fields, told at the first: wrong(config) says what is wrong, or nothing.
   template <class Wrong>
-  Fields rule(std::string key, Wrong wrong) && {
-    rules.push_back({std::move(key), [wrong](const void* object) -> std::string {
+  Fields rule(std::vector<std::string> keys, Wrong wrong) && {
+    rules.push_back({std::move(keys), [wrong](const void* object) -> std::string {
                        return wrong(*static_cast<const C*>(object));
                      }});
     return std::move(*this);

@@ -280,4 +280,9 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& kn
   return known.empty() ? "" : fmt::format("; known {}: {}", what, fmt::join(known, ", "));
 }
 
+std::string not_absolute(const std::string& path) {
+  return path.starts_with('/') ? ""
+                               : "must be an absolute path: a service has no directory of its own";
+}
+
 }  // namespace edgehose::config

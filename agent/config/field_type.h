@@ -106,6 +106,9 @@ std::string choice_type(const std::vector<std::string>& names);
 std::string suggestion(std::string_view word, const std::vector<std::string>& known,
                        std::string_view what);
 
+// For .check() and .each(): what is wrong with a path that is not absolute, or nothing.
+std::string not_absolute(const std::string& path);
+
 // Taken apart: &DirectoryConfig::path -> DirectoryConfig, std::string.
 template <class Pointer>
 struct MemberPointer;

@@ -76,6 +76,8 @@ class Loader {
                                           const std::vector<ComponentType>& types);
   const ComponentType* type_of(const char* kind, const Entry& entry, const Table& table,
                                const std::vector<ComponentType>& types);
+  void examine(const char* kind, const std::vector<Component>& components,
+               const std::vector<ComponentType>& types);
   void check_inputs();
   void check_repeated_paths();
   void try_secrets();
@@ -97,6 +99,8 @@ tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
   expand_variables(merged_, problems_);
   check_top_level();
   read_tables();
+  examine("source", loaded_.config.sources, schema_.sources());
+  examine("sink", loaded_.config.sinks, schema_.sinks());
   check_inputs();
   check_repeated_paths();
   if (options_.try_secrets) try_secrets();
@@ -225,6 +229,27 @@ const ComponentType* Loader::type_of(const char* kind, const Entry& entry, const
   return nullptr;
 }
 
+// What has an error at its place already is not told again.
+void Loader::examine(const char* kind, const std::vector<Component>& components,
+                     const std::vector<ComponentType>& types) {
+  const ConfigErrors told = problems_.errors;
+  for (const Component& component : components) {
+    const auto type = std::find_if(types.begin(), types.end(), [&](const ComponentType& t) {
+      return t.name == component.type;
+    });
+    if (!type->examine) continue;
+    const Table& all = *find(merged_, fmt::format("{}s", kind))->value.as<Table>();
+    const Table& table = *find(all, component.name)->value.as<Table>();
+    for (const Complaint& complaint : type->examine(component.config, loaded_.config.agent)) {
+      const Origin at = place_of(table, complaint.key, component.origin, complaint.item);
+      const bool known = std::any_of(told.begin(), told.end(),
+                                     [&](const Problem& problem) { return problem.origin == at; });
+      const std::string key = complaint.key.substr(complaint.key.rfind('.') + 1);
+      if (!known) problems_.error(at, fmt::format("{}: {}", key, complaint.message));
+    }
+  }
+}
+
 // Also sources that failed to load count: their own errors are told.
 void Loader::check_inputs() {
   std::vector<std::string> names;
@@ -243,7 +268,7 @@ void Loader::check_inputs() {
   }
 }
 
-// The same glob in two sources ships every line twice.
+// A file belongs to the first source that names it; a second one waits in vain.
 void Loader::check_repeated_paths() {
   std::map<std::string, std::string> owner;
   for (const Reader::SharedList& list : reader_.lists) {
@@ -255,7 +280,7 @@ void Loader::check_repeated_paths() {
       const auto [found, first] = owner.try_emplace(*text, list.table);
       if (first || found->second == list.table) continue;
       problems_.warn(item.origin,
-                     fmt::format("{}: {} is also read by [{}]: each line will be delivered twice",
+                     fmt::format("{}: {} is read by [{}] alone: a file belongs to one source",
                                  list.field->key, quote(*text), found->second));
     }
   }

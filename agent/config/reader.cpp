@@ -10,17 +10,23 @@ namespace edgehose::config {
 void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rules,
                   const Table& table, const Origin& at, const std::string& path, void* object,
                   bool typed) {
-  const std::size_t errors = problems_.errors.size();
   unknown_keys(fields, table, path, typed);
-  for (const Field& field : fields)
-    if (field.kind != Field::Kind::kTableName)
-      read_field(field, find(table, field.key), at, path, object);
-  if (problems_.errors.size() != errors) return;  // a rule over half-read values would mislead
+  std::set<std::string> wrong_keys;
+  for (const Field& field : fields) {
+    if (field.kind == Field::Kind::kTableName) continue;
+    const std::size_t errors = problems_.errors.size();
+    const Entry* entry = find(table, field.key);
+    read_field(field, entry, at, path, object);
+    const bool broken = entry != nullptr && entry->value.broken;  // told before
+    if (broken || problems_.errors.size() != errors) wrong_keys.insert(field.key);
+  }
   for (const Rule& rule : rules) {
-    const Entry* entry = find(table, rule.key);
-    if (const std::string message = rule.wrong(object); !message.empty())
-      problems_.error(entry != nullptr ? entry->value.origin : at,
-                      fmt::format("{}: {}", rule.key, message));
+    const bool asked = std::none_of(rule.keys.begin(), rule.keys.end(), [&](const std::string& key) {
+      return wrong_keys.contains(key);
+    });
+    if (const std::string message = asked ? rule.wrong(object) : ""; !message.empty())
+      problems_.error(place_of(table, rule.keys.front(), at),
+                      fmt::format("{}: {}", rule.keys.front(), message));
   }
 }
 

@@ -1,6 +1,9 @@
 // The types of sources and sinks that a config may name, each with its fields. Filled in one place
 // (agent/run/registry.h) and passed to whoever needs it; nothing registers itself.
 //
+// What the fields cannot see of a value (a prefix that does not compile, a key's checksum) the type's
+// own `examine` finds; the loader tells it at the key, with all the other errors of the run.
+//
 // Threading: plain values, built at start.
 #pragma once
 
@@ -11,9 +14,19 @@
 #include <utility>
 #include <vector>
 
+#include "agent/config/agent_config.h"
 #include "agent/config/field.h"
 
 namespace edgehose {
+
+// Something wrong in one source or sink. No secrets in messages.
+struct Complaint {
+  std::string key;  // "prefix", "encrypt.age"
+  std::string message;
+  std::size_t item = config::kWholeValue;  // of the list that is the key's value
+};
+template <class C>
+using Examine = std::vector<Complaint> (*)(const C& config, const AgentConfig& agent);
 
 // One `type = "..."` of a source or sink.
 struct ComponentType {
@@ -23,18 +36,22 @@ struct ComponentType {
   std::vector<config::Rule> rules;
   std::function<std::any()> make;              // a default-constructed config
   std::function<void*(std::any&)> address_of;  // of the config inside
+  // Of a config that may be read in part only: what is wrong has its default. None: no complaints.
+  std::function<std::vector<Complaint>(const std::any&, const AgentConfig&)> examine;
 };
 
 class ConfigSchema {
  public:
   template <class C>
-  ConfigSchema& source(std::string name, std::string help, config::Fields<C> fields) {
-    sources_.push_back(type(std::move(name), std::move(help), std::move(fields)));
+  ConfigSchema& source(std::string name, std::string help, config::Fields<C> fields,
+                             Examine<C> examine = nullptr) {
+    sources_.push_back(type(std::move(name), std::move(help), std::move(fields), examine));
     return *this;
   }
   template <class C>
-  ConfigSchema& sink(std::string name, std::string help, config::Fields<C> fields) {
-    sinks_.push_back(type(std::move(name), std::move(help), std::move(fields)));
+  ConfigSchema& sink(std::string name, std::string help, config::Fields<C> fields,
+                           Examine<C> examine = nullptr) {
+    sinks_.push_back(type(std::move(name), std::move(help), std::move(fields), examine));
     return *this;
   }
 
@@ -43,13 +60,20 @@ class ConfigSchema {
 
  private:
   template <class C>
-  static ComponentType type(std::string name, std::string help, config::Fields<C> fields) {
-    return {std::move(name),
+  static ComponentType type(std::string name, std::string help, config::Fields<C> fields,
+                            Examine<C> examine) {
+    ComponentType made{std::move(name),
             std::move(help),
             std::move(fields.fields),
             std::move(fields.rules),
             [] { return std::any(C{}); },
-            [](std::any& a) -> void* { return std::any_cast<C>(&a); }};
+            [](std::any& a) -> void* { return std::any_cast<C>(&a); },
+            {}};
+    if (examine != nullptr)
+      made.examine = [examine](const std::any& a, const AgentConfig& agent) {
+        return examine(*std::any_cast<C>(&a), agent);
+      };
+    return made;
   }
 
   std::vector<ComponentType> sources_;

@@ -28,6 +28,20 @@ const Entry* find(const Table& table, std::string_view key) {
   return found == table.end() ? nullptr : &*found;
 }
 
+Origin place_of(const Table& table, std::string_view key, const Origin& table_at, std::size_t item) {
+  const std::size_t dot = key.find('.');
+  const Entry* entry = find(table, key.substr(0, dot));
+  if (entry == nullptr) return table_at;
+  const Value& value = entry->value;
+  if (dot != std::string_view::npos) {
+    const Table* inner = value.as<Table>();
+    return inner != nullptr ? place_of(*inner, key.substr(dot + 1), value.origin, item)
+                            : value.origin;
+  }
+  const List* items = value.as<List>();
+  return items != nullptr && item < items->size() ? (*items)[item].origin : value.origin;
+}
+
 namespace {
 // { file = "..." } and its like are one value: laying { env = "..." } on it replaces it.
 bool is_reference(const Table& table) {

@@ -25,6 +25,7 @@ struct Origin {
   unsigned line = 0;    // from 1; 0: the file as a whole
   unsigned column = 0;  // from 1, in characters
 
+  bool operator==(const Origin&) const = default;
   std::string text()
       const;  // "/etc/edgehose/edgehose.toml:12:3", "--set buffer.storage", "default"
 };
@@ -45,6 +46,8 @@ struct Diagnostics {
   void error(const Origin& at, std::string message) { errors.push_back({at, std::move(message)}); }
   void warn(const Origin& at, std::string message) { warnings.push_back({at, std::move(message)}); }
 };
+
+constexpr std::size_t kWholeValue = ~std::size_t{0};  // rather than an item of a list
 
 struct Entry;
 struct Value;
@@ -75,6 +78,10 @@ struct Entry {
 };
 
 const Entry* find(const Table& table, std::string_view key);
+// Where the value of a key of `table` stands, "encrypt.age" being the key of a table inside; where it
+// is a list that is not empty, its `item`. What is not there stands where the table around it does.
+Origin place_of(const Table& table, std::string_view key, const Origin& table_at,
+                std::size_t item = kWholeValue);
 
 // Lays `over` on `base`: tables merge, everything else replaces, references to secrets and files
 // ({ file = "..." }) included.

@@ -8,18 +8,13 @@ using namespace config;
 using namespace std::chrono_literals;
 
 Fields<FileSourceConfig> file_source_fields() {
-  const auto absolute = [](const std::string& glob) -> std::string {
-    return glob.starts_with('/')
-               ? ""
-               : "must be an absolute path: a service has no directory of its own";
-  };
   return {
       table_name<&FileSourceConfig::name>(),
       field<&FileSourceConfig::paths>(
           "paths", kRequired,
           "Files to read, as globs: `*` and `?` stay inside a directory, "
           "`**` crosses directories.")
-          .each(absolute)
+          .each(not_absolute)
           .are_distinct()
           .example(R"(["/var/log/app/**/*.log"])"),
       field<&FileSourceConfig::exclude>(

@@ -27,7 +27,7 @@ Fields<RetryConfig> retry_fields() {
       field<&RetryConfig::max>("max", "The longest pause. Nothing is ever given up for time alone.")
           .range(1s, 24h),
   }
-      .rule("max", [](const RetryConfig& retry) {
+      .rule({"max", "initial"}, [](const RetryConfig& retry) {
         return retry.max < retry.initial ? "must not be shorter than \"initial\"" : "";
       });
 }

@@ -8,11 +8,6 @@ using namespace config;
 
 namespace {
 
-std::string not_absolute(const std::string& path) {
-  return path.starts_with('/') ? ""
-                               : "must be an absolute path: a service has no directory of its own";
-}
-
 std::string not_a_recipient(const std::string& key) {
   if (key.starts_with("AGE-SECRET-KEY-"))
     return "is a secret key: give the public one (\"age1...\"), so that this device cannot read "
@@ -25,7 +20,7 @@ std::string not_a_recipient(const std::string& key) {
 Fields<DirectoryConfig> directory_fields() {
   using Format = ObjectRendering::Format;
   using Compression = ObjectRendering::Compression;
-  return {
+  return Fields<DirectoryConfig>{
       include<&DirectoryConfig::common>(sink_fields()),
       field<&DirectoryConfig::path>(
           "path", kRequired,
@@ -63,7 +58,11 @@ Fields<DirectoryConfig> directory_fields() {
                .unset_means("not encrypted")
                .example(R"(["age1..."])")},
           "Encrypts each object to these age recipients."),
-  };
+  }
+      .rule({"compression_level", "compression"}, [](const DirectoryConfig& config) {
+        const bool good = config.compression != Compression::kGzip || config.compression_level <= 9;
+        return good ? "" : "gzip has the levels 1 to 9; zstd goes to 19";
+      });
 }
 
 }  // namespace edgehose

@@ -78,7 +78,7 @@ Fields<Outer> outer_fields() {
            table<&Middle::inner>(
                "inner",
                Fields<Inner>{field<&Inner::low>("low", "L."), field<&Inner::high>("high", "H.")}
-                   .rule("high", [](const Inner& i) { return i.high < i.low ? "too low" : ""; }),
+                   .rule({"high", "low"}, [](const Inner& i) { return i.high < i.low ? "too low" : ""; }),
                "I.")}),
       field<&Outer::flag>("flag", "F.")};
 }

@@ -262,7 +262,7 @@ TEST_F(LoadTest, TheSamePathInTwoSourcesIsAWarning) {
   const LoadedConfig loaded = load();
   ASSERT_EQ(loaded.warnings.size(), 1u);
   EXPECT_THAT(loaded.warnings[0].text(),
-              HasSubstr(":10:10: paths: \"/var/log/app/*.log\" is also read by [sources.app]"));
+              HasSubstr(":10:10: paths: \"/var/log/app/*.log\" is read by [sources.app] alone"));
 }
 
 TEST_F(LoadTest, NamesAndWhatTheyAreTogether) {
