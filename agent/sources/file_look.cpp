@@ -251,7 +251,8 @@ void FileTable::apply_new(Look& look, const Change& change) {
   const bool old = config.ignore_older.count() > 0 &&
                    clock_.wall().value - found.stat.mtime_ns > config.ignore_older.count();
   const bool skip = change.kind == ChangeKind::kSkipped || old ||
-                    (change.fresh && config.start_at == StartAt::kEnd);
+                    (change.fresh && config.start_at == StartAt::kEnd &&
+                     !sources_[found.selection]->known_before);
   if (skip && !seen.head) answer(look, {*change.seen, std::nullopt});
   TrackedFile& file = track(found, seen);
   // From the first commit on rotations are told from archives that were there before us.

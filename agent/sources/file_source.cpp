@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
+#include <vector>
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
@@ -49,8 +51,10 @@ class FileSource final : public Source {
   }
 
   Status before_commit() override {
+    std::vector<TrackedFile*> moved;
     for (TrackedFile* file : table_->moved_files(index_))
-      if (file->line.begin != file->committed) make_durable(*file);
+      if (file->line.begin != file->committed) moved.push_back(file);
+    make_all_durable(moved);
     return {};
   }
 
@@ -121,6 +125,23 @@ class FileSource final : public Source {
   }
 
   // What was read of a file must survive a power cut before its position does.
+  // One flush of the file system is cheaper than one for each of many files.
+  static constexpr std::size_t kManyFiles = 32;
+
+  void make_all_durable(const std::vector<TrackedFile*>& files) {
+    std::set<std::uint64_t> flushed;
+    for (TrackedFile* file : files) {
+      const bool many = files.size() > kManyFiles && !file->finished && !file->in_memory;
+      if (!many) {
+        make_durable(*file);
+        continue;
+      }
+      if (flushed.contains(file->identity.filesystem)) continue;
+      const auto fd = reader_.descriptor(*file);
+      if (fd && ::syncfs(*fd) == 0) flushed.insert(file->identity.filesystem);
+    }
+  }
+
   void make_durable(TrackedFile& file) {
     if (file.finished || file.in_memory || (file.gone && !file.fd.valid())) return;
     const auto fd = reader_.descriptor(file);
@@ -175,6 +196,8 @@ Result<std::vector<std::unique_ptr<Source>>> make_file_sources(
   std::vector<std::unique_ptr<Source>> sources;
   const std::size_t count = configs.size();
   if (count == 0) return sources;
+  if (!environment.data_dir.empty())
+    for (FileSourceConfig& config : configs) config.exclude.push_back(environment.data_dir + "/**");
   EH_ASSIGN(auto table, FileTable::load(std::move(configs), store, clock, std::move(environment)));
   for (std::size_t i = 0; i < count; ++i) sources.push_back(std::make_unique<FileSource>(table, i));
   return sources;

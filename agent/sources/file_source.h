@@ -28,6 +28,9 @@ struct FileEnvironment {
   bool inotify = true;
   // At most so many directories are watched; the others are rescanned. For tests.
   std::size_t max_watches = SIZE_MAX;
+  // The agent's own data, which no glob reads, whatever it names: a buffer that reads itself grows
+  // for ever. Empty: none.
+  std::string data_dir;
   // This boot; empty: /proc/sys/kernel/random/boot_id.
   std::string boot_id;
 };

@@ -63,6 +63,11 @@ Result<std::shared_ptr<FileTable>> FileTable::load(std::vector<FileSourceConfig>
 }
 
 Status FileTable::load_positions() {
+  EH_ASSIGN(const std::vector<SourceState> known, store_.sources());
+  for (const std::unique_ptr<SourceFiles>& source : sources_)
+    source->known_before = std::any_of(known.begin(), known.end(), [&](const SourceState& s) {
+      return s.name == source->config.name;
+    });
   return store_.for_each_file([this](FileId id, const FileState& state) {
     auto file = std::make_unique<TrackedFile>();
     file->id = id;

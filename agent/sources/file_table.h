@@ -43,6 +43,7 @@ struct SourceFiles {
   std::deque<std::size_t> turns;
   Waker waker;                      // wakes this source for what another one's drain() found
   std::size_t named = 0;
+  bool known_before = false;        // an earlier process read this source: "the very first look" is over
   std::string listing_problem;
   std::uint64_t lost_bytes = 0;
   bool copytruncated = false;

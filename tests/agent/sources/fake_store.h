@@ -62,7 +62,8 @@ class FakeStore final : public Store {
   Result<StoredBlock> read(BlockNumber) override { return not_here(); }
   Result<DecodedBlock> read_decoded(BlockNumber) override { return not_here(); }
   BlockNumber end_block() const override { return BlockNumber(1); }
-  Result<std::vector<SourceState>> sources() override { return not_here(); }
+  Result<std::vector<SourceState>> sources() override { return known_sources; }
+  std::vector<SourceState> known_sources;  // as an earlier process left them
   Result<std::vector<SinkState>> sinks() override { return not_here(); }
   Result<std::vector<LaneState>> lanes() override { return not_here(); }
   Result<std::vector<Claim>> claims() override { return not_here(); }

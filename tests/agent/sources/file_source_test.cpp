@@ -204,6 +204,24 @@ TEST_F(FileSourceTest, StartAtEndAppliesToTheVeryFirstLookOnly) {
   append("a.log", "after rotation\n");
   run();
   expect_once("new\nappeared\nafter rotation\n");
+  source.reset();  // what appears while nobody looks is new as well
+  SourceState known;
+  known.name = config.name;
+  store.known_sources = {known};
+  append("c.log", "born while we were down\n");
+  run();
+  expect_once("new\nappeared\nafter rotation\nborn while we were down\n");
+}
+
+TEST_F(FileSourceTest, TheAgentsOwnDataIsNeverRead) {
+  shell("mkdir -p state");
+  environment.data_dir = path("state");
+  config.paths = {path("**")};
+  append("a.log", "a line\n");
+  append("state/buffer.mdb", "not a line\n");
+  run(1s);
+  settle();
+  expect_once("a line\n");
 }
 
 TEST_F(FileSourceTest, OldFilesAreIgnoredUntilTheyGrow) {
