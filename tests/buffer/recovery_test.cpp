@@ -155,6 +155,25 @@ TEST_P(Flips, NoFlippedBitCrashesOrInventsARecord) {
   EXPECT_GT(whole, rounds / 4);
 }
 
+TEST_F(Damage, AnEncryptedBufferSurvivesFlipsTruncationAndLostMetaPages) {
+  options_.keys = {WrappingKey{"k", {1, 2, 3}}};
+  make();
+  for (std::size_t at = 500; at < pristine_.size(); at += 1499) {
+    SCOPED_TRACE(at);
+    std::string bad = pristine_;
+    bad[at] = static_cast<char>(bad[at] ^ (1 << (at % 8)));
+    put(bad);
+    const std::size_t records = start();
+    EXPECT_GE(records + 60 * (1 + failed_reads_), bodies_.size());
+    put(bad.substr(0, at));
+    start();
+    EXPECT_TRUE(report_.damaged);
+    if (HasFailure()) break;
+  }
+  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  EXPECT_EQ(start(), bodies_.size());
+}
+
 TEST_F(Damage, TruncationKeepsWhatIsLeft) {
   make();
   for (std::size_t size = 0; size < pristine_.size(); size += 3 * kLmdbPage + 700) {
