@@ -450,4 +450,16 @@ Result<EnvironmentCheck> check_environment(const std::string& path, const StoreO
   return understand(answer, status, timed_out);
 }
 
+Status refuse_truncated(const lmdb::Environment& environment, const std::string& path,
+                        const StoreOptions& options) {
+  struct stat st{};
+  if (::fstat(environment.fd(), &st) != 0) return fail_errno(errno, fmt::format("looking at {}", path));
+  if (static_cast<std::uint64_t>(st.st_size) >= environment.full_length()) return {};
+  EH_ASSIGN(const EnvironmentCheck check, check_environment(path, options));
+  if (check.sound) return {};
+  return fail(ErrorCode::kCorrupt,
+              "the buffer {} is damaged ({}): start the agent, it salvages what can be read", path,
+              check.reason);
+}
+
 }  // namespace edgehose

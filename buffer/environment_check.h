@@ -14,6 +14,7 @@
 
 #include "agent/base/result.h"
 #include "buffer/copies.h"
+#include "buffer/lmdb.h"
 #include "buffer/store.h"
 
 namespace edgehose {
@@ -38,5 +39,10 @@ struct EnvironmentCheck {
 // kUnsupported, with instructions: an intact file that this program must not touch. Other errors:
 // the check itself could not be made.
 Result<EnvironmentCheck> check_environment(const std::string& path, const StoreOptions& options);
+
+// For readers, before their first transaction: kCorrupt for a truncated file, whose missing pages
+// would end the process by a signal.
+Status refuse_truncated(const lmdb::Environment& environment, const std::string& path,
+                        const StoreOptions& options);
 
 }  // namespace edgehose

@@ -337,6 +337,13 @@ int Environment::fd() const {
   return fd;
 }
 
+std::uint64_t Environment::full_length() const {
+  MDB_envinfo info{};
+  MDB_stat stat{};
+  if (mdb_env_info(env_, &info) != 0 || mdb_env_stat(env_, &stat) != 0) return 0;
+  return (std::uint64_t{info.me_last_pgno} + 1) * stat.ms_psize;
+}
+
 std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits) {
   constexpr std::uint64_t kMore = 16ull << 20;
   constexpr std::uint64_t k32Bit = 1ull << 30;

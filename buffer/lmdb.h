@@ -135,6 +135,9 @@ class Environment {
   std::uint64_t oldest_reader() const;
   std::uint64_t last_transaction() const;
   int fd() const;
+  // How long the file is when it holds every page that was ever given out. A shorter one may be
+  // sound (pages given back before they were written) or truncated: then reading it is a SIGBUS.
+  std::uint64_t full_length() const;
   void close();
   bool is_open() const { return env_ != nullptr; }
 

@@ -11,6 +11,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "buffer/device.h"
+#include "buffer/environment_check.h"
 #include "buffer/lock_file.h"
 #include "buffer/recovery.h"
 #include "buffer/store_impl.h"
@@ -125,6 +126,7 @@ Status StoreImpl::create_if_missing() {
 Status StoreImpl::open_environment() {
   EH_ASSIGN(environment_,
             lmdb::Environment::open(path(), lmdb::map_size_for(options_.max_size), read_only_));
+  if (read_only_) EH_TRY(refuse_truncated(environment_, path(), options_));
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
   return check_version(txn, path());
 }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "buffer/block_header.h"
 #include "buffer/keyspace.h"
@@ -69,6 +70,15 @@ TEST_F(Verify, AFlippedBitInABlockIsFound) {
   make();
   tamper(block_key(3), [](std::string& v) { v.back() = static_cast<char>(v.back() ^ 1); });
   EXPECT_THAT(verify().findings, Contains(HasSubstr("fails its checksum")));
+}
+
+TEST_F(Verify, ATruncatedFileIsAnErrorForEveryReader) {
+  make();
+  ASSERT_EQ(::truncate(environment().c_str(), 8192), 0);
+  EXPECT_EQ(verify_buffer(environment(), options_).error().code, ErrorCode::kCorrupt);
+  const auto store = Store::open_read_only(options_, clock_);
+  ASSERT_FALSE(store);
+  EXPECT_THAT(store.error().message, HasSubstr("start the agent, it salvages"));
 }
 
 TEST_F(Verify, SwappedBlocksAreFound) {
