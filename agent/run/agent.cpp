@@ -44,15 +44,6 @@ Result<FileDescriptor> block_signals() {
   return fd;
 }
 
-std::string_view policy_name(WhenFull policy) {
-  switch (policy) {
-    case WhenFull::kBlock: return "block";
-    case WhenFull::kDropOldest: return "drop_oldest";
-    case WhenFull::kDropNewest: return "drop_newest";
-  }
-  return "";
-}
-
 struct SinkSlot {
   std::string name;
   Duration max_age{};
@@ -137,6 +128,7 @@ Status Agent::open_store() {
 Status Agent::make_parts() {
   FileEnvironment files;
   files.once = options_.once;
+  files.data_dir = config_.agent.data_dir;
   EH_ASSIGN(std::vector<std::unique_ptr<Source>> sources,
             make_sources(config_.sources, *store_, *clock_, std::move(files)));
 
@@ -254,7 +246,7 @@ std::string Agent::make_status() const {
   input.pid = ::getpid();
   input.uptime = clock_->now() - started_;
   input.now = clock_->wall();
-  input.when_full = policy_name(config_.buffer.when_full);
+  input.when_full = name(config_.buffer.when_full);
   input.buffer_full = intake.blocked;
   input.intake_problem = intake.problem;
   input.intake_silence = intake_thread_->heartbeat().silence(clock_->now());
