@@ -66,8 +66,7 @@ Result<BaseDirectory> open_base(const std::string& path, const std::string& expe
   if (!same_filesystem(expected_filesystem, *found)) {
     problem = BaseProblem::kOtherFilesystem;
     return fail(ErrorCode::kUnavailable,
-                "{} is on another file system than before ({}, it was {}): mount the right one, or "
-                "confirm the new one",
+                "{} is on another file system than before ({}, it was {}): mount the right one",
                 path, *found, expected_filesystem);
   }
   return BaseDirectory{std::move(fd), std::move(*found)};
@@ -102,6 +101,7 @@ Result<FileDescriptor> SubdirectoryOpener::open(int base, const std::string& bas
     const bool created = ::mkdirat(at.get(), components[i].c_str(), kDirectoryMode) == 0;
     if (!created && errno != EEXIST)
       return fail_errno(errno, fmt::format("creating the directory {}", path));
+    if (created) give_to_owner_of_parent(path);
     // One that is there may be of an attempt that was killed before its fsync.
     if (created || !durable_.contains(path)) {
       EH_TRY(sync_directory_fd(at.get(), parent));
