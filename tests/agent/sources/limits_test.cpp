@@ -172,27 +172,6 @@ TEST_F(Limits, FormatsThatCannotBeReadAreToldWithWhatWasUnread) {
   expect_once(lines("a", 0, 50) + lines("b", 0, 3) + lines("c", 0, 3));
 }
 
-TEST_F(Limits, FinishedContentsAreForgottenAfter30Days) {
-  append("a.log", lines("a", 0, 50));
-  run(1s);
-  commit();
-  remove("a.log");
-  append("b.log", "b\n");
-  run(70s);
-  commit();
-  ASSERT_EQ(store.files.size(), 2u);
-  clock.advance(24h * 29);
-  run(config.poll_interval);
-  commit();
-  EXPECT_EQ(store.files.size(), 2u) << "a late copy would still be recognised";
-  clock.advance(24h * 2);
-  append("b.log", "b2\n");  // the reader lets go of old descriptors when it reads
-  run(config.poll_interval * 2);
-  commit();
-  EXPECT_EQ(store.files.size(), 1u);
-  EXPECT_EQ(store.files.begin()->second.path, path("b.log"));
-}
-
 TEST_F(Limits, TenThousandFiles) {
   constexpr std::size_t kFiles = 10000;
   std::string line(79, 'x');
