@@ -2,8 +2,8 @@
 //
 //   bench_limits LOG FILE    LOG: read into memory; FILE: written, synced and removed again
 //
-// Prints one line of JSON: CPU and wall seconds and bytes of zstd -1 in independent frames of 256 KiB,
-// of zstd -1 as one stream, and of writing the compressed bytes, an fdatasync each 4 MiB.
+// Prints one line of JSON: CPU and wall seconds and bytes of zstd -1 in independent frames of 256
+// KiB, of zstd -1 as one stream, and of writing the compressed bytes, an fdatasync each 4 MiB.
 #include <fcntl.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -38,7 +38,8 @@ Cost measure(const Work& work) {
     const double cpu = cpu_seconds();
     const std::size_t bytes = work();
     const Cost cost{cpu_seconds() - cpu,
-                    std::chrono::duration<double>(std::chrono::steady_clock::now() - wall).count(), bytes};
+                    std::chrono::duration<double>(std::chrono::steady_clock::now() - wall).count(),
+                    bytes};
     if (cost.cpu < best.cpu) best = cost;
   }
   return best;
@@ -90,7 +91,8 @@ std::size_t write_synced(const std::string& bytes, const char* path) {
 }
 
 void print(const char* name, const Cost& cost, const char* after) {
-  std::printf("\"%s\": {\"cpu\": %.6f, \"wall\": %.6f, \"bytes\": %zu}%s", name, cost.cpu, cost.wall, cost.bytes, after);
+  std::printf("\"%s\": {\"cpu\": %.6f, \"wall\": %.6f, \"bytes\": %zu}%s", name, cost.cpu,
+              cost.wall, cost.bytes, after);
 }
 
 }  // namespace

@@ -13,7 +13,8 @@
 namespace edgehose {
 namespace {
 
-NewRecord record(std::string_view body, std::int64_t time, std::uint64_t begin, FileId file = FileId(7)) {
+NewRecord record(std::string_view body, std::int64_t time, std::uint64_t begin,
+                 FileId file = FileId(7)) {
   NewRecord r;
   r.body = body;
   r.time = WallTime(time);
@@ -55,7 +56,9 @@ TEST(Block, GivesBackWhatWasAppended) {
   EXPECT_TRUE(builder.empty());
   EXPECT_EQ(raw.source, SourceId(3));
   EXPECT_EQ(raw.bodies, "first\nsecond\n\nelsewhere\nno file\n");
-  EXPECT_EQ(raw.extents, (std::vector<Extent>{{FileId(7), 3, 0, 15}, {FileId(8), 1, 500, 509}, {FileId(0), 1, 0, 0}}));
+  EXPECT_EQ(
+      raw.extents,
+      (std::vector<Extent>{{FileId(7), 3, 0, 15}, {FileId(8), 1, 500, 509}, {FileId(0), 1, 0, 0}}));
 
   const DecodedBlock block = as_decoded(raw);
   RecordReader reader(block);
@@ -153,7 +156,8 @@ TEST(Block, ConcatenationIsTheSameAsOneBuilder) {
   RawBlock joined;
   for (std::uint64_t i = 0; i < 30; ++i) {
     const std::string body = "record " + std::to_string(i);
-    NewRecord r = record(body, static_cast<std::int64_t>(1'000'000 * i), i * 100, FileId(i < 10 ? 1 : 2));
+    NewRecord r =
+        record(body, static_cast<std::int64_t>(1'000'000 * i), i * 100, FileId(i < 10 ? 1 : 2));
     if (i > 15) r.begin = i * 20, r.end = r.begin + 20;  // contiguous, of another length
     whole.append(r);
     part.append(r);

@@ -35,7 +35,9 @@ class FakeRoot : public testing::Test {
     fs::create_directories(root_ + "/sys/dev/block");
     fs::create_symlink(root_ + "/sys/devices/" + device, root_ + "/sys/dev/block/" + number);
   }
-  StorageProfile profile(unsigned major, unsigned minor) { return find_device(major, minor, root_).profile; }
+  StorageProfile profile(unsigned major, unsigned minor) {
+    return find_device(major, minor, root_).profile;
+  }
 
   std::string root_;
 };

@@ -44,7 +44,8 @@ Result<std::string> open(const Keyring& ring, std::string_view associated, Seale
 }
 
 class Ciphers : public testing::TestWithParam<Cipher> {};
-INSTANTIATE_TEST_SUITE_P(Each, Ciphers, testing::Values(Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305));
+INSTANTIATE_TEST_SUITE_P(Each, Ciphers,
+                         testing::Values(Cipher::kAes256Gcm, Cipher::kChaCha20Poly1305));
 
 TEST_P(Ciphers, OpensWhatItSealedAndNothingElse) {
   auto ring = Keyring::open({}, {wrapping("a", 1)}, GetParam());
@@ -63,7 +64,8 @@ TEST_P(Ciphers, OpensWhatItSealedAndNothingElse) {
     damage(bad);
     Sealed zeroed = bad;
     EXPECT_EQ(open(*ring, "header", bad).error().code, ErrorCode::kCorrupt);
-    EXPECT_FALSE(ring->open(zeroed.key, "header", zeroed.data.data(), zeroed.data.size(), zeroed.nonce, zeroed.tag));
+    EXPECT_FALSE(ring->open(zeroed.key, "header", zeroed.data.data(), zeroed.data.size(),
+                            zeroed.nonce, zeroed.tag));
     EXPECT_EQ(zeroed.data, std::string(zeroed.data.size(), '\0'));
   }
   Sealed other_key = good;
@@ -91,7 +93,8 @@ TEST(Keyring, NoncesNeverRepeatAndDoNotFollowFromTheData) {
     auto ring = Keyring::open(stored, {wrapping("a", 1)});
     ASSERT_TRUE(ring);
     if (boot == 0) stored = written(*ring);
-    for (int i = 0; i < 100; ++i) EXPECT_TRUE(seen.insert(seal(*ring, "same", "same").nonce).second);
+    for (int i = 0; i < 100; ++i)
+      EXPECT_TRUE(seen.insert(seal(*ring, "same", "same").nonce).second);
   }
 }
 
@@ -193,7 +196,8 @@ TEST(WrappingKeys, AreReadInThreeForms) {
   for (std::size_t i = 0; i < raw.size(); ++i) raw[i] = static_cast<char>(7 * i);
   const std::string hex = to_hex(raw);
   const std::string base64 = "AAcOFRwjKjE4P0ZNVFtiaXB3foWMk5qhqK+2vcTL0tk=";
-  for (const std::string& content : {raw, hex, hex + "\n", "  " + hex + "\r\n", base64, base64 + "\n"}) {
+  for (const std::string& content :
+       {raw, hex, hex + "\n", "  " + hex + "\r\n", base64, base64 + "\n"}) {
     const auto key = parse_wrapping_key("k", content);
     ASSERT_TRUE(key) << content.size();
     EXPECT_EQ(std::string(reinterpret_cast<const char*>(key->bytes.data()), 32), raw);

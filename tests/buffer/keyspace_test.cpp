@@ -77,7 +77,13 @@ TEST(Keyspace, SourceAndSink) {
   s.committed = kTwo;
   s.minis = {BlockNumber(10), BlockNumber(12), BlockNumber(400)};
   const std::string bytes = encode_source(s);
-  EXPECT_EQ(to_hex(bytes), "c6509985" "03617070" "ac02" + std::string(kTwoHex) + "0000" "030a028403");
+  EXPECT_EQ(to_hex(bytes),
+            "c6509985"
+            "03617070"
+            "ac02" +
+                std::string(kTwoHex) +
+                "0000"
+                "030a028403");
   const auto back = decode_source(source_key(s.id), bytes);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->minis, s.minis);
@@ -94,8 +100,17 @@ TEST(Keyspace, Lane) {
   lane.possible_duplicates = 6;
   lane.last_delivery = WallTime(7);
   const std::string bytes = encode_lane(lane);
-  EXPECT_EQ(to_hex(bytes), "f0d50837" "ac0205" + std::string(kTwoHex) + std::string(kTwoHex) + "0000"
-            "03" "0000" "0102" "0000" "06" "0700000000000000");
+  EXPECT_EQ(to_hex(bytes),
+            "f0d50837"
+            "ac0205" +
+                std::string(kTwoHex) + std::string(kTwoHex) +
+                "0000"
+                "03"
+                "0000"
+                "0102"
+                "0000"
+                "06"
+                "0700000000000000");
   const auto back = decode_lane(lane_key(lane.key), bytes);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->key, lane.key);
@@ -116,8 +131,17 @@ TEST(Keyspace, ClaimAndDeadLetter) {
   c.key = "k";
   c.rendering = "r";
   const std::string bytes = encode_claim(c);
-  EXPECT_EQ(to_hex(bytes), "0102" "0100" "0203" "04" "05" + std::string(kTwoHex) + "0600000000000000"
-            "016b" "0172" "00");
+  EXPECT_EQ(to_hex(bytes),
+            "0102"
+            "0100"
+            "0203"
+            "04"
+            "05" +
+                std::string(kTwoHex) +
+                "0600000000000000"
+                "016b"
+                "0172"
+                "00");
   EXPECT_EQ(decode_claim(claim_key(c.id), bytes)->end, c.end);
   DeadLetter d;
   d.id = 9;
@@ -161,13 +185,19 @@ TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
       {"epoch", encode_epoch({7}), [](auto v) { return decode_epoch(v).has_value(); }},
       {"machine", encode_machine({7}), [](auto v) { return decode_machine(v).has_value(); }},
       {"counters", encode_counters({}), [](auto v) { return decode_counters(v).has_value(); }},
-      {"clean mark", encode_clean_mark(BlockNumber(9)), [](auto v) { return decode_clean_mark(v).has_value(); }},
+      {"clean mark", encode_clean_mark(BlockNumber(9)),
+       [](auto v) { return decode_clean_mark(v).has_value(); }},
       {"source", encode_source({source, "app", Sequence(9), kTwo, {}, {}}),
        [&](auto v) { return decode_source(source_key(source), v).has_value(); }},
       {"sink", encode_sink({SinkId(1), "out", "id"}),
        [](auto v) { return decode_sink(sink_key(SinkId(1)), v).has_value(); }},
-      {"lane", encode_lane({.key = lane, .cursor = {BlockNumber(3), 4}, .committed = kTwo, .delivered = {},
-                            .dead_lettered = {}, .last_delivery = {}}),
+      {"lane",
+       encode_lane({.key = lane,
+                    .cursor = {BlockNumber(3), 4},
+                    .committed = kTwo,
+                    .delivered = {},
+                    .dead_lettered = {},
+                    .last_delivery = {}}),
        [&](auto v) { return decode_lane(lane_key(lane), v).has_value(); }}};
   for (const Value& value : values) {
     EXPECT_TRUE(value.reads(value.bytes)) << value.name;
@@ -177,7 +207,8 @@ TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
       EXPECT_FALSE(value.reads(bad)) << value.name << " bit " << bit;
     }
   }
-  EXPECT_FALSE(decode_sink(sink_key(SinkId(2)), encode_sink({SinkId(1), "out", "id"}))) << "under another's key";
+  EXPECT_FALSE(decode_sink(sink_key(SinkId(2)), encode_sink({SinkId(1), "out", "id"})))
+      << "under another's key";
 }
 
 }  // namespace

@@ -69,8 +69,10 @@ class Scan : public testing::Test {
 };
 
 TEST_F(Scan, FindsBlocksAtAnyOffsetAndAcrossWindows) {
-  const std::string one = stored_block({.number = 1}), two = stored_block({.number = 2, .first = 4, .records = 900});
-  for (const std::size_t offset : {0ul, 1ul, 29ul, 4096ul + 16, (1ul << 20) - 2, (1ul << 20) - 100, (1ul << 20) + 7}) {
+  const std::string one = stored_block({.number = 1}),
+                    two = stored_block({.number = 2, .first = 4, .records = 900});
+  for (const std::size_t offset :
+       {0ul, 1ul, 29ul, 4096ul + 16, (1ul << 20) - 2, (1ul << 20) - 100, (1ul << 20) + 7}) {
     const auto found = scan(std::string(offset, '\0') + one + "EHB1" + two + std::string(77, 'E'));
     ASSERT_EQ(found.size(), 2u) << offset;
     EXPECT_EQ(found[0].offset, offset);
@@ -82,7 +84,8 @@ TEST_F(Scan, FindsBlocksAtAnyOffsetAndAcrossWindows) {
 }
 
 TEST_F(Scan, ADamagedBlockIsCountedAndHidesNoOther) {
-  const std::string one = stored_block({.number = 1, .records = 200}), two = stored_block({.number = 2});
+  const std::string one = stored_block({.number = 1, .records = 200}),
+                    two = stored_block({.number = 2});
   for (std::size_t at = 0; at < one.size(); at += 97) {
     std::string bad = one;
     bad[at] = static_cast<char>(bad[at] ^ 0x10);
@@ -119,14 +122,15 @@ TEST_F(Scan, SealedBlocksAreCheckedWhereTheirKeyIsThere) {
 
 TEST_F(Scan, TheDeadlineEndsIt) {
   std::ofstream(path_) << stored_block({});
-  const auto result = scan_blocks(path_, nullptr, clock_, clock_.now(), [](const FoundBlock&) { return true; });
+  const auto result =
+      scan_blocks(path_, nullptr, clock_, clock_.now(), [](const FoundBlock&) { return true; });
   ASSERT_TRUE(result);
   EXPECT_FALSE(result->complete);
   EXPECT_EQ(result->found, 0u);
 }
 
-BlockSummary summary(std::uint64_t number, std::uint64_t first, std::uint32_t records, bool mini = false,
-                     std::uint32_t source = 1, std::int64_t time = 0) {
+BlockSummary summary(std::uint64_t number, std::uint64_t first, std::uint32_t records,
+                     bool mini = false, std::uint32_t source = 1, std::int64_t time = 0) {
   BlockSummary b;
   b.source = SourceId(source);
   b.number = BlockNumber(number);
@@ -145,8 +149,8 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> chosen(const Choice& choice
 }
 
 TEST(Choose, TheMergedBlockGoesBeforeItsMinis) {
-  const Choice c = choose_blocks({summary(1, 1, 10, true), summary(3, 11, 10, true), summary(4, 21, 5, true),
-                                  summary(3, 1, 20)});
+  const Choice c = choose_blocks({summary(1, 1, 10, true), summary(3, 11, 10, true),
+                                  summary(4, 21, 5, true), summary(3, 1, 20)});
   EXPECT_EQ(chosen(c), (std::vector<std::pair<std::uint64_t, std::uint64_t>>{{3, 1}, {4, 21}}));
   EXPECT_EQ(c.duplicates, 2u);
   EXPECT_EQ(c.aborted, 0u);
@@ -177,7 +181,8 @@ TEST(Choose, AbortedBlocksYield) {
 TEST(Choose, EpochsAndSourcesDoNotMix) {
   BlockSummary other = summary(2, 1, 10);
   other.epoch[0] = 9;
-  EXPECT_EQ(choose_blocks({summary(1, 1, 10), other, summary(3, 1, 10, false, 2)}).blocks.size(), 3u);
+  EXPECT_EQ(choose_blocks({summary(1, 1, 10), other, summary(3, 1, 10, false, 2)}).blocks.size(),
+            3u);
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-inline RawBlock block_of(SourceId source, unsigned records, std::size_t length = 20, char fill = 'x') {
+inline RawBlock block_of(SourceId source, unsigned records, std::size_t length = 20,
+                         char fill = 'x') {
   BlockBuilder builder(source);
   for (unsigned i = 0; i < records; ++i) {
     std::string body = std::to_string(i) + " ";

@@ -76,7 +76,7 @@ TEST_F(StoreTest, AnAbandonedTransactionLeavesNothing) {
   EXPECT_EQ(append(block_of(source, 1)).first, Sequence(4));
 }
 
-// --- minis -------------------------------------------------------------------------------------------
+// --- minis ---------------------------------------------------------------------------------------
 
 class Minis : public StoreTest {
  protected:
@@ -207,7 +207,7 @@ TEST_F(Minis, ThatEveryLanePassedAreTrimmedNotMerged) {
   EXPECT_EQ(blocks(), numbers({4}));
 }
 
-// --- lanes and claims --------------------------------------------------------------------------------
+// --- lanes and claims ----------------------------------------------------------------------------
 
 TEST_F(Minis, OutOfOrderAcknowledgementsWaitForTheFirst) {
   for (int i = 0; i < 3; ++i) append(block_of(source_, 250, 1023));
@@ -232,7 +232,8 @@ TEST_F(Minis, ClaimsMustNotOverlapNorBeSettledTwice) {
   const auto txn = begin();
   EXPECT_EQ(txn->claim(a).error().code, ErrorCode::kInvalid);
   ASSERT_TRUE(txn->acknowledge({.claim = a.id, .dead = {}, .unreadable = {}}));
-  EXPECT_EQ(txn->acknowledge({.claim = a.id, .dead = {}, .unreadable = {}}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(txn->acknowledge({.claim = a.id, .dead = {}, .unreadable = {}}).error().code,
+            ErrorCode::kNotFound);
   EXPECT_EQ(txn->claim(a).error().code, ErrorCode::kInvalid);  // before the cursor
 }
 
@@ -265,7 +266,8 @@ TEST_F(Minis, DeadLettersHaveAQuota) {
   {
     const auto txn = begin();
     const std::vector<DeadLetter> many(10, letter);
-    EXPECT_EQ(txn->acknowledge({.claim = claim.id, .dead = many, .unreadable = {}}).error().code, ErrorCode::kFull);
+    EXPECT_EQ(txn->acknowledge({.claim = claim.id, .dead = many, .unreadable = {}}).error().code,
+              ErrorCode::kFull);
     ASSERT_TRUE(txn->acknowledge({.claim = claim.id, .dead = {letter}, .unreadable = {}}));
     ASSERT_TRUE(txn->commit());
   }
@@ -306,7 +308,7 @@ TEST_F(Minis, ASourceIsForgottenWithItsBlocks) {
   EXPECT_NE(store_->source_id("app"), source_);
 }
 
-// --- limits ------------------------------------------------------------------------------------------
+// --- limits --------------------------------------------------------------------------------------
 
 std::string noise(std::size_t size, unsigned seed) {
   std::string out(size, '\0');
@@ -361,7 +363,8 @@ TEST_F(Minis, DropOldestSparesClaimsAndLetsTheUnconfiguredYieldFirst) {
   const LaneKey gone{store_->sink_id("gone"), source_};
   add_lane(gone);
   for (unsigned i = 0; i < 6; ++i) append(dense(source_, i));
-  acknowledge(claim_blocks(key_, BlockNumber(1), BlockNumber(3)).id);  // 1 and 2: only `gone` needs them
+  acknowledge(
+      claim_blocks(key_, BlockNumber(1), BlockNumber(3)).id);  // 1 and 2: only `gone` needs them
   const Claim claim = claim_blocks(key_, BlockNumber(3), BlockNumber(4));
   const auto drop = [&] {
     const auto txn = begin();
@@ -447,7 +450,7 @@ TEST_F(Minis, AnEnvironmentThatGaveUpIsNotDamage) {
   EXPECT_TRUE(store_->read_decoded(BlockNumber(1)));
 }
 
-// --- opening -----------------------------------------------------------------------------------------
+// --- opening -------------------------------------------------------------------------------------
 
 TEST_F(StoreTest, ASecondInstanceIsToldThePid) {
   open();
@@ -466,7 +469,8 @@ TEST_F(StoreTest, AReaderSeesWhatTheWriterCommits) {
   const pid_t child = ::fork();
   if (child == 0) {
     const auto reader = Store::open_read_only(options_, clock_);
-    const bool fine = reader && (*reader)->sources()->size() == 1 && (*reader)->read(BlockNumber(1));
+    const bool fine =
+        reader && (*reader)->sources()->size() == 1 && (*reader)->read(BlockNumber(1));
     ::_exit(fine ? 0 : 1);
   }
   int status = 1;
@@ -528,7 +532,8 @@ TEST_F(StoreTest, ACopyOfADataDirHasAnEpochOfItsOwn) {
   const Epoch original = store_->epoch();
   store_.reset();
   const std::string first = options_.directory;
-  std::filesystem::copy(first, directory_.path() + "/copy", std::filesystem::copy_options::recursive);
+  std::filesystem::copy(first, directory_.path() + "/copy",
+                        std::filesystem::copy_options::recursive);
   options_.directory = directory_.path() + "/copy";
   open();
   EXPECT_NE(store_->epoch(), original);
@@ -597,7 +602,7 @@ TEST_F(StoreTest, AnEncryptedBufferShowsNothing) {
   EXPECT_EQ(Store::open(options_, clock_).error().code, ErrorCode::kAuth);
 }
 
-// --- beside each other -------------------------------------------------------------------------------
+// --- beside each other ---------------------------------------------------------------------------
 
 TEST_F(Minis, ReadersRunBesideTheWriter) {
   std::atomic<bool> stop{false};

@@ -27,7 +27,8 @@ class StoreWalk : public StoreTest, public ::testing::WithParamInterface<unsigne
   void start() {
     open();
     for (int i = 0; i < 3; ++i) sources_.push_back(store_->source_id("source" + std::to_string(i)));
-    const SinkId a = store_->sink_id("a"), b = store_->sink_id("b"), mixed = store_->sink_id("mixed");
+    const SinkId a = store_->sink_id("a"), b = store_->sink_id("b"),
+                 mixed = store_->sink_id("mixed");
     const auto txn = begin();
     for (const SourceId source : sources_) {
       for (const SinkId sink : {a, b}) {
@@ -62,7 +63,8 @@ class StoreWalk : public StoreTest, public ::testing::WithParamInterface<unsigne
     ASSERT_TRUE(dropped) << dropped.error().message;
     ASSERT_TRUE(txn.commit());
     for (const LaneState& lane : lanes())  // which lanes: checked by the equation
-      model_.at(lane.key).dropped = lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records;
+      model_.at(lane.key).dropped =
+          lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records;
   }
 
   // Where the lane's next claim begins: behind its last one.
@@ -86,7 +88,8 @@ class StoreWalk : public StoreTest, public ::testing::WithParamInterface<unsigne
       if (!block) break;
       const std::uint32_t from = block->number == claim.end.block ? claim.end.record : 0;
       std::uint32_t to = block->records;
-      if (n + 1 == wanted && random(3) == 0) to = from + 1 + static_cast<std::uint32_t>(random(block->records - from));
+      if (n + 1 == wanted && random(3) == 0)
+        to = from + 1 + static_cast<std::uint32_t>(random(block->records - from));
       claim.size += size_of(block->number, from, to);
       claim.end = {block->number, to};
       if (to < block->records) break;
@@ -157,14 +160,17 @@ class StoreWalk : public StoreTest, public ::testing::WithParamInterface<unsigne
       ASSERT_EQ(lane.committed.records, model.committed);
       ASSERT_EQ(lane.delivered.records, model.delivered);
       ASSERT_EQ(lane.dead_lettered.records, model.dead);
-      ASSERT_EQ(lane.dropped[static_cast<std::size_t>(DropReason::kCorrupt)].records, corrupt_[lane.key]);
-      ASSERT_EQ(lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records, model.dropped);
+      ASSERT_EQ(lane.dropped[static_cast<std::size_t>(DropReason::kCorrupt)].records,
+                corrupt_[lane.key]);
+      ASSERT_EQ(lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records,
+                model.dropped);
       ASSERT_EQ(lane.buffered().records, held(lane)) << "sink " << lane.key.sink.value << " source "
                                                      << lane.key.source.value;
     }
   }
 
-  // Sequences of a source never repeat nor go back, and each block's records are as many as it says.
+  // Sequences of a source never repeat nor go back, and each block's records are as many as it
+  // says.
   void check_order() {
     for (const SourceId source : sources_) {
       std::uint64_t next = 1;

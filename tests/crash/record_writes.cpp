@@ -1,6 +1,6 @@
 // record_writes: an LD_PRELOAD library that notes every change a process makes to the files below
-// some directories, in order, so that powercut.py can rebuild what a disk may hold after a power cut
-// at any of them.
+// some directories, in order, so that powercut.py can rebuild what a disk may hold after a power
+// cut at any of them.
 //
 //   EDGEHOSE_RECORD_ROOTS=/a:/b EDGEHOSE_RECORD_LOG=/c/log LD_PRELOAD=.../record_writes.so program
 //
@@ -11,8 +11,8 @@
 //   rename FROM\tTO     unlink PATH     rmdir PATH     link FROM\tTO
 //
 // A change and its note are made under one lock, so the order of the notes is the order of the
-// changes. Changes through shared mappings are not seen: LMDB without WRITEMAP maps for reading only.
-// Calls go to the kernel directly; 64-bit systems only.
+// changes. Changes through shared mappings are not seen: LMDB without WRITEMAP maps for reading
+// only. Calls go to the kernel directly; 64-bit systems only.
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <pthread.h>
@@ -53,7 +53,8 @@ struct Locked {
 __attribute__((constructor)) void begin() {
   const char* const path = std::getenv("EDGEHOSE_RECORD_LOG");
   if (!path || !std::getenv("EDGEHOSE_RECORD_ROOTS")) return;
-  const long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const long fd =
+      syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd < 0) return;
   syscall(SYS_dup3, fd, kLogFd, O_CLOEXEC);
   syscall(SYS_close, fd);
@@ -66,7 +67,8 @@ void note(const std::string& line, const void* data = nullptr, std::size_t size 
   char lf = '\n';
   iovec parts[3] = {{head.data(), head.size()}, {const_cast<void*>(data), size}, {&lf, 1}};
   const ssize_t wanted = static_cast<ssize_t>(head.size() + (data ? size + 1 : 0));
-  if (syscall(SYS_writev, kLogFd, parts, data ? 3 : 1) != wanted) std::abort();  // a log with a hole lies
+  if (syscall(SYS_writev, kLogFd, parts, data ? 3 : 1) != wanted)
+    std::abort();  // a log with a hole lies
   errno = saved;
 }
 
@@ -94,7 +96,8 @@ bool below_roots(const std::string& path) {
   for (std::string_view rest = roots ? roots : ""; !rest.empty();) {
     const std::size_t colon = rest.find(':');
     const std::string_view root = rest.substr(0, colon);
-    if (path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/')) return true;
+    if (path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/'))
+      return true;
     rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
   }
   return false;
@@ -131,14 +134,17 @@ int do_open(int dir, const char* path, int flags, mode_t mode) {
 
 ssize_t do_write(int fd, const iovec* parts, int count, off_t offset, bool at_offset) {
   const auto call = [&] {
-    return at_offset ? syscall(SYS_pwritev, fd, parts, count, offset, 0L) : syscall(SYS_writev, fd, parts, count);
+    return at_offset ? syscall(SYS_pwritev, fd, parts, count, offset, 0L)
+                     : syscall(SYS_writev, fd, parts, count);
   };
   if (!tracked(fd)) return call();
   const Locked lock;
   off_t at = offset;
   if (!at_offset) {
     struct stat info {};
-    at = (fcntl(fd, F_GETFL) & O_APPEND) && fstat(fd, &info) == 0 ? info.st_size : syscall(SYS_lseek, fd, 0L, SEEK_CUR);
+    at = (fcntl(fd, F_GETFL) & O_APPEND) && fstat(fd, &info) == 0
+             ? info.st_size
+             : syscall(SYS_lseek, fd, 0L, SEEK_CUR);
   }
   const ssize_t n = call();
   if (n <= 0) return n;
@@ -146,7 +152,8 @@ ssize_t do_write(int fd, const iovec* parts, int count, off_t offset, bool at_of
   for (int i = 0; i < count && data.size() < static_cast<std::size_t>(n); ++i)
     data.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
   data.resize(static_cast<std::size_t>(n));
-  note("write " + inode(fd) + " " + std::to_string(at) + " " + (fds[fd] == kDsync ? "1 " : "0 ") + std::to_string(n),
+  note("write " + inode(fd) + " " + std::to_string(at) + " " + (fds[fd] == kDsync ? "1 " : "0 ") +
+           std::to_string(n),
        data.data(), data.size());
   return n;
 }
@@ -183,7 +190,8 @@ int do_allocate(int fd, int mode, off_t offset, off_t size) {
   return result;
 }
 
-// A call about names: what it says is noted when it succeeded and one of the names is below the roots.
+// A call about names: what it says is noted when it succeeded and one of the names is below the
+// roots.
 template <class Call>
 int do_name(const char* what, const std::string& from, const std::string& to, const Call& call) {
   if (!logging || !(below_roots(from) || below_roots(to))) return static_cast<int>(call());
@@ -230,11 +238,21 @@ INTERPOSE_OPENAT(openat)
 INTERPOSE_OPENAT(openat64)
 
 INTERPOSE(__open_2, int, const char* path, int flags) { return do_open(AT_FDCWD, path, flags, 0); }
-INTERPOSE(__open64_2, int, const char* path, int flags) { return do_open(AT_FDCWD, path, flags, 0); }
-INTERPOSE(__openat_2, int, int dir, const char* path, int flags) { return do_open(dir, path, flags, 0); }
-INTERPOSE(__openat64_2, int, int dir, const char* path, int flags) { return do_open(dir, path, flags, 0); }
-INTERPOSE(creat, int, const char* path, mode_t mode) { return do_open(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode); }
-INTERPOSE(creat64, int, const char* path, mode_t mode) { return do_open(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode); }
+INTERPOSE(__open64_2, int, const char* path, int flags) {
+  return do_open(AT_FDCWD, path, flags, 0);
+}
+INTERPOSE(__openat_2, int, int dir, const char* path, int flags) {
+  return do_open(dir, path, flags, 0);
+}
+INTERPOSE(__openat64_2, int, int dir, const char* path, int flags) {
+  return do_open(dir, path, flags, 0);
+}
+INTERPOSE(creat, int, const char* path, mode_t mode) {
+  return do_open(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+INTERPOSE(creat64, int, const char* path, mode_t mode) {
+  return do_open(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
 
 INTERPOSE(close, int, int fd) {
   if (tracked(fd)) {
@@ -248,46 +266,66 @@ INTERPOSE(write, ssize_t, int fd, const void* data, size_t size) {
   if (!tracked(fd)) return syscall(SYS_write, fd, data, size);
   return do_write(fd, data, size, 0, false);
 }
-INTERPOSE(pwrite, ssize_t, int fd, const void* data, size_t size, long offset) { return do_write(fd, data, size, offset, true); }
-INTERPOSE(pwrite64, ssize_t, int fd, const void* data, size_t size, long offset) { return do_write(fd, data, size, offset, true); }
-INTERPOSE(writev, ssize_t, int fd, const iovec* parts, int count) { return do_write(fd, parts, count, 0, false); }
-INTERPOSE(pwritev, ssize_t, int fd, const iovec* parts, int count, long offset) { return do_write(fd, parts, count, offset, true); }
-INTERPOSE(pwritev64, ssize_t, int fd, const iovec* parts, int count, long offset) { return do_write(fd, parts, count, offset, true); }
+INTERPOSE(pwrite, ssize_t, int fd, const void* data, size_t size, long offset) {
+  return do_write(fd, data, size, offset, true);
+}
+INTERPOSE(pwrite64, ssize_t, int fd, const void* data, size_t size, long offset) {
+  return do_write(fd, data, size, offset, true);
+}
+INTERPOSE(writev, ssize_t, int fd, const iovec* parts, int count) {
+  return do_write(fd, parts, count, 0, false);
+}
+INTERPOSE(pwritev, ssize_t, int fd, const iovec* parts, int count, long offset) {
+  return do_write(fd, parts, count, offset, true);
+}
+INTERPOSE(pwritev64, ssize_t, int fd, const iovec* parts, int count, long offset) {
+  return do_write(fd, parts, count, offset, true);
+}
 
 INTERPOSE(fsync, int, int fd) { return do_sync(fd, SYS_fsync); }
 INTERPOSE(fdatasync, int, int fd) { return do_sync(fd, SYS_fdatasync); }
 INTERPOSE(ftruncate, int, int fd, long size) { return do_truncate(fd, size); }
 INTERPOSE(ftruncate64, int, int fd, long size) { return do_truncate(fd, size); }
-INTERPOSE(fallocate, int, int fd, int mode, long offset, long size) { return do_allocate(fd, mode, offset, size); }
-INTERPOSE(fallocate64, int, int fd, int mode, long offset, long size) { return do_allocate(fd, mode, offset, size); }
+INTERPOSE(fallocate, int, int fd, int mode, long offset, long size) {
+  return do_allocate(fd, mode, offset, size);
+}
+INTERPOSE(fallocate64, int, int fd, int mode, long offset, long size) {
+  return do_allocate(fd, mode, offset, size);
+}
 
 INTERPOSE(rename, int, const char* from, const char* to) {
   return do_name("rename", absolute(AT_FDCWD, from), absolute(AT_FDCWD, to),
                  [&] { return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0); });
 }
 INTERPOSE(renameat, int, int a, const char* from, int b, const char* to) {
-  return do_name("rename", absolute(a, from), absolute(b, to), [&] { return syscall(SYS_renameat2, a, from, b, to, 0); });
+  return do_name("rename", absolute(a, from), absolute(b, to),
+                 [&] { return syscall(SYS_renameat2, a, from, b, to, 0); });
 }
 INTERPOSE(renameat2, int, int a, const char* from, int b, const char* to, unsigned flags) {
-  return do_name("rename", absolute(a, from), absolute(b, to), [&] { return syscall(SYS_renameat2, a, from, b, to, flags); });
+  return do_name("rename", absolute(a, from), absolute(b, to),
+                 [&] { return syscall(SYS_renameat2, a, from, b, to, flags); });
 }
 INTERPOSE(link, int, const char* from, const char* to) {
   return do_name("link", absolute(AT_FDCWD, from), absolute(AT_FDCWD, to),
                  [&] { return syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0); });
 }
 INTERPOSE(unlink, int, const char* path) {
-  return do_name("unlink", absolute(AT_FDCWD, path), "", [&] { return syscall(SYS_unlinkat, AT_FDCWD, path, 0); });
+  return do_name("unlink", absolute(AT_FDCWD, path), "",
+                 [&] { return syscall(SYS_unlinkat, AT_FDCWD, path, 0); });
 }
 INTERPOSE(unlinkat, int, int dir, const char* path, int flags) {
   return do_name((flags & AT_REMOVEDIR) ? "rmdir" : "unlink", absolute(dir, path), "",
                  [&] { return syscall(SYS_unlinkat, dir, path, flags); });
 }
 INTERPOSE(rmdir, int, const char* path) {
-  return do_name("rmdir", absolute(AT_FDCWD, path), "", [&] { return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR); });
+  return do_name("rmdir", absolute(AT_FDCWD, path), "",
+                 [&] { return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR); });
 }
 INTERPOSE(mkdir, int, const char* path, mode_t mode) {
-  return do_name("mkdir", absolute(AT_FDCWD, path), "", [&] { return syscall(SYS_mkdirat, AT_FDCWD, path, mode); });
+  return do_name("mkdir", absolute(AT_FDCWD, path), "",
+                 [&] { return syscall(SYS_mkdirat, AT_FDCWD, path, mode); });
 }
 INTERPOSE(mkdirat, int, int dir, const char* path, mode_t mode) {
-  return do_name("mkdir", absolute(dir, path), "", [&] { return syscall(SYS_mkdirat, dir, path, mode); });
+  return do_name("mkdir", absolute(dir, path), "",
+                 [&] { return syscall(SYS_mkdirat, dir, path, mode); });
 }

@@ -1,10 +1,11 @@
-// check_lines: reads what was delivered and says whether every line of a gateway_log arrived exactly
-// once, byte for byte. See --help and README.md.
+// check_lines: reads what was delivered and says whether every line of a gateway_log arrived
+// exactly once, byte for byte. See --help and README.md.
 //
 // Objects are opened by the standard tools (age, zstd, gzip), never by code of ours, so that what
 // passes here is what a user can read. Memory: 5 bytes for each expected line.
 //
-// Exit code: 0 every line exactly once; 1 not so; 2 wrong usage, or an object that a tool cannot read.
+// Exit code: 0 every line exactly once; 1 not so; 2 wrong usage, or an object that a tool cannot
+// read.
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -71,10 +72,11 @@ bool natural_less(const std::string& a, const std::string& b) {
   return a.size() - i < b.size() - j;
 }
 
-// Names end in -FIRST-LAST.log...: the sequence numbers decide, not the time in front of them, which
-// may jump.
+// Names end in -FIRST-LAST.log...: the sequence numbers decide, not the time in front of them,
+// which may jump.
 std::string order(const std::string& name) {
-  const std::size_t dot = name.find('.', name.rfind('-') == std::string::npos ? 0 : name.rfind('-'));
+  const std::size_t dot =
+      name.find('.', name.rfind('-') == std::string::npos ? 0 : name.rfind('-'));
   std::size_t at = name.rfind('-', dot);
   if (at != std::string::npos && at > 0) at = name.rfind('-', at - 1);
   return at == std::string::npos ? name : name.substr(at + 1);
@@ -120,13 +122,15 @@ std::string open_command(const Options& options, const std::string& path) {
 
 void append_utf8(std::string& out, unsigned c) {
   if (c < 0x80) out += static_cast<char>(c);
-  else if (c < 0x800) out += static_cast<char>(0xC0 | c >> 6), out += static_cast<char>(0x80 | (c & 0x3F));
+  else if (c < 0x800)
+    out += static_cast<char>(0xC0 | c >> 6), out += static_cast<char>(0x80 | (c & 0x3F));
   else if (c < 0x10000)
     out += static_cast<char>(0xE0 | c >> 12), out += static_cast<char>(0x80 | (c >> 6 & 0x3F)),
         out += static_cast<char>(0x80 | (c & 0x3F));
   else
     out += static_cast<char>(0xF0 | c >> 18), out += static_cast<char>(0x80 | (c >> 12 & 0x3F)),
-        out += static_cast<char>(0x80 | (c >> 6 & 0x3F)), out += static_cast<char>(0x80 | (c & 0x3F));
+        out += static_cast<char>(0x80 | (c >> 6 & 0x3F)),
+        out += static_cast<char>(0x80 | (c & 0x3F));
 }
 
 // The first string of a JSON text that holds `needle`, unescaped; empty where there is none.
@@ -142,9 +146,9 @@ std::string json_string_with(std::string_view json, std::string_view needle) {
       }
       if (++i >= json.size()) return {};
       const auto hex4 = [&](std::size_t at) {
-        return at + 4 <= json.size()
-                   ? static_cast<unsigned>(std::strtoul(std::string(json.substr(at, 4)).c_str(), nullptr, 16))
-                   : 0u;
+        return at + 4 <= json.size() ? static_cast<unsigned>(std::strtoul(
+                                           std::string(json.substr(at, 4)).c_str(), nullptr, 16))
+                                     : 0u;
       };
       switch (json[i]) {
         case 'n': value += '\n'; break;
@@ -197,12 +201,14 @@ class Checker {
 
   int report() {
     missing();
-    std::printf("%llu lines expected, %llu delivered (%llu bytes) in %zu objects of %llu bytes\n", ull(expected_.lines),
-                ull(delivered_), ull(bytes_), objects_.size(), ull(stored_));
-    std::printf("missing %llu, duplicated %llu, mangled %llu, unknown %llu, out of order %llu, unreadable objects %llu\n",
-                ull(missing_.count), ull(duplicated_.count), ull(mangled_.count), ull(unknown_.count),
-                ull(disorder_.count), ull(unreadable_.count));
-    for (const Offenders* o : {&missing_, &duplicated_, &mangled_, &unknown_, &disorder_, &unreadable_})
+    std::printf("%llu lines expected, %llu delivered (%llu bytes) in %zu objects of %llu bytes\n",
+                ull(expected_.lines), ull(delivered_), ull(bytes_), objects_.size(), ull(stored_));
+    std::printf(
+        "missing %llu, duplicated %llu, mangled %llu, unknown %llu, out of order %llu, unreadable objects %llu\n",
+        ull(missing_.count), ull(duplicated_.count), ull(mangled_.count), ull(unknown_.count),
+        ull(disorder_.count), ull(unreadable_.count));
+    for (const Offenders* o :
+         {&missing_, &duplicated_, &mangled_, &unknown_, &disorder_, &unreadable_})
       for (const std::string& text : o->shown) std::printf("  %s\n", text.c_str());
     const bool wrong = (missing_.count && !options_.allow_missing) ||
                        (duplicated_.count && !options_.allow_duplicates) || mangled_.count ||
@@ -222,7 +228,9 @@ class Checker {
     ++o.count;
     if (o.shown.size() < options_.show) o.shown.push_back(text);
   }
-  void unreadable(const std::string& why) { note(unreadable_, "unreadable: " + objects_.back() + ": " + why); }
+  void unreadable(const std::string& why) {
+    note(unreadable_, "unreadable: " + objects_.back() + ": " + why);
+  }
   std::string label(std::uint64_t n) const { return needle_ + std::to_string(n); }
 
   void check(std::string_view raw) {
@@ -232,18 +240,24 @@ class Checker {
     if (json_) line = unescaped = json_string_with(raw, needle_);
     const auto n = gateway::find_id(expected_.line.run, line);
     if (!n || *n < expected_.first || *n - expected_.first >= seen_.size())
-      return note(unknown_, "unknown line in " + objects_.back() + ": " + std::string(raw.substr(0, 160)));
+      return note(unknown_,
+                  "unknown line in " + objects_.back() + ": " + std::string(raw.substr(0, 160)));
     const std::uint64_t i = *n - expected_.first;
     ++delivered_;
     wanted_.clear();
     gateway::append_line(expected_.line, *n, wanted_);
     if (line != wanted_ && !(json_ && line.find("\xEF\xBF\xBD") != std::string_view::npos))
-      note(mangled_, "mangled: " + label(*n) + " in " + objects_.back() + ": " + std::to_string(line.size()) +
-                         " bytes for " + std::to_string(wanted_.size()));
-    if (any_ && *n < last_) note(disorder_, "out of order: " + label(*n) + " after " + std::to_string(last_) + " in " + objects_.back());
+      note(mangled_, "mangled: " + label(*n) + " in " + objects_.back() + ": " +
+                         std::to_string(line.size()) + " bytes for " +
+                         std::to_string(wanted_.size()));
+    if (any_ && *n < last_)
+      note(disorder_, "out of order: " + label(*n) + " after " + std::to_string(last_) + " in " +
+                          objects_.back());
     last_ = *n;
     any_ = true;
-    if (seen_[i]) note(duplicated_, "duplicated: " + label(*n) + " in " + objects_[where_[i]] + " and " + objects_.back());
+    if (seen_[i])
+      note(duplicated_,
+           "duplicated: " + label(*n) + " in " + objects_[where_[i]] + " and " + objects_.back());
     else seen_[i] = 1, where_[i] = static_cast<std::uint32_t>(objects_.size() - 1);
   }
 
@@ -258,7 +272,9 @@ class Checker {
       const std::uint64_t begin = i;
       while (i < end && !seen_[i]) ++i;
       std::string text = "missing: " + label(expected_.first + begin);
-      if (i - begin > 1) text += " to " + std::to_string(expected_.first + i - 1) + " (" + std::to_string(i - begin) + " lines)";
+      if (i - begin > 1)
+        text += " to " + std::to_string(expected_.first + i - 1) + " (" +
+                std::to_string(i - begin) + " lines)";
       if (begin > 0 && seen_[begin - 1]) text += ", after " + objects_[where_[begin - 1]];
       if (i < end) text += ", before " + objects_[where_[i]];
       note(missing_, text);
@@ -284,7 +300,8 @@ bool read_manifest(const std::string& path, Expected& expected) {
   if (!std::getline(in, text) || !std::getline(in, counts)) return false;
   const auto line = gateway::from_text(text);
   unsigned long long first = 0, lines = 0;
-  if (!line || std::sscanf(counts.c_str(), "first=%llu lines=%llu", &first, &lines) != 2) return false;
+  if (!line || std::sscanf(counts.c_str(), "first=%llu lines=%llu", &first, &lines) != 2)
+    return false;
   expected = {*line, first, lines};
   return true;
 }
@@ -306,7 +323,8 @@ Options parse(int argc, char** argv) {
     else if (a == "--in-order") o.in_order = true;
     else if (a == "--allow-missing") o.allow_missing = true;
     else if (a == "--allow-duplicates") o.allow_duplicates = true;
-    else if (a.starts_with("--")) std::fprintf(stderr, "check_lines: %s is unknown; see --help\n", a.c_str()), std::exit(2);
+    else if (a.starts_with("--"))
+      std::fprintf(stderr, "check_lines: %s is unknown; see --help\n", a.c_str()), std::exit(2);
     else o.paths.push_back(a);
   }
   if (o.manifest.empty() || o.paths.empty()) std::fputs(kHelp, stderr), std::exit(2);
@@ -319,7 +337,8 @@ int main(int argc, char** argv) {
   const Options options = parse(argc, argv);
   Expected expected;
   if (!read_manifest(options.manifest, expected)) {
-    std::fprintf(stderr, "check_lines: %s is not a manifest of gateway_log\n", options.manifest.c_str());
+    std::fprintf(stderr, "check_lines: %s is not a manifest of gateway_log\n",
+                 options.manifest.c_str());
     return 2;
   }
   Checker checker(options, expected);

@@ -15,7 +15,8 @@ constexpr std::int64_t kStart = 1795392000;
 
 void digits(std::string& out, std::uint64_t value, int width) {
   std::array<char, 20> text;
-  for (int i = width; i-- > 0; value /= 10) text[static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
+  for (int i = width; i-- > 0; value /= 10)
+    text[static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
   out.append(text.data(), static_cast<std::size_t>(width));
 }
 
@@ -48,7 +49,8 @@ void stamp(std::string& out, double seconds) {
   out += 'T', digits(out, second / 3600, 2);
   out += ':', digits(out, second / 60 % 60, 2);
   out += ':', digits(out, second % 60, 2);
-  out += '.', digits(out, static_cast<std::uint64_t>((seconds - static_cast<double>(whole)) * 1000), 3);
+  out += '.',
+      digits(out, static_cast<std::uint64_t>((seconds - static_cast<double>(whole)) * 1000), 3);
   out += 'Z';
 }
 
@@ -74,7 +76,8 @@ void modbus(std::string& out, const LineOptions& options, std::uint64_t n, std::
   out += " regs=[";
   for (std::uint64_t i = 0; i < 6; ++i) {
     if (i) out += ',';
-    number(out, static_cast<std::int64_t>(reading(unit * 8 + i, n, i < 4 ? r >> (8 + 8 * i) : 0) * 10));
+    number(out,
+           static_cast<std::int64_t>(reading(unit * 8 + i, n, i < 4 ? r >> (8 + 8 * i) : 0) * 10));
   }
   out += "] rtt=", number(out, static_cast<std::int64_t>(8 + (r >> 32) % 24));
   out += "ms status=ok";
@@ -105,7 +108,8 @@ void syslog(std::string& out, const LineOptions& options, std::uint64_t n, std::
   out += ' ', id(out, options, n);
 }
 
-void json(std::string& out, const LineOptions& options, std::uint64_t n, std::uint64_t r, double at) {
+void json(std::string& out, const LineOptions& options, std::uint64_t n, std::uint64_t r,
+          double at) {
   out += "{\"time\":\"", stamp(out, at);
   out += "\",\"level\":\"", out += r % 20 == 0 ? "warn" : "info";
   out += "\",\"app\":\"cell-controller\",\"msg\":\"cycle finished ", id(out, options, n);
@@ -157,13 +161,16 @@ void append_line(const LineOptions& options, std::uint64_t n, std::string& out) 
   if (options.bytes != Bytes::kAscii && (r >> 48) % 8 == 0) odd_bytes(out, options.bytes, r >> 24);
   if (options.long_every && n % options.long_every == options.long_every - 1) {
     std::string tail;
-    lengthen(tail, options.long_bytes - std::min<std::uint64_t>(options.long_bytes, out.size() - begin), n);
+    lengthen(tail,
+             options.long_bytes - std::min<std::uint64_t>(options.long_bytes, out.size() - begin),
+             n);
     out += tail;
   }
 }
 
 std::optional<std::uint64_t> find_id(std::string_view run, std::string_view text) {
-  for (std::size_t at = text.find("id="); at != std::string_view::npos; at = text.find("id=", at + 1)) {
+  for (std::size_t at = text.find("id="); at != std::string_view::npos;
+       at = text.find("id=", at + 1)) {
     std::string_view rest = text.substr(at + 3);
     if (!rest.starts_with(run)) continue;
     rest.remove_prefix(run.size());

@@ -1,5 +1,5 @@
-// gateway_log: writes a made-up gateway's log the way real programs do: at a rate, in lines, pages or
-// bits of lines, rotated by rename or by copytruncate. See --help and README.md.
+// gateway_log: writes a made-up gateway's log the way real programs do: at a rate, in lines, pages
+// or bits of lines, rotated by rename or by copytruncate. See --help and README.md.
 //
 // copytruncate: this process itself copies and truncates, so nothing is written between the two and
 // the copy holds every line; whoever reads the copies too loses nothing.
@@ -121,7 +121,8 @@ class Log {
     for (; ::access(rotated(oldest_ + 1).c_str(), F_OK) == 0;) ++oldest_;
     for (std::uint64_t n = oldest_; n >= 1; --n) {
       const bool drop = options_.keep && n >= options_.keep;
-      if (drop ? ::unlink(rotated(n).c_str()) : ::rename(rotated(n).c_str(), rotated(n + 1).c_str()))
+      if (drop ? ::unlink(rotated(n).c_str())
+               : ::rename(rotated(n).c_str(), rotated(n + 1).c_str()))
         die("rotating " + rotated(n));
     }
     oldest_ = options_.keep ? std::min(oldest_, options_.keep - 1) : oldest_;
@@ -144,7 +145,8 @@ class Log {
     if (in < 0 || out < 0) die("copying " + from);
     std::string buffer(1 << 16, '\0');
     for (ssize_t n; (n = ::read(in, buffer.data(), buffer.size())) != 0;)
-      if (n < 0 || ::write(out, buffer.data(), static_cast<std::size_t>(n)) != n) die("copying " + from);
+      if (n < 0 || ::write(out, buffer.data(), static_cast<std::size_t>(n)) != n)
+        die("copying " + from);
     ::close(in);
     ::close(out);
   }
@@ -183,7 +185,8 @@ Options parse(int argc, char** argv) {
     };
   };
   const auto text = [](std::string& to) { return [&to](const char* v) { return to = v, true; }; };
-  const auto choice = [](auto& to, std::map<std::string, std::remove_reference_t<decltype(to)>> names) {
+  const auto choice = [](auto& to,
+                         std::map<std::string, std::remove_reference_t<decltype(to)>> names) {
     return [&to, names](const char* v) {
       const auto it = names.find(v);
       return it != names.end() && (to = it->second, true);
@@ -197,16 +200,21 @@ Options parse(int argc, char** argv) {
       {"--lines", integer(o.lines)},
       {"--first", integer(o.first)},
       {"--rate", real(o.rate)},
-      {"--rotate", choice(o.rotate, {{"none", R::kNone}, {"rename", R::kRename}, {"copytruncate", R::kCopyTruncate}})},
+      {"--rotate",
+       choice(o.rotate,
+              {{"none", R::kNone}, {"rename", R::kRename}, {"copytruncate", R::kCopyTruncate}})},
       {"--rotate-lines", integer(o.rotate_lines)},
       {"--rotate-size", integer(o.rotate_size)},
       {"--keep", integer(o.keep)},
-      {"--write", choice(o.write, {{"line", W::kLine}, {"page", W::kPage}, {"partial", W::kPartial}})},
+      {"--write",
+       choice(o.write, {{"line", W::kLine}, {"page", W::kPage}, {"partial", W::kPartial}})},
       {"--run", text(o.line.run)},
       {"--seed", integer(o.line.seed)},
       {"--long-every", integer(o.line.long_every)},
       {"--long-bytes", integer(o.line.long_bytes)},
-      {"--bytes", choice(o.line.bytes, {{"ascii", gateway::Bytes::kAscii}, {"utf8", gateway::Bytes::kUtf8}, {"any", gateway::Bytes::kAny}})},
+      {"--bytes", choice(o.line.bytes, {{"ascii", gateway::Bytes::kAscii},
+                                        {"utf8", gateway::Bytes::kUtf8},
+                                        {"any", gateway::Bytes::kAny}})},
       {"--stamps", [&](const char* v) { return stamps = true, real(o.line.lines_per_second)(v); }},
   };
   for (int i = 1; i < argc; ++i) {
@@ -218,7 +226,9 @@ Options parse(int argc, char** argv) {
     }
     const auto it = options.find(name);
     if (it == options.end() || i + 1 >= argc || !it->second(argv[++i])) {
-      std::fprintf(stderr, "gateway_log: %s: unknown, or its value is missing or wrong; see --help\n", name.c_str());
+      std::fprintf(stderr,
+                   "gateway_log: %s: unknown, or its value is missing or wrong; see --help\n",
+                   name.c_str());
       std::exit(2);
     }
   }
@@ -233,7 +243,8 @@ void pace(const Options& o, Clock::time_point start, std::uint64_t done) {
   const auto due = start + std::chrono::duration_cast<Clock::duration>(
                                std::chrono::duration<double>(static_cast<double>(done) / o.rate));
   while (!stop && due - Clock::now() > std::chrono::milliseconds(1))
-    std::this_thread::sleep_for(std::min<Clock::duration>(due - Clock::now(), std::chrono::milliseconds(100)));
+    std::this_thread::sleep_for(
+        std::min<Clock::duration>(due - Clock::now(), std::chrono::milliseconds(100)));
 }
 
 }  // namespace
@@ -257,11 +268,14 @@ int main(int argc, char** argv) {
   if (!o.manifest.empty()) {
     std::FILE* const f = std::fopen(o.manifest.c_str(), "w");
     if (!f) die("writing " + o.manifest);
-    std::fprintf(f, "%s\nfirst=%llu lines=%llu bytes=%llu rotations=%llu\n", gateway::to_text(o.line).c_str(),
-                 static_cast<unsigned long long>(o.first), static_cast<unsigned long long>(done),
-                 static_cast<unsigned long long>(log.bytes()), static_cast<unsigned long long>(log.rotations()));
+    std::fprintf(f, "%s\nfirst=%llu lines=%llu bytes=%llu rotations=%llu\n",
+                 gateway::to_text(o.line).c_str(), static_cast<unsigned long long>(o.first),
+                 static_cast<unsigned long long>(done),
+                 static_cast<unsigned long long>(log.bytes()),
+                 static_cast<unsigned long long>(log.rotations()));
     std::fclose(f);
   }
   std::printf("%llu lines, %llu bytes, %llu rotations\n", static_cast<unsigned long long>(done),
-              static_cast<unsigned long long>(log.bytes()), static_cast<unsigned long long>(log.rotations()));
+              static_cast<unsigned long long>(log.bytes()),
+              static_cast<unsigned long long>(log.rotations()));
 }

@@ -23,7 +23,8 @@ std::string message_of(const std::vector<std::string>& arguments) {
 TEST(CommandTable, EveryPageHasEverything) {
   for (const Command& command : commands()) {
     const std::string page = help_page(command);
-    EXPECT_THAT(page, AllOf(HasSubstr("usage: edgehose "), HasSubstr("Examples:\n"), HasSubstr("Exit codes:\n")));
+    EXPECT_THAT(page, AllOf(HasSubstr("usage: edgehose "), HasSubstr("Examples:\n"),
+                            HasSubstr("Exit codes:\n")));
     EXPECT_FALSE(command.summary.empty()) << command.name;
     EXPECT_FALSE(command.description.empty()) << command.name;
     EXPECT_NE(command.run, nullptr) << command.name;
@@ -100,9 +101,12 @@ TEST(CommandLine, ADashIsAWord) {
 
 TEST(CommandLine, TheNearestNameIsOffered) {
   EXPECT_EQ(message_of({"statsu"}), "there is no command \"statsu\"; did you mean \"status\"?");
-  EXPECT_EQ(message_of({"buffer", "lsit"}), "there is no command \"buffer lsit\"; did you mean \"list\"?");
-  EXPECT_EQ(message_of({"run", "--onec"}), "\"edgehose run\" has no option --onec; did you mean \"--once\"?");
-  EXPECT_EQ(message_of({"run", "--confg=x"}), "\"edgehose run\" has no option --confg; did you mean \"--config\"?");
+  EXPECT_EQ(message_of({"buffer", "lsit"}),
+            "there is no command \"buffer lsit\"; did you mean \"list\"?");
+  EXPECT_EQ(message_of({"run", "--onec"}),
+            "\"edgehose run\" has no option --onec; did you mean \"--once\"?");
+  EXPECT_EQ(message_of({"run", "--confg=x"}),
+            "\"edgehose run\" has no option --confg; did you mean \"--config\"?");
 }
 
 TEST(CommandLine, NothingIsAbbreviated) {
@@ -112,10 +116,12 @@ TEST(CommandLine, NothingIsAbbreviated) {
 TEST(CommandLine, WrongLinesAreTold) {
   EXPECT_EQ(message_of({}), "which command?");
   EXPECT_EQ(message_of({"--config", "x"}), "there is no command after x");
-  EXPECT_EQ(message_of({"buffer"}), "\"buffer\" needs one of: verify, list, export, forget, confirm");
+  EXPECT_EQ(message_of({"buffer"}),
+            "\"buffer\" needs one of: verify, list, export, forget, confirm");
   EXPECT_EQ(message_of({"status", "now"}), "\"now\" is one word too many");
   EXPECT_EQ(message_of({"decrypt"}), "\"edgehose decrypt\" needs FILE...");
-  EXPECT_EQ(message_of({"run", "--timeout", "1s", "--timeout", "2s"}), "--timeout is given more than once");
+  EXPECT_EQ(message_of({"run", "--timeout", "1s", "--timeout", "2s"}),
+            "--timeout is given more than once");
   EXPECT_THAT(message_of({"run", "--timeout"}), HasSubstr("timeout"));
   EXPECT_NE(message_of({"run", "--once=1"}), "no error");
 }

@@ -33,8 +33,9 @@ TEST(Progress, ABarFitsItsWidth) {
 }
 
 TEST(Progress, APlainLine) {
-  EXPECT_EQ(progress_line(half_way(), kStart + 10s),
-            "read 200 MiB of 200 MiB (1,000 records), delivered 500 records, 50 %, 10 MiB/s, 10 s left");
+  EXPECT_EQ(
+      progress_line(half_way(), kStart + 10s),
+      "read 200 MiB of 200 MiB (1,000 records), delivered 500 records, 50 %, 10 MiB/s, 10 s left");
 }
 
 TEST(Progress, TheBarIsFullOnlyAtTheEnd) {
@@ -53,7 +54,8 @@ TEST(Progress, NothingThereIsDone) {
 TEST(Progress, BeforeAnythingIsAcknowledgedNoTimeIsGuessed) {
   Progress progress = half_way();
   progress.delivered = 0;
-  EXPECT_THAT(progress_line(progress, kStart + 1s), ::testing::HasSubstr("nothing acknowledged yet"));
+  EXPECT_THAT(progress_line(progress, kStart + 1s),
+              ::testing::HasSubstr("nothing acknowledged yet"));
 }
 
 TEST(ProgressPrinter, PlainOutputIsALineEveryFiveSeconds) {

@@ -81,9 +81,10 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
 TEST(StatusScreen, ParkedSinkAndSourceThatCannotRead) {
   StatusReport r = healthy();
   r.health = Health::kDegraded;
-  r.reasons = {"sink archive is parked: another file system is mounted at /media/usb/logs; accept it with: "
-               "edgehose buffer confirm archive",
-               "source app: 3 files cannot be read"};
+  r.reasons = {
+      "sink archive is parked: another file system is mounted at /media/usb/logs; accept it with: "
+      "edgehose buffer confirm archive",
+      "source app: 3 files cannot be read"};
   SinkReport& sink = r.sinks[0];
   sink.state = "parked";
   sink.last_error = "another file system is mounted at /media/usb/logs";
@@ -132,7 +133,8 @@ TEST(StatusScreen, WithoutAnAgent) {
   r.running = false;
   r.health = Health::kDown;
   r.reasons = {"the agent is not running"};
-  r.notes = {"sink old is not in the config; its 7 records yield first (edgehose buffer forget old)"};
+  r.notes = {
+      "sink old is not in the config; its 7 records yield first (edgehose buffer forget old)"};
   r.sources[0].committed = {1'234'567, 126'000'000};
   r.sinks[0].state = "";
   r.sinks[0].last_delivery = WallTime{};

@@ -71,7 +71,9 @@ class PlainSink final : public Sink {
     return FileRequest{};
   }
   Verdict judge(const Batch&, const Response&) const override { return Delivered{}; }
-  std::optional<std::string> learn(const std::string&, const Response&) const override { return {}; }
+  std::optional<std::string> learn(const std::string&, const Response&) const override {
+    return {};
+  }
 
  private:
   const std::string name_ = "archive";

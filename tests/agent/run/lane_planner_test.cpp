@@ -79,7 +79,8 @@ TEST(LanePlanner, ABatchEndsBeforeTheBlockThatWouldPassItsSize) {
 
 TEST(LanePlanner, BatchesFollowEachOtherWithoutAGap) {
   Log log;
-  for (std::uint64_t i = 1; i <= 50; ++i) log.add(i, 7, 100 + static_cast<std::uint32_t>(i * 37 % 300));
+  for (std::uint64_t i = 1; i <= 50; ++i)
+    log.add(i, 7, 100 + static_cast<std::uint32_t>(i * 37 % 300));
   LanePlanner lane = planner(config(1000, minutes(5)));
   lane.arrived(at(seconds(1)));
   Sequence expected{1};

@@ -46,7 +46,8 @@ class StatusServerTest : public ::testing::Test {
   static std::string read_all(int fd) {
     std::string out;
     char chunk[65536];
-    for (ssize_t n; (n = ::read(fd, chunk, sizeof chunk)) > 0;) out.append(chunk, static_cast<std::size_t>(n));
+    for (ssize_t n; (n = ::read(fd, chunk, sizeof chunk)) > 0;)
+      out.append(chunk, static_cast<std::size_t>(n));
     return out;
   }
 

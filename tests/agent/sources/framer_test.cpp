@@ -46,7 +46,8 @@ std::string random_content(std::mt19937& random) {
   std::string content;
   const int lines = static_cast<int>(random() % 20);
   for (int i = 0; i < lines; ++i) {
-    content += std::string(random() % (random() % 4 == 0 ? 60 : 8), static_cast<char>('a' + random() % 26));
+    content += std::string(random() % (random() % 4 == 0 ? 60 : 8),
+                           static_cast<char>('a' + random() % 26));
     content += '\n';
   }
   return content + std::string(random() % 12, '\r');

@@ -91,7 +91,8 @@ class FileSourceTest : public ::testing::Test {
     const Instant end = clock.now() + time;
     DrainResult result = drain();
     while (clock.now() < end) {
-      const Instant next = std::min(std::max(result.next, clock.now() + std::chrono::milliseconds(20)), end);
+      const Instant next =
+          std::min(std::max(result.next, clock.now() + std::chrono::milliseconds(20)), end);
       clock.advance(next - clock.now());
       result = drain();
     }

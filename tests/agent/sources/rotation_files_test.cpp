@@ -146,8 +146,9 @@ TEST_F(RotationFiles, SeveralRotationsBetweenTwoLooks) {
     settle();
     append("a.log", lines("a", 10, 20));
     for (int r = 2; r < 5; ++r) {
-      shell("for i in 3 2 1; do for e in '' .gz; do [ -e a.log.$i$e ] && mv a.log.$i$e a.log.$((i+1))$e; done; done; "
-            "mv a.log a.log.1");
+      shell(
+          "for i in 3 2 1; do for e in '' .gz; do [ -e a.log.$i$e ] && mv a.log.$i$e a.log.$((i+1))$e; done; done; "
+          "mv a.log a.log.1");
       if (compressed) shell("gzip a.log.1");
       append("a.log", lines("a", r * 10, r * 10 + 10));
     }
@@ -195,7 +196,8 @@ TEST_P(Compressed, WhatWasReadIsNotReadTwice) {
   settle();
   shell(std::string(GetParam()) + " a.log.1");
   settle();
-  shell("mv a.log.1.* a.log.2.old; mv a.log.2.old a.log.2." + std::string(GetParam()[0] == 'g' ? "gz" : "zst"));
+  shell("mv a.log.1.* a.log.2.old; mv a.log.2.old a.log.2." +
+        std::string(GetParam()[0] == 'g' ? "gz" : "zst"));
   settle();
   source.reset();
   run();
@@ -291,7 +293,8 @@ TEST_P(Logrotate, RealRotationsCountEveryLineOnce) {
     GTEST_SKIP() << "logrotate is not installed";
   ::chmod(dir.c_str(), 0700);
   config.paths = {dir + "/a.log*"};
-  write("rotate.conf", path("a.log") + " {\n rotate 20\n nodateext\n missingok\n " + GetParam() + "\n}\n");
+  write("rotate.conf",
+        path("a.log") + " {\n rotate 20\n nodateext\n missingok\n " + GetParam() + "\n}\n");
   const std::string rotate = "PATH=$PATH:/usr/sbin logrotate -f -s state rotate.conf";
   std::string all;
   for (int i = 0; i < 6; ++i) {

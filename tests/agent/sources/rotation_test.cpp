@@ -74,8 +74,9 @@ ChangeKind of_seen(const std::vector<Change>& changes, std::size_t s) {
 }
 
 TEST(Rotation, SameRenamedGoneNew) {
-  const auto changes = decide({known("/l/a", 1, "x\n", 2), known("/l/b", 2, "y\n", 2), known("/l/c", 3, "z\n", 2)},
-                              {seen("/l/a", 1, "x\nmore\n"), seen("/l/b.1", 2, "y\n"), seen("/l/b", 9, "new\n")});
+  const auto changes =
+      decide({known("/l/a", 1, "x\n", 2), known("/l/b", 2, "y\n", 2), known("/l/c", 3, "z\n", 2)},
+             {seen("/l/a", 1, "x\nmore\n"), seen("/l/b.1", 2, "y\n"), seen("/l/b", 9, "new\n")});
   ASSERT_EQ(changes.size(), 4u);
   EXPECT_EQ(of_seen(changes, 0), ChangeKind::kSame);
   EXPECT_EQ(of_seen(changes, 1), ChangeKind::kRenamed);
@@ -86,7 +87,8 @@ TEST(Rotation, SameRenamedGoneNew) {
 
 TEST(Rotation, ShorterIsTruncatedOnlyAfterAnotherBootATailMayBeLost) {
   KnownContent k = known("/l/a", 1, kLong, 3000);
-  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, kLong.substr(0, 2000))}), 0), ChangeKind::kTruncated);
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, kLong.substr(0, 2000))}), 0),
+            ChangeKind::kTruncated);
   k.same_boot = false;
   const auto changes = decide({k}, {seen("/l/a", 1, kLong.substr(0, 2000))}, true);
   ASSERT_EQ(changes.size(), 1u);
@@ -100,7 +102,8 @@ TEST(Rotation, ShorterIsTruncatedOnlyAfterAnotherBootATailMayBeLost) {
 TEST(Rotation, SuspectBytesAreAnotherContent) {
   KnownContent k = known("/l/a", 1, kLong, 3000);
   k.suspect = true;
-  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, std::string(5000, 'y'))}), 0), ChangeKind::kTruncated);
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, std::string(5000, 'y'))}), 0),
+            ChangeKind::kTruncated);
 }
 
 TEST(Rotation, TheSameInodeBornAgainIsNew) {
@@ -124,12 +127,15 @@ TEST(Rotation, CopytruncateResumesInTheCopy) {
 
 TEST(Rotation, ACopyBesideItsOriginalWaitsForIt) {
   EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 2500)},
-                           {seen("/l/a", 1, kLong), seen("/l/a.1", 2, kLong)}), 1), ChangeKind::kWait);
+                           {seen("/l/a", 1, kLong), seen("/l/a.1", 2, kLong)}),
+                    1),
+            ChangeKind::kWait);
   EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)},
                            {seen("/l/a", 1, kLong), seen("/l/backup", 2, kLong)}), 1),
             ChangeKind::kDuplicate);
   EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)},
-                           {seen("/l/a", 1, kLong), seen("/l/backup", 2, kLong.substr(0, 2000))}), 1),
+                           {seen("/l/a", 1, kLong), seen("/l/backup", 2, kLong.substr(0, 2000))}),
+                    1),
             ChangeKind::kDuplicate);
   File copying = seen("/l/a.1", 2, kLong.substr(0, 2000));
   copying.seen.quiet = false;
@@ -138,8 +144,9 @@ TEST(Rotation, ACopyBesideItsOriginalWaitsForIt) {
 }
 
 TEST(Rotation, AShortCommonStartIsNoCopy) {
-  const auto changes = decide({known("/l/a", 1, "starting\n", 9)},
-                              {seen("/l/a", 1, "starting\n"), seen("/l/b", 2, "starting\nother\n")});
+  const auto changes =
+      decide({known("/l/a", 1, "starting\n", 9)},
+             {seen("/l/a", 1, "starting\n"), seen("/l/b", 2, "starting\nother\n")});
   EXPECT_EQ(of_seen(changes, 1), ChangeKind::kNew);
 }
 
@@ -166,7 +173,8 @@ TEST(Rotation, CompressedRotationsResumeInside) {
 
 TEST(Rotation, ArchivesOfAFamilyNeverFollowedAreLeft) {
   EXPECT_EQ(of_seen(decide({}, {seen("/l/a.1.gz", 3, kLong)}, true), 0), ChangeKind::kSkipped);
-  EXPECT_EQ(of_seen(decide({known("/l/a", 1, "z", 1)}, {seen("/l/a.1.gz", 3, kLong)}), 0), ChangeKind::kNew);
+  EXPECT_EQ(of_seen(decide({known("/l/a", 1, "z", 1)}, {seen("/l/a.1.gz", 3, kLong)}), 0),
+            ChangeKind::kNew);
   EXPECT_EQ(of_seen(decide({known("/l/a", 1, "z", 1)}, {seen("/l/a.1.xz", 3, kLong)}), 0),
             ChangeKind::kUnreadable);
 }

@@ -23,7 +23,8 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     for (int i = 12; i >= 1; --i)
       for (const char* ending : {"", ".gz", ".zst"}) {
         const std::string from = "a.log." + std::to_string(i) + ending;
-        if (std::filesystem::exists(path(from))) rename(from, "a.log." + std::to_string(i + 1) + ending);
+        if (std::filesystem::exists(path(from)))
+          rename(from, "a.log." + std::to_string(i + 1) + ending);
       }
   }
 
@@ -33,14 +34,16 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
   }
 
   void rotate() {
-    if (!std::filesystem::exists(path("a.log")) || std::filesystem::exists(path("a.log.12"))) return;
+    if (!std::filesystem::exists(path("a.log")) || std::filesystem::exists(path("a.log.12")))
+      return;
     shift();
     rename("a.log", "a.log.1");
     if (random_() % 4 != 0) append("a.log", "");
   }
 
   void copytruncate() {
-    if (!std::filesystem::exists(path("a.log")) || std::filesystem::file_size(path("a.log")) < 2000) return;
+    if (!std::filesystem::exists(path("a.log")) || std::filesystem::file_size(path("a.log")) < 2000)
+      return;
     run(3s);
     commit();
     if (!drained()) return;

@@ -66,7 +66,8 @@ class DeliveryTest : public ::testing::Test {
       claim.last = block->first + (block->records - 1);
       claim.size = {block->records, text.size()};
       claim.first_time = clock.wall();
-      claim.key = sink->key({"app", store->epoch(), claim.first, claim.last, claim.size, claim.first_time});
+      claim.key =
+          sink->key({"app", store->epoch(), claim.first, claim.last, claim.size, claim.first_time});
       claim.rendering = sink->rendering();
       expected[claim.key] = text;
       ASSERT_TRUE((*transaction)->claim(claim));

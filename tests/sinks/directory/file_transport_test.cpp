@@ -86,7 +86,8 @@ TEST_F(FileTransportTest, WorksInSlices) {
 
 TEST_F(FileTransportTest, SeveralAreUnderWayAtOnce) {
   for (std::uint64_t i = 1; i <= 4; ++i)
-    transport.start(RequestId{i}, request("f" + std::to_string(i), pattern(i * 1'500'000)), nullptr);
+    transport.start(RequestId{i}, request("f" + std::to_string(i), pattern(i * 1'500'000)),
+                    nullptr);
   std::vector<Completion> finished;
   for (int i = 0; i < 100; ++i) transport.step(Instant{}, finished);
   ASSERT_EQ(finished.size(), 4u);
@@ -123,7 +124,8 @@ TEST_F(FileTransportTest, AnObjectWithoutRecordsIsNotMade) {
 
 TEST_F(FileTransportTest, ABodyThatFailsLeavesNothing) {
   transport.start(RequestId{1},
-                  FileRequest{path, "x", "", std::make_unique<TextBody>(pattern(100'000), true)}, nullptr);
+                  FileRequest{path, "x", "", std::make_unique<TextBody>(pattern(100'000), true)},
+                  nullptr);
   const FileResponse response = run();
   ASSERT_FALSE(response.status);
   EXPECT_THAT(response.status.error().message, HasSubstr("the body broke"));

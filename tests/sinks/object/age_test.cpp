@@ -110,7 +110,8 @@ TEST(AgeKeys, AnIdentityFileIsReadLineByLine) {
 }
 
 TEST(AgeFile, EveryRecipientReadsItBackAndNobodyElse) {
-  const auto a = *AgeIdentity::generate(), b = *AgeIdentity::generate(), c = *AgeIdentity::generate();
+  const auto a = *AgeIdentity::generate(), b = *AgeIdentity::generate(),
+             c = *AgeIdentity::generate();
   for (const std::size_t size : kSizes) {
     const std::string plain = test::random_text(size, 1);
     const std::string file = encrypt(plain, {a.recipient(), b.recipient()});

@@ -117,7 +117,8 @@ std::vector<std::string> names() {
 }
 
 TEST(AgeVectorSet, IsComplete) {
-  if (names().empty()) GTEST_SKIP() << "the official vectors are not there: " EDGEHOSE_VECTORS_DIR "/age";
+  if (names().empty())
+    GTEST_SKIP() << "the official vectors are not there: " EDGEHOSE_VECTORS_DIR "/age";
   EXPECT_EQ(names().size(), 143u);
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(AgeVectors);

@@ -11,7 +11,8 @@ namespace {
 using test::drain;
 using test::log_text;
 
-std::string compress(Compression compression, int level, const std::string& raw, std::size_t piece) {
+std::string compress(Compression compression, int level, const std::string& raw,
+                     std::size_t piece) {
   auto compressor = make_compressor(compression, level);
   EXPECT_TRUE(compressor);
   std::string out;
@@ -49,8 +50,12 @@ TEST(Compressor, TheToolsReadItAndItReadsTheTools) {
   test::write_file(directory.file("g"), compress(Compression::kGzip, 9, raw, 50'000));
   EXPECT_EQ(test::run("zstd -dcq < " + directory.file("z")), raw);
   EXPECT_EQ(test::run("gzip -dc < " + directory.file("g")), raw);
-  EXPECT_EQ(decompress(Compression::kZstd, test::run("zstd -cq " + directory.file("raw")), 999).bytes, raw);
-  EXPECT_EQ(decompress(Compression::kGzip, test::run("gzip -c " + directory.file("raw")), 999).bytes, raw);
+  EXPECT_EQ(
+      decompress(Compression::kZstd, test::run("zstd -cq " + directory.file("raw")), 999).bytes,
+      raw);
+  EXPECT_EQ(
+      decompress(Compression::kGzip, test::run("gzip -c " + directory.file("raw")), 999).bytes,
+      raw);
 }
 
 TEST(Compressor, LevelsOutOfRangeAreRefused) {

@@ -18,7 +18,8 @@ class FakeStore final : public Store {
     for (const std::string& body : records) {
       NewRecord record;
       record.body = body;
-      record.time = WallTime(1'763'861'040'000'000'000 + static_cast<std::int64_t>(next_++) * 1'000'000);
+      record.time =
+          WallTime(1'763'861'040'000'000'000 + static_cast<std::int64_t>(next_++) * 1'000'000);
       record.file = FileId(1);
       record.begin = offset;
       record.end = offset += body.size() + 1;
@@ -70,7 +71,9 @@ class FakeStore final : public Store {
   }
 
   // The writing half is not asked for here.
-  Result<std::unique_ptr<Transaction>> begin() override { return fail(ErrorCode::kUnsupported, "-"); }
+  Result<std::unique_ptr<Transaction>> begin() override {
+    return fail(ErrorCode::kUnsupported, "-");
+  }
   SourceId source_id(std::string_view) override { return {}; }
   SinkId sink_id(std::string_view) override { return {}; }
   FileId new_file_id() override { return {}; }

@@ -1,4 +1,5 @@
-// Objects out of blocks: what is in them, what is passed through, what is missing, who can read them.
+// Objects out of blocks: what is in them, what is passed through, what is missing, who can read
+// them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -44,7 +45,8 @@ class ObjectEncoder : public testing::Test {
     std::vector<std::string> records;
     for (int i = 0; i < count; ++i) {
       std::string line = "source " + std::to_string(source.value) + " line " +
-                         std::to_string(lines[source].size()) + " value " + std::to_string(random());
+                         std::to_string(lines[source].size()) + " value " +
+                         std::to_string(random());
       if (i == 3) line = std::string("\0\xff\xfe binary", 10) + std::to_string(random());
       if (i == 4) line.clear();
       lines[source].push_back(line);

@@ -14,8 +14,8 @@ namespace {
 using testing::HasSubstr;
 
 constexpr WallTime kExample{1'535'365'800'000'000'000};  // 2018-08-27T10:30:00Z, a Monday
-const std::map<std::string, std::string> kLabels = {{"site", "north"}, {"line", "7"}, {"bad", "a/b"},
-                                                    {"empty", ""}};
+const std::map<std::string, std::string> kLabels = {
+    {"site", "north"}, {"line", "7"}, {"bad", "a/b"}, {"empty", ""}};
 
 std::string render(std::string_view text, std::string_view zone = "UTC", WallTime time = kExample) {
   std::vector<std::string> warnings;
@@ -44,7 +44,8 @@ TEST(Prefix, TheGuidesExamples) {
   int seen = 0;
   for (const auto& example : all["examples"]) {
     if (example.contains("invalid")) continue;  // about error prefixes, which are Firehose's
-    const std::string text = example["Prefix"].is_null() ? "" : example["Prefix"].get<std::string>();
+    const std::string text =
+        example["Prefix"].is_null() ? "" : example["Prefix"].get<std::string>();
     if (example.contains("prefix")) {
       EXPECT_EQ(render(text), example["prefix"]);
       ++seen;
@@ -104,8 +105,8 @@ TEST(Prefix, WhatWouldMakeABadKeyIsRefused) {
 
 TEST(Prefix, NamesAreMadeSafe) {
   std::vector<std::string> warnings;
-  const auto prefix = Prefix::compile("x/!{edgehose:agent}/!{edgehose:source}/!{timestamp:yyyy}/", {}, "UTC",
-                                      warnings);
+  const auto prefix = Prefix::compile("x/!{edgehose:agent}/!{edgehose:source}/!{timestamp:yyyy}/",
+                                      {}, "UTC", warnings);
   ASSERT_TRUE(prefix);
   EXPECT_EQ(prefix->render({"..", "", kExample, 0}), "x/__/2018/");
   EXPECT_LE(prefix->render({std::string(2000, 'n'), "s", kExample, 0}).size(), kMaxPrefixBytes);
@@ -132,8 +133,9 @@ TEST(DatePattern, EveryLetter) {
   EXPECT_EQ(at("E EEE EEEE e", t), "Mon Mon Monday 1");
   EXPECT_EQ(at("w ww Q QQ QQQ G", t), "35 35 3 03 Q3 AD");
   EXPECT_EQ(at("yyyy-MM-dd'T'HH:mm:ss''X", t), "2018-08-27T10:30:00'Z");
-  EXPECT_EQ(at("X XX XXX x xx xxx Z ZZZZ ZZZZZ VV O z", t, "Asia/Kolkata"),
-            "+0530 +0530 +05:30 +0530 +0530 +05:30 +0530 GMT+05:30 +05:30 Asia/Kolkata GMT+5:30 IST");
+  EXPECT_EQ(
+      at("X XX XXX x xx xxx Z ZZZZ ZZZZZ VV O z", t, "Asia/Kolkata"),
+      "+0530 +0530 +05:30 +0530 +0530 +05:30 +0530 GMT+05:30 +05:30 Asia/Kolkata GMT+5:30 IST");
   EXPECT_EQ(at("x xx xxx Z ZZZZ O", t), "+00 +0000 +00:00 +0000 GMT GMT");
 }
 
@@ -159,8 +161,8 @@ TEST(TimeZone, KnowsTheChangesInItsTableAndBeyond) {
 }
 
 TEST(TimeZone, AgreesWithTheSystem) {
-  for (const char* zone : {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata",
-                           "America/Sao_Paulo", "Africa/Casablanca"})
+  for (const char* zone : {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe",
+                           "Asia/Kolkata", "America/Sao_Paulo", "Africa/Casablanca"})
     for (std::int64_t t = 1'000'000'000; t < 4'000'000'000; t += 611'953'231) {
       const std::string expected =
           test::run("TZ=" + std::string(zone) + " date -d @" + std::to_string(t) + " '+%F %T %z'");
@@ -169,13 +171,15 @@ TEST(TimeZone, AgreesWithTheSystem) {
 }
 
 TEST(TimeZone, AWrongNameOrADamagedFileIsAnError) {
-  for (const char* wrong : {"", "Europe/Berln", "../../etc/passwd", "/etc/localtime", "zone.tab", "Europe"})
+  for (const char* wrong :
+       {"", "Europe/Berln", "../../etc/passwd", "/etc/localtime", "zone.tab", "Europe"})
     EXPECT_FALSE(TimeZone::load(wrong)) << wrong;
   const std::string good = test::read_whole("/usr/share/zoneinfo/Europe/Berlin");
   std::mt19937 random(1);
   for (int i = 0; i < 2000; ++i) {
     std::string bad = good.substr(0, i % 2 ? good.size() : random() % good.size());
-    if (!bad.empty()) bad[random() % std::min<std::size_t>(bad.size(), 2500)] = static_cast<char>(random());
+    if (!bad.empty())
+      bad[random() % std::min<std::size_t>(bad.size(), 2500)] = static_cast<char>(random());
     if (const auto zone = TimeZone::parse("x", bad)) zone->at(2'540'595'600), zone->at(0);
   }
 }

@@ -23,8 +23,9 @@ std::string time_text(std::int64_t nanoseconds) {
 
 TEST(JsonEscape, AgreesWithTheReferenceOnRandomBytes) {
   std::mt19937 random(11);
-  const std::string pieces[] = {"plain text", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\"", "\\",
-                                "\x7F", std::string(1, '\0'), "\xED\xA0\x80", "\xC0\xAF", "\xF5", "\xE2\x82"};
+  const std::string pieces[] = {"plain text",   "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+                                "\"",           "\\",       "\x7F",         std::string(1, '\0'),
+                                "\xED\xA0\x80", "\xC0\xAF", "\xF5",         "\xE2\x82"};
   for (int i = 0; i < 20'000; ++i) {
     std::string text;
     for (auto n = random() % 12; n > 0; --n)
@@ -62,14 +63,16 @@ TEST(Ndjson, GoldenLine) {
   record.attributes = {{"unit", "a.service"}};
   std::string out;
   append_ndjson(record, {"gw-1", "app", "/var/log/app.log"}, out);
-  EXPECT_EQ(out,
-            "{\"time\":\"2025-11-23T01:24:00.500Z\",\"agent\":\"gw-1\",\"source\":\"app\",\"sequence\":7,"
-            "\"file\":\"/var/log/app.log\",\"offset\":1024,\"truncated\":true,"
-            "\"attributes\":{\"unit\":\"a.service\"},\"message\":\"he said \\\"hi\\\"\\t\xEF\xBF\xBD\"}\n");
+  EXPECT_EQ(
+      out,
+      "{\"time\":\"2025-11-23T01:24:00.500Z\",\"agent\":\"gw-1\",\"source\":\"app\",\"sequence\":7,"
+      "\"file\":\"/var/log/app.log\",\"offset\":1024,\"truncated\":true,"
+      "\"attributes\":{\"unit\":\"a.service\"},\"message\":\"he said \\\"hi\\\"\\t\xEF\xBF\xBD\"}\n");
   out.clear();
   append_ndjson(Record{}, {"a", "s", ""}, out);
-  EXPECT_EQ(out, "{\"time\":\"1970-01-01T00:00:00Z\",\"agent\":\"a\",\"source\":\"s\",\"sequence\":0,"
-                 "\"message\":\"\"}\n");
+  EXPECT_EQ(out,
+            "{\"time\":\"1970-01-01T00:00:00Z\",\"agent\":\"a\",\"source\":\"s\",\"sequence\":0,"
+            "\"message\":\"\"}\n");
 }
 
 }  // namespace
