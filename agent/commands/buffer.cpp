@@ -255,7 +255,7 @@ Command buffer_export_command() {
                       {"file", "FILE", "Another buffer file, such as one that was set aside as damaged"}},
           .examples = "edgehose buffer export | zstd > rescue.log.zst\n"
                       "edgehose buffer export --source app --format ndjson | jq .message\n"
-                      "edgehose buffer export --file /var/lib/edgehose/buffer.mdb.damaged-20261123T031152Z",
+                      "edgehose buffer export --file buffer.mdb.damaged-20261123T031152Z",
           .exit_codes = "0  all of it was written\n"
                         "1  damaged blocks were left out, or it failed\n"
                         "2  the command line or the config is wrong",

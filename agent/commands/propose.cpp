@@ -43,14 +43,18 @@ void look_at(const fs::path& root, const std::string& name, FoundLogs& found) {
   if ((known || name.ends_with(".log")) && found.system.size() < kMaxFound) found.system.push_back(shown);
 }
 
-// A bare TOML key from a directory's name.
+// A source's name from a directory's: a-z, 0-9, "-" and "_", at most kMaxName of them.
 std::string source_name(std::string_view directory, std::set<std::string>& taken) {
-  std::string name;
-  for (const char c : directory.substr(directory.rfind('/') + 1)) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    name += plain ? c : '-';
+  constexpr std::size_t kMaxName = 64, kMaxNumber = 4;  // "-999"
+  std::string base;
+  for (char c : directory.substr(directory.rfind('/') + 1)) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    base += plain ? c : '-';
   }
-  while (!taken.insert(name).second) name += "-2";
+  base.resize(std::min(base.size(), kMaxName - kMaxNumber));
+  std::string name = base;
+  for (unsigned number = 2; !taken.insert(name).second; ++number) name = fmt::format("{}-{}", base, number);
   return name;
 }
 

@@ -79,5 +79,23 @@ TEST_F(ProposeTest, NamesStayApart) {
   expect_loads(toml);
 }
 
+TEST_F(ProposeTest, NamesAreThoseOfSources) {
+  const std::string longest(200, 'x');
+  const FoundLogs found{{}, {"/var/log/PostgreSQL", "/var/log/postgresql", "/var/log/\xC3\xA4.b", "/var/log/" + longest,
+                             "/var/log/" + longest + "y"}, false};
+  const std::string toml = proposed_config(found);
+  EXPECT_THAT(toml, HasSubstr("[sources.postgresql]"));
+  EXPECT_THAT(toml, HasSubstr("[sources.postgresql-2]"));
+  EXPECT_THAT(toml, HasSubstr("[sources.---b]"));
+  EXPECT_THAT(toml, HasSubstr("\"/var/log/PostgreSQL/**/*.log\""));
+  expect_loads(toml);
+}
+
+TEST_F(ProposeTest, ThreeOfAName) {
+  const FoundLogs found{{}, {"/var/log/a b", "/var/log/a-b", "/var/log/A-B"}, false};
+  EXPECT_THAT(proposed_config(found), HasSubstr("[sources.a-b-3]"));
+  expect_loads(proposed_config(found));
+}
+
 }  // namespace
 }  // namespace edgehose
