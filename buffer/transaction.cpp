@@ -137,7 +137,7 @@ Status TransactionImpl::disk_room_for(std::int64_t bytes) {
       static_cast<std::int64_t>(store_.reserve() / 2))
     return {};
   return fail(ErrorCode::kFull, "the file system of {} has less than {} % free "
-              "(buffer.free_disk): nothing is taken in until there is more", store_.options_.directory,
+              "(buffer.free_disk_percent): nothing is taken in until there is more", store_.options_.directory,
               store_.options_.free_disk_percent);
 }
 
