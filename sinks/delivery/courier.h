@@ -111,6 +111,7 @@ class Courier {
   void bury(Held& held, const Rejected& verdict, Instant now);
   void settle(Held& held, std::vector<DeadLetter> dead);
   bool counts(const Held& held) const;
+  void count_delivery();
   void recovered();
   void failed(State state, const std::string& reason, Instant next);
 

@@ -35,11 +35,16 @@ void Courier::conclude(Held& held, const Verdict& verdict, Instant now) {
 }
 
 void Courier::delivered(Held& held) {
-  ++deliveries_;
+  count_delivery();
   refused_ = 0;
   ++report_.sent_objects;
   recovered();
   settle(held, {});
+}
+
+void Courier::count_delivery() {
+  ++deliveries_;
+  report_.last_success = clock_.wall();
 }
 
 // Ends the claim: the held one is gone afterwards.
@@ -133,7 +138,7 @@ void Courier::bury(Held& held, const Rejected& verdict, Instant now) {
   if (!dead) return retry(held, Retry{dead.error().message}, now);
   log::warn("sink {}: {} records of {} were refused and go to the dead letters: {}", sink_->name(),
             dead->size(), held.batch.claim.key, verdict.reason);
-  if (dead->size() < held.batch.claim.size.records) ++deliveries_;
+  if (dead->size() < held.batch.claim.size.records) count_delivery();
   recovered();
   settle(held, std::move(*dead));
 }
@@ -145,14 +150,13 @@ void Courier::recovered() {
   state_ = State::kOpen;
   failures_ = 0;
   report_.last_error.clear();
-  report_.last_success = clock_.wall();
 }
 
 void Courier::failed(State state, const std::string& reason, Instant next) {
   const bool news = state != state_ || (state == State::kParked && reason != report_.last_error);
   if (state_ == State::kOpen) report_.error_since = clock_.wall();
   if (news && state == State::kParked)
-    log::error("sink {}: parked: {}. Everything is kept; it is tried again every few minutes",
+    log::error("sink {}: parked: {}. Everything is kept, and it is tried again",
                sink_->name(), reason);
   else if (news)
     log::warn("sink {}: {}. Everything is kept and retried", sink_->name(), reason);

@@ -107,6 +107,10 @@ Verdict DirectorySink::judge(const Batch&, const Response& response) const {
                             error.code == ErrorCode::kPermission ||
                             error.code == ErrorCode::kInvalid || error.sys == EROFS ||
                             error.sys == ENOTDIR || error.sys == ENAMETOOLONG;
+  if (file.other_filesystem)
+    return Park{fmt::format("{}, or stop the agent and accept the new one: edgehose buffer confirm {} --yes",
+                            error.message, name()),
+                kProbeEvery};
   // A look at a directory costs nothing: a stick that is put back is used within seconds.
   if (needs_person) return Park{error.message, kProbeEvery};
   return Retry{error.message};

@@ -123,6 +123,7 @@ TEST_F(CourierTest, ParkProbesSlowlyAndResumesByItself) {
   answer("ok");
   EXPECT_EQ(transport->sent.size(), 2u);
   EXPECT_EQ(status().state, State::kSending);
+  EXPECT_EQ(status().last_success, clock.wall());
   EXPECT_EQ(take<Settled>().size(), 1u);
 }
 
@@ -136,6 +137,7 @@ TEST_F(CourierTest, TooLargeIsHalvedAndForgotten) {
   EXPECT_EQ(halves[0].claim, ClaimId{1});
   EXPECT_EQ(run(), kNever);
   EXPECT_EQ(status().claims, 0u);
+  EXPECT_EQ(status().last_success, WallTime{}) << "nothing was delivered";
 }
 
 TEST_F(CourierTest, ASingleRecordThatIsTooLargeGoesToTheDeadLetters) {
@@ -150,6 +152,7 @@ TEST_F(CourierTest, ASingleRecordThatIsTooLargeGoesToTheDeadLetters) {
   EXPECT_EQ(settled[0].ack.dead[0].sequence, Sequence{9});
   EXPECT_EQ(settled[0].ack.dead[0].body, "huge");
   EXPECT_EQ(settled[0].ack.dead[0].reason, "too large");
+  EXPECT_EQ(status().last_success, WallTime{}) << "nothing was delivered";
 }
 
 TEST_F(CourierTest, RejectedRecordsAreDeadLetteredTheOthersDelivered) {
