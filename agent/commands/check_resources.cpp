@@ -70,7 +70,7 @@ Resources worst_case(const Config& config, std::uint64_t buffer_limit, const std
                                   directory.common.concurrency * request_bytes(directory)});
     }
   // The map is the limit, a quarter and 16 MiB, so that deletes always find room.
-  resources.disk = {{"buffer, dead letters and quarantines (max_size)", buffer_limit},
+  resources.disk = {{"buffer, dead letters, quarantines (max_size)", buffer_limit},
                     {"room for its own transactions", buffer_limit / 4 + 16 * kMiB}};
   return resources;
 }

@@ -2,13 +2,16 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
 
 #include "agent/base/file.h"
 #include "agent/commands/check_report.h"
 #include "agent/run/registry.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/directory/directory_tree.h"
-#include "sinks/object/age/keys.h"
 
 namespace edgehose {
 namespace {
@@ -31,10 +34,44 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
   } else if (::access(sink.path.c_str(), W_OK | X_OK) != 0) {
     error(fmt::format("{} cannot be written: grant it with: setfacl -m u:edgehose:rwx {}", sink.path, sink.path));
   }
-  for (const std::string& recipient : sink.age_recipients) {
-    const auto parsed = AgeRecipient::parse(recipient);
-    if (!parsed) error(parsed.error().message);
+}
+
+bool is_at_or_below(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) &&
+         (path.size() == directory.size() || directory.ends_with('/') || path[directory.size()] == '/');
+}
+
+// Whether a drop-in of the service's unit, or the unit itself, makes the path writable for it.
+bool unit_allows(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files = {"/etc/systemd/system/edgehose.service"};
+  std::error_code error;
+  for (fs::directory_iterator it("/etc/systemd/system/edgehose.service.d", error), end; !error && it != end;
+       it.increment(error))
+    files.push_back(it->path().string());
+  for (const std::string& file : files) {
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line);) {
+      std::string word;
+      if (!line.starts_with("ReadWritePaths=")) continue;
+      for (std::istringstream words(line.substr(line.find('=') + 1)); words >> word;) {
+        if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
+        if (is_at_or_below(path, word)) return true;
+      }
+    }
   }
+  return false;
+}
+
+// The service's unit leaves it nothing to write to but its own directory.
+void tell_read_only(const DirectoryConfig& sink, const std::string& data_dir, Findings& findings) {
+  if (is_at_or_below(sink.path, data_dir)) return;
+  // "-": a stick that is not mounted keeps no service from starting.
+  const std::string_view absent = is_below_mount_points(sink.path) ? "-" : "";
+  findings.warnings.push_back(
+      fmt::format("sink {}: the service may write only where its unit allows it (ProtectSystem=strict): "
+                  "systemctl edit edgehose: [Service] ReadWritePaths={}{}",
+                  sink.common.name, absent, sink.path));
 }
 
 BatchOutline sample_batch(const SinkConfig& sink, const Config& config, const Clock& clock) {
@@ -60,6 +97,7 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
     if (component.type == "directory") {
       const auto& directory = component.as<DirectoryConfig>();
       check_directory(directory, findings);
+      if (!unit_allows(directory.path)) tell_read_only(directory, config.agent.data_dir, findings);
       check.destination = directory.path + "/";
     }
     std::vector<std::string> warnings;

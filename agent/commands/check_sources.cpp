@@ -1,7 +1,10 @@
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
+#include "agent/commands/logrotate.h"
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
 
@@ -35,24 +38,54 @@ void tell_hidden(const FileSourceConfig& config, Findings& findings) {
                       config.name, path));
 }
 
-SourceCheck check_file_source(const FileSourceConfig& config, const Clock& clock, Findings& findings) {
-  SourceCheck check{config.name, 0, 0};
-  auto selection = parse_selection(config.paths, config.exclude);
-  if (!selection) {
-    findings.errors.push_back(fmt::format("source {}: {}", config.name, selection.error().message));
-    return check;
+// A rotation that copies and then truncates loses what is written in between, to every reader.
+void tell_copytruncate(const FileSourceConfig& config, std::size_t index, const Discovery& found,
+                       const std::vector<LogrotateRule>& rules, Findings& findings) {
+  for (const LogrotateRule& rule : rules) {
+    const auto hit = std::find_if(found.files.begin(), found.files.end(), [&](const FoundFile& file) {
+      return file.named && file.selection == index && rotates(rule, file.path);
+    });
+    if (hit == found.files.end()) continue;
+    findings.warnings.push_back(
+        fmt::format("source {}: {} rotates {} with copytruncate: what is written between its copy and its "
+                    "truncation is lost, whoever reads; let it use create, and a postrotate by which the "
+                    "program opens its log anew",
+                    config.name, rule.file, hit->path));
   }
-  StatCache stats;
-  const Discovery found = discover({std::move(*selection)}, {}, stats);
+}
+
+bool selects(const FileSelection& selection, const std::string& path) {
+  return !excluded(selection.exclude, path) &&
+         std::any_of(selection.paths.begin(), selection.paths.end(),
+                     [&](const Glob& glob) { return glob.matches(path); });
+}
+
+// A file belongs to the first source that names it.
+void tell_shadowed(const std::vector<FileSelection>& selections, const std::vector<FileSourceConfig>& configs,
+                   const Discovery& found, Findings& findings) {
+  for (std::size_t i = 1; i < configs.size(); ++i) {
+    std::vector<std::uint64_t> taken(i, 0);  // by an earlier source
+    for (const FoundFile& file : found.files)
+      if (file.named && file.selection < i && selects(selections[i], file.path)) ++taken[file.selection];
+    for (std::size_t owner = 0; owner < i; ++owner)
+      if (taken[owner] > 0)
+        findings.warnings.push_back(fmt::format("source {}: {} of the files that it names are read by [sources.{}] alone",
+                                                configs[i].name, format_count(taken[owner]), configs[owner].name));
+  }
+}
+
+SourceCheck check_file_source(const FileSourceConfig& config, std::size_t index, const Discovery& found,
+                              const Clock& clock, Findings& findings) {
+  SourceCheck check{config.name, 0, 0};
   std::vector<std::string> unreadable;
   for (const FoundFile& file : found.files) {
-    if (!file.named) continue;
+    if (!file.named || file.selection != index) continue;
     ++check.files;
     if (takes(config, file.stat, clock)) check.bytes += file.stat.size;
     if (::access(file.path.c_str(), R_OK) != 0) unreadable.push_back(file.path);
   }
-  if (!found.problems.empty() && !found.problems[0].empty())
-    findings.warnings.push_back(fmt::format("source {}: {}", config.name, found.problems[0]));
+  if (!found.problems[index].empty())
+    findings.warnings.push_back(fmt::format("source {}: {}", config.name, found.problems[index]));
   else if (check.files == 0)
     findings.warnings.push_back(fmt::format("source {}: no file matches now", config.name));
   tell_unreadable(check, unreadable, findings);
@@ -63,10 +96,32 @@ SourceCheck check_file_source(const FileSourceConfig& config, const Clock& clock
 }  // namespace
 
 std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock, Findings& findings) {
+  std::vector<FileSourceConfig> configs;
+  std::vector<FileSelection> selections;
+  for (const Component& source : config.sources) {
+    configs.emplace_back();
+    selections.emplace_back();
+    if (source.type != "file") continue;
+    configs.back() = source.as<FileSourceConfig>();
+    auto selection = parse_selection(configs.back().paths, configs.back().exclude);
+    if (selection)
+      selections.back() = *std::move(selection);
+    else
+      findings.errors.push_back(fmt::format("source {}: {}", source.name, selection.error().message));
+  }
+  StatCache stats;
+  const Discovery found = discover(selections, {}, stats);
+  const std::vector<LogrotateRule> rules = copytruncate_rules("/etc");
   std::vector<SourceCheck> checks;
-  for (const Component& source : config.sources)
-    checks.push_back(source.type == "file" ? check_file_source(source.as<FileSourceConfig>(), clock, findings)
-                                           : SourceCheck{source.name, 0, 0});
+  for (std::size_t i = 0; i < configs.size(); ++i) {
+    if (config.sources[i].type != "file") {
+      checks.push_back({config.sources[i].name, 0, 0});
+      continue;
+    }
+    checks.push_back(check_file_source(configs[i], i, found, clock, findings));
+    tell_copytruncate(configs[i], i, found, rules, findings);
+  }
+  tell_shadowed(selections, configs, found, findings);
   return checks;
 }
 

@@ -35,7 +35,7 @@ OpenedBuffer open_buffer(const Invocation& invocation, Access access) {
   if (store)
     opened.store = std::move(*store);
   else
-    opened.code = failed(store.error());
+    opened.code = failed(with_advice(store.error(), options->directory));
   return opened;
 }
 
@@ -56,6 +56,16 @@ std::optional<LoadedConfig> load_or_complain(const Invocation& invocation) {
   }
   if (!invocation.has("log-level")) log::set_level(loaded->config.agent.log_level);
   return *std::move(loaded);
+}
+
+Error with_advice(Error error, const std::string& data_dir) {
+  if (error.code != ErrorCode::kPermission || error.message.find(data_dir) == std::string::npos)
+    return error;
+  const auto owner = owner_of(data_dir);
+  const std::string who =
+      owner ? fmt::format("{} (sudo -u {} edgehose ...)", owner->name, owner->name) : "its owner";
+  error.message += fmt::format(": run this as the owner of {}, {}", data_dir, who);
+  return error;
 }
 
 OpenedBuffer open_for_reading(const Invocation& invocation) { return open_buffer(invocation, Access::kRead); }

@@ -18,6 +18,9 @@ LoadOptions load_options(const Invocation& invocation);
 // command then ends with kExitUsage. Applies log_level, unless --log-level is given.
 std::optional<LoadedConfig> load_or_complain(const Invocation& invocation);
 
+// Says what to do where the operating system refused the buffer of `data_dir` to this user.
+Error with_advice(Error error, const std::string& data_dir);
+
 // The buffer of the invocation's config, for reading, beside a running daemon or without one. Where
 // that fails the reason is told, and `code` is what to exit with.
 struct OpenedBuffer {

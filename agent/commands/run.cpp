@@ -23,7 +23,7 @@ int run(const Invocation& invocation) {
 
   options.version = std::string(kVersion);
   const Result<int> code = run_agent(*loaded, options);
-  return code ? *code : failed(code.error());
+  return code ? *code : failed(with_advice(code.error(), loaded->config.agent.data_dir));
 }
 
 }  // namespace

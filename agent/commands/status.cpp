@@ -52,15 +52,6 @@ Result<StatusReport> ask_agent(const std::vector<std::string>& sockets, const st
   return fail(ErrorCode::kNotFound, "no agent is running");
 }
 
-std::string_view when_full_name(WhenFull policy) {
-  switch (policy) {
-    case WhenFull::kBlock: return "block";
-    case WhenFull::kDropOldest: return "drop_oldest";
-    case WhenFull::kDropNewest: return "drop_newest";
-  }
-  return "";
-}
-
 Result<StoreSnapshot> read_buffer(const Config& config, const Clock& clock) {
   EH_ASSIGN(const StoreOptions options, store_options(config));
   EH_ASSIGN(const auto store, Store::open_read_only(options, clock));
@@ -73,7 +64,7 @@ ReportInput without_agent(const Config& config, const Clock& clock) {
   input.version = std::string(kVersion);
   input.data_dir = config.agent.data_dir;
   input.now = clock.wall();
-  input.when_full = when_full_name(config.buffer.when_full);
+  input.when_full = name(config.buffer.when_full);
   if (const auto id = agent_id(config.agent, false)) input.agent = *id;
   for (const Component& sink : config.sinks) input.sinks.push_back({.name = sink.name, .courier = {}, .max_age = {}});
   return input;
@@ -108,7 +99,7 @@ int status(const Invocation& invocation) {
   auto snapshot = read_buffer(loaded->config, *clock);
   if (snapshot) input.store = std::move(*snapshot);
   StatusReport stopped = make_report(input);
-  if (!snapshot) stopped.notes.push_back(snapshot.error().message);
+  if (!snapshot) stopped.notes.push_back(with_advice(snapshot.error(), loaded->config.agent.data_dir).message);
   return show(stopped, json);
 }
 

@@ -4,9 +4,13 @@
 
 #include "agent/base/check.h"
 #include "agent/config/field.h"
+#include "agent/sources/glob.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/directory/directory_sink.h"
 #include "sinks/directory/file_transport.h"
+#include "sinks/object/age/keys.h"
+#include "sinks/object/object_encoder.h"
+#include "sinks/object/time_zone.h"
 
 namespace edgehose {
 namespace {
@@ -24,6 +28,44 @@ Result<SinkParts> make_directory_sink(const Component& component, const SinkCont
   return parts;
 }
 
+std::vector<Complaint> examine_file_source(const FileSourceConfig& config, const AgentConfig&) {
+  std::vector<Complaint> complaints;
+  for (std::size_t i = 0; i < config.paths.size(); ++i)
+    if (const auto glob = Glob::parse(config.paths[i]); !glob)
+      complaints.push_back({"paths", glob.error().message, i});
+  for (std::size_t i = 0; i < config.exclude.size(); ++i)
+    if (const Status good = check_exclusion(config.exclude[i]); !good)
+      complaints.push_back({"exclude", good.error().message, i});
+  return complaints;
+}
+
+// "prefix: it holds ...", told at the key that says so already.
+std::string without(std::string_view beginning, const std::string& message) {
+  return message.starts_with(beginning) ? message.substr(beginning.size()) : message;
+}
+
+std::vector<Complaint> examine_directory_sink(const DirectoryConfig& config, const AgentConfig& agent) {
+  std::vector<Complaint> complaints;
+  for (std::size_t i = 0; i < config.age_recipients.size(); ++i)
+    if (const auto recipient = AgeRecipient::parse(config.age_recipients[i]); !recipient)
+      complaints.push_back({"encrypt.age", without("age ", recipient.error().message), i});
+  ObjectRendering rendering;
+  rendering.age_recipients = config.age_recipients;
+  if (const Status good = check_rendering(rendering); complaints.empty() && !good)
+    complaints.push_back({"encrypt.age", good.error().message});
+  // What is left is the prefix's: the rest has its own rules.
+  DirectoryConfig plain;
+  plain.common = config.common;
+  plain.path = config.path;
+  plain.prefix = config.prefix;
+  const std::string zone = TimeZone::load(agent.timezone) ? agent.timezone : "UTC";
+  std::vector<std::string> warnings;  // told when the sink is made
+  const auto sink = DirectorySink::create(
+      plain, {agent.id.empty() ? "agent" : agent.id, agent.labels, zone}, warnings);
+  if (!sink) complaints.push_back({"prefix", without("prefix: ", sink.error().message)});
+  return complaints;
+}
+
 struct SinkType {
   std::string name;
   Result<SinkParts> (*make)(const Component&, const SinkContext&, std::vector<std::string>&);
@@ -36,9 +78,10 @@ const SinkType kSinkTypes[] = {
 
 ConfigSchema make_schema() {
   ConfigSchema schema;
-  schema.source("file", "Tails files through rotation, truncation and restarts.", file_source_fields());
+  schema.source("file", "Tails files through rotation, truncation and restarts.", file_source_fields(),
+                examine_file_source);
   schema.sink("directory", "Writes objects into a directory: a disk, a stick, a network mount.",
-              directory_fields());
+              directory_fields(), examine_directory_sink);
   return schema;
 }
 

@@ -142,7 +142,9 @@ SinkReport sink_from(const Json& j) {
 }
 
 Json buffer_json(const BufferReport& b) {
-  return {{"used_bytes", b.used},
+  return {{"epoch", b.epoch},
+          {"blocks", b.blocks},
+          {"used_bytes", b.used},
           {"free_bytes", b.limit > b.used ? b.limit - b.used : 0},
           {"limit_bytes", b.limit},
           {"allocated_bytes", b.allocated},
@@ -162,6 +164,8 @@ Json buffer_json(const BufferReport& b) {
 
 BufferReport buffer_from(const Json& j) {
   BufferReport b;
+  b.epoch = j.value("epoch", "");
+  b.blocks = j.value("blocks", std::uint64_t{0});
   j.at("used_bytes").get_to(b.used);
   j.at("limit_bytes").get_to(b.limit);
   j.at("allocated_bytes").get_to(b.allocated);

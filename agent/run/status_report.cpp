@@ -105,6 +105,9 @@ std::vector<SinkReport> sink_reports(const ReportInput& input) {
 BufferReport buffer_report(const ReportInput& input) {
   const StoreUsage& usage = input.store.usage;
   BufferReport report;
+  if (const auto& epoch = input.store.epoch)
+    report.epoch = to_hex({reinterpret_cast<const char*>(epoch->data()), epoch->size()});
+  report.blocks = input.store.blocks;
   report.used = usage.used;
   report.limit = usage.limit;
   report.allocated = usage.allocated;
@@ -259,10 +262,22 @@ Result<StoreSnapshot::Lane> read_lane(Store& store, LaneState state) {
   return lane;
 }
 
+// A walk of the catalogue in memory.
+Result<std::uint64_t> count_blocks(Store& store) {
+  std::uint64_t blocks = 0;
+  for (BlockNumber from(1);; ++blocks) {
+    EH_ASSIGN(const auto block, store.next_block(SourceId{}, from));
+    if (!block) return blocks;
+    from = block->number + 1;
+  }
+}
+
 }  // namespace
 
 Result<StoreSnapshot> read_store(Store& store) {
   StoreSnapshot snapshot;
+  snapshot.epoch = store.epoch();
+  EH_ASSIGN(snapshot.blocks, count_blocks(store));
   EH_ASSIGN(snapshot.sources, store.sources());
   EH_ASSIGN(snapshot.sinks, store.sinks());
   EH_ASSIGN(auto lanes, store.lanes());

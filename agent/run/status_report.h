@@ -74,6 +74,8 @@ struct SinkReport {
 };
 
 struct BufferReport {
+  std::string epoch;                 // hexadecimal, as in object names; empty: there is no buffer
+  std::uint64_t blocks = 0;          // held
   std::uint64_t used = 0, limit = 0;
   std::uint64_t allocated = 0;       // on the disk
   std::uint64_t disk_free = 0;
@@ -115,6 +117,8 @@ struct SinkInput {
 
 // What the store knows, as of one moment.
 struct StoreSnapshot {
+  std::optional<Epoch> epoch;
+  std::uint64_t blocks = 0;
   struct Lane {
     LaneState state;
     std::optional<WallTime> oldest;  // the first undelivered record's time

@@ -1,5 +1,6 @@
 // What the config's [buffer] comes to on this machine.
 #include <algorithm>
+#include <cerrno>
 
 #include "agent/base/file.h"
 #include "agent/base/log.h"
@@ -15,8 +16,13 @@ constexpr std::uint64_t kDefaultMaxSize = 512ull << 20;
 constexpr std::uint64_t kDefaultShare = 20;  // one part of the file system in so many
 constexpr std::uint64_t kSmallestMaxSize = 32ull << 20;
 
-std::uint64_t default_max_size(const std::string& data_dir) {
-  const Result<DiskSpace> space = disk_space(data_dir);
+// A data_dir that is still to be made will lie on the file system of what is there above it.
+std::uint64_t default_max_size(std::string data_dir) {
+  Result<DiskSpace> space = disk_space(data_dir);
+  while (!space && space.error().sys == ENOENT && data_dir != "/") {
+    data_dir = parent_directory(data_dir);
+    space = disk_space(data_dir);
+  }
   if (!space) return kDefaultMaxSize;
   return std::clamp(space->size / kDefaultShare, kSmallestMaxSize, kDefaultMaxSize);
 }

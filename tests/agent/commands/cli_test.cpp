@@ -202,6 +202,34 @@ TEST_F(CliTest, CheckFailsOnWhatWouldFailLater) {
   EXPECT_EQ(run("check --config c.toml --set sinks.archive.path=/etc/passwd").code, 1);
 }
 
+TEST_F(CliTest, CheckTellsWhatTheUnitForbids) {
+  write_config();
+  const Outcome outcome = run("check --config c.toml");
+  EXPECT_THAT(outcome.err, HasSubstr("systemctl edit edgehose: [Service] ReadWritePaths=" + directory_ + "/out"));
+  const Outcome inside = run("check --config c.toml --set sinks.archive.path=" + directory_ + "/data/out");
+  EXPECT_THAT(inside.err, Not(HasSubstr("ReadWritePaths")));
+}
+
+TEST_F(CliTest, CheckCountsAFileOfTwoSourcesOnce) {
+  write_config();
+  write("in/a.log", "12345\n");
+  const Outcome outcome = run("check --config c.toml --set sources.second.type=file --set 'sources.second.paths=[\"" +
+                              directory_ + "/in/*.log\"]'");
+  EXPECT_THAT(outcome.out, MatchesRegex("(.|\n)*together +6 B\n(.|\n)*"));
+  EXPECT_THAT(outcome.err, HasSubstr("source second: 1 of the files that it names are read by [sources."));
+}
+
+TEST_F(CliTest, WhatASinkCannotTakeIsAWrongConfig) {
+  write_config();
+  for (const char* command : {"check", "run --once"}) {
+    const Outcome outcome =
+        run(std::string(command) + " --config c.toml --set sinks.archive.prefix=%Y/ --set agent.timezone=Mars/Olympus");
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("--set sinks.archive.prefix: prefix: %Y is strftime's spelling"));
+    EXPECT_THAT(outcome.err, HasSubstr("--set agent.timezone: timezone: \"Mars/Olympus\" is not in"));
+  }
+}
+
 TEST_F(CliTest, AWholeLife) {
   write_config();
   write("in/a.log", "one\ntwo\n");

@@ -206,9 +206,13 @@ TEST(StatusReport, JsonKeepsEverything) {
   input.sinks[0].courier.next_attempt_in = 1500ms;
   input.store.lanes[0].state.dropped[1] = {3, 33};
   input.store.compression = 8.25;
+  input.store.epoch = Epoch{0xAB, 0x01};
+  input.store.blocks = 17;
   input.rates = {Duration(3h), 0.17, 1e9};
   input.sources[0].problem = "no";
   const StatusReport report = make_report(input);
+  EXPECT_EQ(report.buffer.epoch, "ab010000000000000000000000000000");
+  EXPECT_EQ(report.buffer.blocks, 17u);
   const auto back = parse_status(to_json(report));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, report);

@@ -1,0 +1,101 @@
+// What the loader tells of the real sources and sinks: every error in one run, each at its key.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "agent/config/load.h"
+#include "agent/run/registry.h"
+
+namespace edgehose {
+namespace {
+
+class ConfigErrorsTest : public ::testing::Test {
+ protected:
+  ConfigErrorsTest() {
+    char name[] = "/tmp/edgehose-errors-XXXXXX";
+    root_ = ::mkdtemp(name);
+  }
+  ~ConfigErrorsTest() override { std::filesystem::remove_all(root_); }
+
+  // The errors as lines, with the directory taken out.
+  std::string errors(const std::string& toml, std::vector<std::string> sets = {}) {
+    std::ofstream(root_ + "/c.toml") << toml;
+    const auto loaded = load_config({root_ + "/c.toml", std::move(sets), true}, make_schema());
+    std::string out;
+    if (!loaded)
+      for (const config::Problem& problem : loaded.error()) out += problem.text() + "\n";
+    for (std::size_t at; (at = out.find(root_ + "/")) != std::string::npos;)
+      out.erase(at, root_.size() + 1);
+    return out;
+  }
+  std::string root_;
+};
+
+constexpr char kGood[] = R"([sources.app]
+type = "file"
+paths = ["/var/log/app/*.log"]
+[sinks.archive]
+type = "directory"
+path = "/srv/logs"
+)";
+
+TEST_F(ConfigErrorsTest, AllOfThemInOneRunEachAtItsKey) {
+  EXPECT_EQ(errors(R"([agent]
+timezone = "Europe/Berln"
+labels = { site = "north" }
+bufer = 1
+[sources.app]
+type = "file"
+paths = ["/var/log/[a/*.log", "/var/log/b/*.log", "/var/log/c/", "relative"]
+exclude = ["*.tmp", "[x"]
+[sinks.archive]
+type = "directory"
+path = "/srv/logs"
+prefix = "%Y/"
+compression = "gzip"
+compression_level = 12
+concurrency = 99
+encrypt = { age = ["ssh-ed25519 AAAA", "age1qqqqqqqqqqqqqqqqqqqqqq"] }
+[sinks.second]
+type = "directory"
+path = "/srv/second"
+prefix = "!{label:sitee}/"
+[sinks.third]
+type = "directory"
+path = "/srv/third"
+prefix = "!{timestamp:yyyy"
+)"),
+            R"text(c.toml:2:12: timezone: "Europe/Berln" is not in this system's tzdata: check the spelling ("Europe/Berlin", "UTC") or install the package tzdata
+c.toml:4:1: unknown key "bufer" in [agent]; known keys: id, data_dir, labels, timezone, log_level, status_socket
+c.toml:7:10: paths: the glob '/var/log/[a/*.log' has a '[' without its ']'
+c.toml:7:51: paths: the path '/var/log/c/' names a directory: add '*' or '**'
+c.toml:7:66: paths: must be an absolute path: a service has no directory of its own
+c.toml:8:21: exclude: the glob '[x' has a '[' without its ']'
+c.toml:12:10: prefix: %Y is strftime's spelling: write !{timestamp:yyyy}
+c.toml:14:21: compression_level: gzip has the levels 1 to 9; zstd goes to 19
+c.toml:15:15: concurrency: must be between 1 and 16, got 99
+c.toml:16:20: age: must be an age X25519 public key ("age1...")
+c.toml:16:40: age: recipient "age1qqqqqqqqqqqqqqqqqqqqqq": its checksum does not fit: a character was changed or lost, copy it again
+c.toml:20:10: prefix: !{label:sitee}: no such label: did you mean !{label:site}?
+c.toml:24:10: prefix: the expression !{timestamp:yyyy is not closed: its } is missing
+)text");
+}
+
+TEST_F(ConfigErrorsTest, AreToldAtTheSetThatMadeThem) {
+  EXPECT_EQ(errors(kGood, {"sinks.archive.prefix=%Y/"}),
+            "--set sinks.archive.prefix: prefix: %Y is strftime's spelling: write !{timestamp:yyyy}\n");
+}
+
+TEST_F(ConfigErrorsTest, GzipHasNineLevels) {
+  const std::string gzip = std::string(kGood) + "compression = \"gzip\"\n";
+  EXPECT_EQ(errors(gzip + "compression_level = 9\n"), "");
+  EXPECT_EQ(errors(gzip + "compression_level = 10\n"),
+            "c.toml:8:21: compression_level: gzip has the levels 1 to 9; zstd goes to 19\n");
+}
+
+TEST_F(ConfigErrorsTest, AGoodConfigHasNone) { EXPECT_EQ(errors(kGood), ""); }
+
+}  // namespace
+}  // namespace edgehose
