@@ -61,7 +61,8 @@ Instant Intake::step() {
     store_.maintain();
     next_maintenance_ = now + kMaintenanceEvery;
   }
-  if (now >= next_publish_ || complete() != status_.read().complete) publish();
+  const bool changed = complete() != shown_.complete || blocked() != shown_.blocked;
+  if (now >= next_publish_ || changed) publish();
 
   Instant next = commit_due();
   if (!may_drain()) return next;
@@ -237,6 +238,7 @@ void Intake::publish() {
   status.problem_since = problem_since_;
   status.commits = commits_;
   status.complete = complete();
+  shown_ = status;
   status_.publish(std::move(status));
   next_publish_ = clock_.now() + kPublishEvery;
 }

@@ -154,6 +154,7 @@ class Intake {
   std::uint64_t commits_ = 0;
   Duration mean_commit_{};   // of the store, as of the last commit
   std::size_t next_source_ = 0;  // round robin
+  IntakeStatus shown_;           // as last published
   Published<IntakeStatus> status_;
 };
 
