@@ -80,7 +80,8 @@ RawBlock BlockBuilder::take() {
 }
 
 RecordReader::RecordReader(const DecodedBlock& block)
-    : block_(block), index_(block.index), bodies_(block.bodies), time_(block.header.first_time.value) {
+    : block_(block), index_(block.index), bodies_(block.bodies),
+      time_(block.header.first_time.value) {
   if (!block.header.extents.empty()) offset_ = block.header.extents.front().begin;
 }
 

@@ -120,8 +120,8 @@ Result<BlockHeader> decode_header(std::string_view bytes) {
   const std::size_t extents = in.le<std::uint16_t>();
   const std::size_t size = in.le<std::uint32_t>();
   if (version != kBlockVersion)
-    return fail(ErrorCode::kUnsupported, "block format {} is of a later release; upgrade to read it",
-                version);
+    return fail(ErrorCode::kUnsupported,
+                "block format {} is of a later release; upgrade to read it", version);
   if (extents > kBlockMaxExtents || size != kBlockHeaderBytes + extents * kExtentBytes ||
       size > bytes.size())
     return fail(ErrorCode::kCorrupt, "the block header's size contradicts its extents");

@@ -46,10 +46,12 @@ bool read_entry(std::string_view& index, IndexEntry& entry, std::vector<Attribut
   const char* const end = at + index.size();
   std::uint64_t delta = 0;
   attributes.clear();
-  if (!take_varint(at, end, entry.length) || !take_varint(at, end, delta) || at == end) return false;
+  if (!take_varint(at, end, entry.length) || !take_varint(at, end, delta) || at == end)
+    return false;
   entry.time_delta = unzigzag(delta);
   entry.flags = static_cast<std::uint8_t>(*at++);
-  if ((entry.flags & kRecordSourceLength) && !take_varint(at, end, entry.source_length)) return false;
+  if ((entry.flags & kRecordSourceLength) && !take_varint(at, end, entry.source_length))
+    return false;
   index.remove_prefix(static_cast<std::size_t>(at - index.data()));
   return !(entry.flags & kRecordAttributes) || take_attributes(index, attributes);
 }

@@ -111,10 +111,12 @@ Result<StoredBlock> open_block(std::string_view stored, const Keyring* keys) {
     return block;
   }
   if (keys == nullptr)
-    return fail(ErrorCode::kAuth, "block {} is encrypted and there is no key; see buffer.encryption_keys",
+    return fail(ErrorCode::kAuth,
+                "block {} is encrypted and there is no key; see buffer.encryption_keys",
                 h.number.value);
   std::string plain(frames);
-  if (auto opened = keys->open(h.key, associated_data(h), plain.data(), plain.size(), h.nonce, h.check);
+  if (auto opened =
+          keys->open(h.key, associated_data(h), plain.data(), plain.size(), h.nonce, h.check);
       !opened)
     return tl::unexpected(
         std::move(opened).error().with_context(fmt::format("block {}", h.number.value)));
@@ -131,7 +133,8 @@ BlockDecoder::~BlockDecoder() { ZSTD_freeDCtx(context_); }
 Status BlockDecoder::decompress(std::string_view frame, std::size_t raw, BlockNumber number,
                                 std::string& out) {
   if (raw > kMaxColumnBytes || ZSTD_getFrameContentSize(frame.data(), frame.size()) != raw)
-    return fail(ErrorCode::kCorrupt, "block {}: a column's size contradicts its header", number.value);
+    return fail(ErrorCode::kCorrupt, "block {}: a column's size contradicts its header",
+                number.value);
   out.resize(raw);
   const std::size_t size =
       ZSTD_decompressDCtx(context_, out.data(), out.size(), frame.data(), frame.size());

@@ -42,7 +42,8 @@ class BlockEncoder {
   std::string stored_;
 };
 
-// Checks and opens (decrypts) stored bytes. kCorrupt: they fail their check; kAuth: their key is not there.
+// Checks and opens (decrypts) stored bytes. kCorrupt: they fail their check; kAuth: their key is
+// not there.
 Result<StoredBlock> open_block(std::string_view stored, const Keyring* keys);
 
 class BlockDecoder {

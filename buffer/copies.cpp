@@ -13,12 +13,15 @@ constexpr std::string_view kMagic = "EHCOPY1\n";
 // Where control keys begin again behind the blocks.
 const std::string_view kAfterBlocks = "\x11";
 
-std::string path_in(const std::string& directory) { return directory + "/" + std::string(kCopyFile); }
+std::string path_in(const std::string& directory) {
+  return directory + "/" + std::string(kCopyFile);
+}
 
 }  // namespace
 
 bool is_control_key(std::string_view key) {
-  return !key.empty() && (key[0] == '\x00' || key[0] == '\x20') && key != keyspace::clean_mark_key();
+  return !key.empty() && (key[0] == '\x00' || key[0] == '\x20') &&
+         key != keyspace::clean_mark_key();
 }
 
 Result<ControlEntries> read_control_entries(const lmdb::Transaction& txn) {
@@ -35,7 +38,8 @@ Result<ControlEntries> read_control_entries(const lmdb::Transaction& txn) {
     }
     bytes += key.size() + (*entry)->value.size() + 20;
     if (bytes > kMaxCopyBytes)
-      return fail(ErrorCode::kFull, "the positions and names are too large to be copied ({} bytes)", bytes);
+      return fail(ErrorCode::kFull, "the positions and names are too large to be copied ({} bytes)",
+                  bytes);
     if (is_control_key(key)) entries.emplace(key, (*entry)->value);
     entry = cursor.next();
   }

@@ -1,6 +1,6 @@
 // Copies outside: the small state of the environment (format, epoch, wrapped data keys, names,
-// cursors, counters, claims, file positions) in a file of its own, so that damage to the environment
-// does not take it along. Dead letters and blocks are not in it.
+// cursors, counters, claims, file positions) in a file of its own, so that damage to the
+// environment does not take it along. Dead letters and blocks are not in it.
 //
 //   "EHCOPY1\n" | count u64 | for each: varint length, key, varint length, value | CRC-32C u32 of all before
 //
@@ -26,8 +26,8 @@ bool is_control_key(std::string_view key);
 
 Result<ControlEntries> read_control_entries(const lmdb::Transaction& txn);
 
-// Writes `directory`/buffer.copy: at a start, every 10 minutes, at a clean stop, and when names or files
-// came, then so rarely that it stays below 64 KiB a minute.
+// Writes `directory`/buffer.copy: at a start, every 10 minutes, at a clean stop, and when names or
+// files came, then so rarely that it stays below 64 KiB a minute.
 Status write_copies(const std::string& directory, const lmdb::Transaction& txn);
 
 // kNotFound: there is none; kCorrupt: it is damaged.

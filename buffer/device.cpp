@@ -57,7 +57,8 @@ const Kind* kind_of(std::uint64_t magic) {
 
 std::string trimmed(std::string s) {
   // Device tree strings end in NUL, the others in LF.
-  while (!s.empty() && (s.back() == '\0' || std::isspace(static_cast<unsigned char>(s.back())))) s.pop_back();
+  while (!s.empty() && (s.back() == '\0' || std::isspace(static_cast<unsigned char>(s.back()))))
+    s.pop_back();
   return s;
 }
 
@@ -89,7 +90,9 @@ std::vector<std::string> entries(const std::string& directory) {
   return names;
 }
 
-bool flag(const std::string& disk, const char* name) { return small_file(disk + "/" + name) == "1"; }
+bool flag(const std::string& disk, const char* name) {
+  return small_file(disk + "/" + name) == "1";
+}
 
 // The disk below a partition or a stack of mappings.
 std::string whole_disk(std::string device) {
@@ -117,7 +120,8 @@ Device judge_loop(const std::string& sys_disk, const std::string& root, int dept
         real_path(fmt::format("{}/sys/dev/block/{}:{}", root, major(st.st_dev), minor(st.st_dev)));
     if (!below.empty()) return judge(whole_disk(below), root, depth + 1);
   }
-  return {StorageProfile::kSdCard, base_name(sys_disk), base_name(sys_disk) + " is a loop device over an unknown disk"};
+  return {StorageProfile::kSdCard, base_name(sys_disk),
+          base_name(sys_disk) + " is a loop device over an unknown disk"};
 }
 
 Device judge(const std::string& sys_disk, const std::string& root, int depth) {
@@ -178,8 +182,8 @@ std::uint64_t id_from(const struct statfs& fs, dev_t device, const std::string& 
   const Kind* kind = kind_of(static_cast<std::uint32_t>(fs.f_type));
   std::memcpy(&id, &fs.f_fsid, sizeof id);
   if (kind != nullptr && kind->stable_id && id != 0) return id;
-  const std::string text =
-      fmt::format("{} {}", filesystem_name(static_cast<std::uint32_t>(fs.f_type)), mount_of(device, root));
+  const std::string text = fmt::format(
+      "{} {}", filesystem_name(static_cast<std::uint32_t>(fs.f_type)), mount_of(device, root));
   const auto digest = sha256(text);
   std::memcpy(&id, digest.data(), sizeof id);
   return id != 0 ? id : 1;
@@ -195,9 +199,9 @@ std::string mount_option(const std::string& text, const std::string& option) {
 
 bool memory_backed(std::uint32_t magic) { return magic == kTmpfs || magic == kRamfs; }
 
-// Tells a directory from its copy beside it: when it was born, and, where that outlives a mount, its
-// inode: two directories may be born in one tick of the kernel's clock. (FAT and overlays number theirs
-// anew at every mount.)
+// Tells a directory from its copy beside it: when it was born, and, where that outlives a mount,
+// its inode: two directories may be born in one tick of the kernel's clock. (FAT and overlays
+// number theirs anew at every mount.)
 std::string directory_identity(const std::string& path) {
   struct statx x {};
   struct statfs fs {};
@@ -232,7 +236,8 @@ std::string_view name(StorageProfile profile) {
 Device find_device(unsigned major, unsigned minor, const std::string& root) {
   const std::string device = real_path(fmt::format("{}/sys/dev/block/{}:{}", root, major, minor));
   if (device.empty())
-    return {StorageProfile::kSdCard, "", fmt::format("no disk is known for device {}:{}", major, minor)};
+    return {StorageProfile::kSdCard, "",
+            fmt::format("no disk is known for device {}:{}", major, minor)};
   return judge(whole_disk(device), root, 0);
 }
 
@@ -280,7 +285,8 @@ bool is_remote(std::uint64_t magic) {
 
 Status refuse_remote(const std::string& path) {
   struct statfs fs {};
-  if (::statfs(path.c_str(), &fs) != 0) return fail_errno(errno, "looking at the file system of " + path);
+  if (::statfs(path.c_str(), &fs) != 0)
+    return fail_errno(errno, "looking at the file system of " + path);
   const auto magic = static_cast<std::uint32_t>(fs.f_type);
   if (!is_remote(magic)) return {};
   if (magic == kFuse) {
@@ -291,10 +297,11 @@ Status refuse_remote(const std::string& path) {
       if (mount.starts_with("fuseblk ")) return {};
     }
   }
-  return fail(ErrorCode::kUnsupported,
-              "{} lies on a remote file system ({}), where a power cut or a lost link can damage the "
-              "buffer; put agent.data_dir on a local disk",
-              path, filesystem_name(magic));
+  return fail(
+      ErrorCode::kUnsupported,
+      "{} lies on a remote file system ({}), where a power cut or a lost link can damage the "
+      "buffer; put agent.data_dir on a local disk",
+      path, filesystem_name(magic));
 }
 
 Result<bool> is_volatile(const std::string& path) {
@@ -312,8 +319,10 @@ Result<bool> is_volatile(const std::string& path) {
 
 Result<DiskSpace> disk_space(const std::string& path) {
   struct statvfs fs {};
-  if (::statvfs(path.c_str(), &fs) != 0) return fail_errno(errno, "asking for the free space at " + path);
-  return DiskSpace{std::uint64_t{fs.f_blocks} * fs.f_frsize, std::uint64_t{fs.f_bavail} * fs.f_frsize};
+  if (::statvfs(path.c_str(), &fs) != 0)
+    return fail_errno(errno, "asking for the free space at " + path);
+  return DiskSpace{std::uint64_t{fs.f_blocks} * fs.f_frsize,
+                   std::uint64_t{fs.f_bavail} * fs.f_frsize};
 }
 
 Result<std::uint64_t> allocated_bytes(int fd) {
@@ -346,7 +355,8 @@ Result<std::uint64_t> filesystem_id(int fd, const std::string& root) {
   return id_from(fs, st.st_dev, root);
 }
 
-Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir, const std::string& root) {
+Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir,
+                                               const std::string& root) {
   EH_ASSIGN(const std::uint64_t filesystem, filesystem_id(data_dir, root));
   const std::string directory = directory_identity(data_dir);
   const std::string machine = small_file(root + "/etc/machine-id");
@@ -364,8 +374,8 @@ Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir, cons
   MachineFingerprint result;
   result.parts = fmt::format("{}, file system {:016x}, the directory itself, {}",
                              machine.empty() ? "no machine id" : "machine id", filesystem, from);
-  const auto digest = sha256(fmt::format("machine={};filesystem={:016x};directory={};{}={}", machine,
-                                         filesystem, directory, from, serial));
+  const auto digest = sha256(fmt::format("machine={};filesystem={:016x};directory={};{}={}",
+                                         machine, filesystem, directory, from, serial));
   std::copy_n(digest.begin(), result.hash.size(), result.hash.begin());
   return result;
 }

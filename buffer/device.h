@@ -1,7 +1,8 @@
 // What the buffer lies on: kind of device, kind of file system, space, bytes written, and what
 // identifies this machine and this file system.
 //
-// Everything under /sys, /proc, /etc and /dev is read below a `root`, so that a test brings its own.
+// Everything under /sys, /proc, /etc and /dev is read below a `root`, so that a test brings its
+// own.
 // Threading: pure functions of the file system; any thread.
 #pragma once
 
@@ -49,8 +50,8 @@ Result<DiskSpace> disk_space(const std::string& path);
 // What the file takes on the disk, holes not counted.
 Result<std::uint64_t> allocated_bytes(int fd);
 
-// Gives [offset, offset + length) back to the file system; the file's size stays and the range reads
-// as zeros. False where the file system cannot: nothing happened.
+// Gives [offset, offset + length) back to the file system; the file's size stays and the range
+// reads as zeros. False where the file system cannot: nothing happened.
 Result<bool> punch(int fd, std::uint64_t offset, std::uint64_t length);
 
 // The same number after a reboot or on another port, unlike st_dev: statfs f_fsid where the file
@@ -70,6 +71,7 @@ struct MachineFingerprint {
   std::string parts;
   bool operator==(const MachineFingerprint& o) const { return hash == o.hash; }
 };
-Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir, const std::string& root = "");
+Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir,
+                                               const std::string& root = "");
 
 }  // namespace edgehose

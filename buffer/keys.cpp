@@ -61,10 +61,12 @@ bool encrypt(EVP_CIPHER_CTX* ctx, Cipher cipher, const KeyBytes& key, const Nonc
   const bool done =
       ctx != nullptr &&
       EVP_EncryptInit_ex(ctx, algorithm(cipher), nullptr, key.data(), nonce.data()) == 1 &&
-      EVP_EncryptUpdate(ctx, nullptr, &n, bytes(associated), static_cast<int>(associated.size())) == 1 &&
+      EVP_EncryptUpdate(ctx, nullptr, &n, bytes(associated), static_cast<int>(associated.size())) ==
+          1 &&
       EVP_EncryptUpdate(ctx, bytes(data), &n, bytes(data), static_cast<int>(size)) == 1 &&
       EVP_EncryptFinal_ex(ctx, bytes(data) + n, &n) == 1 &&
-      EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tag.size()), tag.data()) == 1;
+      EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, static_cast<int>(tag.size()), tag.data()) ==
+          1;
   if (ctx != nullptr) EVP_CIPHER_CTX_reset(ctx);  // wipes the key schedule
   return done;
 }
@@ -75,8 +77,10 @@ bool decrypt(EVP_CIPHER_CTX* ctx, Cipher cipher, const KeyBytes& key, const Nonc
   const bool done =
       ctx != nullptr &&
       EVP_DecryptInit_ex(ctx, algorithm(cipher), nullptr, key.data(), nonce.data()) == 1 &&
-      EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), tag.data()) == 1 &&
-      EVP_DecryptUpdate(ctx, nullptr, &n, bytes(associated), static_cast<int>(associated.size())) == 1 &&
+      EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag.size()), tag.data()) ==
+          1 &&
+      EVP_DecryptUpdate(ctx, nullptr, &n, bytes(associated), static_cast<int>(associated.size())) ==
+          1 &&
       EVP_DecryptUpdate(ctx, bytes(data), &n, bytes(data), static_cast<int>(size)) == 1 &&
       EVP_DecryptFinal_ex(ctx, bytes(data) + n, &n) == 1;
   if (ctx != nullptr) EVP_CIPHER_CTX_reset(ctx);
@@ -174,11 +178,12 @@ Result<DataKey> unwrap(std::string_view stored, const std::vector<WrappingKey>& 
   const auto wrapping = std::ranges::find_if(
       keys, [&](const WrappingKey& k) { return fingerprint_of(k.bytes) == w.fingerprint; });
   if (wrapping == keys.end())
-    return fail(ErrorCode::kAuth,
-                "the buffer is encrypted, and the key with fingerprint {} that opens it is not among "
-                "buffer.encryption_keys ({}); add it to the list, last if it is an old one. Nothing "
-                "was changed",
-                to_hex(w.fingerprint), configured_names(keys));
+    return fail(
+        ErrorCode::kAuth,
+        "the buffer is encrypted, and the key with fingerprint {} that opens it is not among "
+        "buffer.encryption_keys ({}); add it to the list, last if it is an old one. Nothing "
+        "was changed",
+        to_hex(w.fingerprint), configured_names(keys));
   DataKey key;
   std::memcpy(key.key.data(), w.ciphertext.data(), kKeyBytes);
   if (!decrypt(thread_context(), Cipher::kAes256Gcm, wrapping->bytes, w.nonce, w.associated,
@@ -203,7 +208,8 @@ std::string_view trim(std::string_view text) {
 std::optional<std::string> decode_base64_key(std::string_view text) {
   if (text.size() != 44) return std::nullopt;
   std::string out(33, '\0');
-  if (EVP_DecodeBlock(bytes(out.data()), bytes(text), 44) != 33 || text[43] != '=' || text[42] == '=')
+  if (EVP_DecodeBlock(bytes(out.data()), bytes(text), 44) != 33 || text[43] != '=' ||
+      text[42] == '=')
     return std::nullopt;
   out.resize(kKeyBytes);
   return out;
@@ -261,7 +267,8 @@ Result<std::string> make_wrapping_key() {
 std::string fingerprint(const WrappingKey& key) { return to_hex(fingerprint_of(key.bytes)); }
 
 struct Keyring::State {
-  std::vector<DataKey> keys;  // by id, so by age; the last one is current where there is one to write with
+  std::vector<DataKey>
+      keys;  // by id, so by age; the last one is current where there is one to write with
   std::vector<WrappedKey> to_write;
   std::uint64_t current = 0;
   Context context{EVP_CIPHER_CTX_new()};  // for sealing
@@ -317,7 +324,8 @@ struct Keyring::State {
     EH_TRY(fill_random(&low, sizeof low));
     const std::uint64_t generation = keys.empty() ? 1 : (keys.back().id >> 32) + 1;
     if (generation > UINT32_MAX)
-      return fail(ErrorCode::kCorrupt, "data key {:x} has a number that was never given", keys.back().id);
+      return fail(ErrorCode::kCorrupt, "data key {:x} has a number that was never given",
+                  keys.back().id);
     key.id = generation << 32 | low;
     key.cipher = cipher;
     EH_TRY(fill_random(key.key.data(), key.key.size()));
@@ -378,11 +386,13 @@ const std::vector<WrappedKey>& Keyring::to_write() const { return state_->to_wri
 Status Keyring::seal(std::uint64_t key, std::string_view associated, char* data, std::size_t size,
                      Nonce& nonce, Tag& tag) {
   const DataKey* data_key = state_->find(key);
-  if (data_key == nullptr) return fail(ErrorCode::kAuth, "there is no data key {:x} to encrypt with", key);
+  if (data_key == nullptr)
+    return fail(ErrorCode::kAuth, "there is no data key {:x} to encrypt with", key);
   if (size > INT_MAX || associated.size() > INT_MAX)
     return fail(ErrorCode::kInvalid, "{} bytes are too many to encrypt at once", size);
   EH_ASSIGN(nonce, state_->next_nonce());
-  if (!encrypt(state_->context.get(), data_key->cipher, data_key->key, nonce, associated, data, size, tag))
+  if (!encrypt(state_->context.get(), data_key->cipher, data_key->key, nonce, associated, data,
+               size, tag))
     return fail(ErrorCode::kIo, "encrypting {} bytes with data key {:x} failed", size, key);
   return {};
 }
@@ -391,13 +401,15 @@ Status Keyring::open(std::uint64_t key, std::string_view associated, char* data,
                      const Nonce& nonce, const Tag& tag) const {
   const DataKey* data_key = state_->find(key);
   if (data_key == nullptr)
-    return fail(ErrorCode::kAuth,
-                "encrypted with data key {:x}, which is not open; the buffer's keys were lost, or the "
-                "wrapping key that it needs is not among buffer.encryption_keys",
-                key);
+    return fail(
+        ErrorCode::kAuth,
+        "encrypted with data key {:x}, which is not open; the buffer's keys were lost, or the "
+        "wrapping key that it needs is not among buffer.encryption_keys",
+        key);
   if (size > INT_MAX || associated.size() > INT_MAX)
     return fail(ErrorCode::kCorrupt, "{} encrypted bytes are more than are ever written", size);
-  if (!decrypt(thread_context(), data_key->cipher, data_key->key, nonce, associated, data, size, tag))
+  if (!decrypt(thread_context(), data_key->cipher, data_key->key, nonce, associated, data, size,
+               tag))
     return fail(ErrorCode::kCorrupt, "encrypted bytes fail their tag (data key {:x})", key);
   return {};
 }
@@ -421,7 +433,8 @@ Result<std::string> Keyring::seal_value(std::string_view associated, std::string
   return out += data;
 }
 
-Result<std::string> Keyring::open_value(std::string_view associated, std::string_view stored) const {
+Result<std::string> Keyring::open_value(std::string_view associated,
+                                        std::string_view stored) const {
   ByteReader in(stored);
   const auto form = in.le<std::uint8_t>();
   if (in.ok() && form == 0) {

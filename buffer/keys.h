@@ -81,8 +81,8 @@ class Keyring {
   bool has(std::uint64_t id) const;
   const std::vector<WrappedKey>& to_write() const;
 
-  // Encrypts in place under data key `key`; gives the nonce it drew and the tag. The nonce cannot be
-  // in `associated`: the cipher authenticates it anyway.
+  // Encrypts in place under data key `key`; gives the nonce it drew and the tag. The nonce cannot
+  // be in `associated`: the cipher authenticates it anyway.
   Status seal(std::uint64_t key, std::string_view associated, char* data, std::size_t size,
               Nonce& nonce, Tag& tag);
 

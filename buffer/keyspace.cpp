@@ -41,7 +41,8 @@ std::string checksummed(std::string_view key, std::string_view body) {
 }
 
 // The body behind a checksum that fits.
-Result<std::string_view> checked(std::string_view key, std::string_view value, std::string_view what) {
+Result<std::string_view> checked(std::string_view key, std::string_view value,
+                                 std::string_view what) {
   ByteReader in(value);
   const auto crc = in.le<std::uint32_t>();
   if (!in.ok() || crc != crc32c(crc32c(0, key), in.rest())) return bad(what);
@@ -195,7 +196,8 @@ std::string encode_file(const FileState& f) {
   put_bytes(out, f.identity.prefix_hash);
   put_varint(out, f.offset);
   put_le(out, f.crc);
-  put_le(out, static_cast<std::uint8_t>((f.crc_known ? kCrcKnown : 0) | (f.finished ? kFinished : 0)));
+  put_le(out,
+         static_cast<std::uint8_t>((f.crc_known ? kCrcKnown : 0) | (f.finished ? kFinished : 0)));
   put_le(out, f.seen.value);
   put_string(out, f.note);
   return out;
@@ -301,7 +303,8 @@ Result<LaneState> decode_lane(std::string_view key, std::string_view value) {
   EH_ASSIGN(const std::string_view body, checked(key, value, "lane"));
   ByteReader in(body);
   LaneState lane;
-  lane.key = {SinkId(static_cast<std::uint32_t>(*id >> 32)), SourceId(static_cast<std::uint32_t>(*id))};
+  lane.key = {SinkId(static_cast<std::uint32_t>(*id >> 32)),
+              SourceId(static_cast<std::uint32_t>(*id))};
   lane.cursor = get_position(in);
   lane.committed = get_counter(in);
   lane.delivered = get_counter(in);

@@ -68,7 +68,8 @@ Result<Position> TransactionImpl::normalized(Position position) const {
 }
 
 // True where the lane has no record in [from, to): both normalized.
-Result<bool> TransactionImpl::nothing_between(const LaneKey& lane, Position from, Position to) const {
+Result<bool> TransactionImpl::nothing_between(const LaneKey& lane, Position from,
+                                              Position to) const {
   if (from >= to) return true;
   const auto key = next_key(lane.source, from.block);
   if (!key || key->number > to.block) return true;
@@ -138,7 +139,7 @@ Status TransactionImpl::forget_source(SourceId id) {
   return erase(keyspace::source_key(id));
 }
 
-// --- claims ------------------------------------------------------------------------------------------
+// --- claims --------------------------------------------------------------------------------------
 
 Claim* TransactionImpl::earliest_claim(const LaneKey& lane) {
   Claim* first = nullptr;
@@ -153,7 +154,8 @@ Status TransactionImpl::check_claim(const Claim& claim) const {
     return fail(ErrorCode::kInvalid, "a claim of a lane that is not there (sink {}, source {})",
                 claim.lane.sink.value, claim.lane.source.value);
   if (claim.begin >= claim.end || claim.begin < lane->second.cursor)
-    return fail(ErrorCode::kInvalid, "a claim must begin at or after its lane's cursor, and end later");
+    return fail(ErrorCode::kInvalid,
+                "a claim must begin at or after its lane's cursor, and end later");
   for (const auto& [id, other] : state_.claims)
     if (other.lane == claim.lane && claim.begin < other.end && other.begin < claim.end)
       return fail(ErrorCode::kInvalid, "a claim over records that claim {} has already", id.value);
@@ -193,7 +195,8 @@ Status TransactionImpl::acknowledge(const Acknowledgement& ack) {
   EH_TRY(bury(ack.dead, claim));
 
   LaneState& lane = state_.lanes.at(claim.lane);
-  const Counter rest{claim.size.records - undelivered.records, claim.size.bytes - undelivered.bytes};
+  const Counter rest{claim.size.records - undelivered.records,
+                     claim.size.bytes - undelivered.bytes};
   lane.dead_lettered += dead;
   lane.dropped[static_cast<std::size_t>(DropReason::kCorrupt)] += ack.unreadable;
   lane.delivered += rest;

@@ -19,7 +19,8 @@ Status load_singles(const lmdb::Transaction& txn, Loaded& loaded) {
   EH_ASSIGN(const auto epoch, txn.get(keyspace::epoch_key()));
   EH_ASSIGN(const auto counters, txn.get(keyspace::counters_key()));
   EH_ASSIGN(const auto clean, txn.get(keyspace::clean_mark_key()));
-  if (!epoch || !counters) return fail(ErrorCode::kCorrupt, "the buffer lacks its epoch or its counters");
+  if (!epoch || !counters)
+    return fail(ErrorCode::kCorrupt, "the buffer lacks its epoch or its counters");
   EH_ASSIGN(loaded.epoch, keyspace::decode_epoch(*epoch));
   EH_ASSIGN(loaded.state.counters, keyspace::decode_counters(*counters));
   loaded.clean = clean.has_value();

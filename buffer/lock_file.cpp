@@ -14,8 +14,10 @@ Result<FileDescriptor> take_lock(const std::string& path) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("locking {}", path));
     std::string pid = read_file(path, 64).value_or("");
     while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    return fail(ErrorCode::kBusy, "{} is in use by process {}: stop that one first, or give this one "
-                "a data_dir of its own", parent_directory(path), pid.empty() ? "unknown" : pid);
+    return fail(ErrorCode::kBusy,
+                "{} is in use by process {}: stop that one first, or give this one "
+                "a data_dir of its own",
+                parent_directory(path), pid.empty() ? "unknown" : pid);
   }
   if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, fmt::format("writing {}", path));
   EH_TRY(write_all(fd.get(), fmt::format("{}\n", ::getpid()), path));

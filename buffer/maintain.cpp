@@ -27,7 +27,8 @@ struct Extent4K {
 
 // Pages that no reader can still look at: of free-list entries older than every reader and than the
 // meta page before the last.
-Result<std::vector<std::uint64_t>> reusable_pages(const lmdb::Transaction& txn, std::uint64_t before) {
+Result<std::vector<std::uint64_t>> reusable_pages(const lmdb::Transaction& txn,
+                                                  std::uint64_t before) {
   std::vector<std::uint64_t> pages;
   EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open_free_list(txn));
   for (auto entry = cursor.first();; entry = cursor.next()) {
@@ -40,7 +41,8 @@ Result<std::vector<std::uint64_t>> reusable_pages(const lmdb::Transaction& txn, 
     std::vector<std::size_t> list((*entry)->value.size() / sizeof(std::size_t));
     std::memcpy(list.data(), (*entry)->value.data(), list.size() * sizeof(std::size_t));
     if (list.empty() || list[0] >= list.size()) break;  // count, then that many pages
-    pages.insert(pages.end(), list.begin() + 1, list.begin() + 1 + static_cast<std::ptrdiff_t>(list[0]));
+    pages.insert(pages.end(), list.begin() + 1,
+                 list.begin() + 1 + static_cast<std::ptrdiff_t>(list[0]));
   }
   std::ranges::sort(pages);
   return pages;
@@ -91,7 +93,8 @@ void StoreImpl::write_copies_now() {
   const auto txn = environment_.begin_read();
   if (!txn) return;
   if (const auto written = write_copies(options_.directory, *txn); !written)
-    log::warn("the copy of the buffer's small state was not refreshed: {}", written.error().message);
+    log::warn("the copy of the buffer's small state was not refreshed: {}",
+              written.error().message);
   names_changed_ = false;
   copied_commits_ = usage().commits;
   copied_at_ = clock_.now();

@@ -1,8 +1,9 @@
 // Append, and the life of minis: small blocks that wait until together they are a full one.
 //
 // A mini, at most kMiniRawBytes, is merged with its neighbours once the source's minis reach
-// kBlockFullBytes or number kMaxMinis. Runs of minis that no cursor and no claim separates are merged, never past the size of
-// a full block, under the number of their last; a run that is claimed stays as it is.
+// kBlockFullBytes or number kMaxMinis. Runs of minis that no cursor and no claim separates are
+// merged, never past the size of a full block, under the number of their last; a run that is
+// claimed stays as it is.
 #include <algorithm>
 
 #include "agent/base/log.h"
@@ -35,7 +36,8 @@ Result<BlockInfo> TransactionImpl::append(const RawBlock& block) {
   return info;
 }
 
-Result<BlockInfo> TransactionImpl::append_alone(const RawBlock& block, SourceState& source, bool mini) {
+Result<BlockInfo> TransactionImpl::append_alone(const RawBlock& block, SourceState& source,
+                                                bool mini) {
   BlockHeader h;
   h.flags = mini ? kBlockMini : 0;
   h.number = state_.counters.next_block;
@@ -72,7 +74,8 @@ Result<BlockInfo> TransactionImpl::append_small(const RawBlock& block, SourceSta
                      (joined >= kBlockFullBytes || last.size() + 1 >= kMaxMinis);
   const bool settle_last = !last.empty() && joined > kBlockRawBytes;
 
-  Result<BlockInfo> info = merge ? append_merged(block, source, last) : append_alone(block, source, true);
+  Result<BlockInfo> info =
+      merge ? append_merged(block, source, last) : append_alone(block, source, true);
   if (!info) return info;
   if (!merge && settle_last) runs.push_back(std::exchange(last, {}));
   // A claimed run at the end may soon be free and take part again, while the list has room.
@@ -98,7 +101,8 @@ Result<BlockInfo> TransactionImpl::append_merged(const RawBlock& block, SourceSt
   h.number = state_.counters.next_block;
   auto joined = read_run(source.id, run, h.first_sequence);
   if (!joined || !concatenate(*joined, block)) {
-    if (!joined && joined.error().code != ErrorCode::kCorrupt && joined.error().code != ErrorCode::kAuth)
+    if (!joined && joined.error().code != ErrorCode::kCorrupt &&
+        joined.error().code != ErrorCode::kAuth)
       return tl::unexpected(joined.error());
     return append_alone(block, source, true);  // stays beside them
   }
@@ -202,7 +206,8 @@ Status TransactionImpl::settle_group(SourceId source, const Run& group) {
   const auto joined = read_run(source, group, h.first_sequence);
   if (!joined) {
     const ErrorCode code = joined.error().code;
-    if (code != ErrorCode::kCorrupt && code != ErrorCode::kAuth) return tl::unexpected(joined.error());
+    if (code != ErrorCode::kCorrupt && code != ErrorCode::kAuth)
+      return tl::unexpected(joined.error());
     log::warn("minis are left as they are: {}", joined.error().message);
     return {};
   }

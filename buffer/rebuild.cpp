@@ -199,8 +199,8 @@ void Rebuild::settle_claims(Losses& losses) {
     it = claims_.erase(it);
   }
   if (losses.claims > 0)
-    losses.assumed.push_back(fmt::format("{} deliveries that had begun begin anew: their records may arrive twice",
-                                         losses.claims));
+    losses.assumed.push_back(fmt::format(
+        "{} deliveries that had begun begin anew: their records may arrive twice", losses.claims));
 }
 
 void Rebuild::settle_lanes(Losses& losses) {
@@ -228,7 +228,8 @@ void Rebuild::advance_counters() {
     counters_.next_sink = std::max(counters_.next_sink, key.sink + 1);
     counters_.next_block = std::max(counters_.next_block, lane.cursor.block);
   }
-  for (const auto& [id, claim] : claims_) counters_.next_claim = std::max(counters_.next_claim, id + 1);
+  for (const auto& [id, claim] : claims_)
+    counters_.next_claim = std::max(counters_.next_claim, id + 1);
   for (const auto& [key, value] : entries_)
     if (const auto file = keyspace::parse_file_key(key)) last_file_ = std::max(last_file_, *file);
   counters_.next_file = std::max(counters_.next_file, last_file_ + 1);

@@ -129,10 +129,12 @@ class Recovery {
   // Leaves out the oldest where not all of them fit into the buffer's limit and the disk.
   Status fit(std::vector<BlockSummary>& blocks) {
     EH_ASSIGN(const DiskSpace disk, disk_space(options_.directory));
-    const std::uint64_t room = std::min(options_.max_size, disk.free - std::min(disk.free, kDiskKept));
+    const std::uint64_t room =
+        std::min(options_.max_size, disk.free - std::min(disk.free, kDiskKept));
     std::uint64_t used = 0;
     std::size_t first = blocks.size();
-    while (first > 0 && used + pages(blocks[first - 1].size) <= room) used += pages(blocks[--first].size);
+    while (first > 0 && used + pages(blocks[first - 1].size) <= room)
+      used += pages(blocks[--first].size);
     report_.left_out = first;
     blocks.erase(blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(first));
     return {};
@@ -149,11 +151,13 @@ class Recovery {
     EH_ASSIGN(const ControlEntries entries, rebuild.finish(report_.losses));
     EH_ASSIGN(lmdb::Transaction txn, env.begin_write());
     for (const auto& [key, value] : entries) EH_TRY(txn.put(key, value));
-    for (const WrappedKey& key : keys.to_write()) EH_TRY(txn.put(keyspace::data_key_key(key.id), key.bytes));
+    for (const WrappedKey& key : keys.to_write())
+      EH_TRY(txn.put(keyspace::data_key_key(key.id), key.bytes));
     return txn.commit();
   }
 
-  Status copy_blocks(const std::vector<BlockSummary>& blocks, lmdb::Environment& env, Rebuild& rebuild) {
+  Status copy_blocks(const std::vector<BlockSummary>& blocks, lmdb::Environment& env,
+                     Rebuild& rebuild) {
     EH_ASSIGN(const FileDescriptor from, open_file(path_, O_RDONLY));
     for (std::size_t i = 0; i < blocks.size();) {
       EH_ASSIGN(lmdb::Transaction txn, env.begin_write());
@@ -233,19 +237,25 @@ class Recovery {
 
 std::string RecoveryReport::words() const {
   if (!damaged) return "the buffer is sound";
-  std::string text = fmt::format("the buffer was damaged ({}): {} records in {} blocks were salvaged",
-                                 reason, format_count(records), format_count(blocks));
+  std::string text =
+      fmt::format("the buffer was damaged ({}): {} records in {} blocks were salvaged", reason,
+                  format_count(records), format_count(blocks));
   if (losses.corrupt.records > 0)
     text += fmt::format("; {} records are lost to their sinks (counted as dropped: corrupt)",
                         format_count(losses.corrupt.records));
   if (damaged_blocks > 0) text += fmt::format("; {} blocks fail their check", damaged_blocks);
-  if (unreadable_blocks > 0) text += fmt::format("; the data key of {} encrypted blocks is lost", unreadable_blocks);
+  if (unreadable_blocks > 0)
+    text += fmt::format("; the data key of {} encrypted blocks is lost", unreadable_blocks);
   if (left_out > 0) text += fmt::format("; the {} oldest blocks did not fit", left_out);
   if (!scan_complete) text += "; the scan was ended early";
   for (const std::string& assumption : losses.assumed) text += "; " + assumption;
-  if (quarantine.empty()) return text + ". The damaged file was not kept: it did not fit into buffer.max_size";
-  return text + fmt::format(". The damaged file is kept as {}: 'edgehose buffer export --file' reads it; delete it when it is of no "
-                            "use", quarantine);
+  if (quarantine.empty())
+    return text + ". The damaged file was not kept: it did not fit into buffer.max_size";
+  return text +
+         fmt::format(
+             ". The damaged file is kept as {}: 'edgehose buffer export --file' reads it; delete it when it is of no "
+             "use",
+             quarantine);
 }
 
 Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Clock& clock) {
@@ -257,7 +267,8 @@ Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Cloc
     // Somebody took the buffer away; its copies belong to it.
     const std::string copy = options.directory + "/" + std::string(kCopyFile);
     if (::unlink(copy.c_str()) == 0)
-      log::warn("there is no buffer in {}, only its copy: starting an empty one", options.directory);
+      log::warn("there is no buffer in {}, only its copy: starting an empty one",
+                options.directory);
     return RecoveryReport{};
   }
   EH_ASSIGN(EnvironmentCheck check, check_environment(path, options));
@@ -276,7 +287,8 @@ std::vector<Quarantine> quarantines(const std::string& directory) {
       if (!std::string_view(entry->d_name).starts_with(prefix)) continue;
       Quarantine q{directory + "/" + entry->d_name, 0};
       struct stat st {};
-      if (::stat(q.path.c_str(), &st) == 0) q.allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
+      if (::stat(q.path.c_str(), &st) == 0)
+        q.allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
       found.push_back(std::move(q));
     }
     ::closedir(dir);
@@ -300,9 +312,10 @@ Result<bool> redraw_epoch_if_moved(lmdb::Transaction& txn, const std::string& di
   if (RAND_bytes(epoch.data(), static_cast<int>(epoch.size())) != 1)
     return fail(ErrorCode::kIo, "the system gave no random bytes for a new epoch");
   EH_TRY(txn.put(keyspace::epoch_key(), keyspace::encode_epoch(epoch)));
-  log::warn("buffer: {} was copied, or moved to another machine or volume (known by: {}): new records "
-            "carry a new epoch, so that this copy and the original never share an identity",
-            directory, machine.parts);
+  log::warn(
+      "buffer: {} was copied, or moved to another machine or volume (known by: {}): new records "
+      "carry a new epoch, so that this copy and the original never share an identity",
+      directory, machine.parts);
   return true;
 }
 

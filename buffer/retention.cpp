@@ -18,7 +18,8 @@ constexpr unsigned kDropAtMost = 4096;
 std::optional<BlockNumber> TransactionImpl::passed_by_all(SourceId source) const {
   std::optional<BlockNumber> slowest;
   for (const auto& [key, lane] : state_.lanes)
-    if (over(key, source) && (!slowest || lane.cursor.block < *slowest)) slowest = lane.cursor.block;
+    if (over(key, source) && (!slowest || lane.cursor.block < *slowest))
+      slowest = lane.cursor.block;
   return slowest;
 }
 
@@ -35,7 +36,8 @@ Result<unsigned> TransactionImpl::trim_at_least(unsigned blocks) {
   for (const auto& [id, source] : state_.sources) {
     const auto end = passed_by_all(id);
     if (!end) continue;
-    for (auto key = next_key(id, BlockNumber(0)); key && key->number < *end && passed.size() < kTrimAtMost;
+    for (auto key = next_key(id, BlockNumber(0));
+         key && key->number < *end && passed.size() < kTrimAtMost;
          key = next_key(id, key->number + 1)) {
       EH_ASSIGN(const auto stored, txn_.get(keyspace::block_key(key->number, key->source)));
       large = large || (stored && stored->size() >= lmdb::kPageBytes);
@@ -104,7 +106,8 @@ Result<bool> TransactionImpl::release_claims_but(const std::set<LaneKey>& config
   return released;
 }
 
-Result<Counter> TransactionImpl::drop_oldest(std::uint64_t bytes, const std::vector<LaneKey>& configured,
+Result<Counter> TransactionImpl::drop_oldest(std::uint64_t bytes,
+                                             const std::vector<LaneKey>& configured,
                                              DropScope scope) {
   const std::set<LaneKey> lanes(configured.begin(), configured.end());
   Counter dropped;

@@ -105,7 +105,8 @@ class Ranges {
 }  // namespace
 
 Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, const Clock& clock,
-                               Instant deadline, const std::function<bool(const FoundBlock&)>& visit) {
+                               Instant deadline,
+                               const std::function<bool(const FoundBlock&)>& visit) {
   EH_ASSIGN(const FileDescriptor fd, open_file(path, O_RDONLY));
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "looking at " + path);
@@ -201,7 +202,8 @@ Result<std::string> read_found(int fd, const BlockSummary& block) {
                               static_cast<off_t>(block.offset + done));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0)
-      return fail(ErrorCode::kCorrupt, "block {} at {} cannot be read again", block.number.value, block.offset);
+      return fail(ErrorCode::kCorrupt, "block {} at {} cannot be read again", block.number.value,
+                  block.offset);
     done += static_cast<std::size_t>(n);
   }
   return stored;

@@ -46,7 +46,8 @@ struct FoundBlock {
 // Visits every block of the file in order of offset, stale ones too, until `visit` says false.
 // Errors only where the file cannot be opened.
 Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, const Clock& clock,
-                               Instant deadline, const std::function<bool(const FoundBlock&)>& visit);
+                               Instant deadline,
+                               const std::function<bool(const FoundBlock&)>& visit);
 
 // What choose_blocks() needs to know of a block; its bytes stay in the file.
 struct BlockSummary {

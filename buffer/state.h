@@ -24,10 +24,12 @@ struct Position {
 
 // Who a file is, whatever its name: see agent/sources/README.md.
 struct FileIdentity {
-  std::uint64_t filesystem = 0;     // statfs f_fsid (or a hash of the mount's source): st_dev is renumbered by reboots
+  std::uint64_t filesystem =
+      0;  // statfs f_fsid (or a hash of the mount's source): st_dev is renumbered by reboots
   std::uint64_t inode = 0;
   std::int64_t birth_ns = 0;        // statx btime, 0: unknown
-  std::uint32_t prefix_length = 0;  // bytes hashed from the start, at most 1024; grows with the file
+  std::uint32_t prefix_length =
+      0;  // bytes hashed from the start, at most 1024; grows with the file
   std::array<std::uint8_t, 16> prefix_hash{};  // SHA-256 of them, shortened
   bool operator==(const FileIdentity&) const = default;
 };

@@ -24,14 +24,17 @@ std::string StoreImpl::path(std::string_view name) const {
   return fmt::format("{}/{}", options_.directory, name);
 }
 
-std::uint64_t StoreImpl::reserve() const { return std::min(options_.reserve, options_.max_size / 4); }
+std::uint64_t StoreImpl::reserve() const {
+  return std::min(options_.reserve, options_.max_size / 4);
+}
 
-// --- transactions ------------------------------------------------------------------------------------
+// --- transactions --------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Store::Transaction>> StoreImpl::begin() {
   EH_CHECK(!read_only_ && !closed_ && !writing_);
   auto txn = environment_.begin_write();
-  if (!txn && (txn.error().code == ErrorCode::kUnavailable || txn.error().code == ErrorCode::kCorrupt)) {
+  if (!txn &&
+      (txn.error().code == ErrorCode::kUnavailable || txn.error().code == ErrorCode::kCorrupt)) {
     EH_TRY(reopen());
     txn = environment_.begin_write();
   }
@@ -56,7 +59,7 @@ void StoreImpl::measure(const lmdb::Space& space) {
   usage_.used = space.used() + quarantine_bytes_;
 }
 
-// --- names -------------------------------------------------------------------------------------------
+// --- names ---------------------------------------------------------------------------------------
 
 SourceId StoreImpl::source_id(std::string_view name) {
   const std::lock_guard lock(mutex_);
@@ -85,7 +88,7 @@ FileId StoreImpl::new_file_id() {
   return id;
 }
 
-// --- blocks ------------------------------------------------------------------------------------------
+// --- blocks --------------------------------------------------------------------------------------
 
 Result<lmdb::Transaction> StoreImpl::begin_read() const { return environment_.begin_read(); }
 
@@ -155,7 +158,7 @@ BlockNumber StoreImpl::end_block() const {
   return state_.counters.next_block;
 }
 
-// --- state -------------------------------------------------------------------------------------------
+// --- state ---------------------------------------------------------------------------------------
 
 namespace {
 template <class Map>

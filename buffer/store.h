@@ -27,12 +27,12 @@ namespace edgehose {
 
 // A key that wraps data keys, from the config's encryption_keys.
 struct WrappingKey {
-  std::string name;                    // where it came from, for messages ("/etc/edgehose/buffer.key")
+  std::string name;  // where it came from, for messages ("/etc/edgehose/buffer.key")
   std::array<std::uint8_t, 32> bytes;
 };
 
 struct StoreOptions {
-  std::string directory;               // data_dir; holds buffer.mdb, its lock, its copies, quarantines
+  std::string directory;  // data_dir; holds buffer.mdb, its lock, its copies, quarantines
   std::uint64_t max_size = 512ull << 20;  // used pages and quarantines together, bytes
   std::uint64_t reserve = 16ull << 20;    // for acknowledgements and trims when all else is full
   unsigned free_disk_percent = 5;         // of the file system, always left free; below: kFull
@@ -85,7 +85,8 @@ class Store {
   static Result<std::unique_ptr<Store>> open(const StoreOptions& options, const Clock& clock);
   // For inspection beside a running daemon or without one; begin() is not allowed. kNotFound where
   // there is no buffer.
-  static Result<std::unique_ptr<Store>> open_read_only(const StoreOptions& options, const Clock& clock);
+  static Result<std::unique_ptr<Store>> open_read_only(const StoreOptions& options,
+                                                       const Clock& clock);
   virtual ~Store() = default;
 
   virtual Result<std::unique_ptr<Transaction>> begin() = 0;

@@ -1,8 +1,9 @@
-// The Store's inside, shared by store.cpp and the files of its Transaction. Include store.h instead.
+// The Store's inside, shared by store.cpp and the files of its Transaction. Include store.h
+// instead.
 //
 // How it hangs together: everything small (names, lanes, claims, counters) is one State in memory.
-// A Transaction works on a copy of it and writes what changed to LMDB; commit() puts the copy in the
-// place of the Store's. Thus whatever fails, the Store is exactly what the last commit made it.
+// A Transaction works on a copy of it and writes what changed to LMDB; commit() puts the copy in
+// the place of the Store's. Thus whatever fails, the Store is exactly what the last commit made it.
 #pragma once
 
 #include <atomic>
@@ -30,7 +31,8 @@ struct State {
   std::map<SinkId, SinkState> sinks;
   std::map<LaneKey, LaneState> lanes;
   std::map<ClaimId, Claim> claims;
-  std::map<BlockNumber, std::uint32_t> mini_bytes;  // raw sizes of minis, as far as they were needed
+  std::map<BlockNumber, std::uint32_t>
+      mini_bytes;  // raw sizes of minis, as far as they were needed
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0;
 };
 

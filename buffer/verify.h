@@ -1,6 +1,6 @@
-// Verify: reads everything that a buffer holds and says whether it agrees with itself. Export: hands
-// out every record that can be read, also of a quarantined file. Both are read-only and may run
-// beside the agent: each works in one read transaction, the view of one commit.
+// Verify: reads everything that a buffer holds and says whether it agrees with itself. Export:
+// hands out every record that can be read, also of a quarantined file. Both are read-only and may
+// run beside the agent: each works in one read transaction, the view of one commit.
 //
 // Threading: one thread. Memory: one block and the list of blocks.
 #pragma once
@@ -35,15 +35,16 @@ struct VerifyReport {
 // for LMDB to open is an error; where the walk might crash, recovery's check comes first.
 Result<VerifyReport> verify_buffer(const std::string& path, const StoreOptions& options);
 
-using ExportRecord = std::function<Status(SourceId source, const BlockHeader& header, const Record& record)>;
+using ExportRecord =
+    std::function<Status(SourceId source, const BlockHeader& header, const Record& record)>;
 struct ExportReport {
   std::uint64_t blocks = 0, records = 0, unreadable_blocks = 0;
 };
 // Every readable record of the environment at `path`, by block number. An error of `write` ends it.
 Result<ExportReport> export_buffer(const std::string& path, const StoreOptions& options,
                                    const ExportRecord& write);
-// The same by raw scan, for a damaged or quarantined file; `wrapped`: the data keys of the buffer it
-// was taken from (they are in the living one and in its copies).
+// The same by raw scan, for a damaged or quarantined file; `wrapped`: the data keys of the buffer
+// it was taken from (they are in the living one and in its copies).
 Result<ExportReport> export_salvaged(const std::string& path, const StoreOptions& options,
                                      const std::vector<std::string>& wrapped, const Clock& clock,
                                      const ExportRecord& write);

@@ -105,7 +105,8 @@ class Sink {
                           std::unique_ptr<ByteStream> body) const = 0;
   virtual Verdict judge(const Batch& batch, const Response& response) const = 0;
   // The note to persist after a delivery, where it changed.
-  virtual std::optional<std::string> learn(const std::string& note, const Response& response) const = 0;
+  virtual std::optional<std::string> learn(const std::string& note,
+                                           const Response& response) const = 0;
 };
 
 }  // namespace edgehose

@@ -10,7 +10,8 @@ namespace edgehose {
 // Extends a checksum: crc32c(crc32c(0, a), b) == crc32c(0, a + b).
 std::uint32_t crc32c(std::uint32_t crc, std::string_view bytes);
 
-// The table version, for machines without the instructions; exposed so that a test can compare both.
+// The table version, for machines without the instructions; exposed so that a test can compare
+// both.
 std::uint32_t crc32c_portable(std::uint32_t crc, std::string_view bytes);
 
 }  // namespace edgehose

@@ -30,11 +30,12 @@ class FileDescriptor {
 };
 
 // open(2) with O_CLOEXEC, EINTR handled; the error names the path. What root creates belongs to the
-// owner of the directory it lies in, so that a run by root leaves nothing that the service cannot open.
+// owner of the directory it lies in, so that a run by root leaves nothing that the service cannot
+// open.
 Result<FileDescriptor> open_file(const std::string& path, int flags, mode_t mode = 0600);
 
-// The same for what another made for us (a library, bind): what root owns in someone else's directory
-// is given to that one.
+// The same for what another made for us (a library, bind): what root owns in someone else's
+// directory is given to that one.
 void give_to_owner_of_parent(const std::string& path);
 
 // At most `limit` bytes; a longer file is kInvalid.

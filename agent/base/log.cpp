@@ -26,7 +26,9 @@ bool is_journal() {
 
 class Logger {
  public:
-  Logger() : journal_(is_journal()), logger_("edgehose", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+  Logger()
+      : journal_(is_journal()),
+        logger_("edgehose", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     logger_.set_level(spdlog::level::trace);
     logger_.set_pattern(journal_ ? "%v" : "%Y-%m-%dT%H:%M:%S.%e%z %v");
     logger_.flush_on(spdlog::level::trace);
@@ -77,7 +79,8 @@ Logger& logger() {
 }  // namespace
 
 std::optional<Level> parse_level(std::string_view name) {
-  constexpr std::array<std::string_view, 6> kNames{"trace", "debug", "info", "warn", "error", "off"};
+  constexpr std::array<std::string_view, 6> kNames{"trace", "debug", "info",
+                                                   "warn",  "error", "off"};
   for (std::size_t i = 0; i < kNames.size(); ++i)
     if (kNames[i] == name) return static_cast<Level>(i);
   return std::nullopt;

@@ -56,7 +56,8 @@ ErrorCode code_of(int sys) {
 }  // namespace
 
 Error errno_error(int sys, std::string_view what) {
-  return Error{code_of(sys), sys, fmt::format("{}: {}", what, std::generic_category().message(sys))};
+  return Error{code_of(sys), sys,
+               fmt::format("{}: {}", what, std::generic_category().message(sys))};
 }
 
 }  // namespace edgehose

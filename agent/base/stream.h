@@ -1,5 +1,5 @@
-// A stream of bytes that is pulled: what objects and request bodies are made of, so that memory does
-// not depend on their size. One thread at a time.
+// A stream of bytes that is pulled: what objects and request bodies are made of, so that memory
+// does not depend on their size. One thread at a time.
 #pragma once
 
 #include <cstddef>

@@ -22,16 +22,19 @@ struct Strong {
     ++value;
     return *this;
   }
-  constexpr Strong operator+(Rep distance) const { return Strong(static_cast<Rep>(value + distance)); }
+  constexpr Strong operator+(Rep distance) const {
+    return Strong(static_cast<Rep>(value + distance));
+  }
   constexpr Rep operator-(Strong other) const { return static_cast<Rep>(value - other.value); }
 };
 
-using BlockNumber = Strong<struct BlockNumberTag, std::uint64_t>;  // global, never reused, from 1
-using Sequence = Strong<struct SequenceTag, std::uint64_t>;        // per source, never reused, from 1
-using SourceId = Strong<struct SourceIdTag, std::uint32_t>;        // a source's name in this buffer, from 1
-using SinkId = Strong<struct SinkIdTag, std::uint32_t>;            // a sink's name in this buffer, from 1
-using FileId = Strong<struct FileIdTag, std::uint32_t>;            // a tailed file, never reused, from 1; 0: none
-using ClaimId = Strong<struct ClaimIdTag, std::uint64_t>;          // a persisted claim, never reused, from 1
+// All count from 1. Those of blocks, records, files and claims are never given twice.
+using BlockNumber = Strong<struct BlockNumberTag, std::uint64_t>;  // global
+using Sequence = Strong<struct SequenceTag, std::uint64_t>;        // a record's, per source
+using SourceId = Strong<struct SourceIdTag, std::uint32_t>;        // a source's name in this buffer
+using SinkId = Strong<struct SinkIdTag, std::uint32_t>;            // a sink's name in this buffer
+using FileId = Strong<struct FileIdTag, std::uint32_t>;            // a tailed file; 0: none
+using ClaimId = Strong<struct ClaimIdTag, std::uint64_t>;          // a persisted claim
 
 // Monotonic time: timers only; never stored, never shown.
 struct MonotonicTimeline {

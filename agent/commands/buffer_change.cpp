@@ -22,7 +22,8 @@ OpenedBuffer open_for(const Invocation& invocation) {
 }
 
 template <class State>
-Result<State> find_named(const std::vector<State>& states, const std::string& name, std::string_view kind) {
+Result<State> find_named(const std::vector<State>& states, const std::string& name,
+                         std::string_view kind) {
   std::vector<std::string_view> names;
   for (const State& state : states) {
     if (state.name == name) return state;
@@ -34,7 +35,8 @@ Result<State> find_named(const std::vector<State>& states, const std::string& na
 }
 
 bool has_component(const std::vector<Component>& components, const std::string& name) {
-  return std::any_of(components.begin(), components.end(), [&](const Component& c) { return c.name == name; });
+  return std::any_of(components.begin(), components.end(),
+                     [&](const Component& c) { return c.name == name; });
 }
 
 Status change(Store& store, const std::function<Status(Store::Transaction&)>& work) {
@@ -60,14 +62,18 @@ Result<int> forget_sink(const Invocation& invocation, Store& store, const Config
   const std::string& name = invocation.words[0];
   EH_ASSIGN(const auto sinks, store.sinks());
   EH_ASSIGN(const SinkState sink, find_named(sinks, name, "sink"));
-  EH_ASSIGN(const Counter backlog, backlog_of(store, [&](const LaneKey& key) { return key.sink == sink.id; }));
+  EH_ASSIGN(const Counter backlog,
+            backlog_of(store, [&](const LaneKey& key) { return key.sink == sink.id; }));
   EH_ASSIGN(const auto claims, store.claims());
-  const auto claimed = std::count_if(claims.begin(), claims.end(), [&](const Claim& c) { return c.lane.sink == sink.id; });
-  fmt::print("Sink {}: {} records ({}) would not be delivered by it; {} requests under way are given up.\n", name,
-             format_count(backlog.records), format_size(backlog.bytes), claimed);
+  const auto claimed = std::count_if(claims.begin(), claims.end(),
+                                     [&](const Claim& c) { return c.lane.sink == sink.id; });
+  fmt::print(
+      "Sink {}: {} records ({}) would not be delivered by it; {} requests under way are given up.\n",
+      name, format_count(backlog.records), format_size(backlog.bytes), claimed);
   if (has_component(config.sinks, name))
-    fmt::print("It is in the config: at the next start it begins anew, and what it delivered and is still\n"
-               "buffered may be delivered twice.\n");
+    fmt::print(
+        "It is in the config: at the next start it begins anew, and what it delivered and is still\n"
+        "buffered may be delivered twice.\n");
   if (!invocation.has("yes")) return ask_for_yes(invocation, "buffer forget");
   EH_TRY(change(store, [&](Store::Transaction& t) { return t.forget_sink(sink.id); }));
   fmt::print("Forgotten.\n");
@@ -78,10 +84,12 @@ Result<int> forget_source(const Invocation& invocation, Store& store, const Conf
   const std::string name = *invocation.value("source");
   EH_ASSIGN(const auto sources, store.sources());
   EH_ASSIGN(const SourceState source, find_named(sources, name, "source"));
-  EH_ASSIGN(const Counter backlog, backlog_of(store, [&](const LaneKey& key) { return key.source == source.id; }));
-  fmt::print("Source {}: its blocks and cursors are dropped; {} records ({}) that sinks still wait for\n"
-             "are lost, counted as forgotten. Positions belong to files and stay.\n",
-             name, format_count(backlog.records), format_size(backlog.bytes));
+  EH_ASSIGN(const Counter backlog,
+            backlog_of(store, [&](const LaneKey& key) { return key.source == source.id; }));
+  fmt::print(
+      "Source {}: its blocks and cursors are dropped; {} records ({}) that sinks still wait for\n"
+      "are lost, counted as forgotten. Positions belong to files and stay.\n",
+      name, format_count(backlog.records), format_size(backlog.bytes));
   if (has_component(config.sources, name))
     fmt::print("It is in the config: at the next start it goes on where its files were read to.\n");
   if (!invocation.has("yes")) return ask_for_yes(invocation, "buffer forget");
@@ -109,10 +117,14 @@ Result<int> confirm_sink(const Invocation& invocation, Store& store) {
   EH_ASSIGN(const auto sinks, store.sinks());
   EH_ASSIGN(SinkState sink, find_named(sinks, name, "sink"));
   if (sink.note.empty()) {
-    fmt::print("Sink {} has nothing to confirm: its next delivery takes the destination that it finds.\n", name);
+    fmt::print(
+        "Sink {} has nothing to confirm: its next delivery takes the destination that it finds.\n",
+        name);
     return kExitOk;
   }
-  fmt::print("Sink {}: the next delivery takes the destination that it finds then as the right one.\n", name);
+  fmt::print(
+      "Sink {}: the next delivery takes the destination that it finds then as the right one.\n",
+      name);
   if (!invocation.has("yes")) return ask_for_yes(invocation, "buffer confirm");
   sink.note.clear();
   EH_TRY(change(store, [&](Store::Transaction& t) { return t.put_sink(sink); }));

@@ -9,14 +9,18 @@ namespace edgehose {
 namespace {
 
 void print_report(const VerifyReport& report) {
-  fmt::print("{} blocks ({} not full), {} records, {} raw\n", format_count(report.blocks), format_count(report.minis),
-             format_count(report.records), format_size(report.raw_bytes));
-  fmt::print("{} sources, {} files, {} lanes, {} claims, {} dead letters\n", report.sources, format_count(report.files),
-             report.lanes, report.claims, format_count(report.dead_letters));
+  fmt::print("{} blocks ({} not full), {} records, {} raw\n", format_count(report.blocks),
+             format_count(report.minis), format_count(report.records),
+             format_size(report.raw_bytes));
+  fmt::print("{} sources, {} files, {} lanes, {} claims, {} dead letters\n", report.sources,
+             format_count(report.files), report.lanes, report.claims,
+             format_count(report.dead_letters));
   if (report.sequence_gaps > 0)
-    fmt::print("{} gaps in sequences: records that were dropped or lost\n", format_count(report.sequence_gaps));
+    fmt::print("{} gaps in sequences: records that were dropped or lost\n",
+               format_count(report.sequence_gaps));
   if (report.unopened > 0)
-    fmt::print("{} blocks and values were sealed with a key that is not configured\n", format_count(report.unopened));
+    fmt::print("{} blocks and values were sealed with a key that is not configured\n",
+               format_count(report.unopened));
   if (report.sound()) {
     fmt::print("All of it is sound.\n");
     return;
@@ -49,11 +53,13 @@ Command buffer_verify_command() {
               "buffer is encrypted), decompresses it and takes every record out; then checks\n"
               "that cursors, claims and counters agree with the blocks. Tells what is wrong;\n"
               "changes nothing. Works beside a running agent.",
-          .options = {{"file", "FILE", "Another buffer file, such as one that was set aside as damaged"}},
+          .options = {{"file", "FILE",
+                       "Another buffer file, such as one that was set aside as damaged"}},
           .examples = "edgehose buffer verify",
-          .exit_codes = "0  all of it is sound\n"
-                        "1  something is damaged or cannot be opened\n"
-                        "2  the command line or the config is wrong",
+          .exit_codes =
+              "0  all of it is sound\n"
+              "1  something is damaged or cannot be opened\n"
+              "2  the command line or the config is wrong",
           .run = buffer_verify};
 }
 

@@ -20,15 +20,16 @@ namespace {
 
 void print_parts(std::string_view title, const std::vector<ResourcePart>& parts) {
   fmt::print("{:<48} {:>12}\n", title, format_size(total(parts)));
-  for (const ResourcePart& part : parts) fmt::print("  {:<46} {:>12}\n", clipped(part.what, 46), format_size(part.bytes));
+  for (const ResourcePart& part : parts)
+    fmt::print("  {:<46} {:>12}\n", clipped(part.what, 46), format_size(part.bytes));
 }
 
 void print_sources(const std::vector<SourceCheck>& sources, bool first_start) {
   fmt::print("\nSources: {}\n", first_start ? "a first start would ship" : "what matches now");
   std::uint64_t bytes = 0;
   for (const SourceCheck& source : sources) {
-    fmt::print("  {:<24} {:>8} files {:>12}\n", clipped(source.name, 24), format_count(source.files),
-               format_size(source.bytes));
+    fmt::print("  {:<24} {:>8} files {:>12}\n", clipped(source.name, 24),
+               format_count(source.files), format_size(source.bytes));
     bytes += source.bytes;
   }
   fmt::print("  {:<24} {:>8}       {:>12}\n", "together", "", format_size(bytes));
@@ -37,7 +38,8 @@ void print_sources(const std::vector<SourceCheck>& sources, bool first_start) {
 void print_sinks(const std::vector<SinkCheck>& sinks) {
   fmt::print("\nSinks: an object would be named like\n");
   for (const SinkCheck& sink : sinks)
-    fmt::print("  {} ({}): {}\n", sink.name, sink.type, sink.destination.empty() ? "-" : sink.destination);
+    fmt::print("  {} ({}): {}\n", sink.name, sink.type,
+               sink.destination.empty() ? "-" : sink.destination);
 }
 
 int print_findings(const Findings& findings) {
@@ -47,7 +49,9 @@ int print_findings(const Findings& findings) {
   for (const std::string& error : findings.errors) complain("error: " + error);
   if (findings.errors.empty()) {
     fmt::print("The config is good{}.\n",
-               findings.warnings.empty() ? "" : fmt::format(", with {} warning(s)", findings.warnings.size()));
+               findings.warnings.empty()
+                   ? ""
+                   : fmt::format(", with {} warning(s)", findings.warnings.size()));
     return kExitOk;
   }
   fmt::print("{} error(s), {} warning(s).\n", findings.errors.size(), findings.warnings.size());
@@ -62,11 +66,13 @@ int check_config(const Invocation& invocation) {
     return kExitUsage;
   }
   const Config& config = loaded->config;
-  fmt::print("Config: {}\n\n{}", fmt::join(loaded->files, ", "), effective_config(loaded->settings));
+  fmt::print("Config: {}\n\n{}", fmt::join(loaded->files, ", "),
+             effective_config(loaded->settings));
 
   const auto clock = make_system_clock();
   Findings findings;
-  for (const config::Problem& warning : loaded->warnings) findings.warnings.push_back(warning.text());
+  for (const config::Problem& warning : loaded->warnings)
+    findings.warnings.push_back(warning.text());
   const auto id = agent_id(config.agent, false);
   if (!id) findings.errors.push_back(id.error().message);
   const StoreCheck store = check_store(config, *clock, findings);

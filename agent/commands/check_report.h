@@ -30,7 +30,8 @@ struct Resources {
   std::vector<ResourcePart> disk;    // below data_dir, worst case
 };
 // `files`: how many the sources match, in their order.
-Resources worst_case(const Config& config, std::uint64_t buffer_limit, const std::vector<std::uint64_t>& files);
+Resources worst_case(const Config& config, std::uint64_t buffer_limit,
+                     const std::vector<std::uint64_t>& files);
 std::uint64_t total(const std::vector<ResourcePart>& parts);
 
 // --- check_sources.cpp ---------------------------------------------------------------------------
@@ -40,7 +41,8 @@ struct SourceCheck {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // that a first start would ship
 };
-std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock, Findings& findings);
+std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock,
+                                       Findings& findings);
 
 // --- check_sinks.cpp -----------------------------------------------------------------------------
 
@@ -48,8 +50,8 @@ struct SinkCheck {
   std::string name, type;
   std::string destination;  // with one rendered key
 };
-std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id, const Clock& clock,
-                                   Findings& findings);
+std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
+                                   const Clock& clock, Findings& findings);
 
 // --- check_store.cpp -----------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ namespace {
 // The nearest directory at or above `path` that is there.
 std::string existing_ancestor(std::string path) {
   struct stat info {};
-  while (::stat(path.c_str(), &info) != 0 && path != "/" && path != ".") path = parent_directory(path);
+  while (::stat(path.c_str(), &info) != 0 && path != "/" && path != ".")
+    path = parent_directory(path);
   return path;
 }
 
@@ -26,10 +27,12 @@ void check_data_dir(const std::string& data_dir, Findings& findings) {
     findings.errors.push_back(
         there == data_dir
             ? fmt::format("data_dir {} cannot be written: chown edgehose: {}", data_dir, data_dir)
-            : fmt::format("data_dir {} cannot be created: install -d -o edgehose -g edgehose -m 0750 {}", data_dir,
-                          data_dir));
+            : fmt::format(
+                  "data_dir {} cannot be created: install -d -o edgehose -g edgehose -m 0750 {}",
+                  data_dir, data_dir));
   const Status local = refuse_remote(there);
-  if (!local) findings.errors.push_back(fmt::format("data_dir {}: {}", data_dir, local.error().message));
+  if (!local)
+    findings.errors.push_back(fmt::format("data_dir {}: {}", data_dir, local.error().message));
   const auto gone_at_reboot = is_volatile(there);
   if (gone_at_reboot && *gone_at_reboot)
     findings.warnings.push_back(
@@ -48,9 +51,10 @@ std::vector<std::string> orphans(Store& store, const Config& config) {
     Counter backlog;
     for (const LaneState& lane : *lanes)
       if (lane.key.sink == sink.id) backlog += lane.buffered();
-    out.push_back(fmt::format("sink {} is not in the config: its {} records ({}) yield first when the buffer is full; "
-                              "retire it with: edgehose buffer forget {}",
-                              sink.name, format_count(backlog.records), format_size(backlog.bytes), sink.name));
+    out.push_back(fmt::format(
+        "sink {} is not in the config: its {} records ({}) yield first when the buffer is full; "
+        "retire it with: edgehose buffer forget {}",
+        sink.name, format_count(backlog.records), format_size(backlog.bytes), sink.name));
   }
   return out;
 }
@@ -61,7 +65,8 @@ void check_keys(Store& store, Findings& findings) {
   if (!first || !*first) return;
   const auto block = store.read((*first)->number);
   if (!block && block.error().code == ErrorCode::kAuth)
-    findings.errors.push_back(fmt::format("the buffer was encrypted with another key: {}", block.error().message));
+    findings.errors.push_back(
+        fmt::format("the buffer was encrypted with another key: {}", block.error().message));
 }
 
 }  // namespace
@@ -77,7 +82,8 @@ StoreCheck check_store(const Config& config, const Clock& clock, Findings& findi
   check.limit = options->max_size;
   const auto store = Store::open_read_only(*options, clock);
   if (!store) {
-    if (store.error().code != ErrorCode::kNotFound) findings.errors.push_back(store.error().message);
+    if (store.error().code != ErrorCode::kNotFound)
+      findings.errors.push_back(store.error().message);
     return check;
   }
   check.exists = true;

@@ -75,9 +75,11 @@ Split split(const std::vector<std::string>& arguments) {
     });
   };
   if (i < arguments.size()) split.name.push_back(arguments[i++]);
-  if (!split.name.empty() && is_group(split.name[0]) && i < arguments.size() && arguments[i][0] != '-')
+  if (!split.name.empty() && is_group(split.name[0]) && i < arguments.size() &&
+      arguments[i][0] != '-')
     split.name.push_back(arguments[i++]);
-  split.rest.insert(split.rest.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end());
+  split.rest.insert(split.rest.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                    arguments.end());
   return split;
 }
 
@@ -104,7 +106,8 @@ void declare(po::options_description& description, const std::vector<Option>& op
     if (option.argument.empty())
       description.add_options()(name.c_str(), "");
     else
-      description.add_options()(name.c_str(), po::value<std::vector<std::string>>()->composing(), "");
+      description.add_options()(name.c_str(), po::value<std::vector<std::string>>()->composing(),
+                                "");
   }
 }
 
@@ -113,13 +116,14 @@ LineError unknown_option(const Command& command, std::string given) {
   std::vector<std::string_view> names;
   for (const auto* options : {&command.options, &global_options()})
     for (const Option& option : *options) names.push_back(option.name);
-  const std::string_view bare = std::string_view(given).substr(std::min(given.find_first_not_of('-'), given.size()));
-  return {std::string(command.name), fmt::format("\"edgehose {}\" has no option {}{}", command.name, given,
-                                                 did_you_mean(bare, names, "--"))};
+  const std::string_view bare =
+      std::string_view(given).substr(std::min(given.find_first_not_of('-'), given.size()));
+  return {std::string(command.name), fmt::format("\"edgehose {}\" has no option {}{}", command.name,
+                                                 given, did_you_mean(bare, names, "--"))};
 }
 
-tl::expected<po::variables_map, LineError> parse_options(const Command& command,
-                                                         const std::vector<std::string>& arguments) {
+tl::expected<po::variables_map, LineError> parse_options(
+    const Command& command, const std::vector<std::string>& arguments) {
   try {
     po::options_description description;
     declare(description, command.options);
@@ -128,8 +132,13 @@ tl::expected<po::variables_map, LineError> parse_options(const Command& command,
     po::positional_options_description positional;
     positional.add(kWords, -1);
     po::variables_map values;
-    constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    po::store(po::command_line_parser(arguments).options(description).positional(positional).style(kStyle).run(),
+    constexpr int kStyle =
+        po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(arguments)
+                  .options(description)
+                  .positional(positional)
+                  .style(kStyle)
+                  .run(),
               values);
     return values;
   } catch (const po::unknown_option& e) {
@@ -211,7 +220,9 @@ int run_parsed(const std::vector<std::string>& arguments) {
   if (const auto level = line->invocation.value("log-level")) {
     const auto parsed = log::parse_level(*level);
     if (!parsed)
-      return usage_error("", fmt::format("--log-level {} is not one of trace, debug, info, warn, error, off", *level));
+      return usage_error(
+          "",
+          fmt::format("--log-level {} is not one of trace, debug, info, warn, error, off", *level));
     log::set_level(*parsed);
   }
   return line->command->run(line->invocation);

@@ -38,17 +38,19 @@ Command config_reference_command() {
 }
 
 Command config_example_command() {
-  return {.name = "config example",
-          .arguments = "",
-          .summary = "a config to start from, for what this device has to read",
-          .description =
-              "Looks at what this device logs and prints a commented config that reads it.\n"
-              "Nothing is changed: redirect it into a file, edit it, then run edgehose check.",
-          .options = {{"all", "", "Every option with its default, rather than what this device needs"}},
-          .examples = "edgehose config example > edgehose.toml\n"
-                      "edgehose --config edgehose.toml check",
-          .exit_codes = {},
-          .run = example};
+  return {
+      .name = "config example",
+      .arguments = "",
+      .summary = "a config to start from, for what this device has to read",
+      .description =
+          "Looks at what this device logs and prints a commented config that reads it.\n"
+          "Nothing is changed: redirect it into a file, edit it, then run edgehose check.",
+      .options = {{"all", "", "Every option with its default, rather than what this device needs"}},
+      .examples =
+          "edgehose config example > edgehose.toml\n"
+          "edgehose --config edgehose.toml check",
+      .exit_codes = {},
+      .run = example};
 }
 
 }  // namespace edgehose

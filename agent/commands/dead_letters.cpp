@@ -41,7 +41,8 @@ struct Selection {
   std::optional<std::string> sink;
 
   bool takes(const DeadLetter& letter, const Names& names) const {
-    return (ids.empty() || ids.contains(letter.id)) && (!sink || names.sink(letter.lane.sink) == *sink);
+    return (ids.empty() || ids.contains(letter.id)) &&
+           (!sink || names.sink(letter.lane.sink) == *sink);
   }
 };
 
@@ -52,7 +53,9 @@ Result<Selection> select(const Invocation& invocation, bool all) {
     std::uint64_t id = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
     if (error != std::errc{} || end != word.data() + word.size())
-      return fail(ErrorCode::kInvalid, "\"{}\" is not the number of a dead letter; see edgehose dead-letters list", word);
+      return fail(ErrorCode::kInvalid,
+                  "\"{}\" is not the number of a dead letter; see edgehose dead-letters list",
+                  word);
     selection.ids.insert(id);
   }
   if (selection.ids.empty() && !all)
@@ -63,8 +66,9 @@ Result<Selection> select(const Invocation& invocation, bool all) {
 }
 
 // Visits what is selected; complains about numbers that are not there. Returns how many there were.
-Result<std::uint64_t> for_each_selected(Store& store, const Selection& selection,
-                                        const std::function<bool(const DeadLetter&, const Names&)>& visit) {
+Result<std::uint64_t> for_each_selected(
+    Store& store, const Selection& selection,
+    const std::function<bool(const DeadLetter&, const Names&)>& visit) {
   EH_ASSIGN(const Names names, read_names(store));
   std::uint64_t visited = 0;
   std::set<std::uint64_t> missing = selection.ids;
@@ -85,26 +89,30 @@ int list(const Invocation& invocation) {
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   const Selection selection{{}, invocation.value("sink")};
-  fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}  {}\n", "ID", "SINK", "SOURCE", "SEQUENCE", "GIVEN UP",
-             "TRIES", "REASON");
-  const auto count = for_each_selected(*opened.store, selection, [](const DeadLetter& letter, const Names& names) {
-    fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}  {}\n", letter.id,
-               clipped(printable(names.sink(letter.lane.sink)), 12),
-               clipped(printable(names.source(letter.lane.source)), 12), letter.sequence.value,
-               format_wall(letter.given_up), letter.attempts, clipped(printable(letter.reason), 60));
-    return true;
-  });
+  fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}  {}\n", "ID", "SINK", "SOURCE",
+             "SEQUENCE", "GIVEN UP", "TRIES", "REASON");
+  const auto count =
+      for_each_selected(*opened.store, selection, [](const DeadLetter& letter, const Names& names) {
+        fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}  {}\n", letter.id,
+                   clipped(printable(names.sink(letter.lane.sink)), 12),
+                   clipped(printable(names.source(letter.lane.source)), 12), letter.sequence.value,
+                   format_wall(letter.given_up), letter.attempts,
+                   clipped(printable(letter.reason), 60));
+        return true;
+      });
   if (!count) return failed(count.error());
   if (*count == 0) fmt::print("none\n");
   return kExitOk;
 }
 
 bool show_letter(const DeadLetter& letter, const Names& names) {
-  fmt::print("id        {}\nsink      {}\nsource    {}\nsequence  {}\ntime      {}\ngiven up  {}\nattempts  {}\n"
-             "reason    {}\nbody      {} bytes:\n",
-             letter.id, printable(names.sink(letter.lane.sink)), printable(names.source(letter.lane.source)),
-             letter.sequence.value, format_wall_ms(letter.time), format_wall_ms(letter.given_up), letter.attempts,
-             printable(letter.reason), letter.body.size());
+  fmt::print(
+      "id        {}\nsink      {}\nsource    {}\nsequence  {}\ntime      {}\ngiven up  {}\nattempts  {}\n"
+      "reason    {}\nbody      {} bytes:\n",
+      letter.id, printable(names.sink(letter.lane.sink)),
+      printable(names.source(letter.lane.source)), letter.sequence.value,
+      format_wall_ms(letter.time), format_wall_ms(letter.given_up), letter.attempts,
+      printable(letter.reason), letter.body.size());
   fmt::print("{}\n", ::isatty(STDOUT_FILENO) == 1 ? printable(letter.body) : letter.body);
   return true;
 }
@@ -124,13 +132,15 @@ int replay(const Invocation& invocation) {
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   Status written;
-  const auto count = for_each_selected(*opened.store, *selection, [&](const DeadLetter& letter, const Names&) {
-    written = write_all(STDOUT_FILENO, letter.body + "\n", "standard output");
-    return written.has_value();
-  });
+  const auto count =
+      for_each_selected(*opened.store, *selection, [&](const DeadLetter& letter, const Names&) {
+        written = write_all(STDOUT_FILENO, letter.body + "\n", "standard output");
+        return written.has_value();
+      });
   if (!written) return failed(written.error());
   if (!count) return failed(count.error());
-  fmt::print(stderr, "{} records written; they are still dead letters: edgehose dead-letters purge\n",
+  fmt::print(stderr,
+             "{} records written; they are still dead letters: edgehose dead-letters purge\n",
              format_count(*count));
   return kExitOk;
 }
@@ -154,14 +164,16 @@ int purge(const Invocation& invocation) {
   const OpenedBuffer opened = yes ? open_for_writing(invocation) : open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   std::vector<std::uint64_t> ids;
-  const auto count = for_each_selected(*opened.store, *selection, [&](const DeadLetter& letter, const Names&) {
-    ids.push_back(letter.id);
-    return true;
-  });
+  const auto count =
+      for_each_selected(*opened.store, *selection, [&](const DeadLetter& letter, const Names&) {
+        ids.push_back(letter.id);
+        return true;
+      });
   if (!count) return failed(count.error());
   if (!yes) {
-    fmt::print("{} dead letters would be deleted for good. Nothing was changed: stop the agent and add --yes.\n",
-               format_count(*count));
+    fmt::print(
+        "{} dead letters would be deleted for good. Nothing was changed: stop the agent and add --yes.\n",
+        format_count(*count));
     return kExitUsage;
   }
   const Status erased = erase(*opened.store, ids);
@@ -191,7 +203,8 @@ Command dead_letters_show_command() {
   return {.name = "dead-letters show",
           .arguments = "ID...",
           .summary = "all of a dead letter: reason, attempts, record",
-          .description = "Shows dead letters with everything that is known of them, the record included.",
+          .description =
+              "Shows dead letters with everything that is known of them, the record included.",
           .options = {},
           .examples = "edgehose dead-letters show 17",
           .exit_codes = {},
@@ -210,8 +223,9 @@ Command dead_letters_replay_command() {
               "the destination or the records is mended: they then arrive as new records, at\n"
               "every sink of that source. They stay dead letters until they are purged.",
           .options = {{"all", "", "All of them"}, kSinkOption},
-          .examples = "edgehose dead-letters replay --all --sink search >> /var/log/app/replay.log\n"
-                      "edgehose dead-letters purge --all --sink search --yes   # agent stopped",
+          .examples =
+              "edgehose dead-letters replay --all --sink search >> /var/log/app/replay.log\n"
+              "edgehose dead-letters purge --all --sink search --yes   # agent stopped",
           .exit_codes = {},
           .max_words = kAnyWords,
           .run = replay};
@@ -226,9 +240,10 @@ Command dead_letters_purge_command() {
               "must be stopped.",
           .options = {{"all", "", "All of them"}, kSinkOption, {"yes", "", "Does it"}},
           .examples = "edgehose dead-letters purge 17 18 --yes",
-          .exit_codes = "0  done\n"
-                        "1  it failed: the agent runs (its pid is told), or there is no such number\n"
-                        "2  --yes is missing: nothing was changed; or a wrong command line or config",
+          .exit_codes =
+              "0  done\n"
+              "1  it failed: the agent runs (its pid is told), or there is no such number\n"
+              "2  --yes is missing: nothing was changed; or a wrong command line or config",
           .max_words = kAnyWords,
           .run = purge};
 }

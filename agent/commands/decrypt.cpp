@@ -68,14 +68,16 @@ class Output {
 
   Status write(std::string_view bytes) {
     const bool to_file = file_.valid();
-    return write_all(to_file ? file_.get() : STDOUT_FILENO, bytes, to_file ? path_ : "standard output");
+    return write_all(to_file ? file_.get() : STDOUT_FILENO, bytes,
+                     to_file ? path_ : "standard output");
   }
   Status finish() {
     if (!file_.valid()) return {};
     // Decrypted logs are as private as logs in /var/log: readable by the owner and the group.
     if (::fchmod(file_.get(), 0640) != 0 || ::fdatasync(file_.get()) != 0)
       return fail_errno(errno, fmt::format("writing {}", path_));
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail_errno(errno, fmt::format("naming {}", path_));
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
+      return fail_errno(errno, fmt::format("naming {}", path_));
     temporary_.clear();
     return {};
   }
@@ -86,8 +88,8 @@ class Output {
   FileDescriptor file_;
 };
 
-// A name says what an object is. One whose first bytes say otherwise is damaged there, and would pass
-// through as it lies.
+// A name says what an object is. One whose first bytes say otherwise is damaged there, and would
+// pass through as it lies.
 Status check_name(std::string_view path, const OpenedObject& object, bool keep_compressed) {
   const auto strip = [&path](std::string_view extension) {
     if (!path.ends_with(extension)) return false;
@@ -96,15 +98,17 @@ Status check_name(std::string_view path, const OpenedObject& object, bool keep_c
   };
   const std::string name(path);
   if (strip(".age") && !object.encrypted)
-    return fail(ErrorCode::kCorrupt, "{} is no age file: its beginning is damaged, or its name is wrong", name);
+    return fail(ErrorCode::kCorrupt,
+                "{} is no age file: its beginning is damaged, or its name is wrong", name);
   const bool compressed = strip(".zst") || strip(".gz");
   if (compressed && !keep_compressed && !object.compressed)
-    return fail(ErrorCode::kCorrupt, "{} is not compressed: its beginning is damaged, or its name is wrong", name);
+    return fail(ErrorCode::kCorrupt,
+                "{} is not compressed: its beginning is damaged, or its name is wrong", name);
   return {};
 }
 
-Status decrypt_file(const std::string& path, const std::vector<AgeIdentity>& identities, bool keep_compressed,
-                    const std::optional<std::string>& output_path) {
+Status decrypt_file(const std::string& path, const std::vector<AgeIdentity>& identities,
+                    bool keep_compressed, const std::optional<std::string>& output_path) {
   FileDescriptor file;
   if (path != "-") {
     EH_ASSIGN(file, open_file(path, O_RDONLY));
@@ -125,12 +129,13 @@ bool is_directory(const std::string& path) {
 }
 
 // Where each input goes: one file, or below one directory, each under its plain name.
-tl::expected<std::vector<std::optional<std::string>>, std::string> destinations(const Invocation& invocation) {
+tl::expected<std::vector<std::optional<std::string>>, std::string> destinations(
+    const Invocation& invocation) {
   const auto output = invocation.value("output");
   const bool directory = output && is_directory(*output);
   if (output && *output != "-" && !directory && invocation.words.size() > 1)
-    return tl::unexpected(fmt::format("{} is not a directory, and {} files cannot go into one", *output,
-                                      invocation.words.size()));
+    return tl::unexpected(fmt::format("{} is not a directory, and {} files cannot go into one",
+                                      *output, invocation.words.size()));
   std::vector<std::optional<std::string>> paths;
   std::set<std::string> taken;
   for (const std::string& input : invocation.words) {
@@ -138,10 +143,13 @@ tl::expected<std::vector<std::optional<std::string>>, std::string> destinations(
       paths.push_back(output);
       continue;
     }
-    if (input == "-") return tl::unexpected<std::string>("standard input has no name to be given in a directory");
-    paths.push_back(fmt::format("{}/{}", *output, plain_name(input, invocation.has("keep-compressed"))));
+    if (input == "-")
+      return tl::unexpected<std::string>("standard input has no name to be given in a directory");
+    paths.push_back(
+        fmt::format("{}/{}", *output, plain_name(input, invocation.has("keep-compressed"))));
     if (!taken.insert(*paths.back()).second)
-      return tl::unexpected(fmt::format("two files would become {}: give them one at a time", *paths.back()));
+      return tl::unexpected(
+          fmt::format("two files would become {}: give them one at a time", *paths.back()));
   }
   return paths;
 }
@@ -157,11 +165,13 @@ int decrypt(const Invocation& invocation) {
   int code = kExitOk;
   for (std::size_t i = 0; i < invocation.words.size(); ++i) {
     const std::string& path = invocation.words[i];
-    const Status done = decrypt_file(path, *identities, invocation.has("keep-compressed"), (*outputs)[i]);
+    const Status done =
+        decrypt_file(path, *identities, invocation.has("keep-compressed"), (*outputs)[i]);
     if (done) continue;
     std::string message = done.error().message;
     if (message.find(path) == std::string::npos && path != "-") message = path + ": " + message;
-    if (done.error().code == ErrorCode::kAuth && identities->empty()) message += "; give its key with --identity FILE";
+    if (done.error().code == ErrorCode::kAuth && identities->empty())
+      message += "; give its key with --identity FILE";
     complain(message);
     code = kExitFailed;
   }
@@ -184,14 +194,18 @@ Command decrypt_command() {
               "authentic. On standard output what came before damage is there, and the exit\n"
               "code tells. The tools age and zstd read the same objects:\n"
               "  age -d -i fleet.age OBJECT.log.zst.age | zstd -dc",
-          .options = {{"identity", "FILE", "Secret keys (AGE-SECRET-KEY-1...), one a line. May be repeated", true},
-                      {"output", "PATH", "A file, or a directory: each object goes there without its .zst.age"},
+          .options = {{"identity", "FILE",
+                       "Secret keys (AGE-SECRET-KEY-1...), one a line. May be repeated", true},
+                      {"output", "PATH",
+                       "A file, or a directory: each object goes there without its .zst.age"},
                       {"keep-compressed", "", "Only decrypts"}},
-          .examples = "edgehose decrypt --identity fleet.age app-*.log.zst.age | less\n"
-                      "edgehose decrypt --identity fleet.age --output plain/ objects/*.age",
-          .exit_codes = "0  all of them were opened\n"
-                        "1  one or more could not be: no key fits, damaged, or not readable\n"
-                        "2  the command line is wrong, or an identity file is",
+          .examples =
+              "edgehose decrypt --identity fleet.age app-*.log.zst.age | less\n"
+              "edgehose decrypt --identity fleet.age --output plain/ objects/*.age",
+          .exit_codes =
+              "0  all of them were opened\n"
+              "1  one or more could not be: no key fits, damaged, or not readable\n"
+              "2  the command line is wrong, or an identity file is",
           .min_words = 1,
           .max_words = kAnyWords,
           .run = decrypt};

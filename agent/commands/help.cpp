@@ -20,7 +20,8 @@ std::string option_lines(const std::vector<Option>& options) {
   constexpr std::size_t kIndent = 24;
   std::string out;
   for (const Option& option : options) {
-    std::string left = fmt::format("  --{}{}{}", option.name, option.argument.empty() ? "" : " ", option.argument);
+    std::string left =
+        fmt::format("  --{}{}{}", option.name, option.argument.empty() ? "" : " ", option.argument);
     if (left.size() + 2 > kIndent)
       left += "\n" + std::string(kIndent, ' ');
     else
@@ -96,7 +97,8 @@ std::string help_page(const Command& command) {
   if (!command.options.empty()) usage += " [OPTION]...";
   if (!command.arguments.empty()) usage += fmt::format(" {}", command.arguments);
   std::string page = fmt::format("{}\n\n{}\n", usage, command.description);
-  if (!command.options.empty()) page += fmt::format("\nOptions:\n{}", option_lines(command.options));
+  if (!command.options.empty())
+    page += fmt::format("\nOptions:\n{}", option_lines(command.options));
   page += fmt::format("\nOptions of every command:\n{}", option_lines(global_options()));
   if (!command.examples.empty()) page += fmt::format("\nExamples:\n{}", indented(command.examples));
   page += fmt::format("\nExit codes:\n{}",
@@ -107,8 +109,9 @@ std::string help_page(const Command& command) {
 std::string group_page(std::string_view group) {
   const std::string lines = command_lines(group);
   if (lines.empty()) return "";
-  return fmt::format("usage: edgehose {} COMMAND\n\nCommands:\n{}\nA page for each: edgehose help {} COMMAND\n", group,
-                     lines, group);
+  return fmt::format(
+      "usage: edgehose {} COMMAND\n\nCommands:\n{}\nA page for each: edgehose help {} COMMAND\n",
+      group, lines, group);
 }
 
 Command help_command() {

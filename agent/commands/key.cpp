@@ -19,18 +19,23 @@ namespace {
 Status write_new_file(const std::string& path, std::string_view content) {
   auto file = open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (!file && file.error().sys == EEXIST)
-    return fail(ErrorCode::kInvalid,
-                "{} exists and is not overwritten: what is encrypted to its key could never be read again", path);
+    return fail(
+        ErrorCode::kInvalid,
+        "{} exists and is not overwritten: what is encrypted to its key could never be read again",
+        path);
   if (!file) return tl::unexpected(std::move(file.error()));
   Status written = write_all(file->get(), content, path);
-  if (written && ::fsync(file->get()) != 0) written = fail_errno(errno, fmt::format("syncing {}", path));
+  if (written && ::fsync(file->get()) != 0)
+    written = fail_errno(errno, fmt::format("syncing {}", path));
   if (!written) ::unlink(path.c_str());
   return written;
 }
 
 // To a file, or to standard output where there is none; `about` goes to standard error.
-int hand_out(const std::optional<std::string>& path, std::string_view content, std::string_view about) {
-  const Status written = path ? write_new_file(*path, content) : write_all(STDOUT_FILENO, content, "standard output");
+int hand_out(const std::optional<std::string>& path, std::string_view content,
+             std::string_view about) {
+  const Status written =
+      path ? write_new_file(*path, content) : write_all(STDOUT_FILENO, content, "standard output");
   if (!written) return failed(written.error());
   fmt::print(stderr, "{}", about);
   return kExitOk;
@@ -41,12 +46,13 @@ int new_age_key(const std::optional<std::string>& path) {
   if (!identity) return failed(identity.error());
   const std::string recipient = identity->recipient().to_string();
   const auto clock = make_system_clock();
-  std::string content = fmt::format("# created: {}\n# public key: {}\n{}\n", format_wall(clock->wall()), recipient,
-                                    identity->to_string());
-  const int code = hand_out(path, content,
-                            fmt::format("Keep the secret key away from the device; its sinks need only the public one:\n"
-                                        "  encrypt = {{ age = [\"{}\"] }}\n",
-                                        recipient));
+  std::string content = fmt::format("# created: {}\n# public key: {}\n{}\n",
+                                    format_wall(clock->wall()), recipient, identity->to_string());
+  const int code = hand_out(
+      path, content,
+      fmt::format("Keep the secret key away from the device; its sinks need only the public one:\n"
+                  "  encrypt = {{ age = [\"{}\"] }}\n",
+                  recipient));
   if (path && code == kExitOk) fmt::print("{}\n", recipient);
   ::explicit_bzero(content.data(), content.size());
   return code;
@@ -55,10 +61,11 @@ int new_age_key(const std::optional<std::string>& path) {
 int new_buffer_key(const std::optional<std::string>& path) {
   auto key = make_wrapping_key();
   if (!key) return failed(key.error());
-  const int code = hand_out(path, *key,
-                            fmt::format("In the config, newest first, and readable by the agent's user:\n"
-                                        "  [buffer]\n  encryption_keys = [{{ file = \"{}\" }}]\n",
-                                        path.value_or("FILE")));
+  const int code =
+      hand_out(path, *key,
+               fmt::format("In the config, newest first, and readable by the agent's user:\n"
+                           "  [buffer]\n  encryption_keys = [{{ file = \"{}\" }}]\n",
+                           path.value_or("FILE")));
   ::explicit_bzero(key->data(), key->size());
   return code;
 }

@@ -25,7 +25,8 @@ std::optional<User> find_user(const std::string& name) {
   std::array<char, kEntryBytes> storage{};
   struct passwd entry {};
   struct passwd* found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, storage.data(), storage.size(), &found) != 0 || found == nullptr)
+  if (::getpwnam_r(name.c_str(), &entry, storage.data(), storage.size(), &found) != 0 ||
+      found == nullptr)
     return std::nullopt;
   return from_entry(entry);
 }
@@ -40,7 +41,8 @@ std::optional<User> owner_of(const std::string& path) {
   std::array<char, kEntryBytes> storage{};
   struct passwd entry {};
   struct passwd* found = nullptr;
-  if (::getpwuid_r(info.st_uid, &entry, storage.data(), storage.size(), &found) == 0 && found != nullptr)
+  if (::getpwuid_r(info.st_uid, &entry, storage.data(), storage.size(), &found) == 0 &&
+      found != nullptr)
     return from_entry(entry);
   return User{fmt::format("#{}", info.st_uid), info.st_uid, info.st_gid};
 }

@@ -56,12 +56,15 @@ std::string_view health_colour(Health health) {
 }
 
 void Screen::heading() {
-  const std::string who = report_.agent.empty() ? "edgehose" : "edgehose " + clipped(printable(report_.agent), 32);
-  const std::string health = painted(health_colour(report_.health), std::string(name(report_.health)));
+  const std::string who =
+      report_.agent.empty() ? "edgehose" : "edgehose " + clipped(printable(report_.agent), 32);
+  const std::string health =
+      painted(health_colour(report_.health), std::string(name(report_.health)));
   const std::string about =
-      report_.running ? fmt::format("version {}, pid {}, up {}", clipped(printable(report_.version), 16), report_.pid,
-                                    rough_duration(report_.uptime))
-                      : fmt::format("read from the buffer in {}", clipped(printable(report_.data_dir), 48));
+      report_.running
+          ? fmt::format("version {}, pid {}, up {}", clipped(printable(report_.version), 16),
+                        report_.pid, rough_duration(report_.uptime))
+          : fmt::format("read from the buffer in {}", clipped(printable(report_.data_dir), 48));
   const std::size_t width = who.size() + 2 + name(report_.health).size() + 3 + about.size();
   line("{}: {}{}{}", who, health, width <= kColumns ? "   " : "\n  ", about);
   for (const std::string& reason : report_.reasons) item("! ", reason, 4);
@@ -78,19 +81,23 @@ void Screen::sources() {
   for (const SourceReport& source : report_.sources) {
     const std::string name = clipped(printable(source.name), 24);
     if (!report_.running)
-      line("{:<24} {:>14} {:>12}", name, format_count(source.committed.records), format_size(source.committed.bytes));
+      line("{:<24} {:>14} {:>12}", name, format_count(source.committed.records),
+           format_size(source.committed.bytes));
     else if (!source.configured)
-      line("{:<24} not in the config; {} records ever", name, format_count(source.committed.records));
+      line("{:<24} not in the config; {} records ever", name,
+           format_count(source.committed.records));
     else
-      line("{:<24} {:>6} {:>14} {:>12} {:>12}", name, source.files, format_count(source.read.records),
-           format_size(source.read.bytes), format_size(source.behind_bytes));
+      line("{:<24} {:>6} {:>14} {:>12} {:>12}", name, source.files,
+           format_count(source.read.records), format_size(source.read.bytes),
+           format_size(source.behind_bytes));
     std::vector<std::string> details;
     if (source.truncated_records > 0)
       details.push_back(fmt::format("{} truncated", format_count(source.truncated_records)));
     if (source.lost_bytes > 0)
       details.push_back(fmt::format("{} vanished unread", format_size(source.lost_bytes)));
     if (source.not_taken.records > 0)
-      details.push_back(fmt::format("{} not taken (buffer full)", format_count(source.not_taken.records)));
+      details.push_back(
+          fmt::format("{} not taken (buffer full)", format_count(source.not_taken.records)));
     if (!details.empty()) item("", fmt::format("{}", fmt::join(details, ", ")), 4);
   }
 }
@@ -101,13 +108,17 @@ std::string_view state_colour(std::string_view state) {
 
 void Screen::sinks() {
   out_ += "\n";
-  line("{:<16} {:<11} {:>12} {:>10} {:>10} {:>13}", "SINK", "STATE", "BACKLOG", "SIZE", "OLDEST", "DELIVERED");
+  line("{:<16} {:<11} {:>12} {:>10} {:>10} {:>13}", "SINK", "STATE", "BACKLOG", "SIZE", "OLDEST",
+       "DELIVERED");
   if (report_.sinks.empty()) line("none");
   for (const SinkReport& sink : report_.sinks) {
-    const std::string state = !sink.configured ? "no config" : sink.state.empty() ? "-" : sink.state;
+    const std::string state = !sink.configured     ? "no config"
+                              : sink.state.empty() ? "-"
+                                                   : sink.state;
     line("{:<16} {} {:>12} {:>10} {:>10} {:>13}", clipped(printable(sink.name), 16),
-         painted(state_colour(state), fmt::format("{:<11}", clipped(state, 11))), format_count(sink.backlog.records),
-         format_size(sink.backlog.bytes), sink.oldest_age ? rough_duration(*sink.oldest_age) : "-",
+         painted(state_colour(state), fmt::format("{:<11}", clipped(state, 11))),
+         format_count(sink.backlog.records), format_size(sink.backlog.bytes),
+         sink.oldest_age ? rough_duration(*sink.oldest_age) : "-",
          format_count(sink.delivered.records));
     sink_details(sink);
   }
@@ -119,14 +130,17 @@ std::string ago(WallTime now, WallTime then) {
 
 void Screen::sink_details(const SinkReport& sink) {
   if (!sink.last_error.empty()) {
-    std::string text = fmt::format("error since {}: {}", ago(report_.at, sink.error_since), sink.last_error);
-    if (sink.next_attempt_in) text += fmt::format("; next attempt in {}", rough_duration(*sink.next_attempt_in));
+    std::string text =
+        fmt::format("error since {}: {}", ago(report_.at, sink.error_since), sink.last_error);
+    if (sink.next_attempt_in)
+      text += fmt::format("; next attempt in {}", rough_duration(*sink.next_attempt_in));
     item("", text, 4);
   }
   std::vector<std::string> parts;
   if (sink.claims > 0) parts.push_back(fmt::format("{} in flight", sink.claims));
-  parts.push_back(sink.last_delivery.value == 0 ? "nothing delivered yet"
-                                                : "last delivery " + ago(report_.at, sink.last_delivery));
+  parts.push_back(sink.last_delivery.value == 0
+                      ? "nothing delivered yet"
+                      : "last delivery " + ago(report_.at, sink.last_delivery));
   if (sink.dead_lettered.records > 0)
     parts.push_back(fmt::format("{} dead letters", format_count(sink.dead_lettered.records)));
   for (std::size_t i = 0; i < sink.dropped.size(); ++i)
@@ -145,28 +159,39 @@ std::string milliseconds(Duration duration) {
 void Screen::buffer() {
   const BufferReport& b = report_.buffer;
   constexpr std::uint64_t kCells = 20;
-  const double share = b.limit == 0 ? 0.0 : std::min(1.0, static_cast<double>(b.used) / static_cast<double>(b.limit));
+  const double share =
+      b.limit == 0 ? 0.0
+                   : std::min(1.0, static_cast<double>(b.used) / static_cast<double>(b.limit));
   const auto filled = static_cast<std::size_t>(share * kCells + 0.5);
   out_ += "\n";
-  line("BUFFER [{}{}] {:.0f} %: {} of {}, {} free", std::string(filled, '#'), std::string(kCells - filled, '.'),
-       share * 100.0, format_size(b.used), format_size(b.limit), format_size(b.limit > b.used ? b.limit - b.used : 0));
-  line("  {:<13}{}   when full: {}", "full in", b.full_in ? rough_duration(*b.full_in) : "not foreseeable", b.when_full);
-  line("  {:<13}{} allocated, {} free", "on disk", format_size(b.allocated), format_size(b.disk_free));
+  line("BUFFER [{}{}] {:.0f} %: {} of {}, {} free", std::string(filled, '#'),
+       std::string(kCells - filled, '.'), share * 100.0, format_size(b.used), format_size(b.limit),
+       format_size(b.limit > b.used ? b.limit - b.used : 0));
+  line("  {:<13}{}   when full: {}", "full in",
+       b.full_in ? rough_duration(*b.full_in) : "not foreseeable", b.when_full);
+  line("  {:<13}{} allocated, {} free", "on disk", format_size(b.allocated),
+       format_size(b.disk_free));
   if (b.compression) line("  {:<13}{:.1f} : 1", "compression", *b.compression);
   if (b.write_ratio)
     line("  {:<13}{:.2f} bytes per raw byte{}", "flash writes", *b.write_ratio,
-         b.writes_per_day ? fmt::format(", about {} a day", format_size(static_cast<std::uint64_t>(*b.writes_per_day)))
+         b.writes_per_day ? fmt::format(", about {} a day",
+                                        format_size(static_cast<std::uint64_t>(*b.writes_per_day)))
                           : "");
   if (report_.running)
-    line("  {:<13}{} last, {} mean", "commit", milliseconds(b.last_commit), milliseconds(b.mean_commit));
+    line("  {:<13}{} last, {} mean", "commit", milliseconds(b.last_commit),
+         milliseconds(b.mean_commit));
   if (b.dead_letters > 0)
-    line("  {:<13}{}, {}", "dead letters", format_count(b.dead_letters), format_size(b.dead_letter_bytes));
+    line("  {:<13}{}, {}", "dead letters", format_count(b.dead_letters),
+         format_size(b.dead_letter_bytes));
   if (b.corrupt_blocks > 0 || b.quarantines > 0)
-    line("  {:<13}{} blocks since start, {} buffers kept aside", "damaged", b.corrupt_blocks, b.quarantines);
+    line("  {:<13}{} blocks since start, {} buffers kept aside", "damaged", b.corrupt_blocks,
+         b.quarantines);
 }
 
 }  // namespace
 
-std::string status_screen(const StatusReport& report, bool colour) { return Screen(report, colour).draw(); }
+std::string status_screen(const StatusReport& report, bool colour) {
+  return Screen(report, colour).draw();
+}
 
 }  // namespace edgehose

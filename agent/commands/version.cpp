@@ -22,11 +22,13 @@ int version(const Invocation&) {
   fmt::print("  zstd     {}\n", ZSTD_versionString());
   fmt::print("  zlib     {}\n", zlibVersion());
   fmt::print("  openssl  {}\n", OpenSSL_version(OPENSSL_VERSION));
-  fmt::print("  boost    {}.{}.{}\n", BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
+  fmt::print("  boost    {}.{}.{}\n", BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000,
+             BOOST_VERSION % 100);
   fmt::print("  json     {}.{}.{}\n", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
              NLOHMANN_JSON_VERSION_PATCH);
   fmt::print("  spdlog   {}.{}.{}\n", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH);
-  fmt::print("  fmt      {}.{}.{}\n", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100);
+  fmt::print("  fmt      {}.{}.{}\n", FMT_VERSION / 10000, FMT_VERSION / 100 % 100,
+             FMT_VERSION % 100);
   return kExitOk;
 }
 

@@ -51,15 +51,18 @@ std::string wrong_timezone(const std::string& name) {
                      name.find_first_of(" \t\\") == std::string::npos;
   if (!plain) return "must be an IANA name such as \"Europe/Berlin\", or \"UTC\"";
   struct stat info {};
-  const bool known = name == "UTC" || (::stat(("/usr/share/zoneinfo/" + name).c_str(), &info) == 0 &&
-                                       S_ISREG(info.st_mode));
+  const bool known =
+      name == "UTC" ||
+      (::stat(("/usr/share/zoneinfo/" + name).c_str(), &info) == 0 && S_ISREG(info.st_mode));
   return known ? ""
                : fmt::format("{} is not in this system's tzdata: check the spelling "
                              "(\"Europe/Berlin\", \"UTC\") or install the package tzdata",
                              quote(name));
 }
 
-std::pair<std::string, WhenFull> named(WhenFull policy) { return {std::string(name(policy)), policy}; }
+std::pair<std::string, WhenFull> named(WhenFull policy) {
+  return {std::string(name(policy)), policy};
+}
 
 }  // namespace
 

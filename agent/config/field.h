@@ -35,8 +35,8 @@ namespace edgehose::config {
 struct Required {};
 constexpr Required kRequired;
 
-// A rule over several keys of a table, told at the first of them. Returns what is wrong, or nothing.
-// Not asked where one of its keys has an error of its own: it would repeat it or mislead.
+// A rule over several keys of a table, told at the first of them. Returns what is wrong, or
+// nothing. Not asked where one of its keys has an error of its own: it would repeat it or mislead.
 struct Rule {
   std::vector<std::string> keys;
   std::function<std::string(const void* object)> wrong;

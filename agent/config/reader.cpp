@@ -21,9 +21,9 @@ void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rul
     if (broken || problems_.errors.size() != errors) wrong_keys.insert(field.key);
   }
   for (const Rule& rule : rules) {
-    const bool asked = std::none_of(rule.keys.begin(), rule.keys.end(), [&](const std::string& key) {
-      return wrong_keys.contains(key);
-    });
+    const bool asked =
+        std::none_of(rule.keys.begin(), rule.keys.end(),
+                     [&](const std::string& key) { return wrong_keys.contains(key); });
     if (const std::string message = asked ? rule.wrong(object) : ""; !message.empty())
       problems_.error(place_of(table, rule.keys.front(), at),
                       fmt::format("{}: {}", rule.keys.front(), message));

@@ -1,8 +1,8 @@
 // The types of sources and sinks that a config may name, each with its fields. Filled in one place
 // (agent/run/registry.h) and passed to whoever needs it; nothing registers itself.
 //
-// What the fields cannot see of a value (a prefix that does not compile, a key's checksum) the type's
-// own `examine` finds; the loader tells it at the key, with all the other errors of the run.
+// What the fields cannot see of a value (a prefix that does not compile, a key's checksum) the
+// type's own `examine` finds; the loader tells it at the key, with all the other errors of the run.
 //
 // Threading: plain values, built at start.
 #pragma once

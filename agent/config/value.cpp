@@ -28,7 +28,8 @@ const Entry* find(const Table& table, std::string_view key) {
   return found == table.end() ? nullptr : &*found;
 }
 
-Origin place_of(const Table& table, std::string_view key, const Origin& table_at, std::size_t item) {
+Origin place_of(const Table& table, std::string_view key, const Origin& table_at,
+                std::size_t item) {
   const std::size_t dot = key.find('.');
   const Entry* entry = find(table, key.substr(0, dot));
   if (entry == nullptr) return table_at;

@@ -78,8 +78,9 @@ struct Entry {
 };
 
 const Entry* find(const Table& table, std::string_view key);
-// Where the value of a key of `table` stands, "encrypt.age" being the key of a table inside; where it
-// is a list that is not empty, its `item`. What is not there stands where the table around it does.
+// Where the value of a key of `table` stands, "encrypt.age" being the key of a table inside; where
+// it is a list that is not empty, its `item`. What is not there stands where the table around it
+// does.
 Origin place_of(const Table& table, std::string_view key, const Origin& table_at,
                 std::size_t item = kWholeValue);
 

@@ -24,8 +24,8 @@ struct RunOptions {
 
 constexpr Duration kStopTime = std::chrono::seconds(4);
 
-// Exit codes as in agent/commands/command.h: 0, or 3 where `timeout` came first. Errors are those of
-// the start; what fails later is told by log and status and tried again.
+// Exit codes as in agent/commands/command.h: 0, or 3 where `timeout` came first. Errors are those
+// of the start; what fails later is told by log and status and tried again.
 Result<int> run_agent(const LoadedConfig& config, const RunOptions& options);
 
 // How the buffer is opened under this config: size limits resolved, keys read. Also for `check` and

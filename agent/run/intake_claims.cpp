@@ -32,7 +32,8 @@ void SinkLink::measured(std::uint64_t raw_bytes, std::uint64_t sent_bytes) {
   if (pass_through || raw_bytes == 0 || sent_bytes == 0) return;
   const double ratio = static_cast<double>(sent_bytes) / static_cast<double>(raw_bytes);
   constexpr double kWeight = 0.25;  // the mean follows the last few batches
-  estimate.ratio = estimate.ratio <= 0 ? ratio : estimate.ratio + kWeight * (ratio - estimate.ratio);
+  estimate.ratio =
+      estimate.ratio <= 0 ? ratio : estimate.ratio + kWeight * (ratio - estimate.ratio);
 }
 
 Status Intake::register_sinks() {
@@ -44,8 +45,8 @@ Status Intake::register_sinks() {
     const bool known = std::any_of(known_sinks.begin(), known_sinks.end(),
                                    [&](const SinkState& s) { return s.id == sink.id; });
     if (!known) EH_TRY(transaction->put_sink(SinkState{sink.id, sink.config.name, ""}));
-    const Position start = sink.config.start_at == DeliverFrom::kNow ? Position{store_.end_block(), 0}
-                                                                     : Position{};
+    const Position start =
+        sink.config.start_at == DeliverFrom::kNow ? Position{store_.end_block(), 0} : Position{};
     for (const SourceSlot& slot : slots_) {
       if (!sink.takes(slot.source->name())) continue;
       EH_TRY(transaction->add_lane(LaneKey{sink.id, slot.pending->source()}, start));
@@ -183,7 +184,9 @@ std::string Intake::key_of(const SinkLink& sink, const Claim& claim) const {
 }
 
 Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
-  const NextBlock blocks = [&](SourceId s, BlockNumber from) { return transaction.next_block(s, from); };
+  const NextBlock blocks = [&](SourceId s, BlockNumber from) {
+    return transaction.next_block(s, from);
+  };
   const bool flush = all_is_ripe();
   for (SinkLink& sink : sinks_) {
     // What will be ripe before the next commit is claimed by this one, rather than by one more.

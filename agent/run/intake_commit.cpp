@@ -84,8 +84,8 @@ Status Intake::append_pending(Store::Transaction& transaction, SourceSlot& slot)
   return {};
 }
 
-// The buffer is full: what no sink of the config waits for goes first, whatever the policy; then the
-// policy decides. kBlock passes the error on.
+// The buffer is full: what no sink of the config waits for goes first, whatever the policy; then
+// the policy decides. kBlock passes the error on.
 Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block, Error full) {
   EH_ASSIGN(const bool made, drop_and_append(transaction, block, DropScope::kUnneeded));
   if (made) return {};
@@ -156,15 +156,18 @@ void Intake::commit_failed(const Error& error) {
     log::error("buffer: a commit failed, nothing is lost, it is tried again: {}", error.message);
   }
   problem_ = error.message;
-  retry_delay_ = retry_delay_ == Duration{} ? kFirstRetry : std::min(2 * retry_delay_, kLongestRetry);
+  retry_delay_ =
+      retry_delay_ == Duration{} ? kFirstRetry : std::min(2 * retry_delay_, kLongestRetry);
   retry_at_ = clock_.now() + retry_delay_;
 }
 
 // One line a minute at most, however many commits drop something.
 void Intake::report_drops() {
   if (dropping_.records == 0 || clock_.now() < next_drop_report_) return;
-  log::warn("buffer: full, {} records ({}) were dropped: what no sink of the config waits for, then "
-            "what buffer.when_full says", format_count(dropping_.records), format_size(dropping_.bytes));
+  log::warn(
+      "buffer: full, {} records ({}) were dropped: what no sink of the config waits for, then "
+      "what buffer.when_full says",
+      format_count(dropping_.records), format_size(dropping_.bytes));
   dropping_ = {};
   next_drop_report_ = clock_.now() + std::chrono::minutes(1);
 }

@@ -1,5 +1,5 @@
-// IntakeThread: the loop around intake: step, then wait for its descriptors or its next wish; at the
-// end one last commit.
+// IntakeThread: the loop around intake: step, then wait for its descriptors or its next wish; at
+// the end one last commit.
 //
 // Threading: made, stopped and destroyed by main; heartbeat() is for any thread.
 #pragma once

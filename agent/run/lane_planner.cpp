@@ -46,8 +46,8 @@ bool LanePlanner::take(const BlockInfo& block, const SizeEstimate& estimate) {
   }
   pending_.last = block.first + (block.records - 1);
   // Where a claim was cut inside this block the bytes are in proportion; intake makes them exact.
-  pending_.size += Counter{block.records - skipped,
-                           std::uint64_t{block.body_raw} * (block.records - skipped) / block.records};
+  pending_.size += Counter{block.records - skipped, std::uint64_t{block.body_raw} *
+                                                        (block.records - skipped) / block.records};
   pending_bytes_ += bytes;
   scan_ = block.number + 1;
   pending_.end = Position{scan_, 0};

@@ -58,7 +58,8 @@ class LanePlanner {
   void claimed(const PlannedBatch& batch);
   // When the age makes a batch of what is committed; kNever where nothing waits.
   Instant ripe_at() const;
-  // Unclaimed records may lie behind begin(): something arrived since the walk last reached the end.
+  // Unclaimed records may lie behind begin(): something arrived since the walk last reached the
+  // end.
   bool has_pending() const { return pending_.size.records > 0 || !at_end_; }
 
   static constexpr unsigned kBlocksPerLook = 4096;

@@ -64,7 +64,8 @@ std::string progress_bar(const Progress& progress, Instant now, unsigned width) 
   constexpr std::size_t kFrame = 2, kNarrowest = 5;
   if (width < text.size() + kFrame + kNarrowest) return text.substr(1, width);
   const std::size_t cells = std::min<std::size_t>(width - text.size() - kFrame, 40);
-  const auto filled = static_cast<std::size_t>(fraction_done(progress) * static_cast<double>(cells));
+  const auto filled =
+      static_cast<std::size_t>(fraction_done(progress) * static_cast<double>(cells));
   return fmt::format("[{}{}]{}", std::string(filled, '#'), std::string(cells - filled, '-'), text);
 }
 

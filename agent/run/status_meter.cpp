@@ -14,7 +14,9 @@ constexpr double kMemorySeconds = 600.0;  // of the growth rate
 constexpr double kLongestSeconds = 30.0 * 86400.0;  // a longer time until full says nothing
 constexpr double kEnoughSeconds = 60.0;   // before an estimate per day is worth showing
 
-double seconds_between(Instant a, Instant b) { return std::chrono::duration<double>(b - a).count(); }
+double seconds_between(Instant a, Instant b) {
+  return std::chrono::duration<double>(b - a).count();
+}
 
 }  // namespace
 
@@ -27,7 +29,8 @@ std::optional<std::uint64_t> device_bytes_written() {
   return std::strtoull(text->c_str() + at + kField.size(), nullptr, 10);
 }
 
-void BufferMeter::sample(Instant now, const StoreUsage& usage, std::optional<std::uint64_t> written) {
+void BufferMeter::sample(Instant now, const StoreUsage& usage,
+                         std::optional<std::uint64_t> written) {
   if (!first_) first_ = Sample{now, usage, written};
   if (last_ && now > last_->at) {
     const double seconds = seconds_between(last_->at, now);
@@ -44,7 +47,8 @@ BufferRates BufferMeter::rates() const {
   if (!first_ || !last_) return rates;
   const StoreUsage& usage = last_->usage;
   if (growth_weight_ > 0.0 && growth_ > 0.0 && usage.limit > usage.used) {
-    const double seconds = static_cast<double>(usage.limit - usage.used) / (growth_ / growth_weight_);
+    const double seconds =
+        static_cast<double>(usage.limit - usage.used) / (growth_ / growth_weight_);
     if (seconds < kLongestSeconds)
       rates.full_in = std::chrono::seconds(static_cast<std::int64_t>(seconds));
   }

@@ -1,8 +1,8 @@
 // The status socket: a unix stream socket that answers every connection with one text and closes
 // it. The daemon's main thread serves it between its other duties; no client can hold that up.
 //
-// Bounds: kMaxClients at once (one more displaces the oldest), kClientTime for each, kMaxAnswer bytes an
-// answer; nothing a client sends is read.
+// Bounds: kMaxClients at once (one more displaces the oldest), kClientTime for each, kMaxAnswer
+// bytes an answer; nothing a client sends is read.
 //
 // Threading: one thread. Permissions: mode 0660, group adm where there is one and we may give it.
 #pragma once
@@ -34,10 +34,11 @@ class StatusServer {
 
   // Readable when serve() has something to do.
   int fd() const { return epoll_.get(); }
-  // When serve() is due even if fd() is not readable: the oldest client's time is up. kNever: no client.
+  // When serve() is due even if fd() is not readable: the oldest client's time is up. kNever: no
+  // client.
   Instant deadline() const;
-  // Accepts, sends, closes: what is possible at once. make_json is called at most once, and only for
-  // a client.
+  // Accepts, sends, closes: what is possible at once. make_json is called at most once, and only
+  // for a client.
   void serve(const std::function<std::string()>& make_json);
 
   const std::string& path() const { return path_; }
@@ -64,6 +65,7 @@ class StatusServer {
 
 // Connects and reads the answer. kNotFound: nobody listens there; kPermission: ask as root or as a
 // member of adm; kUnavailable: no whole answer within `patience`.
-Result<std::string> ask_status(const std::string& path, Duration patience = std::chrono::seconds(5));
+Result<std::string> ask_status(const std::string& path,
+                               Duration patience = std::chrono::seconds(5));
 
 }  // namespace edgehose

@@ -93,7 +93,8 @@ class GzipReader final : public CompressedReader {
 
 class ZstdReader final : public CompressedReader {
  public:
-  explicit ZstdReader(FileDescriptor file) : input_(std::move(file)), decoder_(::ZSTD_createDCtx()) {
+  explicit ZstdReader(FileDescriptor file)
+      : input_(std::move(file)), decoder_(::ZSTD_createDCtx()) {
     if (decoder_) ::ZSTD_DCtx_setParameter(decoder_.get(), ZSTD_d_windowLogMax, kMaxWindowLog);
   }
   bool complete() const override { return between_frames_ && frames_ > 0; }
@@ -106,7 +107,8 @@ class ZstdReader final : public CompressedReader {
       ZSTD_inBuffer source{in.data(), in.size(), 0};
       const std::size_t left = ::ZSTD_decompressStream(decoder_.get(), &output, &source);
       if (::ZSTD_isError(left))
-        return fail(ErrorCode::kCorrupt, "the zstd data cannot be read: {}", ::ZSTD_getErrorName(left));
+        return fail(ErrorCode::kCorrupt, "the zstd data cannot be read: {}",
+                    ::ZSTD_getErrorName(left));
       input_.taken(source.pos);
       if (source.pos > 0) between_frames_ = false;
       if (left == 0 && source.pos > 0) {
@@ -134,7 +136,8 @@ class ZstdReader final : public CompressedReader {
 
 }  // namespace
 
-Result<std::unique_ptr<CompressedReader>> CompressedReader::open(FileDescriptor file, Format format) {
+Result<std::unique_ptr<CompressedReader>> CompressedReader::open(FileDescriptor file,
+                                                                 Format format) {
   if (format == Format::kGzip) return std::make_unique<GzipReader>(std::move(file));
   if (format == Format::kZstd) return std::make_unique<ZstdReader>(std::move(file));
   return fail(ErrorCode::kUnsupported, "{} files cannot be read", name(format));

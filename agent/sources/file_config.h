@@ -20,8 +20,9 @@ struct FileSourceConfig {
   StartAt start_at = StartAt::kBeginning;      // for files never seen before
   std::uint64_t max_record_bytes = 1 << 20;    // longer lines are truncated and marked
   Duration poll_interval = std::chrono::seconds(10);  // the slow rescan beside inotify
-  Duration ignore_older{};              // 0: never; else files not modified for this long when first seen
-  Duration partial_line_timeout = std::chrono::seconds(30);  // a last line without LF ships after it
+  Duration ignore_older{};  // 0: never; else files not modified for this long when first seen
+  Duration partial_line_timeout =
+      std::chrono::seconds(30);  // a last line without LF ships after it
   std::uint64_t max_open_files = 64;
 };
 

@@ -130,7 +130,8 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
 FileTable::Observed& FileTable::observed(const FileStat& stat) {
   Observed& observed = observed_[{stat.device, stat.inode}];
   observed.used = true;
-  if (observed.size != stat.size || observed.mtime_ns != stat.mtime_ns || observed.since == Instant{})
+  if (observed.size != stat.size || observed.mtime_ns != stat.mtime_ns ||
+      observed.since == Instant{})
     observed = Observed{stat.size, stat.mtime_ns, clock_.now(), {}, false, {}, true};
   return observed;
 }
@@ -166,7 +167,7 @@ void FileTable::answer(Look& look, const Question& question) {
   kept.crcs = seen.crcs;
 }
 
-// --- what to do about a change --------------------------------------------------------------------
+// --- what to do about a change -------------------------------------------------------------------
 
 void FileTable::apply(Look& look, const Change& change) {
   switch (change.kind) {
@@ -285,9 +286,10 @@ void FileTable::apply_truncated(Look& look, const Change& change) {
 void FileTable::apply_tail_lost(Look& look, const Change& change) {
   TrackedFile& file = *look.known[*change.known];
   const FoundFile& found = look.found.files[*change.seen];
-  log::warn("{} is {} bytes shorter than what was read of it before the last boot: a power cut took "
-            "its end; going on at byte {}",
-            found.path, format_count(file.line.begin - change.offset), format_count(change.offset));
+  log::warn(
+      "{} is {} bytes shorter than what was read of it before the last boot: a power cut took "
+      "its end; going on at byte {}",
+      found.path, format_count(file.line.begin - change.offset), format_count(change.offset));
   file.line = {change.offset, change.offset, change.crc, change.crc};
   file.crc_known = change.crc_known;
   file.note.tail_length = 0;
@@ -327,8 +329,9 @@ void FileTable::apply_unreadable(Look& look, const Change& change) {
         family_of(known->path) == family_of(found.path))
       unread = std::max(unread, known->size - known->line.begin);
   log::warn("{} is a rotation that cannot be read ({}): {}", found.path,
-            look.now[*change.seen].unreadable ? "damaged, or not what its name says"
-                                              : std::string(name(file.format)) + " is not supported",
+            look.now[*change.seen].unreadable
+                ? "damaged, or not what its name says"
+                : std::string(name(file.format)) + " is not supported",
             unread > 0 ? fmt::format("{} bytes of it were not read before", format_count(unread))
                        : std::string("what was not read before is not shipped"));
 }

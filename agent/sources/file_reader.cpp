@@ -19,7 +19,7 @@ TrackedFile::~TrackedFile() = default;
 FileReader::FileReader(const FileSourceConfig& config, const Clock& clock)
     : config_(config), clock_(clock), buffer_(kChunk), framer_(config.max_record_bytes) {}
 
-// --- descriptors ----------------------------------------------------------------------------------
+// --- descriptors ---------------------------------------------------------------------------------
 
 void FileReader::used(TrackedFile& file) {
   std::erase_if(open_, [&](TrackedFile* open) {
@@ -83,7 +83,7 @@ Result<std::size_t> FileReader::read_at(TrackedFile& file, char* out, std::size_
   return filled;
 }
 
-// --- is it still what was read? -------------------------------------------------------------------
+// --- is it still what was read? ------------------------------------------------------------------
 
 bool FileReader::verify(TrackedFile& file, const FileStat& stat) {
   if (stat.size < file.line.begin) return false;
@@ -119,7 +119,8 @@ bool FileReader::verify_tail(TrackedFile& file) {
 }
 
 void FileReader::remember_tail(TrackedFile& file) {
-  const auto length = static_cast<std::uint32_t>(std::min<std::uint64_t>(kTailBytes, file.line.begin));
+  const auto length =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(kTailBytes, file.line.begin));
   char tail[kTailBytes];
   const auto got = read_at(file, tail, length, file.line.begin - length);
   const bool whole = got && *got == length;
@@ -128,7 +129,7 @@ void FileReader::remember_tail(TrackedFile& file) {
   file.note.tail_crc = whole ? crc32c(0, {tail, length}) : 0;
 }
 
-// --- plain files ----------------------------------------------------------------------------------
+// --- plain files ---------------------------------------------------------------------------------
 
 VisitEnd FileReader::visit(TrackedFile& file, RecordSink& out) {
   const std::uint64_t before = file.line.begin;
@@ -157,7 +158,8 @@ VisitEnd FileReader::visit_plain(TrackedFile& file, RecordSink& out) {
   bool started = false;
   VisitEnd end = VisitEnd::kMore;
   while (share > 0 && !out.full()) {
-    const auto got = read_at(file, buffer_.data(), std::min(share, buffer_.size()), file.line.scanned);
+    const auto got =
+        read_at(file, buffer_.data(), std::min(share, buffer_.size()), file.line.scanned);
     if (!got) return failed(file, got.error());
     if (*got == 0) {
       end = VisitEnd::kAtEnd;
@@ -218,7 +220,7 @@ void FileReader::flush_partial(TrackedFile& file, RecordSink& out) {
   remember_tail(file);
 }
 
-// --- compressed rotations -------------------------------------------------------------------------
+// --- compressed rotations ------------------------------------------------------------------------
 
 VisitEnd FileReader::visit_compressed(TrackedFile& file, RecordSink& out) {
   if (file.note.complete || out.full()) return VisitEnd::kMore;

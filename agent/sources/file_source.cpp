@@ -100,7 +100,8 @@ class FileSource final : public Source {
   }
 
   Instant partial_due(const TrackedFile& file) const {
-    return table_->environment().once ? file.grown : file.grown + files_.config.partial_line_timeout;
+    return table_->environment().once ? file.grown
+                                      : file.grown + files_.config.partial_line_timeout;
   }
 
   void flush_partials(RecordSink& out) {
@@ -120,7 +121,8 @@ class FileSource final : public Source {
     result.more = !files_.turns.empty();
     result.urgent = files_.urgent;
     result.next = table_->next_due();
-    for (const TrackedFile* file : partials_) result.next = std::min(result.next, partial_due(*file));
+    for (const TrackedFile* file : partials_)
+      result.next = std::min(result.next, partial_due(*file));
     return result;
   }
 
@@ -148,9 +150,10 @@ class FileSource final : public Source {
     if (!fd) return;  // gone or replaced: nothing of it is there to be kept
     if (::fdatasync(*fd) == 0 || errno == EINVAL || errno == EROFS) return;
     if (!sync_failed_)
-      log::warn("source {}: {} cannot be made durable ({}): after a power cut it may be shorter than "
-                "what was read",
-                name(), file.path, std::strerror(errno));
+      log::warn(
+          "source {}: {} cannot be made durable ({}): after a power cut it may be shorter than "
+          "what was read",
+          name(), file.path, std::strerror(errno));
     sync_failed_ = true;
   }
 
@@ -182,7 +185,8 @@ SourceHealth FileSource::health() const {
   if (unreadable > 1) health.problem += fmt::format(" (and {} other files)", unreadable - 1);
   if (health.problem.empty()) health.problem = files_.listing_problem;
   if (health.problem.empty() && table_->looked() && files_.named == 0)
-    health.problem = fmt::format("no file matches {}: looked for every {}", files_.config.paths.empty() ? "" : files_.config.paths[0],
+    health.problem = fmt::format("no file matches {}: looked for every {}",
+                                 files_.config.paths.empty() ? "" : files_.config.paths[0],
                                  format_duration(files_.config.poll_interval));
   if (health.problem.empty()) health.problem = table_->watch_problem();
   return health;

@@ -26,7 +26,8 @@ std::string this_boot() {
 
 Duration shortest_poll(const std::vector<FileSourceConfig>& configs) {
   Duration shortest = std::chrono::hours(1);
-  for (const FileSourceConfig& config : configs) shortest = std::min(shortest, config.poll_interval);
+  for (const FileSourceConfig& config : configs)
+    shortest = std::min(shortest, config.poll_interval);
   return std::max(shortest, kMinPoll);
 }
 
@@ -85,7 +86,7 @@ Status FileTable::load_positions() {
   });
 }
 
-// --- events ---------------------------------------------------------------------------------------
+// --- events --------------------------------------------------------------------------------------
 
 void FileTable::listen(bool on) {
   if (watcher_.fd() < 0 || on == listening_) return;
@@ -119,7 +120,7 @@ void FileTable::look_soon() {
 
 Instant FileTable::next_due() const { return std::min(look_at_, listen_at_); }
 
-// --- the queue of files to read -------------------------------------------------------------------
+// --- the queue of files to read ------------------------------------------------------------------
 
 void FileTable::make_ready(TrackedFile& file) {
   if (file.queued || file.finished || !file.owned || file.note.complete) return;
@@ -153,7 +154,7 @@ TrackedFile* FileTable::next_ready(std::size_t index) {
   return nullptr;
 }
 
-// --- durability -----------------------------------------------------------------------------------
+// --- durability ----------------------------------------------------------------------------------
 
 std::vector<TrackedFile*> FileTable::moved_files(std::size_t source) const {
   std::vector<TrackedFile*> moved;
@@ -205,7 +206,7 @@ void FileTable::make_urgent(TrackedFile& file) {
   if (file.line.begin != file.committed) sources_[file.source]->urgent = true;
 }
 
-// --- the end of files -----------------------------------------------------------------------------
+// --- the end of files ----------------------------------------------------------------------------
 
 void FileTable::finish(TrackedFile& file) {
   if (file.finished) return;
@@ -232,8 +233,9 @@ void FileTable::bound_held(std::size_t source) {
     if (file->gone && file->fd.valid()) held.push_back(file);
   const std::size_t limit = std::max<std::size_t>(1, mine.config.max_open_files / 4);
   if (held.size() <= limit) return;
-  std::sort(held.begin(), held.end(),
-            [](const TrackedFile* a, const TrackedFile* b) { return a->gone_since < b->gone_since; });
+  std::sort(held.begin(), held.end(), [](const TrackedFile* a, const TrackedFile* b) {
+    return a->gone_since < b->gone_since;
+  });
   held.resize(held.size() - limit);
   for (TrackedFile* file : held) {
     const auto stat = stats_.descriptor(file->fd.get());
@@ -256,7 +258,8 @@ void FileTable::expire() {
     if (!file->gone || file->finished || file->queued) continue;
     if (now - std::max(file->gone_since, file->grown) < patience) continue;
     if (file->owned && !file->fd.valid() && file->size > file->line.begin)
-      count_lost(*file, file->size - file->line.begin, "the file was deleted before they were read");
+      count_lost(*file, file->size - file->line.begin,
+                 "the file was deleted before they were read");
     if (!file->fd.valid() || !file->line.unfinished()) finish(*file);
   }
   forget_old();

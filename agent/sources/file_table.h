@@ -30,8 +30,9 @@ namespace edgehose {
 constexpr std::size_t kMaxFinished = 100'000;
 constexpr Duration kKeepFinished = std::chrono::hours(24 * 30);
 constexpr Duration kLookPause = std::chrono::milliseconds(100);
-constexpr Duration kQuiet = std::chrono::seconds(2);        // a copy that stood still so long is made
-constexpr Duration kGivenUpAfter = std::chrono::seconds(60);  // a vanished file that has not come back
+constexpr Duration kQuiet = std::chrono::seconds(2);  // a copy that stood still so long is made
+constexpr Duration kGivenUpAfter =
+    std::chrono::seconds(60);  // a vanished file that has not come back
 
 // What the table keeps for each source.
 struct SourceFiles {
@@ -43,7 +44,7 @@ struct SourceFiles {
   std::deque<std::size_t> turns;
   Waker waker;                      // wakes this source for what another one's drain() found
   std::size_t named = 0;
-  bool known_before = false;        // an earlier process read this source: "the very first look" is over
+  bool known_before = false;  // an earlier process read this source: "the very first look" is over
   std::string listing_problem;
   std::uint64_t lost_bytes = 0;
   bool copytruncated = false;
@@ -53,8 +54,9 @@ struct SourceFiles {
 
 class FileTable {
  public:
-  static Result<std::shared_ptr<FileTable>> load(std::vector<FileSourceConfig> configs, Store& store,
-                                                 const Clock& clock, FileEnvironment environment);
+  static Result<std::shared_ptr<FileTable>> load(std::vector<FileSourceConfig> configs,
+                                                 Store& store, const Clock& clock,
+                                                 FileEnvironment environment);
   ~FileTable();
 
   // Takes in what inotify reports and looks where a look is due. Called at every drain().

@@ -126,7 +126,8 @@ Result<Glob> Glob::parse(std::string_view pattern) {
   Glob glob;
   glob.text_ = pattern;
   std::size_t literal = 0;
-  while (literal + 1 < all.size() && !has_wildcard(all[literal])) glob.base_ += "/" + all[literal++];
+  while (literal + 1 < all.size() && !has_wildcard(all[literal]))
+    glob.base_ += "/" + all[literal++];
   if (glob.base_.empty()) glob.base_ = "/";
   glob.segments_.assign(all.begin() + static_cast<std::ptrdiff_t>(literal), all.end());
   return glob;
@@ -153,7 +154,8 @@ bool excluded(const std::vector<std::string>& patterns, std::string_view path) {
 }
 
 Status check_exclusion(std::string_view pattern) {
-  if (pattern.empty()) return fail(ErrorCode::kInvalid, "an empty glob excludes nothing: remove it");
+  if (pattern.empty())
+    return fail(ErrorCode::kInvalid, "an empty glob excludes nothing: remove it");
   return check_brackets(pattern);
 }
 

@@ -30,7 +30,8 @@ std::int64_t nanoseconds(const statx_timestamp& t) { return t.tv_sec * 1'000'000
 
 bool is_rotation_mark(std::string_view word) {
   if (word.empty()) return false;
-  if (std::find(std::begin(kOldNames), std::end(kOldNames), word) != std::end(kOldNames)) return true;
+  if (std::find(std::begin(kOldNames), std::end(kOldNames), word) != std::end(kOldNames))
+    return true;
   return word.find_first_not_of("0123456789T") == std::string_view::npos && word != "T";
 }
 

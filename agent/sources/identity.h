@@ -71,8 +71,8 @@ constexpr std::size_t kTailBytes = 64;
 // What FileState.note holds for a file.
 struct FileNote {
   std::string boot_id;               // when the position was last written
-  std::uint64_t tail_end = 0;        // the position that the tail lies before; a salvage of the buffer
-                                     // moves positions without their tail: then it says nothing
+  std::uint64_t tail_end = 0;  // the position that the tail lies before; a salvage of the buffer
+                               // moves positions without their tail: then it says nothing
   std::uint32_t tail_length = 0;     // at most kTailBytes
   std::uint32_t tail_crc = 0;
   bool copytruncated = false;        // its name was seen truncated in place

@@ -120,7 +120,8 @@ class Comparer {
     const auto crc = crc_of(s, now_[s].stat.size);
     if (!crc) return;
     settled_[k] = true;
-    add({ChangeKind::kTailLost, k, s, now_[s].stat.size, crc->crc.value_or(0), crc->crc.has_value()});
+    add({ChangeKind::kTailLost, k, s, now_[s].stat.size, crc->crc.value_or(0),
+         crc->crc.has_value()});
   }
 
   void replaced(std::size_t k, std::size_t s) {
@@ -199,7 +200,8 @@ class Comparer {
 
   enum class Likeness { kAsked, kDifferent, kSame, kBeginning, kUnclear };
 
-  // kSame: equal up to the position. kBeginning: the file is shorter than it, as far as it goes equal.
+  // kSame: equal up to the position. kBeginning: the file is shorter than it, as far as it goes
+  // equal.
   Likeness compare_contents(std::size_t k, std::size_t s) {
     const KnownContent& known = before_[k];
     const SeenFile& seen = now_[s];
@@ -224,7 +226,8 @@ class Comparer {
   }
 
   bool explained(const KnownContent& known, const SeenFile& seen, bool is_present) const {
-    if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes) return true;
+    if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes)
+      return true;
     if (known.path == seen.path) return !is_present && first_look_;  // restored, as by log2ram
     return has_rotated_name(seen.path) && family_of(known.path) == family_of(seen.path);
   }

@@ -62,7 +62,8 @@ struct TrackedFile {
 
   bool compressed() const { return format != Format::kPlain; }
   bool to_be_read() const {
-    return !finished && !note.complete && (compressed() || size > line.scanned || !same_as_verified());
+    return !finished && !note.complete &&
+           (compressed() || size > line.scanned || !same_as_verified());
   }
   bool same_as_verified() const { return verified_size == size && verified_mtime_ns == mtime_ns; }
 };

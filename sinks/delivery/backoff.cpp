@@ -23,7 +23,8 @@ Duration full_jitter(Duration ceiling, Random& random) {
 }
 
 Duration obey(Duration server_wish, Duration spread, Random& random) {
-  return std::clamp(server_wish, Duration::zero(), kLongestServerWish) + full_jitter(spread, random);
+  return std::clamp(server_wish, Duration::zero(), kLongestServerWish) +
+         full_jitter(spread, random);
 }
 
 Duration probe_interval(std::uint64_t probes) { return doubled(kProbeInitial, probes, kProbeMax); }

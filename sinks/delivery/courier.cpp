@@ -107,8 +107,8 @@ void Courier::start_requests(Instant now) {
   }
 }
 
-// While the sink fails, one request at a time, and each claim has its turn, so that a single bad one
-// does not stand for all of them.
+// While the sink fails, one request at a time, and each claim has its turn, so that a single bad
+// one does not stand for all of them.
 Courier::Held* Courier::next_to_start(Instant now) {
   if (next_start(now) > now) return nullptr;
   Held* best = nullptr;
@@ -148,8 +148,10 @@ void Courier::start(Held& held, Instant now) {
   Result<std::unique_ptr<ObjectStream>> body = open_body_(held.batch);
   if (!body) {
     const Error& error = body.error();
-    const bool hopeless = error.code == ErrorCode::kInvalid || error.code == ErrorCode::kUnsupported;
-    return conclude(held, hopeless ? Verdict(Park{error.message}) : Verdict(Retry{error.message}), now);
+    const bool hopeless =
+        error.code == ErrorCode::kInvalid || error.code == ErrorCode::kUnsupported;
+    return conclude(held, hopeless ? Verdict(Park{error.message}) : Verdict(Retry{error.message}),
+                    now);
   }
   held.summary = (*body)->summary();
   const RequestId id = next_request_;

@@ -19,8 +19,8 @@ struct Refusal {
   WallTime given_up;
 };
 
-// Ids are given by the store. Records in blocks that cannot be read any more are left out: they were
-// in no request either.
+// Ids are given by the store. Records in blocks that cannot be read any more are left out: they
+// were in no request either.
 Result<std::vector<DeadLetter>> collect_dead_letters(Store& store, const Claim& claim,
                                                      const Refusal& refusal);
 

@@ -42,7 +42,8 @@ class DirectorySink final : public Sink {
   Request request(const Batch& batch, const std::string& note,
                   std::unique_ptr<ByteStream> body) const override;
   Verdict judge(const Batch& batch, const Response& response) const override;
-  std::optional<std::string> learn(const std::string& note, const Response& response) const override;
+  std::optional<std::string> learn(const std::string& note,
+                                   const Response& response) const override;
 
  private:
   DirectorySink(DirectoryConfig config, std::string agent, Prefix prefix);

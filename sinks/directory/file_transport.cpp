@@ -85,7 +85,8 @@ class FileTransport::Job {
   Status create_temporary() {
     const std::string name = temporary_name(name_);
     file_ = FileDescriptor(::openat(directory_.get(), name.c_str(),
-                                    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
+                                    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                                    kFileMode));
     if (!file_.valid()) return problem_with("creating");
     // Some network file systems have no locks; what lies there is then taken for a leftover.
     if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
@@ -136,7 +137,8 @@ class FileTransport::Job {
       return problem_with("renaming");
     temporary_.clear();
     file_.reset();
-    return sync_directory_fd(directory_.get(), parent_directory(request_.directory + "/" + request_.name));
+    return sync_directory_fd(directory_.get(),
+                             parent_directory(request_.directory + "/" + request_.name));
   }
 
   // Nothing in it, or less than what may be there already: see the header.
@@ -167,8 +169,10 @@ class FileTransport::Job {
 FileTransport::FileTransport() = default;
 FileTransport::~FileTransport() = default;
 
-void FileTransport::start(RequestId id, Request request, std::shared_ptr<const ObjectSummary> body) {
-  jobs_.push_back(std::make_unique<Job>(id, std::get<FileRequest>(std::move(request)), std::move(body)));
+void FileTransport::start(RequestId id, Request request,
+                          std::shared_ptr<const ObjectSummary> body) {
+  jobs_.push_back(
+      std::make_unique<Job>(id, std::get<FileRequest>(std::move(request)), std::move(body)));
 }
 
 Instant FileTransport::step(Instant now, std::vector<Completion>& finished) {

@@ -1,5 +1,5 @@
-// FileTransport: puts objects into a directory, each durably and whole under its name or not at all:
-// temporary name, fdatasync, rename, fsync of the directory.
+// FileTransport: puts objects into a directory, each durably and whole under its name or not at
+// all: temporary name, fdatasync, rename, fsync of the directory.
 //
 // A final name that is there already is an earlier attempt of the same claim, killed between its
 // rename and its acknowledgement: names hold agent, epoch, source and sequences, so the same name
@@ -8,7 +8,8 @@
 //
 // The temporary name is a function of the final one (hidden, ".NAME.tmp"), so a retry after a kill
 // finds and replaces what that left; there is nothing to sweep. It is locked (flock) while it is
-// written: of two processes with the same claim (two copies of one data_dir) one waits for the other.
+// written: of two processes with the same claim (two copies of one data_dir) one waits for the
+// other.
 //
 // Threading: transport.h. Bounded: one slice of kSliceBytes, or one sync, a step.
 // A system call that hangs on a dying disk blocks this sink's thread alone.

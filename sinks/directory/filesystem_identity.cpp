@@ -51,7 +51,8 @@ Result<std::string> filesystem_identity(int fd) {
   static_assert(sizeof fs.f_fsid == sizeof fsid);
   if (!in_memory(type)) std::memcpy(&fsid, &fs.f_fsid, sizeof fsid);
   std::string identity = fmt::format("type={:x} fsid={:016x}", type, fsid);
-  if (const std::string uuid = uuid_of_device(st.st_dev); !uuid.empty()) identity += " uuid=" + uuid;
+  if (const std::string uuid = uuid_of_device(st.st_dev); !uuid.empty())
+    identity += " uuid=" + uuid;
   return identity;
 }
 

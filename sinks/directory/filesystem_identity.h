@@ -3,9 +3,9 @@
 //
 //   "type=ef53 fsid=0123456789abcdef uuid=3f1b..."
 //
-// The UUID is the block device's, where /dev/disk/by-uuid knows it. fsid is statfs's f_fsid: derived
-// from the UUID by ext4 and others, from the device's number by FAT; 0 for file systems in memory,
-// which have no identity across a mount. Pure but for system calls.
+// The UUID is the block device's, where /dev/disk/by-uuid knows it. fsid is statfs's f_fsid:
+// derived from the UUID by ext4 and others, from the device's number by FAT; 0 for file systems in
+// memory, which have no identity across a mount. Pure but for system calls.
 #pragma once
 
 #include <string>

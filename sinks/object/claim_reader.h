@@ -1,6 +1,6 @@
-// ClaimReader: the blocks of a claim, one after the other, and the account of what is missing. A gap
-// in the sequence numbers, a block that fails its check and a block that is gone between two calls
-// all end up there.
+// ClaimReader: the blocks of a claim, one after the other, and the account of what is missing. A
+// gap in the sequence numbers, a block that fails its check and a block that is gone between two
+// calls all end up there.
 //
 // Threading: one thread at a time. Every call of the Store is complete in itself.
 #pragma once

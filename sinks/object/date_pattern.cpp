@@ -58,7 +58,8 @@ Local take_apart(WallTime time, const TimeZone& zone) {
   l.month = static_cast<unsigned>(date.month());
   l.day = static_cast<unsigned>(date.day());
   l.weekday = weekday(midnight).iso_encoding();
-  l.day_of_year = static_cast<unsigned>((midnight - sys_days(date.year() / January / 1)).count() + 1);
+  l.day_of_year =
+      static_cast<unsigned>((midnight - sys_days(date.year() / January / 1)).count() + 1);
   const auto since_midnight = local - midnight;
   l.second_of_day = static_cast<std::uint64_t>(floor<seconds>(since_midnight).count());
   l.nano = static_cast<std::uint64_t>((since_midnight % seconds(1)).count());
@@ -66,7 +67,9 @@ Local take_apart(WallTime time, const TimeZone& zone) {
   return l;
 }
 
-std::string padded(std::uint64_t value, unsigned width) { return fmt::format("{:0{}}", value, width); }
+std::string padded(std::uint64_t value, unsigned width) {
+  return fmt::format("{:0{}}", value, width);
+}
 
 std::string year_text(int year, unsigned count) {
   if (count == 2) return padded(static_cast<unsigned>((year % 100 + 100) % 100), 2);
@@ -194,8 +197,8 @@ Status DatePattern::add_field(char letter, unsigned count) {
     const bool odd = (letter == 'V' && count != 2) || (letter == 'O' && count != 1 && count != 4) ||
                      (letter == 'c' && count == 2);
     if (count > known.max || odd)
-      return fail(ErrorCode::kInvalid, "the letter {} cannot stand {} times in a date pattern", letter,
-                  count);
+      return fail(ErrorCode::kInvalid, "the letter {} cannot stand {} times in a date pattern",
+                  letter, count);
     fields_.push_back({letter, count, {}});
     return {};
   }
@@ -233,8 +236,8 @@ Result<DatePattern> DatePattern::compile(std::string_view pattern,
       return fail(ErrorCode::kInvalid, "%{} is strftime's spelling: write {} here", pattern[at + 1],
                   java_spelling(pattern[at + 1]));
     } else if (c == '{' || c == '}' || c == '#') {
-      return fail(ErrorCode::kInvalid, "the character {} is reserved in a date pattern: quote it ('{}')",
-                  c, c);
+      return fail(ErrorCode::kInvalid,
+                  "the character {} is reserved in a date pattern: quote it ('{}')", c, c);
     } else {
       if (c != '[' && c != ']') literal(pattern.substr(at, 1));
       ++at;
@@ -251,8 +254,8 @@ void DatePattern::warn(std::string_view pattern, std::vector<std::string>& warni
     if (field.letter == 'Y' && !week)
       warnings.push_back(fmt::format(
           "the date pattern \"{}\" has {}, the year that the week belongs to, which differs from the "
-          "calendar year around New Year: probably {} is meant", pattern,
-          std::string(field.count, 'Y'), std::string(field.count, 'y')));
+          "calendar year around New Year: probably {} is meant",
+          pattern, std::string(field.count, 'Y'), std::string(field.count, 'y')));
     if (field.letter == 'D' && field.count < 3)
       warnings.push_back(fmt::format(
           "the date pattern \"{}\" has {}, the day of the year (1 to 366): probably {} is meant",

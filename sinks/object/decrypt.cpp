@@ -42,7 +42,8 @@ Result<OpenedObject> open_object(std::unique_ptr<ByteStream> input, OpenOptions 
                   "it is encrypted with age: give the identity (AGE-SECRET-KEY-1...) of one of its "
                   "recipients");
     opened.encrypted = true;
-    auto decryptor = std::make_unique<AgeDecryptor>(std::move(front), std::move(options.identities));
+    auto decryptor =
+        std::make_unique<AgeDecryptor>(std::move(front), std::move(options.identities));
     front = std::make_unique<age::BufferedInput>(std::move(decryptor));
     EH_ASSIGN(first, front->peek(kMagicBytes));
   }

@@ -2,13 +2,14 @@
 // the object's size: a block of the store at a time, rendered, compressed, encrypted.
 //
 // Pass-through: for lines in zstd the body frames of full blocks are handed out as they are stored.
-// Runs of smaller blocks, and blocks that the claim has only a part of, are decompressed and compressed
-// again into frames of up to kBlockRawBytes.
+// Runs of smaller blocks, and blocks that the claim has only a part of, are decompressed and
+// compressed again into frames of up to kBlockRawBytes.
 //
 // Every stream made from the same claim and rendering holds the same records in the same order. The
 // bytes may differ: a retry finds minis where there are none now, and age draws a key per object.
 //
-// Threading: a stream belongs to one thread at a time; the Store is read from it, one call at a time.
+// Threading: a stream belongs to one thread at a time; the Store is read from it, one call at a
+// time.
 #pragma once
 
 #include <cstdint>

@@ -55,7 +55,8 @@ std::string tidy(std::string_view key) {
   for (std::size_t at = 0; at < key.size();) {
     const std::size_t slash = std::min(key.find('/', at), key.size());
     const std::string_view part = key.substr(at, slash - at);
-    // The last part has no '/' behind it: the object's name follows, so dots stand for no directory.
+    // The last part has no '/' behind it: the object's name follows, so dots stand for no
+    // directory.
     if (slash == key.size()) out.append(part);
     else if (is_dots(part)) out.append(part.size(), '_').push_back('/');
     else if (!part.empty()) out.append(part).push_back('/');
@@ -124,8 +125,9 @@ Status Prefix::add_expression(std::string_view expression, const Labels& labels,
   if (space == "label") return add_label(value, labels);
 
   if (space == "firehose" && value == "error-output-type")
-    return wrong("!{{firehose:error-output-type}} belongs into an error prefix, which edgehose does "
-                 "not have: refused records are kept as dead letters");
+    return wrong(
+        "!{{firehose:error-output-type}} belongs into an error prefix, which edgehose does "
+        "not have: refused records are kept as dead letters");
   if (space == "firehose" && value == "random-string") {
     parts_.push_back({Part::Kind::kRandom, {}, {}});
     return {};

@@ -2,12 +2,12 @@
 //   !{timestamp:PATTERN}     a java.time.format.DateTimeFormatter pattern, at one instant
 //   !{firehose:random-string}  11 characters, here a function of the batch, so that a retry repeats it
 //   !{edgehose:agent} !{edgehose:source} !{label:NAME}
-// Without a timestamp expression yyyy/MM/dd/HH/ is appended, as Firehose does (after a '/' where the
-// prefix ends without one). Compiled once, rendered per batch; both pure.
+// Without a timestamp expression yyyy/MM/dd/HH/ is appended, as Firehose does (after a '/' where
+// the prefix ends without one). Compiled once, rendered per batch; both pure.
 //
-// What is rendered can be a key and a path: at most kMaxPrefixBytes, no leading '/', no "//", no part
-// that is "." or "..". In text and labels those are errors when compiled; names of agent and source
-// are made safe: '/' and control characters become '_'.
+// What is rendered can be a key and a path: at most kMaxPrefixBytes, no leading '/', no "//", no
+// part that is "." or "..". In text and labels those are errors when compiled; names of agent and
+// source are made safe: '/' and control characters become '_'.
 // Source: the Firehose developer guide, "Custom prefixes for Amazon S3 objects".
 #pragma once
 
@@ -38,7 +38,8 @@ class Prefix {
   // Errors name the expression and, where one is near, the right spelling (`%Y` -> `yyyy`).
   // `warnings` get what is legal but probably not meant: YYYY (week year), DD (day of year).
   // `timezone`: an IANA name ("Europe/Berlin") or "UTC".
-  static Result<Prefix> compile(std::string_view text, const std::map<std::string, std::string>& labels,
+  static Result<Prefix> compile(std::string_view text,
+                                const std::map<std::string, std::string>& labels,
                                 std::string_view timezone, std::vector<std::string>& warnings);
   std::string render(const PrefixContext& context) const;
 

@@ -47,9 +47,11 @@ Result<ObjectRendering> parse_rendering(std::string_view bytes) {
   ByteReader in(bytes);
   const auto version = in.le<std::uint8_t>();
   if (in.ok() && version != kVersion)
-    return fail(ErrorCode::kUnsupported,
-                "the rendering of a claim has version {}, this edgehose knows {}: it was written by "
-                "a newer one", version, kVersion);
+    return fail(
+        ErrorCode::kUnsupported,
+        "the rendering of a claim has version {}, this edgehose knows {}: it was written by "
+        "a newer one",
+        version, kVersion);
   ObjectRendering rendering;
   const auto format = in.le<std::uint8_t>();
   const auto compression = in.le<std::uint8_t>();
@@ -61,7 +63,8 @@ Result<ObjectRendering> parse_rendering(std::string_view bytes) {
   const bool known = format <= static_cast<std::uint8_t>(ObjectRendering::Format::kNdjson) &&
                      compression <= static_cast<std::uint8_t>(Compression::kGzip);
   if (!in.ok() || !in.at_end() || !known || rendering.age_recipients.size() != recipients)
-    return fail(ErrorCode::kCorrupt, "the rendering of a claim is damaged ({} bytes)", bytes.size());
+    return fail(ErrorCode::kCorrupt, "the rendering of a claim is damaged ({} bytes)",
+                bytes.size());
   rendering.format = static_cast<ObjectRendering::Format>(format);
   rendering.compression = static_cast<Compression>(compression);
   return rendering;

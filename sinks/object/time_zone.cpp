@@ -17,7 +17,8 @@ bool is_zone_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '+' || c == '-' || c == '/';
   };
-  return !name.empty() && name.size() <= 64 && name.front() != '/' && std::ranges::all_of(name, legal);
+  return !name.empty() && name.size() <= 64 && name.front() != '/' &&
+         std::ranges::all_of(name, legal);
 }
 
 // --- the footer's POSIX rule ---------------------------------------------------------------------

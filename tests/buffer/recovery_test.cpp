@@ -196,7 +196,8 @@ TEST_F(Damage, ZeroedAndRandomPages) {
       put(bad);
       SCOPED_TRACE(testing::Message() << "page " << page << (garbage ? " random" : " zeroed"));
       const std::size_t records = start();
-      EXPECT_GE(records + 60 * (4 + failed_reads_), bodies_.size());  // a page holds few small blocks
+      EXPECT_GE(records + 60 * (4 + failed_reads_),
+                bodies_.size());  // a page holds few small blocks
       if (page < 2) {
         EXPECT_TRUE(report_.damaged);
         EXPECT_EQ(records, bodies_.size());  // a meta page holds no record
@@ -364,7 +365,8 @@ TEST_F(Damage, ForeignFilesAreRefusedAndUntouched) {
   std::string big_endian = pristine_, newer = pristine_;
   for (const std::size_t page : {0ul, kLmdbPage}) {
     for (const std::size_t at : {page + 16, page + 40})  // the magic and the page size
-      std::reverse(big_endian.begin() + static_cast<long>(at), big_endian.begin() + static_cast<long>(at) + 4);
+      std::reverse(big_endian.begin() + static_cast<long>(at),
+                   big_endian.begin() + static_cast<long>(at) + 4);
     newer[page + 20] = 9;
   }
   for (const std::string& content : {big_endian, newer}) {

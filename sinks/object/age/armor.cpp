@@ -41,8 +41,9 @@ Status ArmorReader::begin() {
   line_ = 1;
   EH_ASSIGN(const auto line, input_->line(kArmorBegin.size() + 1));
   if (!line) return broken("it is not the BEGIN line");
-  const std::string_view marker = line->ends_with('\r') ? std::string_view(*line).substr(0, line->size() - 1)
-                                                        : std::string_view(*line);
+  const std::string_view marker = line->ends_with('\r')
+                                      ? std::string_view(*line).substr(0, line->size() - 1)
+                                      : std::string_view(*line);
   if (marker != kArmorBegin) return broken("it is not the BEGIN line");
   return {};
 }

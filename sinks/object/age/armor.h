@@ -13,7 +13,8 @@ namespace edgehose::age {
 constexpr std::string_view kArmorBegin = "-----BEGIN AGE ENCRYPTED FILE-----";
 constexpr std::string_view kArmorEnd = "-----END AGE ENCRYPTED FILE-----";
 
-// The bytes that an armored input holds. kCorrupt where its grammar is broken, and then malformed().
+// The bytes that an armored input holds. kCorrupt where its grammar is broken, and then
+// malformed().
 class ArmorReader final : public ByteStream {
  public:
   explicit ArmorReader(std::unique_ptr<BufferedInput> input) : input_(std::move(input)) {}

@@ -134,7 +134,8 @@ Status AgeDecryptor::next_chunk() {
     ended_ = opened;
   }
   if (!opened)
-    return failed_as(AgeFailure::kPayload, corrupt("age: the file is damaged or cut short " + where));
+    return failed_as(AgeFailure::kPayload,
+                     corrupt("age: the file is damaged or cut short " + where));
   ++chunk_;
   if (!ended_) return {};
   if (plain_.empty() && chunk_ > 1)
@@ -142,7 +143,8 @@ Status AgeDecryptor::next_chunk() {
   return {};
 }
 
-// What follows the last chunk is found only after its plaintext was handed out, as the reference does.
+// What follows the last chunk is found only after its plaintext was handed out, as the reference
+// does.
 Status AgeDecryptor::check_end() {
   finished_ = true;
   auto rest = input_->peek(1);

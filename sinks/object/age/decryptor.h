@@ -1,5 +1,5 @@
-// AgeDecryptor: the plaintext of an age file, binary or armored, as a stream. A chunk's plaintext is
-// handed out only after its tag was checked; a file that is cut short ends in an error.
+// AgeDecryptor: the plaintext of an age file, binary or armored, as a stream. A chunk's plaintext
+// is handed out only after its tag was checked; a file that is cut short ends in an error.
 //
 // Threading: one thread at a time. Memory: two chunks of 64 KiB and the header.
 #pragma once

@@ -77,10 +77,12 @@ tl::unexpected<Error> no_match(const Header& header, std::size_t identities) {
   for (const Stanza& stanza : header.stanzas)
     if (stanza.type != kX25519 && others.size() < 100)
       others += (others.empty() ? "" : ", ") + stanza.type.substr(0, 32);
-  return fail(ErrorCode::kAuth,
-              "age: none of the {} identities given opens it: it was encrypted to {} other "
-              "recipients{}", identities, header.stanzas.size(),
-              others.empty() ? "" : fmt::format(" (of kinds that are not supported here: {})", others));
+  return fail(
+      ErrorCode::kAuth,
+      "age: none of the {} identities given opens it: it was encrypted to {} other "
+      "recipients{}",
+      identities, header.stanzas.size(),
+      others.empty() ? "" : fmt::format(" (of kinds that are not supported here: {})", others));
 }
 
 }  // namespace
@@ -93,7 +95,8 @@ Result<bool> HeaderParser::take_line(std::string_view line) {
       return false;
     }
     if (line.starts_with("age-encryption.org/"))
-      return fail(ErrorCode::kUnsupported, "age header: this version of the format is not supported, "
+      return fail(ErrorCode::kUnsupported,
+                  "age header: this version of the format is not supported, "
                   "only v1 is");
     return malformed("it does not begin with {}: not an age file",
                      kVersionLine.substr(0, kVersionLine.size() - 1));

@@ -5,7 +5,8 @@
 //   BASE64 in lines of 64, the last one shorter (maybe empty), each with LF
 //   --- MAC LF                             43 characters; HMAC over all before it, "---" included
 //
-// base64 is unpadded and canonical. Source: the age file format specification, age-encryption.org/v1.
+// base64 is unpadded and canonical. Source: the age file format specification,
+// age-encryption.org/v1.
 #pragma once
 
 #include <string>

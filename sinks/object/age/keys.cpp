@@ -24,7 +24,8 @@ std::string_view mistaken_recipient(std::string_view text) {
   if (starts_with_any_case(text, "age-secret-key-") || starts_with_any_case(text, "age-plugin-"))
     return "this is a private key, which does not belong here: give its public key (age1...), "
            "which `age-keygen -y` prints";
-  if (text.starts_with("ssh-")) return "SSH keys are not supported: make a key with `edgehose key new`";
+  if (text.starts_with("ssh-"))
+    return "SSH keys are not supported: make a key with `edgehose key new`";
   if (text.starts_with("age1pq1") || text.starts_with("age1tag"))
     return "post-quantum and hardware-tag recipients are not supported: give an X25519 recipient "
            "(age1 and 58 characters)";
@@ -56,8 +57,9 @@ Result<AgeRecipient> AgeRecipient::parse(std::string_view text) {
                 bytes.error().message);
   age::Point point;
   if (bytes->size() != point.size())
-    return fail(ErrorCode::kInvalid, "age recipient \"{}\": it holds {} bytes, an X25519 key has 32",
-                text.substr(0, 80), bytes->size());
+    return fail(ErrorCode::kInvalid,
+                "age recipient \"{}\": it holds {} bytes, an X25519 key has 32", text.substr(0, 80),
+                bytes->size());
   std::memcpy(point.data(), bytes->data(), point.size());
   return AgeRecipient(point);
 }

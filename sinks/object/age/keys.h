@@ -32,8 +32,8 @@ class AgeIdentity {
  public:
   static Result<AgeIdentity> generate();
   static Result<AgeIdentity> parse(std::string_view text);
-  // Identities as age-keygen writes them: one a line, blank lines and lines beginning with # skipped.
-  // Errors name the line. At least one.
+  // Identities as age-keygen writes them: one a line, blank lines and lines beginning with #
+  // skipped. Errors name the line. At least one.
   static Result<std::vector<AgeIdentity>> parse_file(std::string_view content);
 
   std::string to_string() const;  // the secret: to a file of mode 0600 and nowhere else

@@ -39,7 +39,8 @@ PkeyPtr private_key(const Key& secret) {
 void wipe(void* bytes, std::size_t size) { OPENSSL_cleanse(bytes, size); }
 
 Status random_bytes(std::uint8_t* out, std::size_t size) {
-  if (RAND_priv_bytes(out, static_cast<int>(size)) != 1) return crypto_failed("drawing random bytes");
+  if (RAND_priv_bytes(out, static_cast<int>(size)) != 1)
+    return crypto_failed("drawing random bytes");
   return {};
 }
 

@@ -72,15 +72,15 @@ struct Outer {
 };
 
 Fields<Outer> outer_fields() {
-  return {
-      include<&Outer::middle>(
-          {table_name<&Middle::name>(),
-           table<&Middle::inner>(
-               "inner",
-               Fields<Inner>{field<&Inner::low>("low", "L."), field<&Inner::high>("high", "H.")}
-                   .rule({"high", "low"}, [](const Inner& i) { return i.high < i.low ? "too low" : ""; }),
-               "I.")}),
-      field<&Outer::flag>("flag", "F.")};
+  return {include<&Outer::middle>(
+              {table_name<&Middle::name>(),
+               table<&Middle::inner>(
+                   "inner",
+                   Fields<Inner>{field<&Inner::low>("low", "L."), field<&Inner::high>("high", "H.")}
+                       .rule({"high", "low"},
+                             [](const Inner& i) { return i.high < i.low ? "too low" : ""; }),
+                   "I.")}),
+          field<&Outer::flag>("flag", "F.")};
 }
 
 TEST(Fields, ReachThroughIncludesAndTables) {

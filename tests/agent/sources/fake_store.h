@@ -7,7 +7,9 @@
 
 namespace edgehose::testing {
 
-inline tl::unexpected<Error> not_here() { return fail(ErrorCode::kUnsupported, "not in this store"); }
+inline tl::unexpected<Error> not_here() {
+  return fail(ErrorCode::kUnsupported, "not in this store");
+}
 
 class FakeStore final : public Store {
  public:
@@ -34,11 +36,17 @@ class FakeStore final : public Store {
     Status forget_source(SourceId) override { return {}; }
     Result<Claim> claim(Claim) override { return not_here(); }
     Status acknowledge(const Acknowledgement&) override { return {}; }
-    Result<std::vector<Claim>> recut(ClaimId, const std::vector<Claim>&) override { return not_here(); }
+    Result<std::vector<Claim>> recut(ClaimId, const std::vector<Claim>&) override {
+      return not_here();
+    }
     Status erase_dead_letter(std::uint64_t) override { return {}; }
-    Result<Counter> drop_oldest(std::uint64_t, const std::vector<LaneKey>&, DropScope) override { return not_here(); }
+    Result<Counter> drop_oldest(std::uint64_t, const std::vector<LaneKey>&, DropScope) override {
+      return not_here();
+    }
     Result<unsigned> trim() override { return 0u; }
-    Result<std::optional<BlockInfo>> next_block(SourceId, BlockNumber) override { return not_here(); }
+    Result<std::optional<BlockInfo>> next_block(SourceId, BlockNumber) override {
+      return not_here();
+    }
     Status commit() override {
       store_.files = files_;
       store_.files_put += put_;

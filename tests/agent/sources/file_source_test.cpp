@@ -150,8 +150,8 @@ TEST_F(FileSourceTest, OnlyMovedPositionsAreWritten) {
   EXPECT_EQ(store.files_put, 1u);
 }
 
-// A salvaged buffer knows how far its blocks reach into the file, not what lay before that place, and
-// of the file's start only what an older copy had seen.
+// A salvaged buffer knows how far its blocks reach into the file, not what lay before that place,
+// and of the file's start only what an older copy had seen.
 TEST_F(FileSourceTest, APositionMovedByASalvageIsReadOn) {
   append("a.log", lines("a", 0, 3));
   run(1s);

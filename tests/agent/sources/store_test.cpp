@@ -83,7 +83,8 @@ class OverStore : public FileSourceTest {
         ends[e.file.value] = e.end;
       }
       RecordReader reader(*block);
-      for (Record record; reader.next(record);) out.got.push_back({std::string(record.body), {}, 0, 0, false, false});
+      for (Record record; reader.next(record);)
+        out.got.push_back({std::string(record.body), {}, 0, 0, false, false});
     }
     expect_once(expected);
   }
