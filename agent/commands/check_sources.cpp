@@ -74,8 +74,8 @@ void tell_shadowed(const std::vector<FileSelection>& selections, const std::vect
   }
 }
 
-SourceCheck check_file_source(const FileSourceConfig& config, std::size_t index, const Discovery& found,
-                              const Clock& clock, Findings& findings) {
+SourceCheck check_file_source(const FileSourceConfig& config, const FileSelection& selection, std::size_t index,
+                              const Discovery& found, const Clock& clock, Findings& findings) {
   SourceCheck check{config.name, 0, 0};
   std::vector<std::string> unreadable;
   for (const FoundFile& file : found.files) {
@@ -86,7 +86,9 @@ SourceCheck check_file_source(const FileSourceConfig& config, std::size_t index,
   }
   if (!found.problems[index].empty())
     findings.warnings.push_back(fmt::format("source {}: {}", config.name, found.problems[index]));
-  else if (check.files == 0)
+  else if (std::none_of(found.files.begin(), found.files.end(), [&](const FoundFile& file) {
+             return file.named && (file.selection == index || selects(selection, file.path));
+           }))
     findings.warnings.push_back(fmt::format("source {}: no file matches now", config.name));
   tell_unreadable(check, unreadable, findings);
   tell_hidden(config, findings);
@@ -118,7 +120,7 @@ std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock,
       checks.push_back({config.sources[i].name, 0, 0});
       continue;
     }
-    checks.push_back(check_file_source(configs[i], i, found, clock, findings));
+    checks.push_back(check_file_source(configs[i], selections[i], i, found, clock, findings));
     tell_copytruncate(configs[i], i, found, rules, findings);
   }
   tell_shadowed(selections, configs, found, findings);

@@ -217,6 +217,7 @@ TEST_F(CliTest, CheckCountsAFileOfTwoSourcesOnce) {
                               directory_ + "/in/*.log\"]'");
   EXPECT_THAT(outcome.out, MatchesRegex("(.|\n)*together +6 B\n(.|\n)*"));
   EXPECT_THAT(outcome.err, HasSubstr("source second: 1 of the files that it names are read by [sources."));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("no file matches")));
 }
 
 TEST_F(CliTest, WhatASinkCannotTakeIsAWrongConfig) {
