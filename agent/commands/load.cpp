@@ -1,5 +1,9 @@
 #include "agent/commands/load.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "agent/base/log.h"
 #include "agent/commands/service_user.h"
 #include "agent/run/agent.h"
@@ -59,12 +63,14 @@ std::optional<LoadedConfig> load_or_complain(const Invocation& invocation) {
 }
 
 Error with_advice(Error error, const std::string& data_dir) {
+  // What is in a closed directory seems not to be there.
+  if (error.code == ErrorCode::kNotFound && ::access(data_dir.c_str(), X_OK) != 0 && errno == EACCES)
+    error = errno_error(EACCES, "opening " + data_dir);
   if (error.code != ErrorCode::kPermission || error.message.find(data_dir) == std::string::npos)
     return error;
   const auto owner = owner_of(data_dir);
-  const std::string who =
-      owner ? fmt::format("{} (sudo -u {} edgehose ...)", owner->name, owner->name) : "its owner";
-  error.message += fmt::format(": run this as the owner of {}, {}", data_dir, who);
+  const std::string who = owner ? fmt::format("{0} (sudo -u {0} edgehose ...)", owner->name) : "whoever it is";
+  error.message += fmt::format("; run this as the owner of {}: {}", data_dir, who);
   return error;
 }
 

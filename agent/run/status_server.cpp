@@ -161,7 +161,7 @@ Result<std::string> ask_status(const std::string& path, Duration patience) {
   if (error == EAGAIN) return fail(ErrorCode::kUnavailable, "the agent at {} does not answer", path);
   if (error == EACCES || error == EPERM)
     return fail(ErrorCode::kPermission,
-                "the agent at {} does not answer this user: ask as root or as a member of the group adm", path);
+                "this user may not ask the agent at {}: ask as root or as a member of the group adm", path);
   if (error != 0) return fail_errno(error, fmt::format("asking the agent at {}", path));
 
   const auto clock = make_system_clock();
