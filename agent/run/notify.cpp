@@ -36,8 +36,6 @@ Notifier Notifier::from_environment() {
   return notifier;
 }
 
-void Notifier::status(std::string_view line) { send(std::string("STATUS=").append(line)); }
-
 void Notifier::send(std::string_view message) {
   sockaddr_un to{};
   to.sun_family = AF_UNIX;

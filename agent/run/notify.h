@@ -19,7 +19,6 @@ class Notifier {
 
   void ready() { send("READY=1"); }
   void stopping() { send("STOPPING=1"); }
-  void status(std::string_view line);  // shown by systemctl status
   void watchdog() { send("WATCHDOG=1"); }
   // How often watchdog() has to be called: half of what systemd waits. None: it does not wait.
   std::optional<Duration> watchdog_interval() const { return watchdog_interval_; }

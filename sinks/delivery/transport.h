@@ -4,7 +4,9 @@
 // Threading: one courier thread owns it. No call blocks for longer than one system call on the
 // destination does; step() is bounded work.
 //
-// A request that makes no progress for kStallLimit ends with an error response.
+// A transport whose peer can fall silent ends a request that makes no progress for kStallLimit with
+// an error response. Files have no such peer: their system calls end by themselves, or hang (see
+// courier_thread.h).
 #pragma once
 
 #include <chrono>

@@ -322,12 +322,7 @@ TEST_F(IntakeTest, BlockStopsReadingAndLosesNothing) {
   options_.when_full = WhenFull::kBlock;
   batch_.max_size = 64 << 10;
   start();
-  std::srand(7);
-  for (int i = 0; i < 200'000; ++i) {
-    std::string line;
-    for (int k = 0; k < 60; ++k) line.push_back(static_cast<char>('!' + std::rand() % 90));
-    source_->lines.push_back(line);
-  }
+  dense_lines(200'000);
   run();
   EXPECT_TRUE(intake_->status().read().blocked);
   EXPECT_FALSE(source_->lines.empty());
@@ -394,12 +389,7 @@ TEST_F(IntakeTest, DropNewestCountsWhatItDoesNotTake) {
   store_options_.max_size = 2 << 20;
   options_.when_full = WhenFull::kDropNewest;
   start();
-  std::srand(7);
-  for (int i = 0; i < 100'000; ++i) {
-    std::string line;
-    for (int k = 0; k < 60; ++k) line.push_back(static_cast<char>('!' + std::rand() % 90));
-    source_->lines.push_back(line);
-  }
+  dense_lines(100'000);
   run();
   clock_.advance(minutes(2));
   run();
@@ -414,12 +404,7 @@ TEST_F(IntakeTest, DropOldestSkipsWhatIsClaimedAndCounts) {
   options_.when_full = WhenFull::kDropOldest;
   batch_.max_size = 64 << 10;
   start();
-  std::srand(7);
-  for (int i = 0; i < 200'000; ++i) {
-    std::string line;
-    for (int k = 0; k < 60; ++k) line.push_back(static_cast<char>('!' + std::rand() % 90));
-    source_->lines.push_back(line);
-  }
+  dense_lines(200'000);
   for (int i = 0; i < 100; ++i) {
     run();
     clock_.advance(seconds(61));
