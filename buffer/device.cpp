@@ -15,7 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
-#include <vector>
+#include <utility>
 
 #include "agent/base/file.h"
 
@@ -55,18 +55,6 @@ const Kind* kind_of(std::uint64_t magic) {
   return it == std::end(kKinds) ? nullptr : it;
 }
 
-std::string trimmed(std::string s) {
-  // Device tree strings end in NUL, the others in LF.
-  while (!s.empty() && (s.back() == '\0' || std::isspace(static_cast<unsigned char>(s.back()))))
-    s.pop_back();
-  return s;
-}
-
-std::string small_file(const std::string& path) {
-  auto content = read_file(path, kSmallFile);
-  return content ? trimmed(std::move(*content)) : std::string();
-}
-
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 std::string real_path(const std::string& path) {
@@ -79,19 +67,8 @@ std::string real_path(const std::string& path) {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-std::vector<std::string> entries(const std::string& directory) {
-  std::vector<std::string> names;
-  if (DIR* dir = ::opendir(directory.c_str())) {
-    while (const dirent* e = ::readdir(dir))
-      if (e->d_name[0] != '.') names.emplace_back(e->d_name);
-    ::closedir(dir);
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
 bool flag(const std::string& disk, const char* name) {
-  return small_file(disk + "/" + name) == "1";
+  return read_small_file(disk + "/" + name) == "1";
 }
 
 // The disk below a partition or a stack of mappings.
@@ -101,7 +78,7 @@ std::string whole_disk(std::string device) {
       device = parent_directory(device);
       continue;
     }
-    const std::vector<std::string> below = entries(device + "/slaves");
+    const std::vector<std::string> below = list_directory(device + "/slaves");
     if (below.empty()) break;
     const std::string next = real_path(device + "/slaves/" + below.front());
     if (next.empty()) break;
@@ -113,7 +90,7 @@ std::string whole_disk(std::string device) {
 Device judge(const std::string& sys_disk, const std::string& root, int depth);
 
 Device judge_loop(const std::string& sys_disk, const std::string& root, int depth) {
-  const std::string file = small_file(sys_disk + "/loop/backing_file");
+  const std::string file = read_small_file(sys_disk + "/loop/backing_file");
   struct stat st {};
   if (depth < kMaxStack && !file.empty() && ::stat((root + file).c_str(), &st) == 0) {
     const std::string below =
@@ -140,7 +117,7 @@ Device judge(const std::string& sys_disk, const std::string& root, int depth) {
   if (flag(sys_disk, "removable")) return card("is removable");
   if (sys_disk.find("/usb") != std::string::npos) {
     // Bridges of real disks announce TRIM; sticks and card readers do not.
-    const std::string discard = small_file(sys_disk + "/queue/discard_granularity");
+    const std::string discard = read_small_file(sys_disk + "/queue/discard_granularity");
     if (!discard.empty() && discard != "0" && !flag(sys_disk, "queue/rotational"))
       return ssd("is a USB disk that supports TRIM");
     return card("is attached by USB");
@@ -199,35 +176,27 @@ std::string mount_option(const std::string& text, const std::string& option) {
 
 bool memory_backed(std::uint32_t magic) { return magic == kTmpfs || magic == kRamfs; }
 
-// Tells a directory from its copy beside it: when it was born, and, where that outlives a mount,
-// its inode: two directories may be born in one tick of the kernel's clock. (FAT and overlays
-// number theirs anew at every mount.)
-std::string directory_identity(const std::string& path) {
-  struct statx x {};
-  struct statfs fs {};
-  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_SYNC_AS_STAT, STATX_INO | STATX_BTIME, &x) != 0 ||
-      ::statfs(path.c_str(), &fs) != 0)
-    return {};
-  const auto magic = static_cast<std::uint32_t>(fs.f_type);
-  const Kind* const kind = kind_of(magic);
-  const bool born = (x.stx_mask & STATX_BTIME) != 0;
-  const bool lasting = memory_backed(magic) || (kind != nullptr && kind->stable_id);
-  return fmt::format("{} born {}.{:09}", lasting ? x.stx_ino : 0, born ? x.stx_btime.tv_sec : 0,
-                     born ? x.stx_btime.tv_nsec : 0);
-}
-
-std::string first_mac(const std::string& root) {
-  for (const std::string& nic : entries(root + "/sys/class/net")) {
-    // Only hardware: bridges, tunnels and containers' ends draw their address anew.
-    const std::string directory = root + "/sys/class/net/" + nic;
-    if (!exists(directory + "/device")) continue;
-    std::string mac = small_file(directory + "/address");
-    if (!mac.empty() && mac != "00:00:00:00:00:00") return mac;
-  }
-  return {};
-}
-
 }  // namespace
+
+std::string read_small_file(const std::string& path) {
+  auto content = read_file(path, kSmallFile);
+  if (!content) return {};
+  while (!content->empty() &&
+         (content->back() == '\0' || std::isspace(static_cast<unsigned char>(content->back()))))
+    content->pop_back();
+  return std::move(*content);
+}
+
+std::vector<std::string> list_directory(const std::string& directory) {
+  std::vector<std::string> names;
+  if (DIR* dir = ::opendir(directory.c_str())) {
+    while (const dirent* e = ::readdir(dir))
+      if (e->d_name[0] != '.') names.emplace_back(e->d_name);
+    ::closedir(dir);
+  }
+  std::ranges::sort(names);
+  return names;
+}
 
 std::string_view name(StorageProfile profile) {
   return profile == StorageProfile::kSdCard ? "sd_card" : "ssd";
@@ -266,7 +235,7 @@ Device find_device(const std::string& path, const std::string& root) {
 
 std::optional<std::uint64_t> bytes_written(const Device& device, const std::string& root) {
   if (device.disk.empty()) return std::nullopt;
-  std::istringstream fields(small_file(root + "/sys/class/block/" + device.disk + "/stat"));
+  std::istringstream fields(read_small_file(root + "/sys/class/block/" + device.disk + "/stat"));
   std::uint64_t value = 0;
   for (int i = 0; i < 7; ++i)
     if (!(fields >> value)) return std::nullopt;
@@ -276,6 +245,11 @@ std::optional<std::uint64_t> bytes_written(const Device& device, const std::stri
 std::string filesystem_name(std::uint64_t magic) {
   const Kind* kind = kind_of(magic);
   return kind != nullptr ? kind->name : fmt::format("{:#x}", magic);
+}
+
+bool has_lasting_inodes(std::uint64_t magic) {
+  const Kind* kind = kind_of(magic);
+  return memory_backed(static_cast<std::uint32_t>(magic)) || (kind != nullptr && kind->stable_id);
 }
 
 bool is_remote(std::uint64_t magic) {
@@ -353,31 +327,6 @@ Result<std::uint64_t> filesystem_id(int fd, const std::string& root) {
   if (::fstatfs(fd, &fs) != 0 || ::fstat(fd, &st) != 0)
     return fail_errno(errno, "asking for a file system's identity");
   return id_from(fs, st.st_dev, root);
-}
-
-Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir,
-                                               const std::string& root) {
-  EH_ASSIGN(const std::uint64_t filesystem, filesystem_id(data_dir, root));
-  const std::string directory = directory_identity(data_dir);
-  const std::string machine = small_file(root + "/etc/machine-id");
-  std::string serial = small_file(root + "/proc/device-tree/serial-number");
-  std::string_view from = "device tree serial";
-  if (serial.empty()) {
-    serial = small_file(root + "/sys/class/dmi/id/product_uuid");
-    from = "DMI product UUID";
-  }
-  if (serial.empty()) {
-    serial = first_mac(root);
-    from = "first MAC address";
-  }
-  if (serial.empty()) from = "no hardware serial";
-  MachineFingerprint result;
-  result.parts = fmt::format("{}, file system {:016x}, the directory itself, {}",
-                             machine.empty() ? "no machine id" : "machine id", filesystem, from);
-  const auto digest = sha256(fmt::format("machine={};filesystem={:016x};directory={};{}={}",
-                                         machine, filesystem, directory, from, serial));
-  std::copy_n(digest.begin(), result.hash.size(), result.hash.begin());
-  return result;
 }
 
 }  // namespace edgehose

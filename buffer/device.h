@@ -1,15 +1,16 @@
-// What the buffer lies on: kind of device, kind of file system, space, bytes written, and what
-// identifies this machine and this file system.
+// What the buffer lies on: kind of device, kind of file system and its identity, space, bytes
+// written. Who this machine is: machine.h.
 //
 // Everything under /sys, /proc, /etc and /dev is read below a `root`, so that a test brings its
 // own.
 // Threading: pure functions of the file system; any thread.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/base/result.h"
 
@@ -41,6 +42,8 @@ Result<bool> is_volatile(const std::string& path);
 // The name of a file system by its statfs magic, "ext4"; "0x..." for one that is not known.
 std::string filesystem_name(std::uint64_t magic);
 bool is_remote(std::uint64_t magic);
+// Whether a file keeps its inode number over a mount (FAT and overlays number theirs anew).
+bool has_lasting_inodes(std::uint64_t magic);
 
 struct DiskSpace {
   std::uint64_t size = 0;
@@ -62,16 +65,10 @@ Result<bool> punch(int fd, std::uint64_t offset, std::uint64_t length);
 Result<std::uint64_t> filesystem_id(const std::string& path, const std::string& root = "");
 Result<std::uint64_t> filesystem_id(int fd, const std::string& root = "");
 
-// 16 bytes of SHA-256 over the machine id, the file system of data_dir, data_dir's own birth time
-// and inode, and the hardware's serial (device tree, else DMI product_uuid, else the first MAC
-// address). It differs where a card or an image was cloned to another machine or volume, and where
-// data_dir was copied on the same one; a rename keeps it. `parts` says in words what went in.
-struct MachineFingerprint {
-  std::array<std::uint8_t, 16> hash{};
-  std::string parts;
-  bool operator==(const MachineFingerprint& o) const { return hash == o.hash; }
-};
-Result<MachineFingerprint> machine_fingerprint(const std::string& data_dir,
-                                               const std::string& root = "");
+// A small file of /sys, /proc or /etc without the NUL or white space at its end; empty where it is not
+// there or not for us to read.
+std::string read_small_file(const std::string& path);
+// Names in a directory but hidden ones, sorted; none where it cannot be read.
+std::vector<std::string> list_directory(const std::string& directory);
 
 }  // namespace edgehose

@@ -147,15 +147,22 @@ std::string machine_key() { return std::string("\0\3", 2); }
 
 std::string encode_machine(const Machine& machine) {
   std::string out;
-  put_bytes(out, machine);
+  for (const auto& [part, hash] : machine) {
+    put_le(out, static_cast<std::uint8_t>(part));
+    put_bytes(out, hash);
+  }
   return checksummed(machine_key(), out);
 }
 
 Result<Machine> decode_machine(std::string_view value) {
   EH_ASSIGN(const std::string_view body, checked(machine_key(), value, "machine fingerprint"));
+  Machine machine;
+  constexpr std::size_t kPart = 1 + sizeof(Machine::mapped_type);
   ByteReader in(body);
-  Machine machine{};
-  get_bytes(in, machine);
+  while (in.rest().size() >= kPart) {
+    const auto part = static_cast<MachinePart>(in.le<std::uint8_t>());
+    get_bytes(in, machine[part]);
+  }
   return finish(in, machine, "machine fingerprint");
 }
 

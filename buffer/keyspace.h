@@ -24,6 +24,7 @@
 
 #include "agent/base/result.h"
 #include "buffer/block.h"
+#include "buffer/machine.h"
 #include "buffer/state.h"
 
 namespace edgehose::keyspace {
@@ -46,8 +47,7 @@ std::string epoch_key();
 std::string encode_epoch(const Epoch& epoch);
 Result<Epoch> decode_epoch(std::string_view value);
 
-// What the epoch was drawn on: see device.h machine_fingerprint().
-using Machine = std::array<std::uint8_t, 16>;
+// What the epoch was drawn on: see machine.h.
 std::string machine_key();
 std::string encode_machine(const Machine& machine);
 Result<Machine> decode_machine(std::string_view value);

@@ -18,6 +18,7 @@
 #include "buffer/device.h"
 #include "buffer/environment_check.h"
 #include "buffer/keyspace.h"
+#include "buffer/machine.h"
 
 namespace edgehose {
 namespace {
@@ -299,23 +300,30 @@ std::vector<Quarantine> quarantines(const std::string& directory) {
 
 Result<bool> redraw_epoch_if_moved(lmdb::Transaction& txn, const std::string& directory,
                                    const std::string& root) {
-  EH_ASSIGN(const MachineFingerprint machine, machine_fingerprint(directory, root));
-  EH_ASSIGN(const auto before, txn.get(keyspace::machine_key()));
-  if (before) {
-    const auto known = keyspace::decode_machine(*before);
-    if (known && *known == machine.hash) return false;
+  EH_ASSIGN(Machine now, look_at_machine(directory, root));
+  EH_ASSIGN(const auto stored, txn.get(keyspace::machine_key()));
+  Machine before;
+  if (stored) {
+    EH_ASSIGN(before, keyspace::decode_machine(*stored));
   }
-  const bool moved = before.has_value();
-  EH_TRY(txn.put(keyspace::machine_key(), keyspace::encode_machine(machine.hash)));
-  if (!moved) return false;
+  const std::vector<MachinePart> changed = differences(before, now);
+  if (changed.empty()) {
+    now.merge(Machine(before));  // what only others can read stays known
+    if (now == before) return false;
+    EH_TRY(txn.put(keyspace::machine_key(), keyspace::encode_machine(now)));
+    return false;
+  }
   Epoch epoch{};
   if (RAND_bytes(epoch.data(), static_cast<int>(epoch.size())) != 1)
     return fail(ErrorCode::kIo, "the system gave no random bytes for a new epoch");
+  EH_TRY(txn.put(keyspace::machine_key(), keyspace::encode_machine(now)));
   EH_TRY(txn.put(keyspace::epoch_key(), keyspace::encode_epoch(epoch)));
+  std::string what(name(changed.front()));
+  for (std::size_t i = 1; i < changed.size(); ++i) what += fmt::format(", {}", name(changed[i]));
   log::warn(
-      "buffer: {} was copied, or moved to another machine or volume (known by: {}): new records "
+      "buffer: {} was copied, or moved to another machine or volume (what changed: {}): new records "
       "carry a new epoch, so that this copy and the original never share an identity",
-      directory, machine.parts);
+      directory, what);
   return true;
 }
 

@@ -47,7 +47,7 @@ struct Quarantine {
 std::vector<Quarantine> quarantines(const std::string& directory);
 constexpr std::size_t kMaxQuarantines = 2;
 
-// Where this buffer was made, to tell a cloned card or a copied directory (device.h).
+// Where this buffer was made, to tell a cloned card or a copied directory (machine.h).
 // Within a write transaction, at start: remembers the machine, or, where it is another one than
 // before, draws a new epoch, logs it, and answers true. Old blocks keep their epoch.
 Result<bool> redraw_epoch_if_moved(lmdb::Transaction& txn, const std::string& directory,

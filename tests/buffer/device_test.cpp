@@ -93,32 +93,6 @@ TEST_F(FakeRoot, BytesWrittenAreCountedBySector) {
   EXPECT_EQ(bytes_written({}, root_), std::nullopt);
 }
 
-TEST_F(FakeRoot, TheFingerprintChangesWithMachineAndHardware) {
-  put("/etc/machine-id", "aaaa\n");
-  put("/proc/device-tree/serial-number", std::string("10000000abcd\0", 13));
-  const auto first = machine_fingerprint(root_, root_);
-  ASSERT_TRUE(first);
-  EXPECT_EQ(machine_fingerprint(root_, root_)->hash, first->hash);
-  EXPECT_EQ(first->parts.find("abcd"), std::string::npos);
-  put("/etc/machine-id", "bbbb\n");
-  const auto cloned = machine_fingerprint(root_, root_);
-  EXPECT_FALSE(*cloned == *first);
-  put("/proc/device-tree/serial-number", "other");
-  EXPECT_FALSE(*machine_fingerprint(root_, root_) == *cloned);
-}
-
-// Both would number their next records alike.
-TEST_F(FakeRoot, TheFingerprintTellsACopyBesideTheOriginal) {
-  const std::string original = root_ + "/data", copy = root_ + "/copy";
-  std::filesystem::create_directory(original);
-  std::filesystem::create_directory(copy);
-  const auto first = machine_fingerprint(original, root_);
-  ASSERT_TRUE(first);
-  EXPECT_FALSE(*machine_fingerprint(copy, root_) == *first);
-  std::filesystem::rename(original, root_ + "/moved");
-  EXPECT_EQ(*machine_fingerprint(root_ + "/moved", root_), *first) << "moved is not copied";
-}
-
 TEST(Filesystems, RemoteOnesAreKnownByMagic) {
   EXPECT_TRUE(is_remote(0x6969));
   EXPECT_TRUE(is_remote(0xFF534D42));

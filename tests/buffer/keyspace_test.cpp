@@ -37,6 +37,14 @@ TEST(Keyspace, KeysHaveTheirGoldenBytesAndOrder) {
   EXPECT_FALSE(parse_file_key(sink_key(SinkId(1))));
 }
 
+TEST(Keyspace, AMachineKeepsThePartsThatALaterReleaseAdds) {
+  const Machine machine = {{MachinePart::kMachineId, {1, 2}}, {static_cast<MachinePart>(9), {3}}};
+  const std::string value = encode_machine(machine);
+  EXPECT_EQ(to_hex(value.substr(4)), "01" "01020000000000000000000000000000"
+                                     "09" "03000000000000000000000000000000");
+  EXPECT_EQ(decode_machine(value).value(), machine);
+}
+
 TEST(Keyspace, FormatAndCounters) {
   EXPECT_EQ(to_hex(encode_format({1, 2, 3})), "8b5298e8" "010002000300");
   EXPECT_TRUE(check_format({9, 0, 1}, "x"));  // later, but readable by this release
@@ -183,7 +191,7 @@ TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
   const std::vector<Value> values = {
       {"format", encode_format(kFormat), [](auto v) { return decode_format(v).has_value(); }},
       {"epoch", encode_epoch({7}), [](auto v) { return decode_epoch(v).has_value(); }},
-      {"machine", encode_machine({7}), [](auto v) { return decode_machine(v).has_value(); }},
+      {"machine", encode_machine({{MachinePart::kMachineId, {7}}}), [](auto v) { return decode_machine(v).has_value(); }},
       {"counters", encode_counters({}), [](auto v) { return decode_counters(v).has_value(); }},
       {"clean mark", encode_clean_mark(BlockNumber(9)),
        [](auto v) { return decode_clean_mark(v).has_value(); }},
