@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 
 #include "agent/base/file.h"
 #include "agent/base/log.h"
@@ -94,6 +95,8 @@ std::uint64_t file_size(const std::string& path) {
 
 // One attempt, with a map of exactly this size.
 Result<MDB_env*> try_open(const std::string& path, std::uint64_t map_size, bool read_only) {
+  if (map_size > std::numeric_limits<std::size_t>::max())
+    return fail_errno(ENOMEM, fmt::format("mapping the buffer {}", path));
   MDB_env* env = nullptr;
   EH_TRY(check(mdb_env_create(&env), "creating an LMDB environment"));
   int code = mdb_env_set_mapsize(env, static_cast<std::size_t>(map_size));
@@ -267,18 +270,19 @@ Status Environment::move_into_place(const std::string& from, const std::string& 
 
 Result<Environment> Environment::open(const std::string& path, std::uint64_t map_size, bool read_only) {
   const std::uint64_t smallest = round_to_pages(std::max<std::uint64_t>(file_size(path), 2 * kPageBytes));
-  std::uint64_t size = std::max(round_to_pages(map_size), smallest);
-  for (;;) {
+  const std::uint64_t wanted = std::max(round_to_pages(map_size), smallest);
+  for (std::uint64_t size = wanted;;) {
     auto env = try_open(path, size, read_only);
     if (env) {
+      if (size < wanted)
+        log::warn("the machine maps {} of the buffer {}, not the {} that its limit asks for: it will be "
+                  "full earlier", format_size(size), path, format_size(wanted));
       Environment opened;
       opened.env_ = *env;
       return opened;
     }
     if (env.error().sys != ENOMEM || size == smallest) return tl::unexpected(std::move(env).error());
-    size = std::max(round_to_pages(size / 2), smallest);
-    log::warn("the buffer {} cannot be mapped as large as its limit asks; trying {}: it will be "
-              "full earlier", path, format_size(size));
+    size = std::max(round_to_pages(size - size / 8), smallest);
   }
 }
 
@@ -298,7 +302,12 @@ Result<Transaction> Environment::begin_write() {
 Result<Transaction> Environment::begin_read() const {
   EH_TRY(check_open());
   Transaction txn;
-  EH_TRY(check(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn.txn_), "beginning to read the buffer"));
+  int code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn.txn_);
+  if (code == MDB_READERS_FULL) {
+    forget_dead_readers();
+    code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn.txn_);
+  }
+  EH_TRY(check(code, "beginning to read the buffer"));
   EH_TRY(check(mdb_dbi_open(txn.txn_, nullptr, 0, &txn.dbi_), "opening the buffer's database"));
   return txn;
 }
@@ -323,9 +332,13 @@ int oldest_of_line(const char* line, void* context) {
 }
 }  // namespace
 
-std::uint64_t Environment::oldest_reader() const {
+void Environment::forget_dead_readers() const {
   int dead = 0;
   mdb_reader_check(env_, &dead);
+}
+
+std::uint64_t Environment::oldest_reader() const {
+  forget_dead_readers();
   unsigned long long oldest = last_transaction();
   mdb_reader_list(env_, &oldest_of_line, &oldest);
   return oldest;
@@ -337,6 +350,11 @@ int Environment::fd() const {
   return fd;
 }
 
+std::uint64_t Environment::map_size() const {
+  MDB_envinfo info{};
+  return mdb_env_info(env_, &info) == 0 ? info.me_mapsize : 0;
+}
+
 std::uint64_t Environment::full_length() const {
   MDB_envinfo info{};
   MDB_stat stat{};
@@ -344,11 +362,19 @@ std::uint64_t Environment::full_length() const {
   return (std::uint64_t{info.me_last_pgno} + 1) * stat.ms_psize;
 }
 
+namespace {
+constexpr std::uint64_t kMapMore = 16ull << 20;
+}
+
 std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits) {
-  constexpr std::uint64_t kMore = 16ull << 20;
   constexpr std::uint64_t k32Bit = 1ull << 30;
-  const std::uint64_t size = max_size + max_size / 4 + kMore;
+  const std::uint64_t size = max_size + max_size / 4 + kMapMore;
   return pointer_bits == 32 ? std::min(size, k32Bit) : size;
+}
+
+std::uint64_t max_size_for(std::uint64_t map_size) {
+  if (map_size < 4 * kMapMore) return map_size / 2;
+  return ((map_size - kMapMore) * 4 + 4) / 5;
 }
 
 }  // namespace edgehose::lmdb

@@ -118,8 +118,8 @@ class Environment {
     return move_into_place(path + ".new", path);
   }
 
-  // `map_size` is rounded up to pages; where the machine refuses it, halves down to the file's size
-  // are tried, with a warning. Never grows afterwards.
+  // `map_size` is rounded up to pages; where the machine refuses it, less is tried, an eighth at a
+  // time down to the file's size, with a warning: see map_size(). Never grows afterwards.
   static Result<Environment> open(const std::string& path, std::uint64_t map_size, bool read_only);
 
   Environment() = default;
@@ -131,10 +131,14 @@ class Environment {
   Result<Transaction> begin_read() const;
   // A compact copy at `path`, synced; the file must not exist.
   Status copy_compact(const std::string& path) const;
+  // Processes that were killed while they read stay in the table of readers (64 places), and what they
+  // looked at would never be reused. Cheap while there is none.
+  void forget_dead_readers() const;
   // The smallest transaction id that a reader still looks at; the newest id where there is none.
   std::uint64_t oldest_reader() const;
   std::uint64_t last_transaction() const;
   int fd() const;
+  std::uint64_t map_size() const;
   // How long the file is when it holds every page that was ever given out. A shorter one may be
   // sound (pages given back before they were written) or truncated: then reading it is a SIGBUS.
   std::uint64_t full_length() const;
@@ -154,5 +158,8 @@ class Environment {
 // What the map of a buffer of this limit takes: a quarter and 16 MiB above it, for what must always
 // find room. At most 1 GiB where pointers have 32 bits.
 std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits = sizeof(void*) * 8);
+// The largest limit whose map_size_for() fits into a map of this size; of a map that leaves nothing
+// then, half.
+std::uint64_t max_size_for(std::uint64_t map_size);
 
 }  // namespace edgehose::lmdb

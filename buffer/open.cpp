@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -126,6 +127,7 @@ Status StoreImpl::create_if_missing() {
 Status StoreImpl::open_environment() {
   EH_ASSIGN(environment_,
             lmdb::Environment::open(path(), lmdb::map_size_for(options_.max_size), read_only_));
+  limit_ = std::min(options_.max_size, lmdb::max_size_for(environment_.map_size()));
   if (read_only_) EH_TRY(refuse_truncated(environment_, path(), options_));
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
   return check_version(txn, path());
@@ -154,6 +156,12 @@ Status StoreImpl::open_keys() {
   return txn.commit();
 }
 
+// Whether `more` bytes on the disk would leave less free than free_disk_percent asks for.
+bool StoreImpl::below_floor_with(std::uint64_t more) const {
+  const auto disk = disk_space(options_.directory);
+  return disk && disk->free < disk->size / 100 * options_.free_disk_percent + more;
+}
+
 // A file mostly of free pages is copied without them. Where that does not work (no room for the
 // copy), the file is used as it is.
 Status StoreImpl::compact_if_sparse() {
@@ -164,9 +172,10 @@ Status StoreImpl::compact_if_sparse() {
     EH_ASSIGN(const lmdb::Space space, txn.space());
     live = space.used();
   }
-  if (size <= kCompactFrom || size / kSparse < live) return {};
   const std::string copy = path() + ".compact";
-  ::unlink(copy.c_str());
+  ::unlink(copy.c_str());  // of a start that was interrupted
+  if (size <= kCompactFrom || size / kSparse < live) return {};
+  if (below_floor_with(live)) return {};  // punching holes will do
   if (auto copied = environment_.copy_compact(copy); !copied) {
     ::unlink(copy.c_str());
     log::warn("the buffer stays at {} for {} of data: {}", format_size(size), format_size(live),

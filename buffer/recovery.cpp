@@ -69,7 +69,6 @@ class Recovery {
     EH_ASSIGN(Keyring keys, open_keys(entries));
     Rebuild rebuild(entries, check_.complete, keys);
     EH_ASSIGN(std::vector<BlockSummary> blocks, find_blocks(keys, rebuild));
-    EH_TRY(fit(blocks));
     EH_TRY(build(blocks, rebuild, keys));
     EH_TRY(put_in_place());
     tidy(blocks);
@@ -128,10 +127,11 @@ class Recovery {
   }
 
   // Leaves out the oldest where not all of them fit into the buffer's limit and the disk.
-  Status fit(std::vector<BlockSummary>& blocks) {
+  Status fit(std::vector<BlockSummary>& blocks, const lmdb::Environment& env) {
     EH_ASSIGN(const DiskSpace disk, disk_space(options_.directory));
     const std::uint64_t room =
-        std::min(options_.max_size, disk.free - std::min(disk.free, kDiskKept));
+        std::min({options_.max_size, lmdb::max_size_for(env.map_size()),
+                  disk.free - std::min(disk.free, kDiskKept)});
     std::uint64_t used = 0;
     std::size_t first = blocks.size();
     while (first > 0 && used + pages(blocks[first - 1].size) <= room)
@@ -141,13 +141,14 @@ class Recovery {
     return {};
   }
 
-  Status build(const std::vector<BlockSummary>& blocks, Rebuild& rebuild, const Keyring& keys) {
+  Status build(std::vector<BlockSummary>& blocks, Rebuild& rebuild, const Keyring& keys) {
     ::unlink(fresh_.c_str());
     EH_TRY(lmdb::Environment::create(fresh_, [](lmdb::Transaction& txn) -> Status {
       return txn.put(keyspace::format_key(), keyspace::encode_format(keyspace::kFormat));
     }));
     EH_ASSIGN(lmdb::Environment env,
               lmdb::Environment::open(fresh_, lmdb::map_size_for(options_.max_size), false));
+    EH_TRY(fit(blocks, env));
     EH_TRY(copy_blocks(blocks, env, rebuild));
     EH_ASSIGN(const ControlEntries entries, rebuild.finish(report_.losses));
     EH_ASSIGN(lmdb::Transaction txn, env.begin_write());

@@ -25,7 +25,7 @@ std::string StoreImpl::path(std::string_view name) const {
 }
 
 std::uint64_t StoreImpl::reserve() const {
-  return std::min(options_.reserve, options_.max_size / 4);
+  return std::min(options_.reserve, limit_ / 4);
 }
 
 // --- transactions --------------------------------------------------------------------------------
@@ -39,6 +39,7 @@ Result<std::unique_ptr<Store::Transaction>> StoreImpl::begin() {
     txn = environment_.begin_write();
   }
   if (!txn) return tl::unexpected(std::move(txn).error());
+  environment_.forget_dead_readers();
   EH_ASSIGN(const lmdb::Transaction snapshot, begin_read());
   EH_ASSIGN(const lmdb::Space space, snapshot.space());
   measure(space);
@@ -241,7 +242,7 @@ StoreUsage StoreImpl::usage() const {
     usage.dead_letters = state_.dead_letters;
     usage.dead_letter_bytes = state_.dead_letter_bytes;
   }
-  usage.limit = options_.max_size;
+  usage.limit = limit_;
   usage.corrupt_blocks = corrupt_;
   struct stat st{};
   if (::stat(path().c_str(), &st) == 0) {

@@ -60,7 +60,7 @@ struct StoredBlock {
 
 struct StoreUsage {
   std::uint64_t used = 0;       // bytes of pages in use, quarantines included
-  std::uint64_t limit = 0;      // max_size
+  std::uint64_t limit = 0;      // max_size, less where the machine maps less
   std::uint64_t file_size = 0;  // apparent
   std::uint64_t allocated = 0;  // on the disk
   std::uint64_t disk_free = 0;

@@ -82,6 +82,7 @@ class StoreImpl final : public Store {
   Status open_environment();
   Status open_keys();
   Status compact_if_sparse();
+  bool below_floor_with(std::uint64_t more) const;
   Status settle_identity();
   void count_quarantines();
   void write_copies_if_due();
@@ -98,6 +99,7 @@ class StoreImpl final : public Store {
   std::uint64_t reserve() const;
 
   const StoreOptions options_;
+  std::uint64_t limit_ = 0;  // max_size, or what fits into the map that the machine gave
   const Clock& clock_;
   FileDescriptor lock_;
   // Shared: reading through the environment; exclusive: replacing it.

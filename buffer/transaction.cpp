@@ -111,9 +111,10 @@ Status TransactionImpl::room_for(std::uint64_t bytes) {
     quarantined = store_.quarantine_bytes_;
   }
   const std::int64_t used = static_cast<std::int64_t>(space_.used() + quarantined + bytes) + grown_;
-  if (used > static_cast<std::int64_t>(store_.options_.max_size))
-    return fail(ErrorCode::kFull, "the buffer {} is full: it holds its {} bytes (buffer.max_size)",
-                store_.path(), store_.options_.max_size);
+  if (used > static_cast<std::int64_t>(store_.limit_))
+    return fail(ErrorCode::kFull, "the buffer {} is full: it holds its {} bytes ({})", store_.path(),
+                store_.limit_, store_.limit_ < store_.options_.max_size
+                ? "all that this machine can map" : "buffer.max_size");
   return disk_room_for(static_cast<std::int64_t>(bytes));
 }
 
