@@ -198,7 +198,7 @@ void FileTable::own(TrackedFile& file, const FoundFile& found) {
   file.size = found.stat.size;
   file.mtime_ns = found.stat.mtime_ns;
   file.in_memory = found.stat.in_memory;
-  file.seen = clock_.wall();
+  saw(file);
   if (file.in_memory) sources_[file.source]->in_memory = true;
   if (file.note.copytruncated) sources_[file.source]->copytruncated = true;
 }

@@ -25,6 +25,7 @@ void FileReader::used(TrackedFile& file) {
   std::erase_if(open_, [&](TrackedFile* open) {
     if (open != &file && open->fd.valid()) return false;
     open->in_open_list = false;
+    if (open == decoding_) decoding_ = nullptr;
     return true;
   });
   open_.push_front(&file);

@@ -10,10 +10,14 @@
 #include "agent/sources/file_reader.h"
 
 namespace edgehose {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 // Under a stream of small writes we wake this often, not at each of them.
 constexpr Duration kCoalesce = std::chrono::milliseconds(50);
+constexpr std::size_t kErasedAtOnce = 1024;  // entries that one commit forgets
 constexpr Duration kMinPoll = std::chrono::milliseconds(100);
 constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
 
@@ -37,7 +41,8 @@ FileTable::FileTable(std::vector<FileSourceConfig> configs, Store& store, const 
                      FileEnvironment environment)
     : store_(store), clock_(clock), environment_(std::move(environment)),
       watcher_(environment_.inotify, environment_.max_watches),
-      events_(::epoll_create1(EPOLL_CLOEXEC)), poll_interval_(shortest_poll(configs)) {
+      events_(::epoll_create1(EPOLL_CLOEXEC)), poll_interval_(shortest_poll(configs)),
+      loaded_at_(clock.now()) {
   if (environment_.boot_id.empty()) environment_.boot_id = this_boot();
   for (FileSourceConfig& config : configs)
     sources_.push_back(std::make_unique<SourceFiles>(std::move(config)));
@@ -69,7 +74,7 @@ Status FileTable::load_positions() {
     source->known_before = std::any_of(known.begin(), known.end(), [&](const SourceState& s) {
       return s.name == source->config.name;
     });
-  return store_.for_each_file([this](FileId id, const FileState& state) {
+  EH_TRY(store_.for_each_file([this](FileId id, const FileState& state) {
     auto file = std::make_unique<TrackedFile>();
     file->id = id;
     file->path = state.path;
@@ -82,8 +87,21 @@ Status FileTable::load_positions() {
     file->note = decode_note(state.note);
     file->same_boot = file->note.boot_id == environment_.boot_id;
     file->format = file->note.compressed ? Format::kGzip : Format::kPlain;  // until it is seen
+    served_before_ = std::max(served_before_, file->note.last_seen);
     files_.emplace(id.value, std::move(file));
-  });
+  }));
+  for (const auto& [id, file] : files_)
+    if (file->note.last_seen == 0) file->note.last_seen = served_before_;
+  return {};
+}
+
+std::uint64_t FileTable::service_seconds() const {
+  return served_before_ + static_cast<std::uint64_t>((clock_.now() - loaded_at_) / 1s);
+}
+
+void FileTable::saw(TrackedFile& file) const {
+  file.seen = clock_.wall();
+  file.note.last_seen = service_seconds();
 }
 
 // --- events --------------------------------------------------------------------------------------
@@ -183,8 +201,8 @@ Status FileTable::checkpoint(std::size_t source, Store::Transaction& transaction
   for (TrackedFile* file : moved_files(source))
     EH_TRY(transaction.put_file(file->id, state_of(*file)));
   if (source == 0) {
-    erasing_ = to_erase_;
-    for (const FileId id : erasing_) EH_TRY(transaction.erase_file(id));
+    erasing_ = std::min(to_erase_.size(), kErasedAtOnce);
+    for (std::size_t i = 0; i < erasing_; ++i) EH_TRY(transaction.erase_file(to_erase_[i]));
   }
   return {};
 }
@@ -198,7 +216,8 @@ void FileTable::settled(std::size_t source, bool committed) {
   }
   sources_[source]->urgent = false;
   if (source == 0)
-    for (const FileId id : std::exchange(erasing_, {})) std::erase(to_erase_, id);
+    to_erase_.erase(to_erase_.begin(),
+                    to_erase_.begin() + static_cast<std::ptrdiff_t>(std::exchange(erasing_, 0)));
 }
 
 void FileTable::make_urgent(TrackedFile& file) {
@@ -214,7 +233,7 @@ void FileTable::finish(TrackedFile& file) {
   file.fd.reset();
   file.content.reset();
   file.problem.clear();
-  file.seen = clock_.wall();
+  saw(file);
   file.dirty = true;
   sources_[file.source]->files.insert(&file);  // also one not seen since the start is checkpointed
 }
@@ -246,6 +265,14 @@ void FileTable::bound_held(std::size_t source) {
   }
 }
 
+// Whether the held descriptor of a file without a name gives more.
+bool FileTable::still_to_be_read(const TrackedFile& file) {
+  if (!file.fd.valid() || file.note.complete) return false;
+  if (file.compressed()) return true;
+  const auto stat = stats_.descriptor(file.fd.get());
+  return stat && stat->size > file.line.scanned;
+}
+
 // Gives up what has been away for long, and forgets what was given up long ago.
 void FileTable::expire() {
   const Instant now = clock_.now();
@@ -255,7 +282,7 @@ void FileTable::expire() {
       count_lost(*file, std::exchange(file->at_risk, 0),
                  "the file was truncated or replaced before they were read");
     }
-    if (!file->gone || file->finished || file->queued) continue;
+    if (!file->gone || file->finished || still_to_be_read(*file)) continue;
     if (now - std::max(file->gone_since, file->grown) < patience) continue;
     if (file->owned && !file->fd.valid() && file->size > file->line.begin)
       count_lost(*file, file->size - file->line.begin,
@@ -266,17 +293,18 @@ void FileTable::expire() {
 }
 
 void FileTable::forget_old() {
-  const std::int64_t oldest = clock_.wall().value - kKeepFinished.count();
+  const std::uint64_t now = service_seconds();
   std::vector<TrackedFile*> finished;
   for (const auto& [id, file] : files_)
     if (file->finished && !file->dirty && !file->queued && file->at_risk == 0 &&
         !file->in_open_list && !file->in_partial_list)
       finished.push_back(file.get());
-  std::sort(finished.begin(), finished.end(),
-            [](const TrackedFile* a, const TrackedFile* b) { return a->seen > b->seen; });
+  std::sort(finished.begin(), finished.end(), [](const TrackedFile* a, const TrackedFile* b) {
+    return std::pair(a->note.last_seen, a->id.value) > std::pair(b->note.last_seen, b->id.value);
+  });
   for (std::size_t i = 0; i < finished.size(); ++i) {
     TrackedFile* file = finished[i];
-    if (i < kMaxFinished && file->seen.value >= oldest) continue;
+    if (i < kMaxFinished && now - file->note.last_seen <= kKeepFinished / 1s) continue;
     sources_[file->source]->files.erase(file);
     to_erase_.push_back(file->id);
     files_.erase(file->id.value);

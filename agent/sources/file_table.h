@@ -5,7 +5,9 @@
 // kLookPause), when a copy being made must be watched, and at every poll interval.
 //
 // Threading: the intake thread. Memory: README.md. Bounds: kMaxFinished finished contents, each for
-// at most kKeepFinished after it was last seen.
+// at most kKeepFinished after it was last seen. That is counted in *service*, the time that this
+// agent has been running in all its lives, as far as positions tell: a wall clock that jumps by
+// years must not make it forget what it read.
 #pragma once
 
 #include <deque>
@@ -74,7 +76,6 @@ class FileTable {
   // The next file to read from. Families take turns; in a family the file written to longest ago
   // goes first, so that a rotated set arrives in order. Null: none.
   TrackedFile* next_ready(std::size_t source);
-  void moved(TrackedFile& file) { file.dirty = true; }
 
   // The moved positions of a source, into the transaction; then what came of it.
   std::vector<TrackedFile*> moved_files(std::size_t source) const;
@@ -135,10 +136,13 @@ class FileTable {
   void skip_to_end(TrackedFile& file, const FoundFile& found);
   void make_urgent(TrackedFile& file);
 
+  bool still_to_be_read(const TrackedFile& file);
   void expire();
   void count_lost(TrackedFile& file, std::uint64_t bytes, std::string_view why);
   void forget_old();
   FileState state_of(const TrackedFile& file) const;
+  std::uint64_t service_seconds() const;
+  void saw(TrackedFile& file) const;
 
   Store& store_;
   const Clock& clock_;
@@ -149,7 +153,8 @@ class FileTable {
   std::unordered_map<std::uint32_t, std::unique_ptr<TrackedFile>> files_;
   std::unordered_map<std::string_view, TrackedFile*> by_path_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, Observed> observed_;  // by device and inode
-  std::vector<FileId> to_erase_, erasing_;
+  std::vector<FileId> to_erase_;
+  std::size_t erasing_ = 0;  // of them, in the transaction at hand
 
   Watcher watcher_;
   FileDescriptor events_;  // epoll over the watcher: left out for a while after each event
@@ -158,6 +163,8 @@ class FileTable {
   Instant look_at_{};      // the first look is due at once
   Instant last_look_{};
   Duration poll_interval_;
+  Instant loaded_at_;
+  std::uint64_t served_before_ = 1;  // seconds of earlier lives
   bool looked_ = false;
   bool waiting_ = false;
 };

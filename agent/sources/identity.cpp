@@ -164,6 +164,7 @@ std::string encode(const FileNote& note) {
   put_varint(out, note.tail_length);
   put_le(out, note.tail_crc);
   put_string(out, note.boot_id.substr(0, 64));
+  put_varint(out, note.last_seen);
   return out;
 }
 
@@ -176,6 +177,7 @@ FileNote decode_note(std::string_view text) {
   const auto tail_length = in.varint();
   const auto tail_crc = in.le<std::uint32_t>();
   const std::string_view boot = in.string();
+  const auto last_seen = in.varint();
   if (!in.ok() || tail_length > kTailBytes) return note;
   note.copytruncated = (flags & kCopytruncated) != 0;
   note.compressed = (flags & kCompressed) != 0;
@@ -184,6 +186,7 @@ FileNote decode_note(std::string_view text) {
   note.tail_length = static_cast<std::uint32_t>(tail_length);
   note.tail_crc = tail_crc;
   note.boot_id = boot;
+  note.last_seen = last_seen;
   return note;
 }
 

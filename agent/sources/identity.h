@@ -78,6 +78,7 @@ struct FileNote {
   bool copytruncated = false;        // its name was seen truncated in place
   bool compressed = false;           // offset and prefix are of the decompressed content
   bool complete = false;             // nothing of it is left to be read, however large it is
+  std::uint64_t last_seen = 0;       // in seconds of service (file_table.h); 0: not known
 };
 std::string encode(const FileNote& note);
 FileNote decode_note(std::string_view text);  // what cannot be read is left empty
