@@ -12,6 +12,13 @@ namespace {
 
 constexpr Duration kMaintenanceEvery = std::chrono::minutes(1);
 constexpr Duration kPublishEvery = std::chrono::seconds(1);
+constexpr Duration kLookEvery = std::chrono::seconds(1);  // at most, while nothing can be taken
+
+class FullSink final : public RecordSink {
+ public:
+  void append(const NewRecord&) override {}
+  bool full() const override { return true; }
+};
 
 }  // namespace
 
@@ -65,7 +72,10 @@ Instant Intake::step() {
   if (now >= next_publish_ || changed) publish();
 
   Instant next = commit_due();
-  if (!may_drain()) return next;
+  if (!may_drain()) {
+    for (const SourceSlot& slot : slots_) next = std::min(next, slot.next_look);
+    return next;
+  }
   for (const SourceSlot& slot : slots_) next = std::min(next, slot.more ? now : slot.next_drain);
   return next;
 }
@@ -113,7 +123,7 @@ bool Intake::may_drain() const {
 }
 
 void Intake::drain_sources() {
-  if (!may_drain()) return;
+  if (!may_drain()) return look_only();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     SourceSlot& slot = slots_[(next_source_ + i) % slots_.size()];
     if (budget_.used >= budget_.limit) break;
@@ -122,6 +132,17 @@ void Intake::drain_sources() {
     if (budget_.used >= commit_bytes()) break;
   }
   if (!slots_.empty()) next_source_ = (next_source_ + 1) % slots_.size();
+}
+
+// A source that may hand nothing in still has to notice what is rotated away and hold on to it.
+void Intake::look_only() {
+  FullSink full;
+  for (SourceSlot& slot : slots_) {
+    if (clock_.now() < slot.next_look) continue;
+    const DrainResult result = slot.source->drain(full);
+    slot.more = result.more;
+    slot.next_look = std::max(result.next, clock_.now() + kLookEvery);
+  }
 }
 
 void Intake::drain(SourceSlot& slot) {

@@ -72,6 +72,7 @@ class Intake {
     std::unique_ptr<Source> source;
     std::unique_ptr<PendingRecords> pending;
     Instant next_drain{};   // by time alone
+    Instant next_look{};    // the same, while nothing can be taken
     bool more = true;
     bool urgent = false;
   };
@@ -88,6 +89,7 @@ class Intake {
   void take_events();
   void drain_sources();
   void drain(SourceSlot& slot);
+  void look_only();
   bool may_drain() const;
   Instant commit_due();  // kNever where there is nothing to commit
   Instant records_due() const;

@@ -24,6 +24,8 @@ class ScriptedSource final : public Source {
   int fd() const override { return -1; }
   DrainResult drain(RecordSink& out) override {
     DrainResult result;
+    if (out.full()) ++looks;
+    result.next = next;
     while (!lines.empty() && !out.full()) {
       NewRecord record;
       record.body = lines.front();
@@ -52,7 +54,8 @@ class ScriptedSource final : public Source {
 
   std::deque<std::string> lines;
   std::uint64_t offset = 0;
-  unsigned drained = 0, commits = 0, aborts = 0;
+  Instant next = kNever;
+  unsigned drained = 0, looks = 0, commits = 0, aborts = 0;
   bool urgent = false;
   Duration patience = std::chrono::hours(1);
 
@@ -338,6 +341,25 @@ TEST_F(IntakeTest, BlockStopsReadingAndLosesNothing) {
     clock_.advance(seconds(5));
   }
   EXPECT_EQ(expected, Sequence{200'001});
+}
+
+TEST_F(IntakeTest, AFullBufferKeepsSourcesLooking) {
+  store_options_.max_size = 2 << 20;
+  options_.when_full = WhenFull::kBlock;
+  start();
+  dense_lines(200'000);
+  source_->next = Instant{};  // something is overdue in it, always
+  run();
+  ASSERT_TRUE(intake_->status().read().blocked);
+  const unsigned drained = source_->drained;
+  source_->looks = 0;
+  for (int i = 0; i < 600; ++i) {
+    clock_.advance(std::chrono::milliseconds(100));
+    run();
+  }
+  EXPECT_EQ(source_->drained, drained);
+  EXPECT_GE(source_->looks, 50u);
+  EXPECT_LE(source_->looks, 61u) << "it would spin";
 }
 
 TEST_F(IntakeTest, AFullBufferMakesWhatItHoldsRipe) {
