@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/base/compression.h"
 #include "agent/base/result.h"
 #include "agent/base/stream.h"
 #include "agent/base/types.h"
@@ -33,7 +34,7 @@ struct BatchOutline {
 // a retry after a change of config makes the same object.
 struct ObjectRendering {
   enum class Format : std::uint8_t { kLines, kNdjson };
-  enum class Compression : std::uint8_t { kNone, kZstd, kGzip };
+  using Compression = edgehose::Compression;
   Format format = Format::kLines;
   Compression compression = Compression::kZstd;
   int level = 1;

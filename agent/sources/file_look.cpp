@@ -1,12 +1,11 @@
 // The look of a FileTable: what is there, what changed, what to do about it.
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
-#include "agent/sources/compressed_reader.h"
+#include "agent/sources/content.h"
 #include "agent/sources/file_reader.h"
 #include "agent/sources/file_table.h"
 
@@ -15,31 +14,6 @@ namespace {
 
 constexpr int kMaxRounds = 64;  // of questions in one look; the rest waits for the next
 constexpr Duration kWatchCopies = std::chrono::seconds(1);
-
-Result<FileDescriptor> open_to_read(const std::string& path) {
-  return open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-}
-
-class PlainContent final : public ByteStream {
- public:
-  explicit PlainContent(FileDescriptor file) : file_(std::move(file)) {}
-  Result<std::size_t> read(char* out, std::size_t size) override {
-    const ssize_t got = ::read(file_.get(), out, size);
-    if (got < 0) return fail_errno(errno, "reading");
-    return static_cast<std::size_t>(got);
-  }
-
- private:
-  FileDescriptor file_;
-};
-
-Result<std::unique_ptr<ByteStream>> open_content(const SeenFile& seen) {
-  EH_ASSIGN(FileDescriptor file, open_to_read(std::string(seen.path)));
-  if (seen.format == Format::kPlain) return std::make_unique<PlainContent>(std::move(file));
-  EH_ASSIGN(std::unique_ptr<CompressedReader> reader,
-            CompressedReader::open(std::move(file), seen.format));
-  return reader;
-}
 
 Result<std::string> read_head(ByteStream& content) {
   std::string head(kPrefixBytes, '\0');
@@ -63,18 +37,23 @@ void FileTable::look() {
   for (const Change& change : changes)
     if (change.known && change.seen && change.kind <= ChangeKind::kRenamed)
       look.present[*change.known] = true;
-  waiting_ = false;
+  waiting_ = look.undecided;
   by_path_.clear();
   for (const Change& change : changes) apply(look, change);
   for (const auto& [id, file] : files_)
     if (!file->finished && !file->gone) by_path_[file->path] = file.get();
-  std::erase_if(observed_, [](const auto& entry) { return !entry.second.used; });
-  for (std::size_t i = 0; i < sources_.size(); ++i) bound_held(i);
+  forget_observed(look.undecided);
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    bound_held(i);
+    set_aside(i);
+  }
   expire();
   watcher_.watch(look.found.directories);
   looked_ = true;
   last_look_ = clock_.now();
-  look_at_ = last_look_ + (waiting_ ? std::min(poll_interval_, kWatchCopies) : poll_interval_);
+  look_at_ = last_look_ + (look.soon  ? kLookPause
+                           : waiting_ ? std::min(poll_interval_, kWatchCopies)
+                                      : poll_interval_);
 }
 
 void FileTable::gather_known(Look& look) {
@@ -88,6 +67,7 @@ void FileTable::gather_known(Look& look) {
     known.finished = file->finished;
     known.suspect = file->suspect;
     known.same_boot = file->same_boot;
+    known.draining = file->gone && still_to_be_read(*file);
     look.known.push_back(file.get());
     look.before.push_back(known);
   }
@@ -105,10 +85,31 @@ void FileTable::gather(Look& look) {
   for (auto& [key, observed] : observed_) observed.used = false;
   for (const FoundFile& file : look.found.files)
     look.now.push_back(observe(file, inodes.contains(file.stat.inode)));
+  look.with_names = look.now.size();
+  gather_nameless(look);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     sources_[i]->named = look.found.named[i];
     sources_[i]->listing_problem = look.found.problems[i];
     sources_[i]->in_memory = false;
+  }
+}
+
+// What waits for a decision and lost its name meanwhile: there through its descriptor alone.
+void FileTable::gather_nameless(Look& look) {
+  for (auto& [key, observed] : observed_) {
+    if (observed.used || !observed.fd.valid()) continue;
+    const auto stat = stats_.descriptor(observed.fd.get());
+    if (observed.nameless_since == Instant{}) observed.nameless_since = clock_.now();
+    if (!stat || clock_.now() - observed.nameless_since > kGivenUpAfter) {
+      observed.waits = false;  // its original is still there, and has every byte of it
+      continue;
+    }
+    look.found.files.push_back({observed.path, *stat, observed.selection, false});
+  }
+  for (std::size_t i = look.with_names; i < look.found.files.size(); ++i) {
+    look.now.push_back(observe(look.found.files[i], false));
+    // Nobody copies to a file without a name.
+    if (look.found.files[i].stat.links == 0) look.now.back().quiet = true;
   }
 }
 
@@ -130,219 +131,84 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
 FileTable::Observed& FileTable::observed(const FileStat& stat) {
   Observed& observed = observed_[{stat.device, stat.inode}];
   observed.used = true;
-  if (observed.size != stat.size || observed.mtime_ns != stat.mtime_ns ||
-      observed.since == Instant{})
-    observed = Observed{stat.size, stat.mtime_ns, clock_.now(), {}, false, {}, true};
+  const bool changed = observed.since == Instant{} || observed.stat.size != stat.size ||
+                       observed.stat.mtime_ns != stat.mtime_ns;
+  observed.stat = stat;
+  if (!changed) return observed;
+  observed.since = clock_.now();
+  observed.head.reset();
+  observed.unreadable = false;
+  observed.crcs.clear();
   return observed;
 }
 
 std::vector<Change> FileTable::decide(Look& look) {
-  for (int round = 0;; ++round) {
+  for (int round = 0; round < kMaxRounds; ++round) {
     Comparison comparison = compare(look.before, look.now, !looked_);
     if (comparison.questions.empty()) return std::move(comparison.changes);
-    if (round == kMaxRounds) {
-      waiting_ = true;
-      return {};
-    }
-    for (const Question& question : comparison.questions) answer(look, question);
+    for (const Question& question : comparison.questions)
+      if (!answer(look, question)) {
+        look.undecided = look.soon = true;
+        return {};
+      }
   }
+  look.undecided = true;
+  return {};
 }
 
-// The answer goes into the snapshot, and is kept while the file stays as it is.
-void FileTable::answer(Look& look, const Question& question) {
+// The file that was seen, not another one that has its name by now (kNotFound).
+Result<FileDescriptor> FileTable::open_seen(const FoundFile& found) {
+  Observed& kept = observed(found.stat);
+  FileDescriptor file(kept.fd.valid() ? ::fcntl(kept.fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+  if (file.valid()) return file;
+  EH_ASSIGN(file, open_file(found.path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  EH_ASSIGN(const FileStat stat, stats_.descriptor(file.get()));
+  if (stat.inode != found.stat.inode || stat.device != found.stat.device)
+    return fail(ErrorCode::kNotFound, "{} is another file now", found.path);
+  return file;
+}
+
+// The answer goes into the snapshot and, where the file itself gave it, is kept while the file stays
+// as it is. False: names changed under our hands, and nothing of this look may be believed.
+bool FileTable::answer(Look& look, const Question& question) {
   SeenFile& seen = look.now[question.seen];
-  auto content = open_content(seen);
-  if (!question.crc_length) {
-    auto head = content ? read_head(**content) : tl::unexpected(content.error());
-    seen.unreadable = !head;
-    if (head) seen.head = std::move(*head);
-  } else {
-    ContentCrc crc{*question.crc_length, std::nullopt};
-    if (content) crc.crc = crc_of_content(**content, crc.length);
-    seen.crcs.push_back(crc);
+  const Status read = read_answer(look.found.files[question.seen], seen, question);
+  if (!read && read.error().code == ErrorCode::kNotFound) return false;
+  const bool damaged = !read && (read.error().code == ErrorCode::kCorrupt ||
+                                 read.error().code == ErrorCode::kUnsupported);
+  if (!read && !damaged) {
+    seen.unopened = true;
+    tell_unopened(look.found.files[question.seen], read.error());
+    return true;
   }
+  if (!question.crc_length)
+    seen.unreadable = damaged;
+  else if (damaged)
+    seen.crcs.push_back({*question.crc_length, std::nullopt});
   Observed& kept = observed(seen.stat);
   kept.head = seen.head;
   kept.unreadable = seen.unreadable;
   kept.crcs = seen.crcs;
+  return true;
 }
 
-// --- what to do about a change -------------------------------------------------------------------
-
-void FileTable::apply(Look& look, const Change& change) {
-  switch (change.kind) {
-    case ChangeKind::kSame:
-    case ChangeKind::kRenamed: return apply_seen(look, change);
-    case ChangeKind::kNew:
-    case ChangeKind::kSkipped: return apply_new(look, change);
-    case ChangeKind::kTruncated: return apply_truncated(look, change);
-    case ChangeKind::kTailLost: return apply_tail_lost(look, change);
-    case ChangeKind::kResumed:
-    case ChangeKind::kDuplicate: return apply_copy(look, change);
-    case ChangeKind::kUnreadable: return apply_unreadable(look, change);
-    case ChangeKind::kGone: return apply_gone(*look.known[*change.known]);
-    case ChangeKind::kWait: waiting_ = true;
+Status FileTable::read_answer(const FoundFile& found, SeenFile& seen, const Question& question) {
+  EH_ASSIGN(FileDescriptor file, open_seen(found));
+  EH_ASSIGN(const auto content, open_content(std::move(file), seen.format));
+  if (!question.crc_length) {
+    EH_ASSIGN(seen.head, read_head(*content));
+  } else {
+    EH_ASSIGN(const auto crc, crc_of_content(*content, *question.crc_length));
+    seen.crcs.push_back({*question.crc_length, crc});
   }
+  return {};
 }
 
-void FileTable::own(TrackedFile& file, const FoundFile& found) {
-  if (!file.owned || file.source != found.selection) {
-    if (found.named || !file.owned) {
-      if (file.owned) sources_[file.source]->files.erase(&file);
-      file.source = found.selection;
-      sources_[file.source]->files.insert(&file);
-    }
-  }
-  if (!file.owned && !looked_) file.goal = found.stat.size;
-  file.owned = true;
-  file.size = found.stat.size;
-  file.mtime_ns = found.stat.mtime_ns;
-  file.in_memory = found.stat.in_memory;
-  saw(file);
-  if (file.in_memory) sources_[file.source]->in_memory = true;
-  if (file.note.copytruncated) sources_[file.source]->copytruncated = true;
-}
-
-void FileTable::apply_seen(Look& look, const Change& change) {
-  TrackedFile& file = *look.known[*change.known];
-  const FoundFile& found = look.found.files[*change.seen];
-  own(file, found);
-  file.gone = false;
-  if (file.finished) {
-    file.finished = false;
-    file.dirty = true;
-  }
-  if (file.path != found.path) {
-    file.path = found.path;
-    file.dirty = true;
-    make_urgent(file);
-  }
-  if (!found.named) file.leaving = true;
-  file.identity.filesystem = found.stat.filesystem;
-  file.format = look.now[*change.seen].format;
-  if (file.note.compressed && file.format == Format::kPlain) file.note.complete = true;
-  if (file.to_be_read() || !file.problem.empty()) make_ready(file);
-}
-
-TrackedFile& FileTable::track(const FoundFile& found, const SeenFile& seen) {
-  const FileId id = store_.new_file_id();
-  auto owner = std::make_unique<TrackedFile>();
-  TrackedFile& file = *owner;
-  file.id = id;
-  file.path = found.path;
-  file.format = seen.format;
-  file.identity = identity_of(found.stat, seen.head.value_or(std::string()));
-  file.dirty = true;
-  files_.emplace(id.value, std::move(owner));
-  own(file, found);
-  return file;
-}
-
-void FileTable::skip_to_end(TrackedFile& file, const FoundFile& found) {
-  file.line = {found.stat.size, found.stat.size, 0, 0};
-  file.committed = file.line.begin;
-  file.crc_known = false;
-  if (file.compressed()) file.note.complete = true;
-}
-
-void FileTable::apply_new(Look& look, const Change& change) {
-  const FoundFile& found = look.found.files[*change.seen];
-  SeenFile& seen = look.now[*change.seen];
-  const FileSourceConfig& config = sources_[found.selection]->config;
-  const bool old = config.ignore_older.count() > 0 &&
-                   clock_.wall().value - found.stat.mtime_ns > config.ignore_older.count();
-  const bool skip = change.kind == ChangeKind::kSkipped || old ||
-                    (change.fresh && config.start_at == StartAt::kEnd &&
-                     !sources_[found.selection]->known_before);
-  if (skip && !seen.head) answer(look, {*change.seen, std::nullopt});
-  TrackedFile& file = track(found, seen);
-  // From the first commit on rotations are told from archives that were there before us.
-  if (!looked_) sources_[file.source]->urgent = true;
-  if (skip)
-    skip_to_end(file, found);
-  else
-    make_ready(file);
-}
-
-void FileTable::apply_truncated(Look& look, const Change& change) {
-  TrackedFile& old = *look.known[*change.known];
-  const FoundFile& found = look.found.files[*change.seen];
-  log::info("{} was truncated or replaced in place: read again from its start", found.path);
-  make_urgent(old);
-  const std::uint64_t reached = std::max(old.size, old.line.scanned);
-  old.at_risk = old.owned && reached > old.line.begin ? reached - old.line.begin : 0;
-  old.gone = true;
-  old.gone_since = clock_.now();
-  old.suspect = false;
-  finish(old);
-  SeenFile start;  // its start is learnt when it is read
-  start.format = old.format;
-  TrackedFile& fresh = track(found, start);
-  fresh.note.copytruncated = true;
-  sources_[fresh.source]->copytruncated = true;
-  make_ready(fresh);
-}
-
-void FileTable::apply_tail_lost(Look& look, const Change& change) {
-  TrackedFile& file = *look.known[*change.known];
-  const FoundFile& found = look.found.files[*change.seen];
-  log::warn(
-      "{} is {} bytes shorter than what was read of it before the last boot: a power cut took "
-      "its end; going on at byte {}",
-      found.path, format_count(file.line.begin - change.offset), format_count(change.offset));
-  file.line = {change.offset, change.offset, change.crc, change.crc};
-  file.crc_known = change.crc_known;
-  file.note.tail_length = 0;
-  file.dirty = true;
-  file.same_boot = true;
-  apply_seen(look, change);
-}
-
-void FileTable::apply_copy(Look& look, const Change& change) {
-  TrackedFile& old = *look.known[*change.known];
-  const FoundFile& found = look.found.files[*change.seen];
-  TrackedFile& copy = track(found, look.now[*change.seen]);
-  copy.line = {change.offset, change.offset, change.crc, change.crc};
-  copy.crc_known = change.crc_known;
-  copy.committed = change.offset;
-  copy.leaving = true;
-  log::debug("{} continues {} at byte {}", found.path, old.path, change.offset);
-  if (change.kind == ChangeKind::kDuplicate) {
-    copy.note.complete = copy.compressed();
-    return;
-  }
-  if (!look.present[*change.known]) {
-    old.at_risk = 0;
-    old.gone = true;
-    finish(old);
-  }
-  make_ready(copy);
-}
-
-void FileTable::apply_unreadable(Look& look, const Change& change) {
-  const FoundFile& found = look.found.files[*change.seen];
-  TrackedFile& file = track(found, look.now[*change.seen]);
-  skip_to_end(file, found);
-  std::uint64_t unread = 0;
-  for (TrackedFile* known : look.known)
-    if (known->gone && known->size > known->line.begin &&
-        family_of(known->path) == family_of(found.path))
-      unread = std::max(unread, known->size - known->line.begin);
-  log::warn("{} is a rotation that cannot be read ({}): {}", found.path,
-            look.now[*change.seen].unreadable
-                ? "damaged, or not what its name says"
-                : std::string(name(file.format)) + " is not supported",
-            unread > 0 ? fmt::format("{} bytes of it were not read before", format_count(unread))
-                       : std::string("what was not read before is not shipped"));
-}
-
-void FileTable::apply_gone(TrackedFile& file) {
-  if (!file.gone) {
-    file.gone = true;
-    file.gone_since = clock_.now();
-    if (file.owned) make_urgent(file);
-  }
-  if (file.fd.valid()) make_ready(file);
+void FileTable::tell_unopened(const FoundFile& found, const Error& error) {
+  std::string& problem = sources_[found.selection]->listing_problem;
+  if (!problem.empty()) return;
+  problem = error.message;
+  if (error.code == ErrorCode::kPermission) problem += "; " + how_to_grant(found.path, false);
 }
 
 }  // namespace edgehose

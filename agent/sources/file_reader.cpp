@@ -17,7 +17,8 @@ TrackedFile::TrackedFile() = default;
 TrackedFile::~TrackedFile() = default;
 
 FileReader::FileReader(const FileSourceConfig& config, const Clock& clock)
-    : config_(config), clock_(clock), buffer_(kChunk), framer_(config.max_record_bytes) {}
+    : config_(config), clock_(clock), buffer_(kChunk), framer_(config.max_record_bytes),
+      bound_(std::max<std::uint64_t>(1, config.max_open_files)) {}
 
 // --- descriptors ---------------------------------------------------------------------------------
 
@@ -31,7 +32,7 @@ void FileReader::used(TrackedFile& file) {
   open_.push_front(&file);
   file.in_open_list = true;
   std::size_t count = open_.size();
-  for (auto it = open_.end(); count > std::max<std::uint64_t>(1, config_.max_open_files);) {
+  for (auto it = open_.end(); count > bound_;) {
     if (it == open_.begin()) break;
     TrackedFile* oldest = *--it;
     if (oldest == &file || oldest->gone) continue;  // what has no name cannot be opened again
@@ -226,10 +227,8 @@ void FileReader::flush_partial(TrackedFile& file, RecordSink& out) {
 VisitEnd FileReader::visit_compressed(TrackedFile& file, RecordSink& out) {
   if (file.note.complete || out.full()) return VisitEnd::kMore;
   if (!file.content) {
-    if (const Status opened = open_compressed(file); !opened) {
-      if (opened.error().code == ErrorCode::kCorrupt) return end_of_compressed(file, out);
-      return failed(file, opened.error());
-    }
+    if (const Status opened = open_compressed(file); !opened)
+      return cut_off(file, out, opened.error());
   }
   return read_compressed(file, out);
 }
@@ -240,14 +239,14 @@ Status FileReader::open_compressed(TrackedFile& file) {
   EH_ASSIGN(const int fd, descriptor(file));
   FileDescriptor own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!own.valid()) return fail_errno(errno, "reading " + file.path);
-  ::lseek(own.get(), 0, SEEK_SET);
-  EH_ASSIGN(auto reader, CompressedReader::open(std::move(own), file.format));
-  if (!crc_of_content(*reader, file.line.begin))
+  EH_ASSIGN(auto bytes, open_content(std::move(own), file.format));
+  EH_ASSIGN(const auto read_before, crc_of_content(*bytes, file.line.begin));
+  if (!read_before)
     return fail(ErrorCode::kCorrupt, "{} cannot be read up to its position", file.path);
   file.line.scanned = file.line.begin;
   file.line.scanned_crc = file.line.crc;
   file.content = std::make_unique<OpenContent>(
-      OpenContent{std::move(reader), Framer(config_.max_record_bytes), {}});
+      OpenContent{std::move(bytes), Framer(config_.max_record_bytes), {}});
   file.content->framer.start(file.line, {});
   decoding_ = &file;
   return {};
@@ -258,8 +257,9 @@ VisitEnd FileReader::read_compressed(TrackedFile& file, RecordSink& out) {
   const WallTime now = clock_.wall();
   for (std::size_t share = kShare; share > 0 && !out.full();) {
     if (content.untaken.empty()) {
-      const auto got = content.reader->read(buffer_.data(), buffer_.size());
-      if (!got || *got == 0) return end_of_compressed(file, out);
+      const auto got = content.bytes->read(buffer_.data(), buffer_.size());
+      if (!got) return cut_off(file, out, got.error());
+      if (*got == 0) return end_of_compressed(file, out);
       content.untaken.assign(buffer_.data(), *got);
       file.grown = clock_.now();
     }
@@ -272,15 +272,23 @@ VisitEnd FileReader::read_compressed(TrackedFile& file, RecordSink& out) {
   return VisitEnd::kMore;
 }
 
+// Damage lasts: what lies before it was read. Other failures may pass: it is opened again.
+VisitEnd FileReader::cut_off(TrackedFile& file, RecordSink& out, const Error& error) {
+  if (error.code != ErrorCode::kCorrupt && error.code != ErrorCode::kUnsupported) {
+    file.content.reset();
+    return failed(file, error);
+  }
+  log::warn("{} is readable up to byte {} of its content and no further: {}", file.path,
+            file.line.begin, error.message);
+  return end_of_compressed(file, out);
+}
+
 // Compressed files do not grow: their last line ships at once.
 VisitEnd FileReader::end_of_compressed(TrackedFile& file, RecordSink& out) {
   const WallTime now = clock_.wall();
   if (file.content) {
     file.content->framer.flush([&](const Line& line) { return emit(file, line, out, now); });
     file.line = file.content->framer.position();
-    if (!file.content->reader->complete())
-      log::warn("{} is damaged or cut off behind byte {} of its content: the rest is not readable",
-                file.path, file.line.begin);
   }
   file.note.complete = true;
   file.dirty = true;

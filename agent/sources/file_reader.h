@@ -8,13 +8,14 @@
 // (at most about 9 MiB, for a .zst of level 19) while a compressed rotation is read.
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "agent/base/clock.h"
-#include "agent/sources/compressed_reader.h"
+#include "agent/sources/content.h"
 #include "agent/sources/file_config.h"
 #include "agent/sources/identity.h"
 #include "agent/sources/source.h"
@@ -27,7 +28,7 @@ constexpr std::size_t kShare = 1024 * 1024;  // of one file, before the next one
 
 // A compressed file that is being read: it cannot be read from the middle.
 struct OpenContent {
-  std::unique_ptr<CompressedReader> reader;
+  std::unique_ptr<ByteStream> bytes;
   Framer framer;
   std::string untaken;  // decoded, not framed: the sink was full
 };
@@ -48,6 +49,8 @@ class FileReader {
  public:
   FileReader(const FileSourceConfig& config, const Clock& clock);
 
+  // At most so many descriptors from now on, but at least one.
+  void bound(std::uint64_t descriptors) { bound_ = std::max<std::uint64_t>(1, descriptors); }
   VisitEnd visit(TrackedFile& file, RecordSink& out);
   // Ships the unfinished last line as a partial record.
   void flush_partial(TrackedFile& file, RecordSink& out);
@@ -61,6 +64,7 @@ class FileReader {
   VisitEnd visit_compressed(TrackedFile& file, RecordSink& out);
   VisitEnd read_compressed(TrackedFile& file, RecordSink& out);
   VisitEnd end_of_compressed(TrackedFile& file, RecordSink& out);
+  VisitEnd cut_off(TrackedFile& file, RecordSink& out, const Error& error);
   bool verify(TrackedFile& file, const FileStat& stat);
   bool verify_tail(TrackedFile& file);
   void remember_tail(TrackedFile& file);
@@ -76,6 +80,7 @@ class FileReader {
   StatCache stats_;
   std::vector<char> buffer_;
   Framer framer_;
+  std::uint64_t bound_;
   std::list<TrackedFile*> open_;  // the most recently used first
   TrackedFile* decoding_ = nullptr;
   ReadCounts counts_;

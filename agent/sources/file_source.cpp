@@ -41,6 +41,7 @@ class FileSource final : public Source {
   DrainResult drain(RecordSink& out) override {
     files_.waker.drain();
     table_->service();
+    reader_.bound(files_.config.max_open_files - std::min(files_.config.max_open_files, files_.aside));
     while (!out.full()) {
       TrackedFile* file = table_->next_ready(index_);
       if (file == nullptr) break;

@@ -10,6 +10,7 @@
 // years must not make it forget what it read.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -49,9 +50,15 @@ struct SourceFiles {
   bool known_before = false;  // an earlier process read this source: "the very first look" is over
   std::string listing_problem;
   std::uint64_t lost_bytes = 0;
+  std::uint64_t aside = 0;  // descriptors open beside the reader's, at most held_limit()
   bool copytruncated = false;
   bool in_memory = false;
   bool urgent = false;
+
+  // Descriptors for files without a name, and again for files that may lose theirs unread.
+  std::size_t held_limit() const {
+    return std::max<std::size_t>(1, static_cast<std::size_t>(config.max_open_files / 4));
+  }
 };
 
 class FileTable {
@@ -82,8 +89,6 @@ class FileTable {
   Status checkpoint(std::size_t source, Store::Transaction& transaction);
   void settled(std::size_t source, bool committed);
 
-  // Held descriptors of files without a name: at most this many a source.
-  void bound_held(std::size_t source);
   void finish(TrackedFile& file);  // nothing more will come of it
 
   bool looked() const { return looked_; }
@@ -94,9 +99,13 @@ class FileTable {
 
  private:
   struct Observed {  // of a file that is not clear yet
-    std::uint64_t size = 0;
-    std::int64_t mtime_ns = 0;
-    Instant since{};
+    FileDescriptor fd;  // while it waits: its name may go before it is clear what it is
+    std::string path;
+    std::size_t selection = 0;
+    bool waits = false;
+    Instant nameless_since{};
+    FileStat stat;
+    Instant since{};  // when size and time were last seen to change
     std::optional<std::string> head;
     bool unreadable = false;
     std::vector<ContentCrc> crcs;
@@ -106,8 +115,11 @@ class FileTable {
     Discovery found;
     std::vector<TrackedFile*> known;
     std::vector<KnownContent> before;
-    std::vector<SeenFile> now;
+    std::vector<SeenFile> now;  // by found.files
+    std::size_t with_names = 0;  // of `now`; the others are held descriptors
     std::vector<bool> present;  // by known
+    bool undecided = false;     // names changed meanwhile, or too many questions: nothing is known
+    bool soon = false;          // and it is worth looking again at once
   };
 
   FileTable(std::vector<FileSourceConfig> configs, Store& store, const Clock& clock,
@@ -118,9 +130,13 @@ class FileTable {
   void look();
   void gather(Look& look);
   void gather_known(Look& look);
+  void gather_nameless(Look& look);
   SeenFile observe(const FoundFile& file, bool is_known);
   std::vector<Change> decide(Look& look);
-  void answer(Look& look, const Question& question);
+  bool answer(Look& look, const Question& question);
+  Status read_answer(const FoundFile& found, SeenFile& seen, const Question& question);
+  Result<FileDescriptor> open_seen(const FoundFile& found);
+  void tell_unopened(const FoundFile& found, const Error& error);
   Observed& observed(const FileStat& stat);
 
   void apply(Look& look, const Change& change);
@@ -131,12 +147,19 @@ class FileTable {
   void apply_copy(Look& look, const Change& change);
   void apply_unreadable(Look& look, const Change& change);
   void apply_gone(TrackedFile& file);
+  void apply_wait(Look& look, const Change& change);
   TrackedFile& track(const FoundFile& found, const SeenFile& seen);
   void own(TrackedFile& file, const FoundFile& found);
   void skip_to_end(TrackedFile& file, const FoundFile& found);
   void make_urgent(TrackedFile& file);
+  void lose_name(TrackedFile& file);
 
-  bool still_to_be_read(const TrackedFile& file);
+  void bound_held(std::size_t source);
+  bool still_to_be_read(const TrackedFile& file) const;
+  void forget_observed(bool undecided);
+  void give_up(const Observed& observed);
+  void set_aside(std::size_t source);
+  bool open_aside(TrackedFile* file, Observed* observed);
   void expire();
   void count_lost(TrackedFile& file, std::uint64_t bytes, std::string_view why);
   void forget_old();
@@ -147,7 +170,7 @@ class FileTable {
   Store& store_;
   const Clock& clock_;
   FileEnvironment environment_;
-  StatCache stats_;
+  mutable StatCache stats_;
   std::vector<FileSelection> selections_;
   std::vector<std::unique_ptr<SourceFiles>> sources_;
   std::unordered_map<std::uint32_t, std::unique_ptr<TrackedFile>> files_;

@@ -88,6 +88,7 @@ class Comparer {
     if (!known.finished && known.identity.filesystem == now_[s].stat.filesystem) return true;
     // The number alone proves nothing: another file system, or one that was gone before.
     if (known.identity.prefix_length == 0) return false;
+    if (now_[s].unopened) return cannot_ask(s);
     const std::string* head = head_of(s);
     if (head == nullptr) return std::nullopt;
     if (!same_start(known.identity, *head)) return false;
@@ -96,6 +97,11 @@ class Comparer {
     const auto crc = crc_of(s, known.offset);
     if (!crc) return std::nullopt;
     return crc->crc == known.crc;
+  }
+
+  std::nullopt_t cannot_ask(std::size_t s) {
+    wait(s, false);
+    return std::nullopt;
   }
 
   void follow(std::size_t k, std::size_t s) {
@@ -114,6 +120,10 @@ class Comparer {
   void shorter(std::size_t k, std::size_t s) {
     const KnownContent& known = before_[k];
     if (known.same_boot || known.identity.prefix_length == 0) return replaced(k, s);
+    if (now_[s].unopened) {
+      settled_[k] = true;
+      return wait(s, false);
+    }
     const std::string* head = head_of(s);
     if (head == nullptr) return;
     if (!same_start(known.identity, *head)) return replaced(k, s);
@@ -146,19 +156,24 @@ class Comparer {
     const SeenFile& seen = now_[s];
     const bool rotated = has_rotated_name(seen.path);
     if (!seen.named && !rotated) return;  // a neighbour that is none of ours
-    const bool followed = families_.contains(family_of(seen.path));
+    if (seen.unopened) return wait(s, false);
+    const std::string family = family_of(seen.path);
+    const bool followed = families_.contains(family);
     if (seen.format == Format::kXz || seen.format == Format::kBzip2)
       return add({followed ? ChangeKind::kUnreadable : ChangeKind::kSkipped, std::nullopt, s});
     if (!by_prefix_.empty() && place_as_copy(s)) return;
+    if (rotated && followed && !seen.quiet) return wait(s);
+    if (is_compressed(seen.format) && new_rotations_.contains(family)) return wait(s);
     place_as_new(s, rotated, followed);
+    if (rotated && followed && !is_compressed(seen.format)) new_rotations_.insert(family);
   }
 
   void place_as_new(std::size_t s, bool rotated, bool followed) {
     const SeenFile& seen = now_[s];
-    if (rotated && followed && !seen.quiet) return wait(s);
+    // Its start is known from now on: a compressed copy of it may be found before it is read.
+    if (rotated && followed && head_of(s) == nullptr) return;
     if (is_compressed(seen.format)) {
       if (!followed) return add({ChangeKind::kSkipped, std::nullopt, s});
-      if (head_of(s) == nullptr) return;
       if (seen.unreadable) return add({ChangeKind::kUnreadable, std::nullopt, s});
     } else if (!seen.named && !followed) {
       return add({ChangeKind::kSkipped, std::nullopt, s});
@@ -235,7 +250,7 @@ class Comparer {
   bool settle_copy(std::size_t k, std::size_t s) {
     const KnownContent& known = before_[k];
     const SeenFile& seen = now_[s];
-    if (taken_[k]) {
+    if (taken_[k] || known.draining) {
       wait(s);
       return true;
     }
@@ -294,7 +309,11 @@ class Comparer {
     if (std::find(all.begin(), all.end(), question) == all.end()) all.push_back(question);
   }
 
-  void wait(std::size_t s) { add({ChangeKind::kWait, std::nullopt, s}); }
+  void wait(std::size_t s, bool settles = true) {
+    Change change{ChangeKind::kWait, std::nullopt, s};
+    change.settles = settles;
+    add(change);
+  }
   void add(const Change& change) { result_.changes.push_back(change); }
 
   const std::vector<KnownContent>& before_;
@@ -305,6 +324,7 @@ class Comparer {
   std::vector<bool> settled_;         // by known: has its change
   std::unordered_multimap<std::uint64_t, std::size_t> by_inode_;
   std::unordered_set<std::string> families_;
+  std::unordered_set<std::string> new_rotations_;  // families that got one by this comparison
   std::set<std::uint32_t> prefix_lengths_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_prefix_;
   Comparison result_;

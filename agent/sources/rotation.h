@@ -30,6 +30,7 @@ struct KnownContent {
   bool crc_known = true;
   bool finished = false;   // no longer at its inode; kept to recognise copies
   bool suspect = false;    // a visit found other bytes in its place
+  bool draining = false;   // without a name, and its held descriptor still gives bytes
   bool same_boot = true;   // its position was written in this boot
 };
 
@@ -46,7 +47,8 @@ struct SeenFile {
   bool quiet = true;   // size and time stood still for a while: no copy is being made
   // Answers; for a compressed file about what is inside.
   std::optional<std::string> head;  // at most kPrefixBytes
-  bool unreadable = false;          // not opened, or not (yet) what its name says
+  bool unopened = false;            // it cannot be opened or read now: nothing can be asked
+  bool unreadable = false;          // it is not (yet) what its name says
   std::vector<ContentCrc> crcs;
 };
 
@@ -77,7 +79,7 @@ struct Change {
   std::uint32_t crc = 0;
   bool crc_known = true;
   bool fresh = false;  // kNew: the first look, and nothing of its family was known
-  bool settles = true; // kWait: time or reading will decide it
+  bool settles = true; // kWait: time or reading will decide it; false: somebody must let us read
 };
 
 struct Comparison {

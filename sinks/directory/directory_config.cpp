@@ -19,7 +19,6 @@ std::string not_a_recipient(const std::string& key) {
 
 Fields<DirectoryConfig> directory_fields() {
   using Format = ObjectRendering::Format;
-  using Compression = ObjectRendering::Compression;
   return Fields<DirectoryConfig>{
       include<&DirectoryConfig::common>(sink_fields()),
       field<&DirectoryConfig::path>(

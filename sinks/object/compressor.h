@@ -1,4 +1,4 @@
-// Compression of objects through one interface, and its reverse. Memory does not depend on the
+// Compression of objects through one interface; its reverse is agent/base/compression.h. Memory does not depend on the
 // amount of data.
 //
 //   zstd  concatenated frames (RFC 8878), each with a checksum; windows of at most 8 MiB
@@ -14,16 +14,12 @@
 #include <string>
 #include <string_view>
 
+#include "agent/base/compression.h"
 #include "agent/base/result.h"
-#include "agent/base/stream.h"
-#include "sinks/sink.h"
 
 namespace edgehose {
 
-using Compression = ObjectRendering::Compression;
-
 constexpr std::size_t kGzipMemberBytes = 256 * 1024;
-constexpr int kMaxWindowLog = 23;  // 8 MiB, what every zstd decoder must accept
 
 class Compressor {
  public:
@@ -39,13 +35,6 @@ class Compressor {
 // Levels: zstd 1 to 19, gzip 1 to 9; kInvalid names the range.
 Status check_level(Compression compression, int level);
 Result<std::unique_ptr<Compressor>> make_compressor(Compression compression, int level);
-
-// A stream of the decompressed bytes of `input`: any number of frames or members. kCorrupt for
-// damage and for an end inside a frame; the message says which and where (input bytes).
-// A zstd frame that asks for a window above 2^max_window_log is refused (kUnsupported).
-std::unique_ptr<ByteStream> make_decompressor(Compression compression,
-                                              std::unique_ptr<ByteStream> input,
-                                              int max_window_log = kMaxWindowLog);
 
 // What these first bytes (4 suffice) begin: zstd, gzip or none of both.
 Compression detect_compression(std::string_view first_bytes);

@@ -159,6 +159,105 @@ TEST_F(RotationFiles, SeveralRotationsBetweenTwoLooks) {
   }
 }
 
+// A rotator that keeps a.log.1 and a.log.2.
+class FastRotations : public RotationFiles {
+ protected:
+  void rotate() {
+    if (std::filesystem::exists(path("a.log.1"))) rename("a.log.1", "a.log.2");
+    rename("a.log", "a.log.1");
+    append("a.log", "");
+  }
+  void write_some(int count = 20) {
+    append("a.log", lines("a", written_, written_ + count));
+    written_ += count;
+  }
+  void expect_all() const { expect_once(lines("a", 0, written_)); }
+  static std::ptrdiff_t descriptors() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+  }
+  int written_ = 0;
+};
+
+TEST_F(FastRotations, SeveralBetweenLooksWithTwoKept) {
+  for (const std::uint64_t descriptors : {64, 12}) {
+    config.max_open_files = descriptors;
+    write_some();
+    run(1s);
+    const auto open = FastRotations::descriptors();
+    for (int i = 0; i < 100; ++i) {
+      write_some();
+      rotate();
+      if (i % 7 == 3) append("a.log.1", "the writer was slow to reopen " + std::to_string(i) + "\n");
+      if (i % 2 == 1) run(100ms);  // a look each second rotation
+      EXPECT_LE(FastRotations::descriptors(), open + static_cast<long>(descriptors));
+    }
+    run();
+    std::string all = lines("a", 0, written_);
+    for (int i = 3; i < 100; i += 7) all += "the writer was slow to reopen " + std::to_string(i) + "\n";
+    expect_once(all);
+    EXPECT_EQ(source->health().lost_bytes, 0u);
+    TearDown();
+    SetUp();
+    out.got.clear();
+    store.files.clear();
+    written_ = 0;
+  }
+}
+
+TEST_F(FastRotations, WhileTheBufferIsFull) {
+  config.max_open_files = 64;
+  write_some();
+  run(1s);
+  out.room = 0;
+  for (int i = 0; i < 15; ++i) {  // held: a quarter of the descriptors
+    write_some();
+    rotate();
+    run(100ms);
+  }
+  EXPECT_EQ(out.got.size(), 20u);
+  out.room = SIZE_MAX;
+  run();
+  expect_all();
+  EXPECT_EQ(source->health().lost_bytes, 0u);
+}
+
+TEST_F(FastRotations, WhatTheBoundGivesUpIsCountedToTheByte) {
+  config.max_open_files = 16;
+  write_some();
+  run(1s);
+  out.room = 0;
+  for (int i = 0; i < 40; ++i) {
+    write_some();
+    rotate();
+    run(100ms);
+  }
+  out.room = SIZE_MAX;
+  run(90s);
+  std::uint64_t got = 0;
+  for (const Got& g : out.got) got += g.body.size() + 1;
+  EXPECT_GT(source->health().lost_bytes, 0u);
+  EXPECT_EQ(got + source->health().lost_bytes, lines("a", 0, written_).size());
+}
+
+// Compressed and deleted while nobody knew it yet: in the descriptor and in the .gz, once.
+TEST_F(FastRotations, CompressedAtOnce) {
+  write_some();
+  run(1s);
+  for (int i = 0; i < 10; ++i) {
+    write_some();
+    rotate();
+    write_some();
+    rotate();
+    run(100ms);
+    shell("gzip -c a.log.1 > a.log.3." + std::to_string(i) + ".gz && rm a.log.1");
+    run(i % 2 == 0 ? 100ms : 3s);
+  }
+  run();
+  expect_all();
+  EXPECT_EQ(source->health().lost_bytes, 0u);
+}
+
 class Compressed : public FileSourceTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(Compressed, TheRestIsReadInside) {

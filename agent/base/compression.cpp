@@ -1,12 +1,15 @@
-// The reading half of compressor.h. gzip is read with zlib: libdeflate needs a whole member, and a
-// file from elsewhere may be a single member of any size.
+// gzip is read with zlib: libdeflate needs a whole member, and a file from elsewhere may be a single
+// member of any size.
+#include "agent/base/compression.h"
+
 #include <zlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
-
-#include "sinks/object/compressor.h"
+#include <string_view>
 
 namespace edgehose {
 namespace {
@@ -122,6 +125,7 @@ class GzipDecompressor final : public Decompressor {
     const auto room = static_cast<uInt>(std::min<std::size_t>(size, 1u << 30));
     for (;;) {
       EH_ASSIGN(const bool more, refill());
+      if (more && skip_padding()) continue;
       if (!more && !inside_) return std::size_t{0};
       if (!more)
         return fail(ErrorCode::kCorrupt,
@@ -130,6 +134,13 @@ class GzipDecompressor final : public Decompressor {
       EH_ASSIGN(const std::size_t n, inflate_some(out, room));
       if (n > 0) return n;
     }
+  }
+
+  // Zeros after a member; what follows them is no member and fails as one.
+  bool skip_padding() {
+    if (inside_ || !any_ || unread()[0] != '\0') return false;
+    consume(std::min(unread().find_first_not_of('\0'), unread().size()));
+    return true;
   }
 
   Result<std::size_t> inflate_some(char* out, uInt room) {
@@ -143,6 +154,7 @@ class GzipDecompressor final : public Decompressor {
     consume(in.size() - inflate_.avail_in);
     if (code == Z_STREAM_END) {
       inside_ = false;
+      any_ = true;
       inflateReset(&inflate_);
     } else if (code != Z_OK && code != Z_BUF_ERROR) {
       return fail(ErrorCode::kCorrupt, "gzip: damaged near compressed byte {}: {}", offset(),
@@ -154,6 +166,7 @@ class GzipDecompressor final : public Decompressor {
   z_stream inflate_{};
   bool ready_ = false;
   bool inside_ = false;
+  bool any_ = false;  // a whole member was read
 };
 
 }  // namespace

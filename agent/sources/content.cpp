@@ -1,0 +1,59 @@
+#include "agent/sources/content.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "agent/base/compression.h"
+#include "agent/base/crc32c.h"
+
+namespace edgehose {
+namespace {
+
+class FileBytes final : public ByteStream {
+ public:
+  explicit FileBytes(FileDescriptor file) : file_(std::move(file)) {}
+  Result<std::size_t> read(char* out, std::size_t size) override {
+    ssize_t got;
+    do got = ::pread(file_.get(), out, size, offset_);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return fail_errno(errno, "reading");
+    offset_ += got;
+    return static_cast<std::size_t>(got);
+  }
+
+ private:
+  FileDescriptor file_;
+  off_t offset_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ByteStream>> open_content(FileDescriptor file, Format format) {
+  auto bytes = std::make_unique<FileBytes>(std::move(file));
+  switch (format) {
+    case Format::kPlain: return bytes;
+    case Format::kGzip: return make_decompressor(Compression::kGzip, std::move(bytes));
+    case Format::kZstd: return make_decompressor(Compression::kZstd, std::move(bytes));
+    case Format::kXz:
+    case Format::kBzip2: break;
+  }
+  return fail(ErrorCode::kUnsupported, "{} files cannot be read", name(format));
+}
+
+Result<std::optional<std::uint32_t>> crc_of_content(ByteStream& content, std::uint64_t length) {
+  std::vector<char> chunk(64 * 1024);
+  std::uint32_t crc = 0;
+  while (length > 0) {
+    EH_ASSIGN(const std::size_t got,
+              content.read(chunk.data(), std::min<std::uint64_t>(length, chunk.size())));
+    if (got == 0) return std::nullopt;
+    crc = crc32c(crc, {chunk.data(), got});
+    length -= got;
+  }
+  return crc;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,202 @@
+// What a FileTable does about each change that a look finds.
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "agent/sources/file_reader.h"
+#include "agent/sources/file_table.h"
+
+namespace edgehose {
+
+void FileTable::apply(Look& look, const Change& change) {
+  switch (change.kind) {
+    case ChangeKind::kSame:
+    case ChangeKind::kRenamed: return apply_seen(look, change);
+    case ChangeKind::kNew:
+    case ChangeKind::kSkipped: return apply_new(look, change);
+    case ChangeKind::kTruncated: return apply_truncated(look, change);
+    case ChangeKind::kTailLost: return apply_tail_lost(look, change);
+    case ChangeKind::kResumed:
+    case ChangeKind::kDuplicate: return apply_copy(look, change);
+    case ChangeKind::kUnreadable: return apply_unreadable(look, change);
+    case ChangeKind::kGone: return apply_gone(*look.known[*change.known]);
+    case ChangeKind::kWait: return apply_wait(look, change);
+  }
+}
+
+void FileTable::apply_wait(Look& look, const Change& change) {
+  const FoundFile& found = look.found.files[*change.seen];
+  Observed& waiting = observed(found.stat);
+  waiting.path = found.path;
+  waiting.selection = found.selection;
+  waiting.waits = change.settles;
+  if (change.settles) waiting_ = true;
+}
+
+void FileTable::own(TrackedFile& file, const FoundFile& found) {
+  if (!file.owned || file.source != found.selection) {
+    if (found.named || !file.owned) {
+      if (file.owned) sources_[file.source]->files.erase(&file);
+      file.source = found.selection;
+      sources_[file.source]->files.insert(&file);
+    }
+  }
+  if (!file.owned && !looked_) file.goal = found.stat.size;
+  file.owned = true;
+  file.size = found.stat.size;
+  file.mtime_ns = found.stat.mtime_ns;
+  file.in_memory = found.stat.in_memory;
+  saw(file);
+  if (file.in_memory) sources_[file.source]->in_memory = true;
+  if (file.note.copytruncated) sources_[file.source]->copytruncated = true;
+}
+
+void FileTable::apply_seen(Look& look, const Change& change) {
+  TrackedFile& file = *look.known[*change.known];
+  const FoundFile& found = look.found.files[*change.seen];
+  own(file, found);
+  file.gone = false;
+  if (file.finished) {
+    file.finished = false;
+    file.dirty = true;
+  }
+  if (file.path != found.path) {
+    file.path = found.path;
+    file.dirty = true;
+    make_urgent(file);
+  }
+  if (!found.named) file.leaving = true;
+  file.identity.filesystem = found.stat.filesystem;
+  file.format = look.now[*change.seen].format;
+  if (file.note.compressed && file.format == Format::kPlain) file.note.complete = true;
+  if (file.to_be_read() || !file.problem.empty()) make_ready(file);
+}
+
+TrackedFile& FileTable::track(const FoundFile& found, const SeenFile& seen) {
+  const FileId id = store_.new_file_id();
+  auto owner = std::make_unique<TrackedFile>();
+  TrackedFile& file = *owner;
+  file.id = id;
+  file.path = found.path;
+  file.format = seen.format;
+  file.identity = identity_of(found.stat, seen.head.value_or(std::string()));
+  file.dirty = true;
+  files_.emplace(id.value, std::move(owner));
+  own(file, found);
+  if (const auto held = observed_.find({found.stat.device, found.stat.inode});
+      held != observed_.end()) {
+    file.fd = std::move(held->second.fd);
+    held->second.waits = false;
+    if (held->second.nameless_since != Instant{}) lose_name(file);
+  }
+  return file;
+}
+
+void FileTable::lose_name(TrackedFile& file) {
+  file.gone = true;
+  file.gone_since = clock_.now();
+  make_urgent(file);
+}
+
+void FileTable::skip_to_end(TrackedFile& file, const FoundFile& found) {
+  file.line = {found.stat.size, found.stat.size, 0, 0};
+  file.committed = file.line.begin;
+  file.crc_known = false;
+  if (file.compressed()) file.note.complete = true;
+}
+
+void FileTable::apply_new(Look& look, const Change& change) {
+  const FoundFile& found = look.found.files[*change.seen];
+  SeenFile& seen = look.now[*change.seen];
+  const FileSourceConfig& config = sources_[found.selection]->config;
+  const bool old = config.ignore_older.count() > 0 &&
+                   clock_.wall().value - found.stat.mtime_ns > config.ignore_older.count();
+  const bool skip = change.kind == ChangeKind::kSkipped || old ||
+                    (change.fresh && config.start_at == StartAt::kEnd &&
+                     !sources_[found.selection]->known_before);
+  if (skip && !seen.head) answer(look, {*change.seen, std::nullopt});
+  TrackedFile& file = track(found, seen);
+  // From the first commit on rotations are told from archives that were there before us.
+  if (!looked_) sources_[file.source]->urgent = true;
+  if (skip)
+    skip_to_end(file, found);
+  else
+    make_ready(file);
+}
+
+void FileTable::apply_truncated(Look& look, const Change& change) {
+  TrackedFile& old = *look.known[*change.known];
+  const FoundFile& found = look.found.files[*change.seen];
+  log::info("{} was truncated or replaced in place: read again from its start", found.path);
+  make_urgent(old);
+  const std::uint64_t reached = std::max(old.size, old.line.scanned);
+  old.at_risk = old.owned && reached > old.line.begin ? reached - old.line.begin : 0;
+  old.gone = true;
+  old.gone_since = clock_.now();
+  old.suspect = false;
+  finish(old);
+  SeenFile start;  // its start is learnt when it is read
+  start.format = old.format;
+  TrackedFile& fresh = track(found, start);
+  fresh.note.copytruncated = true;
+  sources_[fresh.source]->copytruncated = true;
+  make_ready(fresh);
+}
+
+void FileTable::apply_tail_lost(Look& look, const Change& change) {
+  TrackedFile& file = *look.known[*change.known];
+  const FoundFile& found = look.found.files[*change.seen];
+  log::warn(
+      "{} is {} bytes shorter than what was read of it before the last boot: a power cut took "
+      "its end; going on at byte {}",
+      found.path, format_count(file.line.begin - change.offset), format_count(change.offset));
+  file.line = {change.offset, change.offset, change.crc, change.crc};
+  file.crc_known = change.crc_known;
+  file.note.tail_length = 0;
+  file.dirty = true;
+  file.same_boot = true;
+  apply_seen(look, change);
+}
+
+void FileTable::apply_copy(Look& look, const Change& change) {
+  TrackedFile& old = *look.known[*change.known];
+  const FoundFile& found = look.found.files[*change.seen];
+  TrackedFile& copy = track(found, look.now[*change.seen]);
+  copy.line = {change.offset, change.offset, change.crc, change.crc};
+  copy.crc_known = change.crc_known;
+  copy.committed = change.offset;
+  copy.leaving = true;
+  log::debug("{} continues {} at byte {}", found.path, old.path, change.offset);
+  if (change.kind == ChangeKind::kDuplicate) {
+    copy.note.complete = copy.compressed();
+    return;
+  }
+  if (!look.present[*change.known]) {
+    old.at_risk = 0;
+    old.gone = true;
+    finish(old);
+  }
+  make_ready(copy);
+}
+
+void FileTable::apply_unreadable(Look& look, const Change& change) {
+  const FoundFile& found = look.found.files[*change.seen];
+  TrackedFile& file = track(found, look.now[*change.seen]);
+  skip_to_end(file, found);
+  std::uint64_t unread = 0;
+  for (TrackedFile* known : look.known)
+    if (known->gone && known->size > known->line.begin &&
+        family_of(known->path) == family_of(found.path))
+      unread = std::max(unread, known->size - known->line.begin);
+  log::warn("{} is a rotation that cannot be read ({}): {}", found.path,
+            look.now[*change.seen].unreadable
+                ? "damaged, or not what its name says"
+                : std::string(name(file.format)) + " is not supported",
+            unread > 0 ? fmt::format("{} bytes of it were not read before", format_count(unread))
+                       : std::string("what was not read before is not shipped"));
+}
+
+void FileTable::apply_gone(TrackedFile& file) {
+  if (!file.gone) lose_name(file);
+  if (file.fd.valid()) make_ready(file);
+}
+
+}  // namespace edgehose
