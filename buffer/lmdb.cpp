@@ -9,7 +9,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <limits>
+#include <memory>
 
 #include "agent/base/file.h"
 #include "agent/base/log.h"
@@ -110,6 +113,60 @@ Result<MDB_env*> try_open(const std::string& path, std::uint64_t map_size, bool 
   return tl::unexpected(error(code, fmt::format("opening the buffer {}", path)));
 }
 
+// Where LMDB mapped the file, which it does not tell; kept as the environment's context.
+struct Mapping {
+  const char* begin = nullptr;
+  std::size_t bytes = 0;
+};
+
+Mapping find_mapping(int fd) {
+  std::error_code none;
+  const std::string path = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), none);
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; !path.empty() && std::getline(maps, line);) {
+    unsigned long long begin = 0, end = 0, offset = 1;
+    if (std::sscanf(line.c_str(), "%llx-%llx %*s %llx", &begin, &end, &offset) != 3) continue;
+    if (offset == 0 && line.ends_with(" " + path))
+      return {reinterpret_cast<const char*>(static_cast<std::uintptr_t>(begin)),
+              static_cast<std::size_t>(end - begin)};
+  }
+  return {};
+}
+
+// The header of pages that belong to one large value, as LMDB 0.9 lays it out.
+struct LargeHeader {
+  std::size_t number;
+  std::uint16_t pad, flags;
+  std::uint32_t pages;
+};
+
+// LMDB believes the header before a large value when it frees the value's pages, and after damage it
+// may say anything: free pages that others use, or millions that are not there. It is known what it
+// must say.
+Status mend_large_header(MDB_txn* txn, std::string_view value) {
+  constexpr std::uint16_t kLargeFlag = 0x04;
+  MDB_env* const env = mdb_txn_env(txn);
+  const auto* const map = static_cast<const Mapping*>(mdb_env_get_userctx(env));
+  MDB_stat stat;
+  EH_TRY(check(mdb_env_stat(env, &stat), "reading the buffer's page size"));
+  const char* const at = value.data() - sizeof(LargeHeader);
+  if (map == nullptr || at < map->begin || at >= map->begin + map->bytes) return {};  // or in memory
+  const auto offset = static_cast<std::size_t>(at - map->begin);
+  if (offset % stat.ms_psize != 0) return {};  // it shares a page with others
+  LargeHeader header;
+  std::memcpy(&header, at, sizeof header);
+  const LargeHeader right{offset / stat.ms_psize, 0, kLargeFlag, static_cast<std::uint32_t>(
+      (sizeof(LargeHeader) + value.size() + stat.ms_psize - 1) / stat.ms_psize)};
+  if (header.number == right.number && header.flags == right.flags && header.pages == right.pages)
+    return {};
+  log::warn("the buffer's page {} was damaged: its header is put right", right.number);
+  int fd = -1;
+  mdb_env_get_fd(env, &fd);
+  if (::pwrite(fd, &right, sizeof right, static_cast<off_t>(offset)) != sizeof right)
+    return fail_errno(errno, "mending a page of the buffer");
+  return {};
+}
+
 std::uint64_t round_to_pages(std::uint64_t bytes) {
   const auto machine_page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t page = std::max<std::uint64_t>(machine_page, kPageBytes);
@@ -157,10 +214,12 @@ Status Transaction::append(std::string_view key, std::string_view value) {
 }
 
 Result<bool> Transaction::erase(std::string_view key) {
-  MDB_val k = to_val(key);
-  const int code = mdb_del(txn_, dbi_, &k, nullptr);
+  MDB_val k = to_val(key), v;
+  const int code = mdb_get(txn_, dbi_, &k, &v);
   if (code == MDB_NOTFOUND) return false;
-  EH_TRY(check(code, "deleting from the buffer"));
+  EH_TRY(check(code, "reading the buffer"));
+  EH_TRY(mend_large_header(txn_, to_view(v)));
+  EH_TRY(check(mdb_del(txn_, dbi_, &k, nullptr), "deleting from the buffer"));
   return true;
 }
 
@@ -248,7 +307,9 @@ Environment& Environment::operator=(Environment&& o) noexcept {
 }
 
 void Environment::close() {
-  if (env_ != nullptr) mdb_env_close(std::exchange(env_, nullptr));
+  if (env_ == nullptr) return;
+  const std::unique_ptr<Mapping> mapping(static_cast<Mapping*>(mdb_env_get_userctx(env_)));
+  mdb_env_close(std::exchange(env_, nullptr));
 }
 
 Status Environment::write_template(const std::string& path) {
@@ -279,6 +340,7 @@ Result<Environment> Environment::open(const std::string& path, std::uint64_t map
                   "full earlier", format_size(size), path, format_size(wanted));
       Environment opened;
       opened.env_ = *env;
+      mdb_env_set_userctx(opened.env_, new Mapping(find_mapping(opened.fd())));
       return opened;
     }
     if (env.error().sys != ENOMEM || size == smallest) return tl::unexpected(std::move(env).error());

@@ -63,7 +63,7 @@ class Transaction {
   Status put(std::string_view key, std::string_view value);
   // The key is the largest yet: pages are filled up rather than split in the middle.
   Status append(std::string_view key, std::string_view value);
-  // Whether it was there.
+  // Whether it was there. A large value's own page header is put right first where it is damaged.
   Result<bool> erase(std::string_view key);
   // The first entry at or after `key`.
   Result<std::optional<Entry>> at_or_after(std::string_view key) const;

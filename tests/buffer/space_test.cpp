@@ -17,6 +17,7 @@
 
 #include "agent/base/file.h"
 #include "agent/base/log.h"
+#include "buffer/block_header.h"
 #include "buffer/codec.h"
 #include "buffer/keyspace.h"
 #include "buffer/lmdb.h"
@@ -168,6 +169,42 @@ TEST_F(SpaceTest, AMapThatIsRefusedTakesTheLimitDownWithIt) {
   }), 0);
   open();
   EXPECT_EQ(store_->usage().limit, options_.max_size) << "where the machine maps it";
+}
+
+// --- a damaged header of pages ---------------------------------------------------------------------
+
+// LMDB frees what the 16 bytes before a block say; no checksum covers them.
+TEST_F(SpaceTest, ABlockIsTrimmedWhateverThePageHeaderBeforeItSays) {
+  open_with_lane();
+  add(12);
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+  const std::string pristine = *read_file(environment(), 64 * kMiB);
+  const std::size_t page = pristine.find(kBlockMagic, 2 * lmdb::kPageBytes) / lmdb::kPageBytes *
+                           lmdb::kPageBytes;
+  const auto raw = raw_;
+  const std::size_t word = sizeof(std::size_t);
+  for (const std::string& header : {std::string(16, '.'), std::string(16, '\0'), std::string(16, '\xff'),
+                                    pristine.substr(page, word + 4) + std::string("\2\0\0\0", 4),
+                                    std::string(word, '\7') + pristine.substr(page + word, 8)}) {
+    std::string bad = pristine;
+    bad.replace(page, header.size(), header);
+    store_.reset();
+    ASSERT_TRUE(replace_file(environment(), bad, 0600));
+    raw_ = raw;
+    open();
+    expect_all_readable();
+    deliver_all_but(1);
+    EXPECT_LT(store_->usage().used, kMiB) << "its pages are free again";
+    for (int round = 0; round < 3; ++round) {
+      add(12);
+      expect_all_readable();
+      deliver_all_but(1);
+    }
+    EXPECT_LT(file_size(), 8 * kMiB);
+    store_.reset();
+    expect_sound();
+  }
 }
 
 // --- disk given back -----------------------------------------------------------------------------
