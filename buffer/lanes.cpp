@@ -223,7 +223,8 @@ Status TransactionImpl::settle_done_claims(LaneState& lane) {
   return {};
 }
 
-Result<std::vector<Claim>> TransactionImpl::recut(ClaimId id, const std::vector<Claim>& parts) {
+Result<std::vector<Claim>> TransactionImpl::recut(ClaimId id, const std::vector<Claim>& parts,
+                                                  std::uint64_t possible_duplicates) {
   const auto found = state_.claims.find(id);
   if (found == state_.claims.end() || found->second.done)
     return fail(ErrorCode::kNotFound, "claim {} is not open", id.value);
@@ -245,6 +246,10 @@ Result<std::vector<Claim>> TransactionImpl::recut(ClaimId id, const std::vector<
   EH_ASSIGN(const bool complete, nothing_between(whole.lane, at, whole.end));
   if (cut.empty() || at > whole.end || !complete || size != whole.size)
     return fail(ErrorCode::kInvalid, "the parts of claim {} are not all of it", id.value);
+  if (possible_duplicates > 0) {
+    state_.lanes.at(whole.lane).possible_duplicates += possible_duplicates;
+    changed_lanes_.insert(whole.lane);
+  }
   EH_TRY(erase(keyspace::claim_key(id)));
   state_.claims.erase(id);
   for (Claim& part : cut) {

@@ -115,6 +115,7 @@ struct Claim {
   std::string key;          // the sink's name for the object, rendered once
   std::string rendering;    // the sink's options at that time, opaque to the store
   bool done = false;
+  bool resumed = false;     // not persisted: it is of an earlier life, which may have attempted it
 };
 
 // A record that its sink refused for good.

@@ -147,8 +147,10 @@ class Store::Transaction {
   // Settles a claim: counters, dead letters, cursor (past it and past every done claim that
   // follows). kFull where the dead letters' quota has no room: nothing of this call happened.
   virtual Status acknowledge(const Acknowledgement& ack) = 0;
-  // Replaces an unsettled claim, whose every attempt was refused, by others over the same records.
-  virtual Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts) = 0;
+  // Replaces an unsettled claim by others over the same records. `possible_duplicates`: records of
+  // it that may have arrived, at a destination that cannot tell; counted.
+  virtual Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts,
+                                           std::uint64_t possible_duplicates) = 0;
 
   virtual Status erase_dead_letter(std::uint64_t id) = 0;
 

@@ -147,7 +147,8 @@ class TransactionImpl final : public Store::Transaction {
   Status forget_source(SourceId source) override;
   Result<Claim> claim(Claim claim) override;
   Status acknowledge(const Acknowledgement& ack) override;
-  Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts) override;
+  Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts,
+                                   std::uint64_t possible_duplicates) override;
   Status erase_dead_letter(std::uint64_t id) override;
   Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<LaneKey>& configured,
                               DropScope scope) override;

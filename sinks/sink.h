@@ -2,8 +2,11 @@
 // request, and what an answer means. No I/O, no clock, no retries: those exist once, in the
 // courier (delivery/courier.h) and in its transports.
 //
-// Threading: const and stateless after construction; called by the intake thread (key) and by the
-// sink's courier thread (the rest).
+// What a sink learns about its destination (which file system it is, which names or sizes it takes)
+// is its note: one persisted string that courier and intake hand in, so that a Sink has no state.
+//
+// Threading: const and stateless after construction; called by the intake thread (key, rendering)
+// and by the sink's courier thread (all of them).
 #pragma once
 
 #include <cstdint>
@@ -30,6 +33,10 @@ struct BatchOutline {
   WallTime first_time;
 };
 
+inline BatchOutline outline_of(const Claim& claim, const std::string& source, const Epoch& epoch) {
+  return {source, epoch, claim.first, claim.last, claim.size, claim.first_time};
+}
+
 // How an object's bytes are made from its records. Persisted with the claim ("rendering"), so that
 // a retry after a change of config makes the same object.
 struct ObjectRendering {
@@ -40,6 +47,13 @@ struct ObjectRendering {
   int level = 1;
   std::vector<std::string> age_recipients;  // public keys; empty: not encrypted
   std::string agent;                        // for ndjson
+};
+
+// By what a destination tells a repeated delivery from a new one.
+enum class Recognises {
+  kNothing,  // at least once: a batch whose earlier attempt may have arrived is a possible duplicate
+  kKey,      // the same key is the same object, so an unclear attempt binds its key to its records
+  kRecords,  // each record has an id
 };
 
 // A claim with what its sink needs to render it.
@@ -64,6 +78,8 @@ using Request = std::variant<FileRequest>;
 
 struct FileResponse {
   Status status;                  // of the whole: written, synced, renamed, directory synced
+  bool name_refused = false;      // the file system never takes a part of the name
+  bool renamed = false;           // the file has its name, though `status` may be an error
   std::string filesystem;         // identity of the file system that directory is on
   bool other_filesystem = false;  // it is not the expected one; nothing was written
   bool missing = false;           // the directory is not there; nothing was created
@@ -86,26 +102,29 @@ struct Rejected {       // these records (sequences; none: all) never; the other
 struct TooLarge {       // halve
   std::string reason;
 };
+struct KeyRefused {     // the destination can never take this key: nothing has arrived under it
+  std::string reason;   // which part of it, and what the destination said
+};
 struct Park {           // needs a person: keep everything, probe slowly, say it loudly
   std::string reason;
   std::optional<Duration> probe_every{};  // where a probe costs nothing; else backoff.h's pace
 };
-using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, Park>;
+using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, KeyRefused, Park>;
 
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual const std::string& name() const = 0;
-  // The object's name: a function of what is in it (agent, epoch, source, sequences) and of the
-  // arrival of its oldest record.
-  virtual std::string key(const BatchOutline& batch) const = 0;
+  // The object's name: a function of what is in it (agent, epoch, source, sequences), of the arrival
+  // of its oldest record, and of what the note says about names. No two batches share one.
+  virtual std::string key(const BatchOutline& batch, const std::string& note) const = 0;
   // The options to persist with a claim.
   virtual std::string rendering() const = 0;
   // `note` is the sink's persisted note (SinkState::note), `body` the object's bytes.
   virtual Request request(const Batch& batch, const std::string& note,
                           std::unique_ptr<ByteStream> body) const = 0;
   virtual Verdict judge(const Batch& batch, const Response& response) const = 0;
-  // The note to persist after a delivery, where it changed.
+  // The note to persist after a Delivered, TooLarge or KeyRefused; none: it stays as it is.
   virtual std::optional<std::string> learn(const std::string& note,
                                            const Response& response) const = 0;
 };

@@ -106,7 +106,7 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
     for (const std::string& warning : warnings)
       findings.warnings.push_back(fmt::format("sink {}: {}", component.name, warning));
     if (parts)
-      check.destination += parts->sink->key(sample_batch(parts->config, config, clock));
+      check.destination += parts->sink->key(sample_batch(parts->config, config, clock), "");
     else if (findings.errors.size() == errors)  // what is told already need not be told twice
       findings.errors.push_back(parts.error().message);
   }

@@ -29,7 +29,7 @@ namespace {
 constexpr Duration kSampleEvery = std::chrono::seconds(30);
 constexpr Duration kOncePoll = std::chrono::milliseconds(50);
 constexpr Duration kCourierStopTime = std::chrono::seconds(1);
-// A courier may hang in one system call on a dying stick for this long before the watchdog bites.
+// A courier that is silent for so long, and not in a system call on its destination, is wedged.
 constexpr Duration kCourierSilence = std::chrono::minutes(5);
 
 // SIGTERM, SIGINT and SIGHUP as a descriptor. Made before any thread, so that all inherit the mask.
@@ -65,6 +65,8 @@ class Agent {
   void step();
   void take_signals();
   bool all_loops_beat() const;
+  bool in_the_kernel(const SinkSlot& sink) const;
+  SinkInput sink_input(const SinkSlot& sink) const;
   std::string make_status() const;
   void hourly_line();
   void sample();
@@ -161,10 +163,11 @@ Status Agent::make_parts() {
     CourierOptions courier;
     courier.retry = sink.config.retry;
     courier.concurrency = sink.config.concurrency;
-    courier.exactly_once = sink.exactly_once;
+    courier.recognises = sink.recognises;
     courier.seed = std::random_device{}();
-    auto made = std::make_unique<Courier>(sink.sink, std::move(sink.transport), object_bodies(*store_),
-                                          *store_, *clock_, intake_->inbox(), courier);
+    auto made =
+        std::make_unique<Courier>(sink.sink, std::move(sink.transport), sink.bodies(*store_),
+                                  *store_, *clock_, intake_->inbox(), courier);
     EH_TRY(intake_->connect(sink.config.name, made->claims(), made->holds()));
     sinks_.push_back({sink.config.name, sink.config.batch.max_age,
                       std::make_unique<CourierThread>(std::move(made), *clock_)});
@@ -223,11 +226,17 @@ void Agent::take_signals() {
   }
 }
 
+// What hangs in a system call on its destination is not wedged: a restart would hang there again,
+// and take the other sinks along. Status tells it.
+bool Agent::in_the_kernel(const SinkSlot& sink) const {
+  return !sink.thread->courier().call().what.empty();
+}
+
 bool Agent::all_loops_beat() const {
   const Instant now = clock_->now();
   if (intake_thread_->heartbeat().silence(now) > kIntakeSilence) return false;
   return std::all_of(sinks_.begin(), sinks_.end(), [&](const SinkSlot& sink) {
-    return now - sink.thread->beat() < kCourierSilence;
+    return now - sink.thread->beat() < kCourierSilence || in_the_kernel(sink);
   });
 }
 
@@ -235,6 +244,15 @@ void Agent::sample() {
   const Instant now = clock_->now();
   meter_.sample(now, store_->usage(), device_bytes_written());
   next_sample_ = now + kSampleEvery;
+}
+
+SinkInput Agent::sink_input(const SinkSlot& sink) const {
+  const Courier& courier = sink.thread->courier();
+  SinkInput input{sink.name, courier.status().read(), sink.max_age, "", {}};
+  const Call call = courier.call();
+  input.call = call.what;
+  if (!call.what.empty()) input.call_for = std::max(clock_->now() - call.since, Duration::zero());
+  return input;
 }
 
 std::string Agent::make_status() const {
@@ -251,8 +269,7 @@ std::string Agent::make_status() const {
   input.intake_problem = intake.problem;
   input.intake_silence = intake_thread_->heartbeat().silence(clock_->now());
   input.sources = intake.sources;
-  for (const SinkSlot& sink : sinks_)
-    input.sinks.push_back({sink.name, sink.thread->courier().status().read(), sink.max_age});
+  for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink));
   if (auto store = read_store(*store_)) input.store = std::move(*store);
   input.rates = meter_.rates();
   return to_json(make_report(input));

@@ -207,13 +207,15 @@ bool Intake::full_batch_waits(const SinkLink& sink, LanePlanner& lane) {
   return batch && batch->has_value();
 }
 
-Instant Intake::settlements_due() const {
+// What a sink with a problem reports waits for room, not for a commit.
+Instant Intake::settlements_due() {
   if (events_.empty()) return kNever;
-  const bool all_refused = std::all_of(sinks_.begin(), sinks_.end(),
-                                       [](const SinkLink& s) { return !s.problem.empty(); });
-  if (options_.flush && !all_refused) return clock_.now();
-  for (const CourierEvent& event : events_)
-    if (!std::holds_alternative<Settled>(event)) return clock_.now();
+  for (const CourierEvent& event : events_) {
+    const SinkId id = std::visit([](const auto& e) { return e.sink; }, event);
+    const SinkLink* const sink = link(id);
+    const bool waits = sink != nullptr && !sink->problem.empty();
+    if (!std::holds_alternative<Settled>(event) || (options_.flush && !waits)) return clock_.now();
+  }
   // Records under way will be committed soon enough, and take the acknowledgements along.
   const bool records_come = budget_.used > 0 && !blocked();
   return records_come ? kNever : oldest_event_ + options_.ack_limit;

@@ -81,7 +81,7 @@ class Intake {
   // What a transaction made, to be acted on once it is durable.
   struct Made {
     std::vector<std::size_t> applied;                    // indices of events_
-    std::vector<std::pair<SinkLink*, ClaimId>> replaced;  // claims that were cut in two
+    std::vector<std::pair<SinkLink*, ClaimId>> replaced;  // claims that were cut anew
     std::vector<std::pair<SinkLink*, Claim>> claims;      // new ones, to be handed to couriers
   };
 
@@ -94,7 +94,7 @@ class Intake {
   Instant commit_due();  // kNever where there is nothing to commit
   Instant records_due() const;
   Instant batches_due();
-  Instant settlements_due() const;
+  Instant settlements_due();
   std::size_t commit_bytes() const;
   bool full_batch_waits(const SinkLink& sink, LanePlanner& lane);
   bool blocked() const { return blocked_until_ != Instant{}; }
@@ -124,7 +124,11 @@ class Intake {
   Status write_settlement(Store::Transaction& transaction, const Settled& settled, Made& made);
   Status write_settlement(Store::Transaction& transaction, const Learned& learned, Made& made);
   Status write_settlement(Store::Transaction& transaction, const Halve& halve, Made& made);
+  Status write_settlement(Store::Transaction& transaction, const Rekey& rekey, Made& made);
+  Status recut(Store::Transaction& transaction, SinkLink& sink, ClaimId claim,
+               const std::vector<Claim>& parts, std::uint64_t possible_duplicates, Made& made);
   Result<std::vector<Claim>> cut_in_two(const SinkLink& sink, const Claim& claim);
+  void tell_problems(const std::map<SinkId, std::string>& problems);
   std::string key_of(const SinkLink& sink, const Claim& claim) const;
   Status claim_ripe(Store::Transaction& transaction, Made& made);
 

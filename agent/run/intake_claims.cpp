@@ -1,9 +1,11 @@
 // What becomes of claims: cut when ripe, settled, halved when too large, resumed after a restart.
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "agent/base/check.h"
 #include "agent/base/log.h"
+#include "agent/run/half_cut.h"
 #include "agent/run/intake.h"
 
 namespace edgehose {
@@ -42,9 +44,12 @@ Status Intake::register_sinks() {
   for (SinkLink& sink : sinks_) {
     sink.id = store_.sink_id(sink.config.name);
     sink.estimate.pass_through = sink.pass_through;
-    const bool known = std::any_of(known_sinks.begin(), known_sinks.end(),
-                                   [&](const SinkState& s) { return s.id == sink.id; });
-    if (!known) EH_TRY(transaction->put_sink(SinkState{sink.id, sink.config.name, ""}));
+    const auto known = std::find_if(known_sinks.begin(), known_sinks.end(),
+                                    [&](const SinkState& s) { return s.id == sink.id; });
+    if (known != known_sinks.end())
+      sink.note = known->note;
+    else
+      EH_TRY(transaction->put_sink(SinkState{sink.id, sink.config.name, ""}));
     const Position start =
         sink.config.start_at == DeliverFrom::kNow ? Position{store_.end_block(), 0} : Position{};
     for (const SourceSlot& slot : slots_) {
@@ -71,8 +76,10 @@ Status Intake::resume_claims() {
       if (claim.lane != lane.key) continue;
       begin = std::max(begin, claim.end);
       if (claim.done) continue;
-      sink->claims.emplace(claim.id, claim);
-      sink->courier->post(claim);
+      Claim resumed = claim;
+      resumed.resumed = true;
+      sink->claims.emplace(claim.id, resumed);
+      sink->courier->post(std::move(resumed));
     }
     sink->lanes.emplace_back(lane.key, begin, sink->config.batch);
     EH_TRY(age_backlog(sink->lanes.back(), sink->config.batch));
@@ -94,36 +101,44 @@ Status Intake::age_backlog(LanePlanner& lane, const BatchConfig& batch) {
 }
 
 Status Intake::write_settlements(Store::Transaction& transaction, Made& made) {
+  std::map<SinkId, std::string> problems;  // of each sink that something came from; empty: none
   for (std::size_t i = 0; i < events_.size(); ++i) {
     const Status status = std::visit(
         [&](const auto& event) { return write_settlement(transaction, event, made); }, events_[i]);
+    const SinkId sink = std::visit([](const auto& event) { return event.sink; }, events_[i]);
+    std::string& problem = problems[sink];
     if (status) {
       made.applied.push_back(i);
       continue;
     }
-    if (status.error().code != ErrorCode::kFull) return status;
     // The dead letters' quota: keep the batch and stop claiming for this sink until there is room.
-    const auto* settled = std::get_if<Settled>(&events_[i]);
-    SinkLink* const sink = settled != nullptr ? link(settled->sink) : nullptr;
-    if (sink == nullptr) return status;
-    sink->set_problem(status.error().message);
+    const bool refused = status.error().code == ErrorCode::kFull &&
+                         std::holds_alternative<Settled>(events_[i]) && link(sink) != nullptr;
+    if (!refused) return status;
+    problem = status.error().message;
   }
+  tell_problems(problems);
   return {};
+}
+
+void Intake::tell_problems(const std::map<SinkId, std::string>& problems) {
+  for (const auto& [id, problem] : problems)
+    if (SinkLink* const sink = link(id)) sink->set_problem(problem);
 }
 
 Status Intake::write_settlement(Store::Transaction& transaction, const Settled& settled, Made&) {
   const Status acknowledged = transaction.acknowledge(settled.ack);
-  if (!acknowledged && acknowledged.error().code == ErrorCode::kNotFound)
+  if (!acknowledged && acknowledged.error().code == ErrorCode::kNotFound) {
     log::warn("sink claim {}: settled, but it was retired meanwhile", settled.ack.claim.value);
-  else if (!acknowledged)
-    return acknowledged;
-  if (SinkLink* const sink = link(settled.sink)) sink->set_problem("");
-  return {};
+    return {};
+  }
+  return acknowledged;
 }
 
 Status Intake::write_settlement(Store::Transaction& transaction, const Learned& learned, Made&) {
-  const SinkLink* const sink = link(learned.sink);
+  SinkLink* const sink = link(learned.sink);
   if (sink == nullptr) return {};
+  sink->note = learned.note;
   return transaction.put_sink(SinkState{sink->id, sink->config.name, learned.note});
 }
 
@@ -132,55 +147,64 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Halve& ha
   if (sink == nullptr) return {};
   const auto found = sink->claims.find(halve.claim);
   if (found == sink->claims.end()) return {};
-  EH_ASSIGN(std::vector<Claim> parts, cut_in_two(*sink, found->second));
-  EH_ASSIGN(parts, transaction.recut(halve.claim, parts));
-  made.replaced.emplace_back(sink, halve.claim);
-  for (Claim& part : parts) made.claims.emplace_back(sink, std::move(part));
+  EH_ASSIGN(const std::vector<Claim> parts, cut_in_two(*sink, found->second));
+  return recut(transaction, *sink, halve.claim, parts, halve.possible_duplicates, made);
+}
+
+// Cut anew as a whole: with the rendering of today too, since the key tells it.
+Status Intake::write_settlement(Store::Transaction& transaction, const Rekey& rekey, Made& made) {
+  SinkLink* const sink = link(rekey.sink);
+  if (sink == nullptr) return {};
+  const auto found = sink->claims.find(rekey.claim);
+  if (found == sink->claims.end()) return {};
+  Claim claim = found->second;
+  claim.resumed = false;
+  claim.key = rekey.key;
+  claim.rendering = sink->sink->rendering();
+  return recut(transaction, *sink, rekey.claim, {claim}, 0, made);
+}
+
+Status Intake::recut(Store::Transaction& transaction, SinkLink& sink, ClaimId claim,
+                     const std::vector<Claim>& parts, std::uint64_t possible_duplicates,
+                     Made& made) {
+  auto cut = transaction.recut(claim, parts, possible_duplicates);
+  made.replaced.emplace_back(&sink, claim);
+  if (!cut && cut.error().code == ErrorCode::kNotFound) {
+    log::warn("sink {}: claim {} is to be cut anew, but it was retired meanwhile", sink.config.name,
+              claim.value);
+    return {};
+  }
+  if (!cut) return tl::unexpected<Error>(std::move(cut).error());
+  for (Claim& part : *cut) made.claims.emplace_back(&sink, std::move(part));
   return {};
 }
 
-// Two claims over the same records, the first half of them and the rest, with exact sizes.
+// Two claims over the same records: the first half of them, exactly where its blocks can be read,
+// and the rest. Records of a damaged block stay together, so all may be in one claim still.
 Result<std::vector<Claim>> Intake::cut_in_two(const SinkLink& sink, const Claim& claim) {
-  EH_CHECK(claim.size.records >= 2);
-  const std::uint64_t half = claim.size.records / 2;
-  Claim front = claim, back = claim;
-  front.size = {};
-  std::optional<BlockInfo> info;
-  for (BlockNumber from = claim.begin.block;; from = info->number + 1) {
-    EH_ASSIGN(info, store_.next_block(claim.lane.source, from));
-    if (!info || info->number > claim.end.block)
-      return fail(ErrorCode::kCorrupt, "claim {} of {}: its blocks are not there any more",
-                  claim.id.value, sink.config.name);
-    EH_ASSIGN(const DecodedBlock block, store_.read_decoded(info->number));
-    RecordReader reader(block);
-    Record record;
-    for (std::uint32_t at = 0; reader.next(record); ++at) {
-      if (info->number == claim.begin.block && at < claim.begin.record) continue;
-      if (front.size.records == half) {
-        front.end = back.begin = Position{info->number, at};
-        back.first = record.sequence;
-        back.first_time = record.time;
-        back.size = Counter{claim.size.records - half, claim.size.bytes - front.size.bytes};
-        front.key = key_of(sink, front);
-        back.key = key_of(sink, back);
-        return std::vector<Claim>{front, back};
-      }
-      front.last = record.sequence;
-      front.size += Counter{1, record.body.size() + 1};
-    }
+  HalfCut cut(claim);
+  for (BlockNumber from = claim.begin.block; !cut.done();) {
+    EH_ASSIGN(const std::optional<BlockInfo> info, store_.next_block(claim.lane.source, from));
+    if (!info || Position{info->number, 0} >= claim.end) break;
+    from = info->number + 1;
+    const auto block = store_.read_decoded(info->number);
+    if (block)
+      cut.add(*block);
+    else if (block.error().code == ErrorCode::kCorrupt ||
+             block.error().code == ErrorCode::kNotFound)
+      cut.add_damaged(*info);
+    else
+      return tl::unexpected<Error>(block.error());
   }
+  std::vector<Claim> parts = cut.parts();
+  for (Claim& part : parts) part.key = key_of(sink, part);
+  return parts;
 }
 
 std::string Intake::key_of(const SinkLink& sink, const Claim& claim) const {
-  BatchOutline outline;
   const auto name = source_names_.find(claim.lane.source);
-  if (name != source_names_.end()) outline.source = name->second;
-  outline.epoch = store_.epoch();
-  outline.first = claim.first;
-  outline.last = claim.last;
-  outline.size = claim.size;
-  outline.first_time = claim.first_time;
-  return sink.sink->key(outline);
+  const std::string source = name == source_names_.end() ? "" : name->second;
+  return sink.sink->key(outline_of(claim, source, store_.epoch()), sink.note);
 }
 
 Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {

@@ -4,6 +4,7 @@
 // Threading: used while the process is put together, by one thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 #include "agent/sources/source.h"
 #include "buffer/store.h"
 #include "sinks/delivery/batch_config.h"
+#include "sinks/delivery/courier.h"
 #include "sinks/delivery/transport.h"
 #include "sinks/sink.h"
 
@@ -31,7 +33,9 @@ struct SinkParts {
   std::shared_ptr<const Sink> sink;
   std::unique_ptr<Transport> transport;
   bool pass_through = false;   // its objects are the buffer's frames themselves
-  bool exactly_once = true;    // the destination tells a repeated batch from a new one
+  Recognises recognises = Recognises::kKey;
+  // What its requests' bodies are made by: objects, or records in the destination's own form.
+  std::function<OpenBody(Store&)> bodies = object_bodies;
 };
 
 struct SinkContext {

@@ -24,6 +24,7 @@ struct SinkLink {
 
   // Filled by Intake::start().
   SinkId id;
+  std::string note;                   // what the sink has learned: SinkState::note
   std::vector<LanePlanner> lanes;
   std::map<ClaimId, Claim> claims;    // unsettled, at most kMaxClaims
   SizeEstimate estimate;

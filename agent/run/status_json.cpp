@@ -116,7 +116,9 @@ Json sink_json(const SinkReport& s) {
           {"last_error", s.last_error},
           {"error_since", time_json(s.error_since)},
           {"last_delivery", time_json(s.last_delivery)},
-          {"next_attempt_in_seconds", optional_seconds(s.next_attempt_in)}};
+          {"next_attempt_in_seconds", optional_seconds(s.next_attempt_in)},
+          {"call", s.call},
+          {"call_seconds", seconds(s.call_for)}};
 }
 
 SinkReport sink_from(const Json& j) {
@@ -138,6 +140,8 @@ SinkReport sink_from(const Json& j) {
   s.error_since = time_from(j.at("error_since"));
   s.last_delivery = time_from(j.at("last_delivery"));
   s.next_attempt_in = seconds_or_none(j.at("next_attempt_in_seconds"));
+  j.at("call").get_to(s.call);
+  s.call_for = from_seconds(j.at("call_seconds").get<double>());
   return s;
 }
 

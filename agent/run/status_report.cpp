@@ -61,6 +61,8 @@ void add_courier(SinkReport& report, const SinkInput& sink) {
   report.retries = courier.retries;
   report.last_error = courier.last_error;
   report.error_since = courier.error_since;
+  report.call = sink.call;
+  report.call_for = sink.call_for;
   report.last_delivery = std::max(report.last_delivery, courier.last_success);
   if (courier.state == CourierStatus::State::kBackingOff || courier.state == CourierStatus::State::kParked)
     report.next_attempt_in = courier.next_attempt_in;
@@ -134,6 +136,14 @@ bool stalled(const SinkReport& sink, Duration max_age, const ReportInput& input)
   return age(input.now, sink.last_delivery) >= kStallTime;
 }
 
+bool hangs(const SinkReport& sink) { return !sink.call.empty() && sink.call_for >= kHangTime; }
+
+std::string hang_text(const SinkReport& sink, const ReportInput& input) {
+  return fmt::format("sink {}: the system has not answered since {}: {}; {} records wait",
+                     sink.name, format_wall(WallTime(input.now.value - sink.call_for.count())),
+                     sink.call, format_count(sink.backlog.records));
+}
+
 std::string stall_text(const SinkReport& sink, const ReportInput& input) {
   const Duration since = sink.last_delivery.value == 0 ? input.uptime : age(input.now, sink.last_delivery);
   return fmt::format("sink {}: nothing acknowledged for {}, {} records wait{}", sink.name,
@@ -178,10 +188,16 @@ void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& ju
   for (const SinkInput& sink : input.sinks) {
     const auto& r = *std::find_if(report.sinks.begin(), report.sinks.end(),
                                   [&](const SinkReport& s) { return s.name == sink.name; });
-    if (sink.courier.state == CourierStatus::State::kParked)
+    if (hangs(r))
+      judge.degraded(hang_text(r, input));
+    else if (sink.courier.state == CourierStatus::State::kParked)
       judge.degraded(fmt::format("sink {} is parked: {}", sink.name, sink.courier.last_error));
     else if (stalled(r, sink.max_age, input))
       judge.degraded(stall_text(r, input));
+    else if (sink.courier.failing_alone > 0 && age(input.now, r.error_since) >= kStallTime)
+      judge.degraded(fmt::format(
+          "sink {}: {} batches have failed since {} while others are delivered: {}", sink.name,
+          sink.courier.failing_alone, format_wall(r.error_since), r.last_error));
   }
 }
 

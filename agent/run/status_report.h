@@ -7,7 +7,8 @@
 //   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the policy); a source has
 //             a problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
 //             acknowledged for kStallTime, and its oldest record has been ripe (older than the
-//             batch's max_age) for as long
+//             batch's max_age) for as long; a batch has failed for kStallTime while others went;
+//             a system call on a destination has hung for kHangTime
 //   healthy   otherwise. Notes are worth knowing and change nothing.
 //
 // Threading: values and pure functions, but read_store(), which reads the store.
@@ -32,6 +33,7 @@ namespace edgehose {
 
 constexpr int kStatusFormat = 1;  // of the JSON; grows when a field changes its meaning
 constexpr Duration kStallTime = std::chrono::minutes(10);
+constexpr Duration kHangTime = std::chrono::seconds(30);
 constexpr Duration kIntakeSilence = std::chrono::seconds(30);
 constexpr unsigned kAlmostFullPercent = 90;
 
@@ -70,6 +72,8 @@ struct SinkReport {
   WallTime error_since;
   WallTime last_delivery;            // 0: never
   std::optional<Duration> next_attempt_in;
+  std::string call;                  // the system call on the destination that is under way
+  Duration call_for{};               // and for how long
   bool operator==(const SinkReport&) const = default;
 };
 
@@ -113,6 +117,8 @@ struct SinkInput {
   std::string name;
   CourierStatus courier;
   Duration max_age{};                // of its batches: younger records do not wait, they ripen
+  std::string call{};                // as in SinkReport
+  Duration call_for{};
 };
 
 // What the store knows, as of one moment.

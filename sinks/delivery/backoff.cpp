@@ -27,6 +27,9 @@ Duration obey(Duration server_wish, Duration spread, Random& random) {
          full_jitter(spread, random);
 }
 
-Duration probe_interval(std::uint64_t probes) { return doubled(kProbeInitial, probes, kProbeMax); }
+Duration probe_interval(std::uint64_t probes, Random& random) {
+  const Duration longest = doubled(kProbeInitial, probes, kProbeMax);
+  return longest / 2 + full_jitter(longest / 2, random);
+}
 
 }  // namespace edgehose

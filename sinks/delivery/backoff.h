@@ -1,7 +1,6 @@
 // Backoff: how long to wait after failures in a row. Full jitter: uniformly between nothing and a
 // ceiling that doubles from RetryConfig::initial to RetryConfig::max and stays there, so that a
-// thousand agents that failed together do not return together. Probes of a parked sink are slower
-// and regular.
+// thousand agents that failed together do not return together. Probes of a parked sink are slower.
 //
 // Pure: no clock, the random generator is the caller's.
 #pragma once
@@ -29,7 +28,8 @@ Duration full_jitter(Duration ceiling, Random& random);
 // What a server asked for, never less (up to kLongestServerWish), and up to `spread` more.
 Duration obey(Duration server_wish, Duration spread, Random& random);
 
-// Until the next probe of a sink that has been parked for `probes` probes: 60 s, 120 s, ... 5 min.
-Duration probe_interval(std::uint64_t probes);
+// Until the next probe of a sink that has been parked for `probes` probes: up to 60 s, 120 s, ...
+// 5 min, and at least half of it: those that one server parked together do not probe together.
+Duration probe_interval(std::uint64_t probes, Random& random);
 
 }  // namespace edgehose

@@ -169,15 +169,27 @@ void Courier::finish(const Completion& completion, Instant now) {
   held.request.reset();
 
   const Verdict verdict = sink_->judge(held.batch, completion.response);
-  if (std::holds_alternative<Delivered>(verdict)) {
-    const std::optional<std::string> note = sink_->learn(*note_, completion.response);
-    if (note && *note != *note_) {
-      note_ = *note;
-      note_persisted_ = false;
-      outcomes_.post(Learned{held.batch.claim.lane.sink, *note});
-    }
-  }
+  if (is_lesson(held, verdict)) learn(held, completion.response);
   conclude(held, verdict, now);
+}
+
+// That a key is refused is no news where the claim was cut under another note or config.
+bool Courier::is_lesson(const Held& held, const Verdict& verdict) const {
+  if (std::holds_alternative<KeyRefused>(verdict))
+    return present_key(held.batch) == held.batch.claim.key;
+  return std::holds_alternative<Delivered>(verdict) || std::holds_alternative<TooLarge>(verdict);
+}
+
+void Courier::learn(const Held& held, const Response& response) {
+  const std::optional<std::string> note = sink_->learn(*note_, response);
+  if (!note || *note == *note_) return;
+  note_ = *note;
+  note_persisted_ = false;
+  outcomes_.post(Learned{held.batch.claim.lane.sink, *note});
+}
+
+std::string Courier::present_key(const Batch& batch) const {
+  return sink_->key(outline_of(batch.claim, batch.source, batch.epoch), *note_);
 }
 
 void Courier::publish(Instant now) {
@@ -193,6 +205,13 @@ void Courier::publish(Instant now) {
     report_.next_attempt_in = std::max(next_attempt_ - now, Duration::zero());
   }
   CourierStatus shown = report_;
+  for (const auto& [id, held] : held_) {
+    if (held.own_error.empty()) continue;
+    ++shown.failing_alone;
+    if (!report_.last_error.empty() || shown.failing_alone > 1) continue;
+    shown.last_error = held.own_error;
+    shown.error_since = held.own_error_since;
+  }
   if (!hold_.empty()) shown.last_error = hold_;
   status_.publish(std::move(shown));
 }

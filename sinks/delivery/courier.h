@@ -7,12 +7,14 @@
 //    stops: it is persisted, and comes again through the mailbox at the next start;
 //  - a claim is never given up for time or attempts alone;
 //  - at most `concurrency` requests are under way; one at a time while the sink fails;
-//  - a second attempt has the key, records and rendering of the first: all come from the claim.
+//  - a second attempt has the key, records and rendering of the first: all come from the claim;
+//  - a claim is cut anew (halved, or given another key) only where nothing of it may have arrived, or
+//    where the destination would tell.
 //
 // Failures: a Retry makes the whole sink wait (full jitter, doubling), unless others were delivered
-// since the claim last failed: then only this claim waits. Park probes with one request after 60 s,
-// later every 5 min, until one succeeds. Ten batches in a row refused whole for one reason park the
-// sink too: a misconfigured destination must not drain the stream into the dead letters.
+// since the claim last failed: then only this claim waits. Park probes with one request within 60 s,
+// later 5 min, until one succeeds. Ten batches in a row refused whole for one reason park the sink
+// too: a misconfigured destination must not drain the stream into the dead letters.
 //
 // Threading: step() and stop() belong to one thread (courier_thread.h, or a simulator); claims(),
 // holds(), status() and waker() are for any.
@@ -31,6 +33,7 @@
 #include "sinks/delivery/backoff.h"
 #include "sinks/delivery/batch_config.h"
 #include "sinks/delivery/events.h"
+#include "sinks/delivery/line_gate.h"
 #include "sinks/delivery/transport.h"
 #include "sinks/object/object_encoder.h"
 #include "sinks/sink.h"
@@ -47,9 +50,7 @@ OpenBody object_bodies(Store& store);
 struct CourierOptions {
   RetryConfig retry{};
   unsigned concurrency = 2;
-  // The destination tells a repeated batch from a new one. Where it cannot, batches whose earlier
-  // attempt may have arrived are counted as possible duplicates.
-  bool exactly_once = true;
+  Recognises recognises = Recognises::kKey;
   std::uint64_t seed = 0;  // of the jitter: differs between devices
 };
 
@@ -67,6 +68,8 @@ class Courier {
   // until an empty string says that it can again.
   Mailbox<std::string>& holds() { return holds_; }
   const Published<CourierStatus>& status() const { return status_; }
+  // What the courier's thread is in, while step() does not return.
+  Call call() const { return transport_->call(); }
   Waker& waker() { return waker_; }
 
   // Bounded work; returns when it wants to be called next (earlier when a descriptor is readable).
@@ -83,9 +86,11 @@ class Courier {
     std::uint64_t round = 0;                       // of the last attempt
     std::optional<RequestId> request;              // under way
     std::shared_ptr<const ObjectSummary> summary;  // of the last attempt
-    bool maybe_arrived = false;                    // an earlier attempt
+    bool maybe_arrived = false;                    // an earlier attempt of this life
     std::optional<std::uint64_t> failed_at;        // deliveries_ at its last failure
     std::uint64_t own_failures = 0;                // while others were delivered
+    std::string own_error;                         // the last of them
+    WallTime own_error_since;
     Instant not_before{};
   };
 
@@ -99,21 +104,29 @@ class Courier {
   Instant next_start(Instant now) const;
   void start(Held& held, Instant now);
   void finish(const Completion& completion, Instant now);
+  bool is_lesson(const Held& held, const Verdict& verdict) const;
+  void learn(const Held& held, const Response& response);
+  std::string present_key(const Batch& batch) const;  // were it cut now
   void publish(Instant now);
 
   // courier_verdicts.cpp: what an answer leads to; `held` may be gone afterwards
   void conclude(Held& held, const Verdict& verdict, Instant now);
-  void delivered(Held& held);
+  void delivered(Held& held, Instant now);
   void retry(Held& held, const Retry& verdict, Instant now);
   void rejected(Held& held, const Rejected& verdict, Instant now);
   void too_large(Held& held, const TooLarge& verdict, Instant now);
-  void park(const Park& verdict, bool counted, Instant now);
+  void key_refused(Held& held, const KeyRefused& verdict, Instant now);
+  void park(Held& held, const Park& verdict, Instant now);
   void bury(Held& held, const Rejected& verdict, Instant now);
   void settle(Held& held, std::vector<DeadLetter> dead);
   bool counts(const Held& held) const;
+  bool fails_alone(Held& held);
+  void wait_alone(Held& held, const std::string& reason, Duration pause, Instant now);
+  bool may_cut_anew(const Held& held) const;
+  std::uint64_t possible_duplicates(const Held& held) const;
   void count_delivery();
-  void recovered();
-  void failed(State state, const std::string& reason, Instant next);
+  void recovered(Instant now);
+  void failed(State state, const std::string& reason, Instant now, Instant next);
 
   const std::shared_ptr<const Sink> sink_;
   const std::unique_ptr<Transport> transport_;
@@ -143,6 +156,9 @@ class Courier {
   std::uint64_t failures_ = 0;   // of the sink in a row
   std::uint64_t probes_ = 0;     // since it was parked
   std::uint64_t deliveries_ = 0;
+  Instant failing_since_{};      // while not open
+  bool failure_told_ = false;    // in the log
+  LineGate parked_lines_, backoff_lines_, alone_lines_, refusal_lines_, halving_lines_, key_lines_;
   std::string refusal_;          // why batches in a row were refused whole
   unsigned refused_ = 0;
   bool stopped_ = false;

@@ -21,7 +21,7 @@ class CourierThread {
   CourierThread(std::unique_ptr<Courier> courier, Clock& clock);
   ~CourierThread();  // stops and waits
 
-  Courier& courier() { return *courier_; }
+  Courier& courier() const { return *courier_; }
   // When the loop last came round; it does at least every kLongestWait, unless a system call on the
   // destination hangs (a dying disk).
   Instant beat() const { return Instant(Duration(beat_.load(std::memory_order_relaxed))); }

@@ -26,19 +26,20 @@ Counter unreadable(const Claim& claim, const ObjectSummary& body) {
 }  // namespace
 
 void Courier::conclude(Held& held, const Verdict& verdict, Instant now) {
-  std::visit(Overloaded{[&](const Delivered&) { delivered(held); },
+  std::visit(Overloaded{[&](const Delivered&) { delivered(held, now); },
                         [&](const Retry& v) { retry(held, v, now); },
                         [&](const Rejected& v) { rejected(held, v, now); },
                         [&](const TooLarge& v) { too_large(held, v, now); },
-                        [&](const Park& v) { park(v, counts(held), now); }},
+                        [&](const KeyRefused& v) { key_refused(held, v, now); },
+                        [&](const Park& v) { park(held, v, now); }},
              verdict);
 }
 
-void Courier::delivered(Held& held) {
+void Courier::delivered(Held& held, Instant now) {
   count_delivery();
   refused_ = 0;
   ++report_.sent_objects;
-  recovered();
+  recovered(now);
   settle(held, {});
 }
 
@@ -54,8 +55,7 @@ void Courier::settle(Held& held, std::vector<DeadLetter> dead) {
   outcome.sink = claim.lane.sink;
   outcome.ack.claim = claim.id;
   outcome.ack.dead = std::move(dead);
-  if (held.maybe_arrived && !options_.exactly_once)
-    outcome.ack.possible_duplicates = claim.size.records;
+  outcome.ack.possible_duplicates = possible_duplicates(held);
   if (held.summary) {
     outcome.sent_bytes = held.summary->object_bytes;
     outcome.ack.unreadable = unreadable(claim, *held.summary);
@@ -74,36 +74,62 @@ bool Courier::counts(const Held& held) const {
   return state_ == State::kOpen || held.round == round_;
 }
 
+// Whether it failed again although others were delivered meanwhile: it is the claim, not the sink.
+bool Courier::fails_alone(Held& held) {
+  const bool others_delivered = held.failed_at && deliveries_ > *held.failed_at;
+  held.failed_at = deliveries_;
+  return state_ == State::kOpen && others_delivered;
+}
+
+void Courier::wait_alone(Held& held, const std::string& reason, Duration pause, Instant now) {
+  ++held.own_failures;
+  held.not_before = now + pause;
+  const bool news = held.own_error.empty();
+  if (news) held.own_error_since = clock_.wall();
+  held.own_error = reason;
+  if (!news || !alone_lines_.pass(now)) return;
+  log::warn("sink {}: {} fails while others are delivered: {}; it is kept and retried",
+            sink_->name(), held.batch.claim.key, reason);
+}
+
 void Courier::retry(Held& held, const Retry& verdict, Instant now) {
   ++report_.retries;
   held.maybe_arrived = held.maybe_arrived || verdict.maybe_arrived;
-  const bool others_delivered = held.failed_at && deliveries_ > *held.failed_at;
-  held.failed_at = deliveries_;
+  const bool alone = fails_alone(held);
   if (!counts(held)) return;
-  if (state_ == State::kOpen && others_delivered && !verdict.after) {
-    ++held.own_failures;
-    held.not_before = now + full_jitter(backoff_ceiling(options_.retry, held.own_failures), random_);
-    if (held.own_failures == 1)
-      log::warn("sink {}: {} fails while others are delivered: {}; it is kept and retried",
-                sink_->name(), held.batch.claim.key, verdict.reason);
-    return;
+  if (alone && !verdict.after) {
+    const Duration longest = backoff_ceiling(options_.retry, held.own_failures + 1);
+    return wait_alone(held, verdict.reason, full_jitter(longest, random_), now);
   }
   ++failures_;
   const Duration ceiling = backoff_ceiling(options_.retry, failures_);
   const Duration pause = verdict.after ? obey(*verdict.after, ceiling, random_)
                                        : full_jitter(ceiling, random_);
-  failed(State::kBackingOff, verdict.reason, now + pause);
+  failed(State::kBackingOff, verdict.reason, now, now + pause);
 }
 
-void Courier::park(const Park& verdict, bool counted, Instant now) {
-  if (state_ == State::kParked) {
-    if (!counted) return;
-    ++probes_;
-  } else {
-    probes_ = 0;
+void Courier::park(Held& held, const Park& verdict, Instant now) {
+  const bool alone = fails_alone(held);
+  if (state_ == State::kParked && !counts(held)) return;
+  if (alone) {
+    const Duration pause = probe_interval(held.own_failures, random_);
+    return wait_alone(held, verdict.reason, verdict.probe_every.value_or(pause), now);
   }
-  failed(State::kParked, verdict.reason,
-         now + verdict.probe_every.value_or(probe_interval(probes_)));
+  probes_ = state_ == State::kParked ? probes_ + 1 : 0;
+  failed(State::kParked, verdict.reason, now,
+         now + verdict.probe_every.value_or(probe_interval(probes_, random_)));
+}
+
+// Cut anew, its records go under other keys: right only where nothing arrived under the old one, or
+// where the destination tells records apart, or nothing at all. A claim of an earlier life met the
+// same rule of the destination then.
+bool Courier::may_cut_anew(const Held& held) const {
+  return !held.maybe_arrived || options_.recognises != Recognises::kKey;
+}
+
+std::uint64_t Courier::possible_duplicates(const Held& held) const {
+  if (options_.recognises != Recognises::kNothing) return 0;
+  return held.maybe_arrived || held.batch.claim.resumed ? held.batch.claim.size.records : 0;
 }
 
 void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
@@ -115,19 +141,51 @@ void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
     refused_ = verdict.reason == refusal_ ? std::min(refused_ + 1, kRefusedInARow) : 1;
     refusal_ = verdict.reason;
     if (refused_ >= kRefusedInARow)
-      return park({fmt::format("{} batches in a row were refused whole: {}", kRefusedInARow,
-                               verdict.reason)},
-                  counts(held), now);
+      return park(held,
+                  Park{fmt::format("{} batches in a row were refused whole: {}", kRefusedInARow,
+                                   verdict.reason)},
+                  now);
   }
   bury(held, verdict, now);
 }
 
 void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
-  if (claim.size.records <= 1) return bury(held, Rejected{{}, verdict.reason}, now);
-  log::info("sink {}: {} is too large ({}): halved", sink_->name(), claim.key, verdict.reason);
-  recovered();
-  outcomes_.post(Halve{claim.lane.sink, claim.id});
+  const bool lacks = held.summary && held.summary->missing_records > 0;
+  const std::uint64_t sent = lacks ? held.summary->encoded.records : claim.size.records;
+  if (sent <= 1) return rejected(held, Rejected{{}, verdict.reason}, now);
+  if (!may_cut_anew(held))
+    return park(held,
+                Park{fmt::format("{}: too large, and not halved, since an earlier attempt may have "
+                                 "arrived: {}",
+                                 claim.key, verdict.reason)},
+                now);
+  if (const auto count = halving_lines_.pass(now))
+    log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(),
+              claim.key, verdict.reason, *count);
+  recovered(now);
+  outcomes_.post(Halve{claim.lane.sink, claim.id, possible_duplicates(held)});
+  held_.erase(claim.id);
+}
+
+// Another key where there is one: by the config of today, or as the sink has learned from the
+// refusal.
+void Courier::key_refused(Held& held, const KeyRefused& verdict, Instant now) {
+  const Claim& claim = held.batch.claim;
+  std::string key = present_key(held.batch);
+  if (key == claim.key || !may_cut_anew(held))
+    return park(held,
+                Park{fmt::format("{} can never be the name of a batch there: {}. Change what names "
+                                 "them (\"prefix\")",
+                                 claim.key, verdict.reason)},
+                now);
+  if (const auto count = key_lines_.pass(now))
+    log::warn(
+        "sink {}: the destination never takes the name {}: {}. It is sent as {} ({} since this "
+        "was last told)",
+        sink_->name(), claim.key, verdict.reason, key, *count);
+  recovered(now);
+  outcomes_.post(Rekey{claim.lane.sink, claim.id, std::move(key)});
   held_.erase(claim.id);
 }
 
@@ -136,30 +194,42 @@ void Courier::bury(Held& held, const Rejected& verdict, Instant now) {
   auto dead = collect_dead_letters(
       store_, held.batch.claim, {verdict.records, verdict.reason, held.attempts, clock_.wall()});
   if (!dead) return retry(held, Retry{dead.error().message}, now);
-  log::warn("sink {}: {} records of {} were refused and go to the dead letters: {}", sink_->name(),
-            dead->size(), held.batch.claim.key, verdict.reason);
+  if (const auto count = refusal_lines_.pass(now))
+    log::warn(
+        "sink {}: {} records of {} were refused and go to the dead letters: {} ({} batches since "
+        "this was last told)",
+        sink_->name(), dead->size(), held.batch.claim.key, verdict.reason, *count);
   if (dead->size() < held.batch.claim.size.records) count_delivery();
-  recovered();
+  recovered(now);
   settle(held, std::move(*dead));
 }
 
-void Courier::recovered() {
-  if (state_ != State::kOpen)
+void Courier::recovered(Instant now) {
+  if (failure_told_)
     log::info("sink {}: delivers again, after {}", sink_->name(),
-              format_duration(Duration(clock_.wall().value - report_.error_since.value)));
+              format_duration(now - failing_since_));
+  failure_told_ = false;
   state_ = State::kOpen;
   failures_ = 0;
   report_.last_error.clear();
 }
 
-void Courier::failed(State state, const std::string& reason, Instant next) {
+// One line for each change of state; a sink that comes and goes gets one a minute of each kind.
+void Courier::failed(State state, const std::string& reason, Instant now, Instant next) {
   const bool news = state != state_ || (state == State::kParked && reason != report_.last_error);
-  if (state_ == State::kOpen) report_.error_since = clock_.wall();
-  if (news && state == State::kParked)
-    log::error("sink {}: parked: {}. Everything is kept, and it is tried again",
-               sink_->name(), reason);
-  else if (news)
-    log::warn("sink {}: {}. Everything is kept and retried", sink_->name(), reason);
+  if (state_ == State::kOpen) {
+    report_.error_since = clock_.wall();
+    failing_since_ = now;
+  }
+  LineGate& lines = state == State::kParked ? parked_lines_ : backoff_lines_;
+  if ((news || !failure_told_) && lines.pass(now)) {
+    failure_told_ = true;
+    if (state == State::kParked)
+      log::error("sink {}: parked: {}. Everything is kept, and it is tried again", sink_->name(),
+                 reason);
+    else
+      log::warn("sink {}: {}. Everything is kept and retried", sink_->name(), reason);
+  }
   state_ = state;
   report_.last_error = reason;
   next_attempt_ = next;

@@ -5,12 +5,13 @@
 // destination does; step() is bounded work.
 //
 // A transport whose peer can fall silent ends a request that makes no progress for kStallLimit with
-// an error response. Files have no such peer: their system calls end by themselves, or hang (see
-// courier_thread.h).
+// an error response. Files have no such peer: their system calls end by themselves, or hang, and
+// then call() says in which.
 #pragma once
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "agent/base/types.h"
@@ -28,6 +29,12 @@ struct Completion {
   Response response;
 };
 
+// A call on the destination that may hang in the kernel. `what` is empty: none is under way.
+struct Call {
+  std::string what;  // "fdatasync of /media/usb/logs/a.log"
+  Instant since{};
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -38,6 +45,8 @@ class Transport {
   virtual Instant step(Instant now, std::vector<Completion>& finished) = 0;
   // Gives up what is under way, without completions.
   virtual void abandon() = 0;
+  // What step() is in, for others to see while it does not return. Any thread.
+  virtual Call call() const { return {}; }
   // To wait on for reading; at most 32.
   virtual std::vector<int> descriptors() const = 0;
 };

@@ -3,18 +3,38 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "agent/base/crc32c.h"
 #include "agent/base/text.h"
+#include "sinks/directory/portable_name.h"
 #include "sinks/object/object_encoder.h"
 
 namespace edgehose {
 namespace {
 
 constexpr std::size_t kMaxPartBytes = 64;
+constexpr std::size_t kMaxPortablePartBytes = 24;  // two of them and the rest: kMaxPortableBytes
+constexpr std::size_t kShortestCut = 16;
 constexpr Duration kProbeEvery = std::chrono::seconds(5);
 
+// What is remembered of the destination: "type=ef53 fsid=... names=portable".
+struct Memory {
+  std::string filesystem;  // identity; empty: nothing was delivered yet
+  bool portable = false;   // the file system has refused a name
+
+  static constexpr std::string_view kPortable = "names=portable";
+  static Memory of(std::string_view note) {
+    const bool portable = note.ends_with(kPortable);
+    if (portable) note.remove_suffix(kPortable.size());
+    while (note.ends_with(' ')) note.remove_suffix(1);
+    return {std::string(note), portable};
+  }
+  std::string note() const {
+    if (!portable) return filesystem;
+    return filesystem + (filesystem.empty() ? "" : " ") + std::string(kPortable);
+  }
+};
+
 // One part of a file name: injective but for the checksum of a long one.
-std::string name_part(std::string_view text) {
+std::string name_part(std::string_view text, std::size_t limit) {
   std::string out;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -24,9 +44,17 @@ std::string name_part(std::string_view text) {
     else
       out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
   }
-  if (out.size() <= kMaxPartBytes) return out;
-  const std::string checksum = fmt::format("~{:08x}", crc32c(0, text));
-  return out.substr(0, kMaxPartBytes - checksum.size()) + checksum;
+  return out.size() <= limit ? out : shortened(out, limit);
+}
+
+// Sequences are a source's own, so two sources must differ even where capitals do not count.
+std::string source_part(std::string_view source, std::size_t limit) {
+  if (source.empty()) return "all";
+  std::string part = name_part(source, limit);
+  const bool capitals =
+      std::any_of(part.begin(), part.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (!capitals || part.find('~') != std::string::npos) return part;
+  return shortened(part, std::min(limit, part.size() + 9));
 }
 
 // "20261123T012400Z"
@@ -72,7 +100,7 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConf
   std::unique_ptr<DirectorySink> sink(new DirectorySink(config, context.agent, std::move(prefix)));
   BatchOutline sample;
   sample.source = "source";
-  EH_TRY(check_length(sink->key(sample)));
+  EH_TRY(check_length(sink->key(sample, "")));
   return sink;
 }
 
@@ -82,45 +110,58 @@ DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, Prefix p
       prefix_(std::move(prefix)),
       rendering_(rendering_of(config_, agent_)) {}
 
-std::string DirectorySink::key(const BatchOutline& batch) const {
+std::string DirectorySink::key(const BatchOutline& batch, const std::string& note) const {
+  const bool portable = Memory::of(note).portable;
+  const std::size_t limit = portable ? kMaxPortablePartBytes : kMaxPartBytes;
   const std::string_view epoch(reinterpret_cast<const char*>(batch.epoch.data()), batch.epoch.size());
-  const std::string name =
-      fmt::format("{}-{}-{}-{}-{:012}-{:012}", batch.source.empty() ? "all" : name_part(batch.source),
-                  compact_time(batch.first_time), name_part(agent_), to_hex(epoch),
-                  batch.first.value, batch.last.value);
-  return prefix_.render({agent_, batch.source, batch.first_time, seed_of(name)}) + name +
-         object_extension(rendering_);
+  const std::string stem = fmt::format(
+      "{}-{}-{}-{}-{:012}-{:012}", source_part(batch.source, limit), compact_time(batch.first_time),
+      name_part(agent_, limit), to_hex(epoch), batch.first.value, batch.last.value);
+  const std::string name = stem + object_extension(rendering_);
+  const std::string prefix =
+      prefix_.render({agent_, batch.source, batch.first_time, seed_of(stem)});
+  if (!portable) return prefix + name;
+  // A prefix may end in the beginning of the file's own name.
+  const std::size_t room = kMaxPortableBytes - std::min(name.size(), kMaxPortableBytes);
+  return portable_path(prefix, std::max(room, kShortestCut)) + name;
 }
 
 std::string DirectorySink::rendering() const { return serialize_rendering(rendering_); }
 
 Request DirectorySink::request(const Batch& batch, const std::string& note,
                                std::unique_ptr<ByteStream> body) const {
-  return FileRequest{config_.path, batch.claim.key, note, std::move(body)};
+  return FileRequest{config_.path, batch.claim.key, Memory::of(note).filesystem, std::move(body)};
 }
 
-Verdict DirectorySink::judge(const Batch&, const Response& response) const {
+Verdict DirectorySink::judge(const Batch& batch, const Response& response) const {
   const auto& file = std::get<FileResponse>(response);
   if (file.status) return Delivered{};
   const Error& error = file.status.error();
-  const bool needs_person = file.missing || file.other_filesystem ||
-                            error.code == ErrorCode::kPermission ||
-                            error.code == ErrorCode::kInvalid || error.sys == EROFS ||
-                            error.sys == ENOTDIR || error.sys == ENAMETOOLONG;
+  const bool needs_person =
+      file.missing || file.other_filesystem || error.code == ErrorCode::kPermission ||
+      error.code == ErrorCode::kInvalid || error.sys == EROFS || error.sys == ENOTDIR;
+  if (file.name_refused) {
+    const std::string part = unportable_part(batch.claim.key);
+    return KeyRefused{part.empty() ? error.message : error.message + ": " + part};
+  }
   if (file.other_filesystem)
     return Park{fmt::format("{}, or stop the agent and accept the new one: edgehose buffer confirm {} --yes",
                             error.message, name()),
                 kProbeEvery};
   // A look at a directory costs nothing: a stick that is put back is used within seconds.
   if (needs_person) return Park{error.message, kProbeEvery};
-  return Retry{error.message};
+  return Retry{error.message, {}, file.renamed};
 }
 
 std::optional<std::string> DirectorySink::learn(const std::string& note,
                                                 const Response& response) const {
   const auto& file = std::get<FileResponse>(response);
-  if (!note.empty() || file.filesystem.empty()) return std::nullopt;
-  return file.filesystem;
+  Memory memory = Memory::of(note);
+  memory.portable = memory.portable || file.name_refused;
+  // A refused name proves nothing about the medium.
+  if (memory.filesystem.empty() && file.status) memory.filesystem = file.filesystem;
+  if (memory.note() == note) return std::nullopt;
+  return memory.note();
 }
 
 }  // namespace edgehose

@@ -6,7 +6,11 @@
 // TIME is the arrival of the batch's oldest record in UTC, to the second; EPOCH the buffer's 128
 // bits in hex; FIRST and LAST sequences, padded so that names sort. A function of what is in it:
 // a retry repeats it, and two buffers never share one. In SOURCE and AGENT what is not a letter, a
-// digit, '.', '_' or '-' is written %XX; what is longer than 64 bytes is cut and ends in ~CHECKSUM.
+// digit, '.', '_' or '-' is written %XX; what is longer than 64 bytes is cut and ends in ~CHECKSUM,
+// as does a SOURCE with capitals: FAT takes App and app for one.
+//
+// Where the file system has refused a name, the note says so, and from then on names are portable:
+// the prefix as portable_name.h makes it, SOURCE and AGENT of at most 24 bytes.
 //
 // Threading: sink.h.
 #pragma once
@@ -37,7 +41,7 @@ class DirectorySink final : public Sink {
                                                        std::vector<std::string>& warnings);
 
   const std::string& name() const override { return config_.common.name; }
-  std::string key(const BatchOutline& batch) const override;
+  std::string key(const BatchOutline& batch, const std::string& note) const override;
   std::string rendering() const override;
   Request request(const Batch& batch, const std::string& note,
                   std::unique_ptr<ByteStream> body) const override;

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "sinks/directory/filesystem_identity.h"
+#include "sinks/directory/portable_name.h"
 
 namespace edgehose {
 namespace {
@@ -90,8 +91,18 @@ Result<std::vector<std::string>> split_name(const std::string& name) {
   }
 }
 
+bool refuses_name(int directory, const std::string& name, int sys) {
+  if (sys == EINVAL || sys == ENAMETOOLONG || sys == EILSEQ) return true;
+  // Some drivers (exFAT's in user space, network shares) say ENOENT for a character they refuse,
+  // which the kernel says of a directory that was removed meanwhile, too.
+  struct stat st {};
+  return sys == ENOENT && !unportable_part(name).empty() && ::fstat(directory, &st) == 0 &&
+         st.st_nlink > 0;
+}
+
 Result<FileDescriptor> SubdirectoryOpener::open(int base, const std::string& base_path,
-                                                const std::vector<std::string>& components) {
+                                                const std::vector<std::string>& components,
+                                                bool& refused) {
   FileDescriptor at(::openat(base, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!at.valid()) return fail_errno(errno, fmt::format("opening {}", base_path));
   std::string path = base_path;
@@ -99,8 +110,10 @@ Result<FileDescriptor> SubdirectoryOpener::open(int base, const std::string& bas
     const std::string parent = path;
     path += "/" + components[i];
     const bool created = ::mkdirat(at.get(), components[i].c_str(), kDirectoryMode) == 0;
-    if (!created && errno != EEXIST)
-      return fail_errno(errno, fmt::format("creating the directory {}", path));
+    if (const int sys = errno; !created && sys != EEXIST) {
+      refused = refuses_name(at.get(), components[i], sys);
+      return fail_errno(sys, fmt::format("creating the directory {}", path));
+    }
     if (created) give_to_owner_of_parent(path);
     // One that is there may be of an attempt that was killed before its fsync.
     if (created || !durable_.contains(path)) {

@@ -9,12 +9,13 @@
 #include <cstdio>
 
 #include "agent/base/crc32c.h"
+#include "sinks/directory/portable_name.h"
 
 namespace edgehose {
 namespace {
 
 constexpr std::size_t kBufferBytes = 64 * 1024;
-constexpr std::size_t kMaxNameBytes = 255;
+constexpr std::size_t kCutNameBytes = 120;  // a file system that takes the name takes this and more
 constexpr mode_t kFileMode = 0644;
 
 bool exists(int directory, const std::string& name) {
@@ -26,8 +27,8 @@ bool exists(int directory, const std::string& name) {
 
 std::string temporary_name(const std::string& name) {
   std::string temporary = "." + name + ".tmp";
-  if (temporary.size() <= kMaxNameBytes) return temporary;
-  return fmt::format(".{}-{:08x}.tmp", name.substr(0, 200), crc32c(0, name));
+  if (temporary.size() <= kMaxPortableBytes) return temporary;
+  return fmt::format(".{}-{:08x}.tmp", name.substr(0, kCutNameBytes), crc32c(0, name));
 }
 
 // One file on its way. Destroyed unfinished, it removes its temporary file.
@@ -51,8 +52,24 @@ class FileTransport::Job {
   }
   Completion completion() { return {id_, std::move(response_)}; }
 
+  // What the next step asks of the kernel.
+  std::string call() const {
+    return fmt::format("{} {}/{}", call_name(), request_.directory, request_.name);
+  }
+
  private:
   enum class Phase { kOpen, kWrite, kSync, kPublish, kDone };
+
+  const char* call_name() const {
+    switch (phase_) {
+      case Phase::kOpen: return "open of";
+      case Phase::kWrite: return "write to";
+      case Phase::kSync: return "fdatasync of";
+      case Phase::kPublish: return "rename and directory fsync of";
+      case Phase::kDone: break;
+    }
+    return "";
+  }
 
   Status advance(SubdirectoryOpener& subdirectories, std::vector<char>& buffer) {
     switch (phase_) {
@@ -66,14 +83,17 @@ class FileTransport::Job {
   }
 
   Status open(SubdirectoryOpener& subdirectories) {
-    EH_ASSIGN(std::vector<std::string> components, split_name(request_.name));
+    auto split = split_name(request_.name);
+    response_.name_refused = !split;
+    EH_ASSIGN(std::vector<std::string> components, std::move(split));
     BaseProblem problem;
     auto base = open_base(request_.directory, request_.expected_filesystem, problem);
     response_.missing = problem == BaseProblem::kMissing;
     response_.other_filesystem = problem == BaseProblem::kOtherFilesystem;
     if (!base) return tl::unexpected<Error>(std::move(base).error());
     response_.filesystem = base->filesystem;
-    EH_ASSIGN(directory_, subdirectories.open(base->fd.get(), request_.directory, components));
+    EH_ASSIGN(directory_, subdirectories.open(base->fd.get(), request_.directory, components,
+                                              response_.name_refused));
     name_ = std::move(components.back());
     EH_TRY(create_temporary());
     phase_ = Phase::kWrite;
@@ -87,7 +107,7 @@ class FileTransport::Job {
     file_ = FileDescriptor(::openat(directory_.get(), name.c_str(),
                                     O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
                                     kFileMode));
-    if (!file_.valid()) return problem_with("creating");
+    if (!file_.valid()) return naming_problem("creating", name);
     // Some network file systems have no locks; what lies there is then taken for a leftover.
     if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
       return busy();
@@ -134,7 +154,8 @@ class FileTransport::Job {
       return {};
     }
     if (::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0)
-      return problem_with("renaming");
+      return naming_problem("renaming", name_);
+    response_.renamed = true;
     temporary_.clear();
     file_.reset();
     return sync_directory_fd(directory_.get(),
@@ -151,6 +172,14 @@ class FileTransport::Job {
     if (!temporary_.empty() && directory_.valid())
       ::unlinkat(directory_.get(), temporary_.c_str(), 0);
     temporary_.clear();
+  }
+
+  // Of a call that gives `name` to something.
+  tl::unexpected<Error> naming_problem(const char* what, const std::string& name) {
+    const int sys = errno;
+    response_.name_refused = refuses_name(directory_.get(), name, sys);
+    errno = sys;
+    return problem_with(what);
   }
 
   tl::unexpected<Error> problem_with(const char* what) const {
@@ -183,7 +212,10 @@ Instant FileTransport::step(Instant now, std::vector<Completion>& finished) {
   buffer_.resize(kBufferBytes);
   std::unique_ptr<Job> job = std::move(jobs_.front());
   jobs_.pop_front();
-  if (job->step(subdirectories_, buffer_))
+  call_.publish({job->call(), now});
+  const bool done = job->step(subdirectories_, buffer_);
+  call_.publish({});
+  if (done)
     finished.push_back(job->completion());
   else
     jobs_.push_back(std::move(job));

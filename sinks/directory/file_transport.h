@@ -12,7 +12,7 @@
 // other.
 //
 // Threading: transport.h. Bounded: one slice of kSliceBytes, or one sync, a step.
-// A system call that hangs on a dying disk blocks this sink's thread alone.
+// A system call that hangs on a dying disk blocks this sink's thread alone; call() names it.
 #pragma once
 
 #include <deque>
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "agent/base/file.h"
+#include "agent/base/mailbox.h"
 #include "sinks/delivery/transport.h"
 #include "sinks/directory/directory_tree.h"
 
@@ -34,6 +35,7 @@ class FileTransport final : public Transport {
   void start(RequestId id, Request request, std::shared_ptr<const ObjectSummary> body) override;
   Instant step(Instant now, std::vector<Completion>& finished) override;
   void abandon() override;
+  Call call() const override { return call_.read(); }
   std::vector<int> descriptors() const override { return {}; }
 
  private:
@@ -41,6 +43,7 @@ class FileTransport final : public Transport {
   std::deque<std::unique_ptr<Job>> jobs_;
   SubdirectoryOpener subdirectories_;
   std::vector<char> buffer_;
+  Published<Call> call_;
 };
 
 // The hidden name that a file has until it is whole.

@@ -245,8 +245,8 @@ TEST_F(Minis, RecutCoversTheSameRecords) {
   head.size = {4, 4 * 21};
   tail.size = {6, 6 * 21};
   const auto txn = begin();
-  EXPECT_EQ(txn->recut(whole.id, {head}).error().code, ErrorCode::kInvalid);
-  const auto parts = txn->recut(whole.id, {head, tail});
+  EXPECT_EQ(txn->recut(whole.id, {head}, 0).error().code, ErrorCode::kInvalid);
+  const auto parts = txn->recut(whole.id, {head, tail}, 0);
   ASSERT_TRUE(parts) << parts.error().message;
   ASSERT_TRUE(txn->acknowledge({.claim = (*parts)[0].id, .dead = {}, .unreadable = {}}));
   ASSERT_TRUE(txn->commit());

@@ -1,7 +1,10 @@
 """Exactly once into directories, whatever happens to them; and no sink waits for another."""
 
+import os
 import re
+import shutil
 import subprocess
+import time
 
 import promise
 
@@ -98,6 +101,109 @@ class Promise(promise.PromiseCase):
         self.box.run_once()
         for directory in (alive, dead):
             self.box.check("--in-order", directory=directory)
+
+    def hanging_box(self):
+        alive, dead = self.box.root / "alive", self.box.root / "dead"
+        for directory in (alive, dead):
+            directory.mkdir()
+        self.box.config(sinks={"alive": {"path": alive}, "dead": {"path": dead}})
+        return alive, dead
+
+    def assert_hangs_alone(self, alive, call):
+        """One sink's call does not return: it is named, and the other sink has everything."""
+        self.box.log(lines=5000)
+        promise.wait_until(lambda: len(self.box.lines(alive)) == 5000, 10, "the living sink has all", 0.1)
+        dead = promise.wait_until(lambda: self.call_of("dead"), 10, "status names the call", 0.1)
+        self.assertRegex(dead["call"], call)
+        self.assertEqual(dead["delivered"]["records"], 0)
+
+    def call_of(self, name):
+        sink = self.sink(self.box.status(), name)
+        return sink if sink["call_seconds"] > 0.5 else None
+
+    def test_a_disk_that_hangs_delays_no_other_and_no_stop(self):
+        alive, dead = self.hanging_box()
+        hangs = self.box.root / "hangs"
+        hangs.touch()
+        library = promise.TOOLS / "libhanging_calls.so"
+        environment = {**os.environ, "LD_PRELOAD": str(library), "HANG_BELOW": str(dead), "HANG_WHILE": str(hangs)}
+        agent = self.box.start(env=environment)
+        self.assert_hangs_alone(alive, f"^fdatasync of {dead}/")
+        began = time.monotonic()
+        agent.stop()
+        self.assertLess(time.monotonic() - began, 5)
+        agent = self.box.start(env=environment)
+        promise.wait_until(lambda: self.call_of("dead"), 10, "it hangs again", 0.1)
+        hangs.unlink()
+        promise.wait_until(lambda: len(self.box.lines(dead)) == 5000, 10, "it goes on by itself", 0.1)
+        agent.stop()
+        for directory in (alive, dead):
+            self.box.check("--in-order", directory=directory)
+
+    def test_a_frozen_file_system_delays_no_other(self):
+        self.need_root()
+        alive, dead = self.hanging_box()
+        self.box.mount_ext4(dead, 32 << 20)
+        subprocess.run(["fsfreeze", "-f", dead], check=True)
+        try:
+            agent = self.box.start()
+            self.assert_hangs_alone(alive, f" {dead}/")
+        finally:
+            subprocess.run(["fsfreeze", "-u", dead], check=True)
+        promise.wait_until(lambda: len(self.box.lines(dead)) == 5000, 10, "it goes on by itself", 0.1)
+        agent.stop()
+        for directory in (alive, dead):
+            self.box.check("--in-order", directory=directory)
+
+    def mount_that_refuses(self, kind):
+        """A file system that takes no ':', at the sink's path; skips where this machine has none."""
+        make = {"vfat": ["mkfs.vfat"], "exfat": ["mkfs.exfat"], "ntfs": ["mkntfs", "-F", "-Q"]}[kind]
+        if not shutil.which(make[0], path=os.environ["PATH"] + ":/usr/sbin:/sbin"):
+            self.skipTest(f"{make[0]} is not installed")
+        image = self.box.root / "out.img"
+        with open(image, "wb") as file:
+            file.truncate(64 << 20)
+        environment = {**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+        loop = ["-o", "loop"]
+        if kind != "vfat":
+            device = subprocess.run(["losetup", "-f", "--show", image], capture_output=True, text=True, check=True,
+                                    env=environment).stdout.strip()
+            self.addCleanup(subprocess.run, ["losetup", "-d", device], env=environment)
+            image = device
+            loop = []
+        subprocess.run([*make, image], check=True, capture_output=True, env=environment)
+        for mount in ([["mount", "-t", "vfat", *loop, image, self.box.out]] if kind == "vfat" else
+                      [["mount", "-t", kind, image, self.box.out],
+                       ["mount.exfat-fuse", image, self.box.out]] if kind == "exfat" else
+                      [["mount.ntfs-3g", "-o", "windows_names", image, self.box.out]]):
+            if shutil.which(mount[0], path=environment["PATH"]) and \
+                    subprocess.run(mount, capture_output=True, env=environment).returncode == 0:
+                self.addCleanup(subprocess.run, ["umount", self.box.out])
+                return
+        self.skipTest(f"this machine cannot mount {kind}")
+
+    def refused_names(self, kind):
+        """What the file system refuses is renamed, without a person; what is there stays."""
+        self.need_root()
+        self.mount_that_refuses(kind)
+        self.box.config(sink={"prefix": "!{timestamp:HH:mm}/con/!{edgehose:source}/"})
+        self.box.log(lines=2000)
+        self.box.run_once()
+        self.box.check("--in-order")
+        self.assertTrue(all("%3A" in str(o) for o in self.box.objects()), self.box.objects())
+        self.box.log(lines=1000, first=2000, append=True, manifest=self.box.root / "more")
+        self.box.run_once()
+        self.expect(3000)
+        self.box.check("--in-order")
+
+    def test_a_fat_stick_refuses_names_and_gets_all(self):
+        self.refused_names("vfat")
+
+    def test_an_exfat_stick_refuses_names_and_gets_all(self):
+        self.refused_names("exfat")
+
+    def test_an_ntfs_disk_refuses_names_and_gets_all(self):
+        self.refused_names("ntfs")
 
     def test_a_killed_delivery_leaves_no_half_object(self):
         self.box.log(lines=200000, write="page")

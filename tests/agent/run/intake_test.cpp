@@ -66,8 +66,8 @@ class ScriptedSource final : public Source {
 class PlainSink final : public Sink {
  public:
   const std::string& name() const override { return name_; }
-  std::string key(const BatchOutline& b) const override {
-    return fmt::format("{}-{}-{}", b.source, b.first.value, b.last.value);
+  std::string key(const BatchOutline& b, const std::string& note) const override {
+    return fmt::format("{}{}-{}-{}", note, b.source, b.first.value, b.last.value);
   }
   std::string rendering() const override { return "r"; }
   Request request(const Batch&, const std::string&, std::unique_ptr<ByteStream>) const override {
@@ -301,7 +301,7 @@ TEST_F(IntakeTest, ATooLargeClaimIsHalvedWithExactSizes) {
   clock_.advance(seconds(5));
   run();
   const Claim claim = claims_.take().at(0);
-  intake_->inbox().post(Halve{claim.lane.sink, claim.id});
+  intake_->inbox().post(Halve{claim.lane.sink, claim.id, 0});
   run();
   const std::vector<Claim> halves = claims_.take();
   ASSERT_EQ(halves.size(), 2u);
@@ -453,6 +453,64 @@ TEST_F(IntakeTest, OnceIsCompleteWhenAllIsAcknowledged) {
   run();
   EXPECT_TRUE(intake_->complete());
   EXPECT_TRUE(intake_->status().read().complete);
+}
+
+TEST_F(IntakeTest, AClaimWithARefusedKeyIsCutAnewUnderAnother) {
+  batch_.max_age = seconds(5);
+  start();
+  lines(9);
+  run();
+  clock_.advance(seconds(5));
+  run();
+  const Claim claim = claims_.take().at(0);
+  intake_->inbox().post(Learned{claim.lane.sink, "portable "});
+  intake_->inbox().post(Rekey{claim.lane.sink, claim.id, "safe-1-9"});
+  run();
+  const std::vector<Claim> anew = claims_.take();
+  ASSERT_EQ(anew.size(), 1u);
+  EXPECT_EQ(anew[0].key, "safe-1-9");
+  EXPECT_EQ(anew[0].size, claim.size);
+  EXPECT_NE(anew[0].id, claim.id);
+  crash();  // persisted, and the old one is gone
+  start();
+  const std::vector<Claim> resumed = claims_.take();
+  ASSERT_EQ(resumed.size(), 1u);
+  EXPECT_EQ(resumed[0].key, "safe-1-9");
+  EXPECT_TRUE(resumed[0].resumed);
+  settle(resumed[0]);
+  lines(1);
+  run();
+  clock_.advance(seconds(60));
+  run();
+  EXPECT_EQ(claims_.take().at(0).key, "portable app-10-10")
+      << "what the sink learned names the next";
+}
+
+// One refused batch holds the sink back, whatever else of it can be acknowledged.
+TEST_F(IntakeTest, ASinkWhoseDeadLettersAreFullStaysHeldBack) {
+  store_options_.dead_letter_quota = 64;
+  batch_ = {4096, seconds(5)};
+  start();
+  lines(3000);
+  run();
+  clock_.advance(seconds(5));
+  run();
+  const std::vector<Claim> claims = claims_.take();
+  ASSERT_EQ(claims.size(), 2u);
+  DeadLetter letter;
+  letter.lane = claims[0].lane;
+  letter.sequence = claims[0].first;
+  letter.body = std::string(99, 'x');
+  intake_->inbox().post(
+      Settled{claims[0].lane.sink, Acknowledgement{claims[0].id, {letter}, 0, {}}, 1});
+  settle(claims[1]);
+  run();
+  clock_.advance(seconds(60));
+  run();
+  const std::vector<std::string> told = holds_.take();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_FALSE(told[0].empty());
+  EXPECT_TRUE(claims_.take().empty());
 }
 
 }  // namespace

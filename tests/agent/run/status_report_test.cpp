@@ -277,5 +277,34 @@ TEST(BufferMeter, WritesPerRawByteAndPerDay) {
   EXPECT_DOUBLE_EQ(*meter.rates().writes_per_day, 4000.0 / 100.0 * 86400.0);
 }
 
+TEST(StatusReport, ACallThatHangsIsNamed) {
+  ReportInput input = sound();
+  input.sinks[0].call = "fdatasync of /media/usb/x";
+  input.sinks[0].call_for = 29s;
+  EXPECT_EQ(make_report(input).health, Health::kHealthy);
+  input.sinks[0].call_for = 30s;
+  const StatusReport report = make_report(input);
+  EXPECT_EQ(report.health, Health::kDegraded);
+  ASSERT_EQ(report.reasons.size(), 1u);
+  EXPECT_THAT(report.reasons[0],
+              HasSubstr("sink archive: the system has not answered since 2023-11-14T22:12:50"));
+  EXPECT_THAT(report.reasons[0], HasSubstr("fdatasync of /media/usb/x"));
+  const auto copy = parse_status(to_json(report));
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(copy->sinks, report.sinks);
+}
+
+TEST(StatusReport, ABatchThatFailsWhileOthersGoIsToldInTime) {
+  ReportInput input = sound();
+  input.sinks[0].courier.failing_alone = 1;
+  input.sinks[0].courier.last_error = "':' in it";
+  input.sinks[0].courier.error_since = before(9min);
+  EXPECT_EQ(make_report(input).health, Health::kHealthy);
+  input.sinks[0].courier.error_since = before(10min);
+  const StatusReport report = make_report(input);
+  EXPECT_EQ(report.health, Health::kDegraded);
+  EXPECT_THAT(report.reasons.at(0), HasSubstr("':' in it"));
+}
+
 }  // namespace
 }  // namespace edgehose

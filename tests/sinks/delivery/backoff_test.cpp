@@ -52,11 +52,20 @@ TEST(Backoff, ServerWishIsALowerBoundButNotBelievedBeyondAnHour) {
 }
 
 TEST(Backoff, ProbesGrowFromAMinuteToFive) {
-  EXPECT_EQ(probe_interval(0), 60s);
-  EXPECT_EQ(probe_interval(1), 120s);
-  EXPECT_EQ(probe_interval(2), 240s);
-  EXPECT_EQ(probe_interval(3), 300s);
-  EXPECT_EQ(probe_interval(1000), 300s);
+  Random random(1);
+  const std::pair<std::uint64_t, Duration> kLongest[] = {
+      {0, 60s}, {1, 120s}, {2, 240s}, {3, 300s}, {1000, 300s}};
+  for (const auto& [probes, longest] : kLongest) {
+    Duration least = longest, most{};
+    for (int i = 0; i < 1000; ++i) {
+      const Duration d = probe_interval(probes, random);
+      least = std::min(least, d);
+      most = std::max(most, d);
+    }
+    EXPECT_GE(least, longest / 2);
+    EXPECT_LE(most, longest);
+    EXPECT_GT(most - least, longest / 3) << "those parked together do not probe together";
+  }
 }
 
 }  // namespace

@@ -122,7 +122,10 @@ class ScriptedTransport final : public Transport {
 class ScriptedSink final : public Sink {
  public:
   const std::string& name() const override { return name_; }
-  std::string key(const BatchOutline&) const override { return "unused"; }
+  // As CourierTest::claim names them, where nothing was learned.
+  std::string key(const BatchOutline& batch, const std::string& note) const override {
+    return key_prefix + note + "key-" + std::to_string(batch.first_time.value);
+  }
   std::string rendering() const override { return "unused"; }
   Request request(const Batch& batch, const std::string& note,
                   std::unique_ptr<ByteStream> body) const override {
@@ -133,7 +136,9 @@ class ScriptedSink final : public Sink {
     return verdicts.at(std::get<FileResponse>(response).filesystem);
   }
   std::optional<std::string> learn(const std::string&, const Response& response) const override {
-    if (std::get<FileResponse>(response).filesystem == "learn") return "stick-1";
+    const std::string& answer = std::get<FileResponse>(response).filesystem;
+    if (answer == "learn") return "stick-1";
+    if (answer == "bad name, learn") return "portable ";
     return std::nullopt;
   }
 
@@ -148,7 +153,11 @@ class ScriptedSink final : public Sink {
       {"large", TooLarge{"too large"}},
       {"poison", Rejected{{}, "mapping"}},
       {"other poison", Rejected{{}, "schema"}},
+      {"bad name", KeyRefused{"':' in it"}},
+      {"bad name, learn", KeyRefused{"':' in it"}},
       {"one bad", Rejected{{Sequence{2}}, "bad date"}}};
+
+  std::string key_prefix;  // as another config would name batches
 
  private:
   std::string name_ = "archive";
@@ -190,6 +199,7 @@ class CourierTest : public ::testing::Test {
     c.first = Sequence{first};
     c.last = Sequence{last};
     c.size = {last - first + 1, 10 * (last - first + 1)};
+    c.first_time = WallTime(static_cast<std::int64_t>(n));
     c.key = "key-" + std::to_string(n);
     return c;
   }

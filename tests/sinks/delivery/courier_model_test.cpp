@@ -13,8 +13,10 @@ TEST_P(CourierModelTest, EachClaimIsSettledExactlyOnce) {
   std::mt19937_64 random(GetParam());
   const auto pick = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   const unsigned concurrency = 1 + static_cast<unsigned>(pick(4));
-  make({.retry = {std::chrono::seconds(1), std::chrono::minutes(1)}, .concurrency = concurrency,
-        .exactly_once = false, .seed = GetParam()});
+  make({.retry = {std::chrono::seconds(1), std::chrono::minutes(1)},
+        .concurrency = concurrency,
+        .recognises = Recognises::kNothing,
+        .seed = GetParam()});
   const std::vector<std::string> kAnswers{"ok",    "ok",     "ok",      "away", "lost",
                                           "busy",  "denied", "poison",  "large", "one bad",
                                           "other poison"};

@@ -66,8 +66,7 @@ class DeliveryTest : public ::testing::Test {
       claim.last = block->first + (block->records - 1);
       claim.size = {block->records, text.size()};
       claim.first_time = clock.wall();
-      claim.key =
-          sink->key({"app", store->epoch(), claim.first, claim.last, claim.size, claim.first_time});
+      claim.key = sink->key(outline_of(claim, "app", store->epoch()), "");
       claim.rendering = sink->rendering();
       expected[claim.key] = text;
       ASSERT_TRUE((*transaction)->claim(claim));

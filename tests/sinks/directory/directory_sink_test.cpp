@@ -40,7 +40,7 @@ FileResponse failure(ErrorCode code, int sys) {
 }
 
 TEST(DirectorySink, TheKeySaysWhatIsInIt) {
-  EXPECT_EQ(make()->key(outline()),
+  EXPECT_EQ(make()->key(outline(), ""),
             "2026/11/23/01/app-20261123T012400Z-gw-0042-abababababababababababababababab-"
             "000000000001-000000004711.log.zst");
 }
@@ -58,30 +58,32 @@ TEST(DirectorySink, APrefixThatNoFileSystemTakesIsRefusedAtTheStart) {
 }
 
 TEST(DirectorySink, TheKeyIsAFunctionOfTheBatchAlone) {
-  EXPECT_EQ(make()->key(outline()), make()->key(outline()));
-  std::set<std::string> keys{make()->key(outline())};
+  EXPECT_EQ(make()->key(outline(), ""), make()->key(outline(), ""));
+  std::set<std::string> keys{make()->key(outline(), "")};
   const auto differs = [&](const std::string& key) { return keys.insert(key).second; };
   BatchOutline batch = outline();
   batch.epoch[15] = 0;
-  EXPECT_TRUE(differs(make()->key(batch)));
+  EXPECT_TRUE(differs(make()->key(batch, "")));
   batch = outline();
   batch.first = Sequence{2};
-  EXPECT_TRUE(differs(make()->key(batch)));
+  EXPECT_TRUE(differs(make()->key(batch, "")));
   batch = outline();
   batch.last = Sequence{4712};
-  EXPECT_TRUE(differs(make()->key(batch)));
-  for (const char* source : {"App", "a/pp", "a_pp", "a%2Fpp", ""}) EXPECT_TRUE(differs(make()->key(outline(source))));
-  EXPECT_TRUE(differs(make("gw-0043")->key(outline())));
+  EXPECT_TRUE(differs(make()->key(batch, "")));
+  for (const char* source : {"App", "a/pp", "a_pp", "a%2Fpp", ""})
+    EXPECT_TRUE(differs(make()->key(outline(source), "")));
+  EXPECT_TRUE(differs(make("gw-0043")->key(outline(), "")));
 }
 
 TEST(DirectorySink, LongAndOddNamesStayWithinAComponent) {
   BatchOutline batch = outline(std::string(300, '/'));
   batch.first = batch.last = Sequence{UINT64_MAX};
-  const std::string key = make(std::string(300, 'a'), "x/!{timestamp:yyyy}/")->key(batch);
+  const std::string key = make(std::string(300, 'a'), "x/!{timestamp:yyyy}/")->key(batch, "");
   const std::string name = key.substr(key.rfind('/') + 1);
   EXPECT_LE(name.size(), 255u - 5) << "with room for a temporary name";
   EXPECT_EQ(key.find('/', key.find('/', 2) + 1), std::string::npos) << key;
-  EXPECT_NE(make(std::string(300, 'a'))->key(batch), make(std::string(301, 'a'))->key(batch));
+  EXPECT_NE(make(std::string(300, 'a'))->key(batch, ""),
+            make(std::string(301, 'a'))->key(batch, ""));
 }
 
 TEST(DirectorySink, RequestsWhatTheClaimSaysWhateverTheConfigSaysByNow) {
@@ -135,6 +137,64 @@ TEST(DirectorySink, AWrongPrefixIsAnError) {
   config.prefix = "!{timestamp:";
   std::vector<std::string> warnings;
   EXPECT_FALSE(DirectorySink::create(config, {"a", {}, "UTC"}, warnings));
+}
+
+FileResponse refused() {
+  FileResponse response = failure(ErrorCode::kInvalid, EINVAL);
+  response.filesystem = "type=4d44 fsid=01";
+  response.name_refused = true;
+  return response;
+}
+
+TEST(DirectorySink, ANameThatTheFileSystemNeverTakesIsToldWithItsCharacter) {
+  Batch batch;
+  batch.claim.key = "2026/01:30/x.log.zst";
+  const Verdict verdict = make()->judge(batch, refused());
+  EXPECT_EQ(std::get<KeyRefused>(verdict).reason, "words: ':' in \"01:30\"");
+}
+
+TEST(DirectorySink, ARefusedNameMakesAllThatFollowPortable) {
+  const auto sink = make("gw-0042", "!{timestamp:HH:mm}/");
+  EXPECT_TRUE(sink->key(outline(), "type=4d44 fsid=01").starts_with("01:24/app-"));
+  const auto note = sink->learn("", refused());
+  EXPECT_EQ(note, "names=portable") << "no file was delivered: the medium is not known yet";
+  EXPECT_EQ(sink->learn("type=4d44 fsid=01", refused()), "type=4d44 fsid=01 names=portable");
+  EXPECT_EQ(sink->learn("type=4d44 fsid=01 names=portable", refused()), std::nullopt);
+  EXPECT_EQ(sink->key(outline(), *note),
+            "01%3A24/app-20261123T012400Z-gw-0042-abababababababababababababababab-"
+            "000000000001-000000004711.log.zst");
+  FileResponse delivered;
+  delivered.filesystem = "type=4d44 fsid=01";
+  EXPECT_EQ(sink->learn("names=portable", delivered), "type=4d44 fsid=01 names=portable");
+  const Request request = sink->request({}, "type=4d44 fsid=01 names=portable", nullptr);
+  EXPECT_EQ(std::get<FileRequest>(request).expected_filesystem, "type=4d44 fsid=01");
+}
+
+TEST(DirectorySink, PortableNamesAreShortAndStillDiffer) {
+  const std::string note = "names=portable";
+  const auto name = [&](const std::string& agent, const std::string& source) {
+    const std::string key = make(agent, "x/!{timestamp:yyyy}/")->key(outline(source), note);
+    return key.substr(key.rfind('/') + 1);
+  };
+  EXPECT_LE(name(std::string(300, 'a'), std::string(300, 's')).size(), 143u);
+  EXPECT_NE(name(std::string(300, 'a'), "app"), name(std::string(301, 'a'), "app"));
+  EXPECT_NE(name("gw", std::string(30, 's') + "a"), name("gw", std::string(30, 's') + "b"));
+}
+
+TEST(DirectorySink, SourcesThatDifferInCapitalsDifferWhereCapitalsDoNotCount) {
+  std::set<std::string> keys;
+  for (const char* source : {"app", "App", "APP"}) {
+    std::string key = make()->key(outline(source), "");
+    for (char& c : key) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    EXPECT_TRUE(keys.insert(key).second) << key;
+  }
+}
+
+TEST(DirectorySink, AFileThatHasItsNameMayHaveArrived) {
+  FileResponse response = failure(ErrorCode::kIo, EIO);
+  EXPECT_FALSE(std::get<Retry>(make()->judge({}, response)).maybe_arrived);
+  response.renamed = true;
+  EXPECT_TRUE(std::get<Retry>(make()->judge({}, response)).maybe_arrived);
 }
 
 }  // namespace

@@ -317,5 +317,50 @@ TEST_F(FileTransportTest, ADirectoryInTheWayOfTheNameIsAnError) {
   EXPECT_THAT(files_below(path), IsEmpty());
 }
 
+TEST_F(FileTransportTest, ANameThatIsNeverTakenIsToldAndOthersAreNot) {
+  const std::string component(256, 'x');
+  for (const std::string& name : {component + "/x", component, std::string("a/../x")}) {
+    const FileResponse response = put(name, "text");
+    ASSERT_FALSE(response.status);
+    EXPECT_TRUE(response.name_refused) << name.substr(0, 10);
+    EXPECT_FALSE(response.renamed);
+  }
+  ASSERT_EQ(::mkdir((directory / "x").c_str(), 0755), 0);
+  EXPECT_FALSE(put("x", "text").name_refused) << "something is in its place";
+  path = directory / "no/parent";
+  EXPECT_FALSE(put("a:b/x", "text").name_refused) << "the place is missing";
+}
+
+TEST_F(FileTransportTest, ALongNameThatIsTakenHasATemporaryOneThatIsToo) {
+  for (const std::size_t size : {138u, 139u, 143u, 200u, 255u}) {
+    const std::string name(size, 'n');
+    EXPECT_LE(temporary_name(name).size(), std::max<std::size_t>(size, 143));
+    EXPECT_TRUE(put(name, "text").status) << size;
+  }
+}
+
+// The kernel names the file while it does not answer.
+TEST_F(FileTransportTest, TheCallUnderWayIsNamed) {
+  EXPECT_EQ(transport.call().what, "");
+  std::string seen;
+  class Watching final : public ByteStream {
+   public:
+    Watching(FileTransport& transport, std::string& seen) : transport_(transport), seen_(seen) {}
+    Result<std::size_t> read(char*, std::size_t) override {
+      seen_ = transport_.call().what;
+      return std::size_t{0};
+    }
+
+   private:
+    FileTransport& transport_;
+    std::string& seen_;
+  };
+  transport.start(RequestId{1},
+                  FileRequest{path, "x", "", std::make_unique<Watching>(transport, seen)}, nullptr);
+  run();
+  EXPECT_EQ(seen, "write to " + path + "/x");
+  EXPECT_EQ(transport.call().what, "");
+}
+
 }  // namespace
 }  // namespace edgehose
