@@ -67,6 +67,7 @@ void FileTable::gather_known(Look& look) {
     known.finished = file->finished;
     known.suspect = file->suspect;
     known.same_boot = file->same_boot;
+    known.complete = file->note.complete;
     known.draining = file->gone && still_to_be_read(*file);
     look.known.push_back(file.get());
     look.before.push_back(known);
@@ -79,12 +80,14 @@ void FileTable::gather(Look& look) {
     if (!file->finished) followed.push_back(file->path);
   look.found = discover(selections_, followed, stats_);
   gather_known(look);
-  std::unordered_set<std::uint64_t> inodes;
+  std::unordered_map<std::uint64_t, std::int64_t> births;  // by inode, whose number comes again
   for (const KnownContent& known : look.before)
-    if (!known.finished) inodes.insert(known.identity.inode);
+    if (!known.finished) births[known.identity.inode] = known.identity.birth_ns;
   for (auto& [key, observed] : observed_) observed.used = false;
-  for (const FoundFile& file : look.found.files)
-    look.now.push_back(observe(file, inodes.contains(file.stat.inode)));
+  for (const FoundFile& file : look.found.files) {
+    const auto born = births.find(file.stat.inode);
+    look.now.push_back(observe(file, born != births.end() && born->second == file.stat.birth_ns));
+  }
   look.with_names = look.now.size();
   gather_nameless(look);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -119,7 +122,8 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
   seen.stat = file.stat;
   seen.named = file.named;
   seen.format = format_of_name(file.path);
-  if (is_known) return seen;
+  // The inode may be known and yet be another file's, which waits: numbers are given again.
+  if (is_known && !observed_.contains({file.stat.device, file.stat.inode})) return seen;
   const Observed& before = observed(file.stat);
   seen.quiet = clock_.now() - before.since >= kQuiet;
   seen.head = before.head;

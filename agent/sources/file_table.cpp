@@ -141,7 +141,7 @@ Instant FileTable::next_due() const { return std::min(look_at_, listen_at_); }
 // --- the queue of files to read ------------------------------------------------------------------
 
 void FileTable::make_ready(TrackedFile& file) {
-  if (file.queued || file.finished || !file.owned || file.note.complete) return;
+  if (file.queued || file.finished || !file.owned || file.note.complete || file.suspect) return;
   file.queued = true;
   SourceFiles& source = *sources_[file.source];
   if (source.turns.empty()) source.waker.wake();
@@ -167,7 +167,7 @@ TrackedFile* FileTable::next_ready(std::size_t index) {
     else
       source.turns.push_back(family);
     file->queued = false;
-    if (!file->finished && !file->note.complete) return file;
+    if (!file->finished && !file->note.complete && !file->suspect) return file;
   }
   return nullptr;
 }

@@ -32,9 +32,9 @@ class Comparer {
     std::vector<std::size_t> unmatched;
     for (std::size_t s = 0; s < now_.size(); ++s)
       if (!match(s)) unmatched.push_back(s);
-    // Plain files first: a compressed one often has its plain origin beside it.
+    // Originals before their copies.
     std::stable_sort(unmatched.begin(), unmatched.end(), [&](std::size_t a, std::size_t b) {
-      return is_compressed(now_[a].format) < is_compressed(now_[b].format);
+      return rank(a) < rank(b);
     });
     if (!unmatched.empty()) index_families();
     for (const std::size_t s : unmatched) place(s);
@@ -45,6 +45,10 @@ class Comparer {
   }
 
  private:
+  int rank(std::size_t s) const {
+    return is_compressed(now_[s].format) ? 2 : has_rotated_name(now_[s].path) ? 1 : 0;
+  }
+
   // --- files whose inode is known ---------------------------------------------------------------
 
   void index_by_inode() {
@@ -163,9 +167,28 @@ class Comparer {
       return add({followed ? ChangeKind::kUnreadable : ChangeKind::kSkipped, std::nullopt, s});
     if (!by_prefix_.empty() && place_as_copy(s)) return;
     if (rotated && followed && !seen.quiet) return wait(s);
-    if (is_compressed(seen.format) && new_rotations_.contains(family)) return wait(s);
+    if (rotated && begins_like_a_new_one(s, family)) return;
     place_as_new(s, rotated, followed);
-    if (rotated && followed && !is_compressed(seen.format)) new_rotations_.insert(family);
+    if (!is_compressed(seen.format)) new_[family].push_back(s);
+  }
+
+  // A copy whose original is new as well: once that is followed the two can be compared. True also
+  // where a question was asked.
+  bool begins_like_a_new_one(std::size_t s, const std::string& family) {
+    const auto others = new_.find(family);
+    if (others == new_.end()) return false;
+    const std::string* own = head_of(s);
+    if (own == nullptr) return true;
+    for (const std::size_t other : others->second) {
+      const std::string* head = head_of(other);
+      if (head == nullptr) return true;
+      // A copy holds no more than its original.
+      const bool longer = !is_compressed(now_[s].format) && now_[s].stat.size > now_[other].stat.size;
+      if (own->empty() || longer || !head->starts_with(*own)) continue;
+      wait(s);
+      return true;
+    }
+    return false;
   }
 
   void place_as_new(std::size_t s, bool rotated, bool followed) {
@@ -199,7 +222,8 @@ class Comparer {
     return false;
   }
 
-  // Contents that begin like this, the one read furthest first.
+  // Contents that begin like this. First those that are being read: until that is done nothing is
+  // sure, for a common header equals many contents. Then the one read furthest.
   std::vector<std::size_t> same_starts(std::string_view head) const {
     std::vector<std::size_t> found;
     for (const std::uint32_t length : prefix_lengths_) {
@@ -208,7 +232,8 @@ class Comparer {
       if (at != by_prefix_.end()) found.insert(found.end(), at->second.begin(), at->second.end());
     }
     std::stable_sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
-      return before_[a].offset > before_[b].offset;
+      return std::pair(being_read(a), before_[a].offset) >
+             std::pair(being_read(b), before_[b].offset);
     });
     return found;
   }
@@ -221,12 +246,20 @@ class Comparer {
     const KnownContent& known = before_[k];
     const SeenFile& seen = now_[s];
     if (!explained(known, seen, present(k))) return Likeness::kDifferent;
-    if (!known.crc_known) return Likeness::kSame;
-    if (!is_compressed(seen.format) && seen.stat.size < known.offset) return compare_shorter(k, s);
+    const bool shorter = !is_compressed(seen.format) && seen.stat.size < known.offset;
+    if (!known.crc_known) return shorter ? Likeness::kDifferent : Likeness::kSame;
+    if (shorter) return compare_shorter(k, s);
     const auto crc = crc_of(s, known.offset);
     if (!crc) return Likeness::kAsked;
-    if (!crc->crc) return seen.quiet ? Likeness::kBeginning : Likeness::kUnclear;
+    if (!crc->crc && !seen.quiet) return Likeness::kUnclear;
+    if (!crc->crc) return by_start_alone(k);  // compressed, and ends before the position
     return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
+  }
+
+  // Many contents begin with one short header.
+  Likeness by_start_alone(std::size_t k) const {
+    return before_[k].identity.prefix_length == kPrefixBytes ? Likeness::kBeginning
+                                                             : Likeness::kDifferent;
   }
 
   Likeness compare_shorter(std::size_t k, std::size_t s) {
@@ -234,7 +267,7 @@ class Comparer {
     const std::uint64_t length = now_[s].stat.size;
     const auto own = crc_of(s, length);
     if (!own) return Likeness::kAsked;
-    if (!present(k)) return Likeness::kBeginning;
+    if (!present(k)) return by_start_alone(k);
     const auto original = crc_of(seen_of_[k], length);
     if (!original) return Likeness::kAsked;
     return own->crc == original->crc ? Likeness::kBeginning : Likeness::kDifferent;
@@ -250,7 +283,7 @@ class Comparer {
   bool settle_copy(std::size_t k, std::size_t s) {
     const KnownContent& known = before_[k];
     const SeenFile& seen = now_[s];
-    if (taken_[k] || known.draining) {
+    if (being_read(k)) {
       wait(s);
       return true;
     }
@@ -260,8 +293,7 @@ class Comparer {
       return true;
     }
     // The original is there too, and is what is read on.
-    const bool all_read = known.offset >= now_[seen_of_[k]].stat.size;
-    if (!all_read || !seen.quiet) {
+    if (!seen.quiet) {
       wait(s);
       return true;
     }
@@ -283,6 +315,15 @@ class Comparer {
   }
 
   bool present(std::size_t k) const { return seen_of_[k] != kNone; }
+
+  // Here or in the copy that was found of it.
+  bool being_read(std::size_t k) const {
+    const KnownContent& known = before_[k];
+    if (taken_[k] || known.draining) return true;
+    if (!present(k)) return false;
+    const SeenFile& seen = now_[seen_of_[k]];
+    return is_compressed(seen.format) ? !known.complete : seen.stat.size > known.offset;
+  }
 
   // --- questions and answers --------------------------------------------------------------------
 
@@ -324,7 +365,7 @@ class Comparer {
   std::vector<bool> settled_;         // by known: has its change
   std::unordered_multimap<std::uint64_t, std::size_t> by_inode_;
   std::unordered_set<std::string> families_;
-  std::unordered_set<std::string> new_rotations_;  // families that got one by this comparison
+  std::unordered_map<std::string, std::vector<std::size_t>> new_;  // by family: plain new files
   std::set<std::uint32_t> prefix_lengths_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_prefix_;
   Comparison result_;

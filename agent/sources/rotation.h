@@ -30,6 +30,7 @@ struct KnownContent {
   bool crc_known = true;
   bool finished = false;   // no longer at its inode; kept to recognise copies
   bool suspect = false;    // a visit found other bytes in its place
+  bool complete = false;   // of a compressed file: all of it was read
   bool draining = false;   // without a name, and its held descriptor still gives bytes
   bool same_boot = true;   // its position was written in this boot
 };
