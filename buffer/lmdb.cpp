@@ -435,8 +435,8 @@ std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits) {
 }
 
 std::uint64_t max_size_for(std::uint64_t map_size) {
-  if (map_size < 4 * kMapMore) return map_size / 2;
-  return ((map_size - kMapMore) * 4 + 4) / 5;
+  const std::uint64_t fits = map_size > kMapMore ? ((map_size - kMapMore) * 4 + 4) / 5 : 0;
+  return std::max(fits, map_size / 2);
 }
 
 }  // namespace edgehose::lmdb

@@ -158,8 +158,8 @@ class Environment {
 // What the map of a buffer of this limit takes: a quarter and 16 MiB above it, for what must always
 // find room. At most 1 GiB where pointers have 32 bits.
 std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits = sizeof(void*) * 8);
-// The largest limit whose map_size_for() fits into a map of this size; of a map that leaves nothing
-// then, half.
+// The largest limit whose map_size_for() fits into a map of this size; half of a small map where that
+// is more.
 std::uint64_t max_size_for(std::uint64_t map_size);
 
 }  // namespace edgehose::lmdb

@@ -144,6 +144,8 @@ std::uint64_t address_space() {
 TEST(MapSize, AndLimitAreEachOthersInverse) {
   for (const std::uint64_t limit : {64 * kMiB, 100 * kMiB + 1, 100 * kMiB + 2, 512 * kMiB, 4096 * kMiB})
     EXPECT_EQ(lmdb::max_size_for(lmdb::map_size_for(limit, 64)), limit);
+  for (std::uint64_t limit = kMiB; limit < 64 * kMiB; limit += kMiB)
+    EXPECT_GE(lmdb::max_size_for(lmdb::map_size_for(limit, 64)), limit) << "lowered for nothing";
   EXPECT_LT(lmdb::max_size_for(lmdb::map_size_for(4096 * kMiB, 32)), 1024 * kMiB);
   EXPECT_GT(lmdb::max_size_for(2 * kMiB), 0u);
 }
@@ -415,6 +417,71 @@ TEST_F(SmallDisk, BelowTheFloorAtInstallationTheReserveKeepsItGoing) {
   std::filesystem::remove(mount_ + "/ballast");
   add(100);
   expect_all_readable();
+}
+
+// --- a full buffer after an unclean stop ------------------------------------------------------------
+
+// The promise of a 4 GB buffer, small and without its times: tests/bench/bench_recovery measures them.
+class FullBuffer : public SpaceTest {
+ protected:
+  void SetUp() override {
+    SpaceTest::SetUp();
+    options_.max_size = 24 * kMiB;
+    open_with_lane();
+    EXPECT_EQ(fill().code, ErrorCode::kFull);
+    store_->maintain();  // the copies outside
+    store_.reset();      // without close()
+    held_ = raw_.size();
+  }
+  void overwrite(std::uint64_t page) {
+    std::fstream file(environment(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(page * lmdb::kPageBytes));
+    file << std::string(lmdb::kPageBytes, '\0');
+  }
+  // Opens with 64 descriptors, takes records in, hands out all that is held; how many blocks of before.
+  std::uint64_t drain() {
+    std::uint64_t delivered = 0;
+    const int status = in_child([&] {
+      const rlimit few{64, 64};
+      ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+      open();
+      deliver(BlockNumber(lane(lane_).cursor.block.value + 4));
+      append(noise(source_, 1000, 0));
+      for (const BlockNumber number : blocks()) EXPECT_TRUE(store_->read_decoded(number));
+      deliver(store_->end_block());
+      EXPECT_TRUE(blocks().empty());
+      EXPECT_EQ(lane(lane_).buffered(), Counter{});
+      ASSERT_TRUE(store_->close());
+    });
+    EXPECT_EQ(status, 0);
+    open();
+    delivered = lane(lane_).delivered.records - 1;
+    EXPECT_TRUE(blocks().empty());
+    store_.reset();
+    expect_sound();
+    return delivered;
+  }
+  std::uint64_t held_ = 0;
+};
+
+TEST_F(FullBuffer, DrainsToZero) { EXPECT_EQ(drain(), held_); }
+
+TEST_F(FullBuffer, DrainsToZeroWithPagesZeroed) {
+  std::mt19937_64 random(2);
+  const std::uint64_t pages = file_size() / lmdb::kPageBytes;
+  for (int i = 0; i < 10; ++i) overwrite(2 + random() % (pages - 2));
+  EXPECT_GE(drain(), held_ - 10);
+}
+
+TEST_F(FullBuffer, DrainsToZeroCutShort) {
+  std::filesystem::resize_file(environment(), file_size() / 20 * 19);
+  EXPECT_GE(drain(), held_ / 10 * 9);
+}
+
+TEST_F(FullBuffer, DrainsToZeroWithoutItsMetaPages) {
+  overwrite(0);
+  overwrite(1);
+  EXPECT_EQ(drain(), held_);
 }
 
 // --- cycles --------------------------------------------------------------------------------------
