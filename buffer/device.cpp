@@ -47,6 +47,14 @@ constexpr Kind kKinds[] = {
     {0x0BD00BD0, "lustre", true, false},  {0x01161970, "gfs2", true, false},
     {0x7461636F, "ocfs2", true, false},   {0x786F4256, "vboxsf", true, false},
 };
+// File systems that the kernel makes up: no place for files.
+constexpr std::uint32_t kPseudo[] = {
+    0x9FA0 /* proc */,         0x62656572 /* sysfs */,     0x27E0EB /* cgroup */,
+    0x63677270 /* cgroup2 */,  0x64626720 /* debugfs */,   0x74726163 /* tracefs */,
+    0x73636673 /* security */, 0x62656570 /* configfs */,  0x1CD1 /* devpts */,
+    0xCAFE4A11 /* bpf */,      0x6165676C /* pstore */,    0xDE5E81E4 /* efivarfs */,
+    0x19800202 /* mqueue */,   0x958458F6 /* hugetlbfs */, 0xF97CFF8C /* selinux */,
+    0x6E736673 /* nsfs */,     0x42494E4D /* binfmt_misc */};
 constexpr std::uint32_t kTmpfs = 0x01021994, kRamfs = 0x858458F6, kOverlay = 0x794C7630,
                         kFuse = 0x65735546;
 
@@ -257,11 +265,15 @@ bool is_remote(std::uint64_t magic) {
   return kind != nullptr && kind->remote;
 }
 
-Status refuse_remote(const std::string& path) {
+Status refuse_unfit(const std::string& path) {
   struct statfs fs {};
   if (::statfs(path.c_str(), &fs) != 0)
     return fail_errno(errno, "looking at the file system of " + path);
   const auto magic = static_cast<std::uint32_t>(fs.f_type);
+  if (std::ranges::find(kPseudo, magic) != std::end(kPseudo))
+    return fail(ErrorCode::kUnsupported,
+                "{} is made up by the kernel and keeps no files; put agent.data_dir on a local disk",
+                path);
   if (!is_remote(magic)) return {};
   if (magic == kFuse) {
     // Local disks come through FUSE too (ntfs-3g, exfat-fuse): those have a block device.
@@ -289,6 +301,13 @@ Result<bool> is_volatile(const std::string& path) {
   const std::string upper = mount_option(mount_of(st.st_dev, ""), "upperdir");
   return !upper.empty() && ::statfs(upper.c_str(), &fs) == 0 &&
          memory_backed(static_cast<std::uint32_t>(fs.f_type));
+}
+
+Result<bool> is_read_only(const std::string& path) {
+  struct statvfs fs {};
+  if (::statvfs(path.c_str(), &fs) != 0)
+    return fail_errno(errno, "looking at the file system of " + path);
+  return (fs.f_flag & ST_RDONLY) != 0;
 }
 
 Result<DiskSpace> disk_space(const std::string& path) {

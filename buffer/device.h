@@ -34,8 +34,11 @@ Device find_device(unsigned major, unsigned minor, const std::string& root = "")
 // Bytes written to that disk since boot, by anybody (field 7 of .../stat, in 512-byte sectors).
 std::optional<std::uint64_t> bytes_written(const Device& device, const std::string& root = "");
 
-// kUnsupported where the file system at `path` is a remote one: locks and mmap cannot be trusted.
-Status refuse_remote(const std::string& path);
+// kUnsupported where the file system at `path` is a remote one, since locks and mmap cannot be
+// trusted there, or one that the kernel makes up (/proc).
+Status refuse_unfit(const std::string& path);
+// Whether nothing can be written at `path`, whatever the permissions.
+Result<bool> is_read_only(const std::string& path);
 // True where the content does not survive a reboot: tmpfs, ramfs, or an overlay whose upper
 // directory lies on one.
 Result<bool> is_volatile(const std::string& path);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 
 #include "agent/base/bytes.h"
 #include "agent/base/file.h"
+#include "agent/base/log.h"
 #include "buffer/block_header.h"
 #include "buffer/codec.h"
 #include "buffer/keys.h"
@@ -332,7 +334,11 @@ class Walk {
   std::vector<keyspace::BlockKey> blocks_;
 };
 
-[[noreturn]] void be_the_child(const std::string& path, const StoreOptions& options, int out) {
+[[noreturn]] void be_the_child(const std::string& path, const StoreOptions& options, int out,
+                               pid_t parent) {
+  // Whoever asked is gone, or will be: nobody waits for the answer.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
+  log::set_level(log::Level::kOff);  // another thread may have held the log's lock
   const rlimit no_core{};
   ::setrlimit(RLIMIT_CORE, &no_core);
   for (const int sig : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGPIPE, SIGTERM, SIGINT}) ::signal(sig, SIG_DFL);
@@ -357,7 +363,7 @@ class Walk {
 // --- the parent --------------------------------------------------------------------------------
 
 // All that the child writes, until it ends or the deadline passes; the latter says so.
-std::string listen(int fd, bool& timed_out) {
+std::string listen(int fd, bool& timed_out, OpenProgress& progress) {
   std::string answer;
   const auto deadline = SteadyClock::now() + kWalkDeadline;
   std::string chunk(1 << 16, '\0');
@@ -373,6 +379,7 @@ std::string listen(int fd, bool& timed_out) {
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return answer;
     answer.append(chunk, 0, static_cast<std::size_t>(n));
+    progress.advance(0);
   }
 }
 
@@ -434,15 +441,17 @@ Result<EnvironmentCheck> check_environment(const std::string& path, const StoreO
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) return fail_errno(errno, "making a pipe to check the buffer");
   FileDescriptor in(pipe[0]), out(pipe[1]);
+  options.progress->begin("checking the buffer");
+  const pid_t parent = ::getpid();
   const pid_t child = ::fork();
   if (child < 0) return fail_errno(errno, "starting a process to check the buffer");
   if (child == 0) {
     in.reset();
-    be_the_child(path, options, out.get());
+    be_the_child(path, options, out.get(), parent);
   }
   out.reset();
   bool timed_out = false;
-  const std::string answer = listen(in.get(), timed_out);
+  const std::string answer = listen(in.get(), timed_out, *options.progress);
   if (timed_out) ::kill(child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

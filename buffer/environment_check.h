@@ -6,7 +6,8 @@
 // crash as often as it makes it fail, and the child's signal is an answer too. The child hands back
 // what it could read, so that a salvage has the positions of the last commit where they are sound.
 //
-// Threading: call it where no other thread runs or holds a lock that the child would need.
+// Threading: one call at a time. Other threads may run: the child takes no lock of theirs (it logs
+// nothing), and dies with the thread that called.
 #pragma once
 
 #include <map>

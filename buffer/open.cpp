@@ -64,7 +64,7 @@ Result<std::unique_ptr<Store>> Store::open_read_only(const StoreOptions& options
 
 Status StoreImpl::open_writer() {
   EH_TRY(make_directories(options_.directory, 0750));
-  EH_TRY(refuse_remote(options_.directory));
+  EH_TRY(refuse_unfit(options_.directory));
   EH_ASSIGN(lock_, take_lock(path(keyspace::kLockFile)));
   EH_TRY(recover_if_needed(options_, clock_));
   EH_TRY(create_if_missing());
@@ -75,12 +75,8 @@ Status StoreImpl::open_writer() {
   count_quarantines();
   encoder_ = std::make_unique<BlockEncoder>(options_.zstd_level);
   // Blocks of the file beyond its end, for acknowledgements and trims on a full disk.
-  const auto size = static_cast<off_t>(file_size(path()));
-  const auto reserve_bytes = static_cast<off_t>(reserve());
-  if (size < reserve_bytes &&
-      ::fallocate(environment_.fd(), FALLOC_FL_KEEP_SIZE, 0, reserve_bytes) != 0)
-    log::warn("no reserve of {} could be set aside in {}: on a full disk acknowledgements may fail",
-              format_size(reserve()), options_.directory);
+  set_reserve_aside();
+  options_.progress->begin("reading the buffer's state");
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
   EH_ASSIGN(Loaded loaded, load(txn, keys_));
   EH_TRY(adopt(std::move(loaded)));
@@ -176,6 +172,7 @@ Status StoreImpl::compact_if_sparse() {
   ::unlink(copy.c_str());  // of a start that was interrupted
   if (size <= kCompactFrom || size / kSparse < live) return {};
   if (below_floor_with(live)) return {};  // punching holes will do
+  options_.progress->begin("compacting the buffer");
   if (auto copied = environment_.copy_compact(copy); !copied) {
     ::unlink(copy.c_str());
     log::warn("the buffer stays at {} for {} of data: {}", format_size(size), format_size(live),

@@ -111,7 +111,8 @@ class Recovery {
       return found.size() < kMaxFoundBlocks;
     };
     EH_ASSIGN(const ScanResult scan,
-              scan_blocks(path_, &keys, clock_, clock_.now() + kScanDeadline, take));
+              scan_blocks(path_, &keys, clock_, clock_.now() + kScanDeadline, take,
+                          options_.progress.get()));
     report_.damaged_blocks = scan.damaged;
     report_.scan_complete = scan.complete;
     Choice choice = choose_blocks(std::move(found));
@@ -161,6 +162,9 @@ class Recovery {
   Status copy_blocks(const std::vector<BlockSummary>& blocks, lmdb::Environment& env,
                      Rebuild& rebuild) {
     EH_ASSIGN(const FileDescriptor from, open_file(path_, O_RDONLY));
+    std::uint64_t total = 0, copied = 0;
+    for (const BlockSummary& block : blocks) total += block.size;
+    options_.progress->begin("copying what was salvaged", total);
     for (std::size_t i = 0; i < blocks.size();) {
       EH_ASSIGN(lmdb::Transaction txn, env.begin_write());
       for (std::uint64_t bytes = 0; i < blocks.size() && bytes < kBatchBytes; ++i) {
@@ -173,8 +177,10 @@ class Recovery {
         ++report_.blocks;
         report_.records += header->records;
         bytes += stored->size();
+        copied += stored->size();
       }
       EH_TRY(txn.commit());
+      options_.progress->advance(copied);
     }
     return {};
   }

@@ -6,7 +6,7 @@
 // environment is made of its blocks (salvage.h) and its small state (rebuild.h). At every instant
 // there is either the old file or a complete new one to start from.
 //
-// Threading: under the lock of data_dir, before any other thread runs.
+// Threading: under the lock of data_dir, before any other thread uses the buffer.
 #pragma once
 
 #include <cstdint>

@@ -106,7 +106,8 @@ class Ranges {
 
 Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, const Clock& clock,
                                Instant deadline,
-                               const std::function<bool(const FoundBlock&)>& visit) {
+                               const std::function<bool(const FoundBlock&)>& visit,
+                               OpenProgress* progress) {
   EH_ASSIGN(const FileDescriptor fd, open_file(path, O_RDONLY));
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "looking at " + path);
@@ -114,11 +115,13 @@ Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, con
   Window file(fd.get(), static_cast<std::uint64_t>(st.st_size));
   ScanResult result;
   std::uint64_t at = 0;
+  if (progress != nullptr) progress->begin("searching the damaged buffer for records", file.size());
   while (at + kBlockHeaderBytes <= file.size()) {
     if (clock.now() >= deadline) {
       result.complete = false;
       break;
     }
+    if (progress != nullptr) progress->advance(at);
     const std::string_view window = file.view(at, kWindow);
     const std::size_t hit = window.find(kBlockMagic);
     if (hit == std::string_view::npos) {

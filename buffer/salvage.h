@@ -19,6 +19,7 @@
 #include "agent/base/result.h"
 #include "buffer/block.h"
 #include "buffer/keys.h"
+#include "buffer/open_progress.h"
 
 namespace edgehose {
 
@@ -47,7 +48,8 @@ struct FoundBlock {
 // Errors only where the file cannot be opened.
 Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, const Clock& clock,
                                Instant deadline,
-                               const std::function<bool(const FoundBlock&)>& visit);
+                               const std::function<bool(const FoundBlock&)>& visit,
+                               OpenProgress* progress = nullptr);
 
 // What choose_blocks() needs to know of a block; its bytes stay in the file.
 struct BlockSummary {

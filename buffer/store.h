@@ -21,6 +21,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/result.h"
 #include "buffer/block.h"
+#include "buffer/open_progress.h"
 #include "buffer/state.h"
 
 namespace edgehose {
@@ -39,6 +40,8 @@ struct StoreOptions {
   std::uint64_t dead_letter_quota = 16ull << 20;
   int zstd_level = 1;
   std::vector<WrappingKey> keys;       // newest first; empty: not encrypted
+  // Of open(): never null.
+  std::shared_ptr<OpenProgress> progress = std::make_shared<OpenProgress>();
 };
 
 struct BlockInfo {
@@ -116,6 +119,11 @@ class Store {
 
   // Called while idle, intake thread: gives disk back, refreshes the copies outside. Bounded work.
   virtual void maintain() = 0;
+  // Called now and then, intake thread, outside a transaction. False: the paths in data_dir lead to
+  // the open buffer and its lock. True: they were deleted, and a copy was put back; all goes on in
+  // it. kNotFound (moved away), kBusy (another one lies there), or why the copy cannot be made:
+  // nothing changed, and what is committed from then on is lost with the process.
+  virtual Result<bool> hold_place() { return false; }
   // Marks a clean stop; nothing may be called after it.
   virtual Status close() = 0;
 };

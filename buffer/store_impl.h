@@ -71,6 +71,7 @@ class StoreImpl final : public Store {
   Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>& visit) override;
   StoreUsage usage() const override;
   void maintain() override;
+  Result<bool> hold_place() override;
   Status close() override;
 
  private:
@@ -90,6 +91,8 @@ class StoreImpl final : public Store {
   Status adopt(Loaded loaded);
   Status refresh();  // of a read-only store: what the daemon changed since
   Status reopen();   // after LMDB gave the environment up
+  Status put_back();
+  void set_reserve_aside();
   Result<lmdb::Transaction> begin_read() const;
   Result<StoredBlock> read_in(const lmdb::Transaction& txn, BlockNumber number);
   Result<DecodedBlock> decode(const StoredBlock& block);

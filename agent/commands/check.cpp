@@ -35,8 +35,9 @@ void print_sources(const std::vector<SourceCheck>& sources, bool first_start) {
   fmt::print("  {:<24} {:>8}       {:>12}\n", "together", "", format_size(bytes));
 }
 
-void print_sinks(const std::vector<SinkCheck>& sinks) {
-  fmt::print("\nSinks: an object would be named like\n");
+void print_sinks(const std::vector<SinkCheck>& sinks, bool first_start) {
+  fmt::print("\nSinks: an object would be named like{}\n",
+             first_start ? " (the zeros stand for the epoch that a first start draws)" : "");
   for (const SinkCheck& sink : sinks)
     fmt::print("  {} ({}): {}\n", sink.name, sink.type,
                sink.destination.empty() ? "-" : sink.destination);
@@ -77,7 +78,7 @@ int check_config(const Invocation& invocation) {
   if (!id) findings.errors.push_back(id.error().message);
   const StoreCheck store = check_store(config, *clock, findings);
   const auto sources = check_sources(config, *clock, findings);
-  const auto sinks = check_sinks(config, id.value_or("unknown"), *clock, findings);
+  const auto sinks = check_sinks(config, id.value_or("unknown"), store.epoch, *clock, findings);
 
   std::vector<std::uint64_t> files;
   for (const SourceCheck& source : sources) files.push_back(source.files);
@@ -85,8 +86,8 @@ int check_config(const Invocation& invocation) {
   fmt::print("\n");
   print_parts("Memory, at worst", resources.memory);
   print_parts("Disk below " + config.agent.data_dir + ", at worst", resources.disk);
-  print_sources(sources, !store.exists);
-  print_sinks(sinks);
+  print_sources(sources, !store.epoch);
+  print_sinks(sinks, !store.epoch);
   findings.warnings.insert(findings.warnings.end(), store.orphans.begin(), store.orphans.end());
   return print_findings(findings);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,13 +51,15 @@ struct SinkCheck {
   std::string name, type;
   std::string destination;  // with one rendered key
 };
+// `epoch`: the buffer's; none: the key shows zeros in its place.
 std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
-                                   const Clock& clock, Findings& findings);
+                                   const std::optional<Epoch>& epoch, const Clock& clock,
+                                   Findings& findings);
 
 // --- check_store.cpp -----------------------------------------------------------------------------
 
 struct StoreCheck {
-  bool exists = false;
+  std::optional<Epoch> epoch;  // of the buffer; none: there is none yet
   std::uint64_t limit = 0;
   std::vector<std::string> orphans;  // cursors without a sink in the config, in words
 };

@@ -27,6 +27,10 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
   if (::stat(sink.path.c_str(), &info) != 0) {
     // The sink makes it itself where its parent is there and no medium belongs there.
     const std::string parent = parent_directory(sink.path);
+    if (errno == EACCES)
+      return error(fmt::format("{} cannot be reached: open the directories above it with: "
+                               "setfacl -m u:edgehose:x DIRECTORY",
+                               sink.path));
     const bool makes_it = errno == ENOENT && !is_below_mount_points(sink.path) && ::access(parent.c_str(), W_OK | X_OK) == 0;
     if (!makes_it) error(fmt::format("{} is not there: mount it, or make it with: install -d -o edgehose {}", sink.path, sink.path));
   } else if (!S_ISDIR(info.st_mode)) {
@@ -74,8 +78,10 @@ void tell_read_only(const DirectoryConfig& sink, const std::string& data_dir, Fi
                   sink.common.name, absent, sink.path));
 }
 
-BatchOutline sample_batch(const SinkConfig& sink, const Config& config, const Clock& clock) {
+BatchOutline sample_batch(const SinkConfig& sink, const Config& config,
+                          const std::optional<Epoch>& epoch, const Clock& clock) {
   BatchOutline batch;
+  if (epoch) batch.epoch = *epoch;
   if (!sink.inputs.empty())
     batch.source = sink.inputs[0];
   else if (!config.sources.empty())
@@ -88,7 +94,8 @@ BatchOutline sample_batch(const SinkConfig& sink, const Config& config, const Cl
 
 }  // namespace
 
-std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id, const Clock& clock,
+std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
+                                   const std::optional<Epoch>& epoch, const Clock& clock,
                                    Findings& findings) {
   std::vector<SinkCheck> checks;
   for (const Component& component : config.sinks) {
@@ -100,13 +107,9 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
       if (!unit_allows(directory.path)) tell_read_only(directory, config.agent.data_dir, findings);
       check.destination = directory.path + "/";
     }
-    std::vector<std::string> warnings;
-    const auto parts =
-        make_sink(component, {agent_id, config.agent.labels, config.agent.timezone}, warnings);
-    for (const std::string& warning : warnings)
-      findings.warnings.push_back(fmt::format("sink {}: {}", component.name, warning));
+    const auto parts = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone});
     if (parts)
-      check.destination += parts->sink->key(sample_batch(parts->config, config, clock), "");
+      check.destination += parts->sink->key(sample_batch(parts->config, config, epoch, clock), "");
     else if (findings.errors.size() == errors)  // what is told already need not be told twice
       findings.errors.push_back(parts.error().message);
   }

@@ -23,6 +23,17 @@ std::string existing_ancestor(std::string path) {
 
 void check_data_dir(const std::string& data_dir, Findings& findings) {
   const std::string there = existing_ancestor(data_dir);
+  struct stat info {};
+  if (::stat(there.c_str(), &info) == 0 && !S_ISDIR(info.st_mode))
+    return findings.errors.push_back(
+        fmt::format("data_dir {}: {} is not a directory", data_dir, there));
+  if (const Status fit = refuse_unfit(there); !fit)
+    return findings.errors.push_back(fmt::format("data_dir {}: {}", data_dir, fit.error().message));
+  if (is_read_only(there).value_or(false))
+    return findings.errors.push_back(
+        fmt::format("data_dir {} lies on a read-only file system: mount -o remount,rw it, or put "
+                    "agent.data_dir elsewhere",
+                    data_dir));
   if (::access(there.c_str(), W_OK | X_OK) != 0)
     findings.errors.push_back(
         there == data_dir
@@ -30,9 +41,6 @@ void check_data_dir(const std::string& data_dir, Findings& findings) {
             : fmt::format(
                   "data_dir {} cannot be created: install -d -o edgehose -g edgehose -m 0750 {}",
                   data_dir, data_dir));
-  const Status local = refuse_remote(there);
-  if (!local)
-    findings.errors.push_back(fmt::format("data_dir {}: {}", data_dir, local.error().message));
   const auto gone_at_reboot = is_volatile(there);
   if (gone_at_reboot && *gone_at_reboot)
     findings.warnings.push_back(
@@ -86,7 +94,7 @@ StoreCheck check_store(const Config& config, const Clock& clock, Findings& findi
       findings.errors.push_back(store.error().message);
     return check;
   }
-  check.exists = true;
+  check.epoch = (*store)->epoch();
   check.orphans = orphans(**store, config);
   check_keys(**store, findings);
   return check;

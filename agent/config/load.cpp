@@ -245,7 +245,12 @@ void Loader::examine(const char* kind, const std::vector<Component>& components,
       const bool known = std::any_of(told.begin(), told.end(),
                                      [&](const Problem& problem) { return problem.origin == at; });
       const std::string key = complaint.key.substr(complaint.key.rfind('.') + 1);
-      if (!known) problems_.error(at, fmt::format("{}: {}", key, complaint.message));
+      if (known) continue;
+      std::string message = fmt::format("{}: {}", key, complaint.message);
+      if (complaint.warning)
+        problems_.warn(at, std::move(message));
+      else
+        problems_.error(at, std::move(message));
     }
   }
 }

@@ -19,11 +19,12 @@
 
 namespace edgehose {
 
-// Something wrong in one source or sink. No secrets in messages.
+// Something wrong in one source or sink, or (as a warning) probably not meant. No secrets in messages.
 struct Complaint {
   std::string key;  // "prefix", "encrypt.age"
   std::string message;
   std::size_t item = config::kWholeValue;  // of the list that is the key's value
+  bool warning = false;
 };
 template <class C>
 using Examine = std::vector<Complaint> (*)(const C& config, const AgentConfig& agent);

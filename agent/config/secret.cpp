@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <utility>
 
@@ -50,7 +51,10 @@ Result<Secret> read_secret_file(const std::string& path, std::string_view what_t
   auto bytes = read_file(path, SecretRef::kMaxBytes);
   if (!bytes) {
     Error error = std::move(bytes).error();
-    error.message = fmt::format("secret not read: {}; {}", error.message, what_to_do);
+    const std::string grant =
+        fmt::format("let this user read it: setfacl -m u:{}:r {}", ::geteuid(), path);
+    error.message = fmt::format("secret not read: {}; {}", error.message,
+                                error.sys == EACCES ? grant : what_to_do);
     return tl::unexpected(std::move(error));
   }
   Secret secret(*bytes);

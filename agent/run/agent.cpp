@@ -16,21 +16,23 @@
 #include "agent/run/intake.h"
 #include "agent/run/intake_thread.h"
 #include "agent/run/notify.h"
+#include "agent/run/opening.h"
 #include "agent/run/progress.h"
 #include "agent/run/registry.h"
 #include "agent/run/status_meter.h"
 #include "agent/run/status_report.h"
 #include "agent/run/status_server.h"
+#include "agent/run/watchdog.h"
 #include "sinks/delivery/courier_thread.h"
 
 namespace edgehose {
 namespace {
 
 constexpr Duration kSampleEvery = std::chrono::seconds(30);
+// How long a data_dir that was taken away is waited for.
+constexpr Duration kDisplacedPatience = std::chrono::minutes(10);
 constexpr Duration kOncePoll = std::chrono::milliseconds(50);
 constexpr Duration kCourierStopTime = std::chrono::seconds(1);
-// A courier that is silent for so long, and not in a system call on its destination, is wedged.
-constexpr Duration kCourierSilence = std::chrono::minutes(5);
 
 // SIGTERM, SIGINT and SIGHUP as a descriptor. Made before any thread, so that all inherit the mask.
 Result<FileDescriptor> block_signals() {
@@ -59,17 +61,22 @@ class Agent {
   int run();
 
  private:
+  Status open_listening();
+  Status open();
   Status open_store();
   Status make_parts();
+  void listen_for_status();
   void log_start() const;
   void step();
   void take_signals();
-  bool all_loops_beat() const;
   bool in_the_kernel(const SinkSlot& sink) const;
   SinkInput sink_input(const SinkSlot& sink) const;
+  std::vector<LoopSilence> loops(Instant now) const;
+  bool too_late(Instant now) const;
   std::string make_status() const;
   void hourly_line();
   void sample();
+  void look_around(Instant now);
   bool once_is_over();
   Progress progress() const;
   int take_down();
@@ -83,6 +90,8 @@ class Agent {
   CommitProfile profile_;
   FileDescriptor signals_;
   Notifier notifier_ = Notifier::from_environment();
+  Watchdog watchdog_{notifier_.watchdog_interval()};
+  const std::shared_ptr<OpenProgress> opening_ = std::make_shared<OpenProgress>();
   std::unique_ptr<StatusServer> status_server_;
 
   // In the order of their dependence: what is later uses what is earlier.
@@ -96,33 +105,66 @@ class Agent {
   ProgressPrinter printer_{stderr, ::isatty(STDERR_FILENO) == 1};
   Instant next_sample_{};
   Instant next_hour_ = started_ + std::chrono::hours(1);
-  Instant next_watchdog_{};
   std::optional<int> exit_code_;
 };
 
 Status Agent::start() {
   EH_ASSIGN(signals_, block_signals());
+  EH_TRY(open_listening());
+
+  listen_for_status();
+  log_start();
+  intake_thread_ = std::make_unique<IntakeThread>(*intake_, *store_, *clock_, intake_waker_);
+  if (!exit_code_)
+    notifier_.ready(fmt::format("{} source(s), {} sink(s)", config_.sources.size(), config_.sinks.size()));
+  return {};
+}
+
+void Agent::listen_for_status() {
+  status_server_.reset();
+  if (auto server = StatusServer::listen(status_socket_path(config_.agent), *clock_))
+    status_server_ = std::move(*server);
+  else  // a status that cannot be asked for is no reason to lose lines
+    log::warn("status: {}; `edgehose status` will read the buffer instead", server.error().message);
+}
+
+// Signals are heard meanwhile. An opening that does not end soon after one is left as a kill would
+// leave it, which it survives at every instruction.
+Status Agent::open_listening() {
+  Opening opening([this] { return open(); });
+  OpeningReport report(*opening_, notifier_, clock_->now());
+  std::optional<Instant> break_off;
+  while (!opening.ended()) {
+    const Instant now = clock_->now();
+    if (too_late(now)) exit_code_ = 3;
+    if (exit_code_ && !break_off) break_off = now + kOpeningStopTime;
+    if (break_off && now >= *break_off) {
+      log::warn("stop: the start is broken off ({}); nothing is lost, the next start does it anew",
+                opening_->words());
+      ::_exit(*exit_code_);
+    }
+    const std::array<int, 2> fds{signals_.get(), opening.fd()};
+    Instant next = std::min(break_off.value_or(kNever), report.step(now));
+    if (options_.once) next = std::min(next, now + kOncePoll);
+    clock_->wait(fds, next);
+    take_signals();
+  }
+  return opening.result();
+}
+
+Status Agent::open() {
   EH_TRY(make_directories(config_.agent.data_dir, 0750));
   EH_ASSIGN(agent_id_, agent_id(config_.agent, true));
   profile_ = commit_profile(config_);
   EH_TRY(open_store());
+  opening_->begin("making sources and sinks");
   EH_TRY(make_parts());
-
-  const std::string socket = status_socket_path(config_.agent);
-  if (auto server = StatusServer::listen(socket, *clock_))
-    status_server_ = std::move(*server);
-  else  // a status that cannot be asked for is no reason to lose lines
-    log::warn("status: {}; `edgehose status` will read the buffer instead", server.error().message);
-
-  EH_TRY(intake_->start());
-  log_start();
-  intake_thread_ = std::make_unique<IntakeThread>(*intake_, *store_, *clock_, intake_waker_);
-  notifier_.ready();
-  return {};
+  return intake_->start();
 }
 
 Status Agent::open_store() {
-  EH_ASSIGN(const StoreOptions options, store_options(config_));
+  EH_ASSIGN(StoreOptions options, store_options(config_));
+  options.progress = opening_;
   EH_ASSIGN(store_, Store::open(options, *clock_));
   return {};
 }
@@ -135,13 +177,11 @@ Status Agent::make_parts() {
             make_sources(config_.sources, *store_, *clock_, std::move(files)));
 
   std::vector<SinkParts> parts;
-  std::vector<std::string> warnings;
   const SinkContext context{agent_id_, config_.agent.labels, config_.agent.timezone};
   for (const Component& component : config_.sinks) {
-    EH_ASSIGN(SinkParts sink, make_sink(component, context, warnings));
+    EH_ASSIGN(SinkParts sink, make_sink(component, context));
     parts.push_back(std::move(sink));
   }
-  for (const std::string& warning : warnings) log::warn("config: {}", warning);
 
   IntakeOptions options;
   options.when_full = config_.buffer.when_full;
@@ -193,13 +233,8 @@ int Agent::run() {
 void Agent::step() {
   const Instant now = clock_->now();
   Instant next = std::min(next_hour_, next_sample_);
-  if (const auto interval = notifier_.watchdog_interval()) {
-    if (now >= next_watchdog_ && all_loops_beat()) {
-      notifier_.watchdog();
-      next_watchdog_ = now + *interval;
-    }
-    next = std::min(next, std::max(next_watchdog_, now + std::chrono::seconds(1)));
-  }
+  if (watchdog_.due(now, loops(now))) notifier_.watchdog();
+  next = std::min(next, watchdog_.next(now));
   if (now >= next_sample_) sample();
   if (now >= next_hour_) hourly_line();
   if (options_.once) {
@@ -232,18 +267,33 @@ bool Agent::in_the_kernel(const SinkSlot& sink) const {
   return !sink.thread->courier().call().what.empty();
 }
 
-bool Agent::all_loops_beat() const {
-  const Instant now = clock_->now();
-  if (intake_thread_->heartbeat().silence(now) > kIntakeSilence) return false;
-  return std::all_of(sinks_.begin(), sinks_.end(), [&](const SinkSlot& sink) {
-    return now - sink.thread->beat() < kCourierSilence || in_the_kernel(sink);
-  });
+std::vector<LoopSilence> Agent::loops(Instant now) const {
+  std::vector<LoopSilence> loops{{"intake", intake_->heartbeat().silence(now), kWedgedIntake}};
+  for (const SinkSlot& sink : sinks_)
+    if (!in_the_kernel(sink))
+      loops.push_back({"sink " + sink.name, now - sink.thread->beat(), kWedgedCourier});
+  return loops;
 }
 
 void Agent::sample() {
   const Instant now = clock_->now();
   meter_.sample(now, store_->usage(), device_bytes_written());
   next_sample_ = now + kSampleEvery;
+  look_around(now);
+}
+
+// What was deleted under the agent: its socket is made anew. Where the buffer's files cannot be put
+// back, the agent ends when it has delivered what it holds: the next start finds or makes another
+// data_dir (systemd's StateDirectory), and reads again what is still there.
+void Agent::look_around(Instant now) {
+  const std::string socket = status_socket_path(config_.agent);
+  if (status_server_ && ::access(socket.c_str(), F_OK) != 0) listen_for_status();
+  const IntakeStatus intake = intake_->status().read();
+  if (intake.displaced.empty() || !intake.nothing_held) return;
+  if (now - intake.displaced_since < kDisplacedPatience) return;
+  log::error("stop: {}; everything it held is delivered, the next start makes a new buffer",
+             intake.displaced);
+  exit_code_ = 1;
 }
 
 SinkInput Agent::sink_input(const SinkSlot& sink) const {
@@ -267,7 +317,8 @@ std::string Agent::make_status() const {
   input.when_full = name(config_.buffer.when_full);
   input.buffer_full = intake.blocked;
   input.intake_problem = intake.problem;
-  input.intake_silence = intake_thread_->heartbeat().silence(clock_->now());
+  input.displaced = intake.displaced;
+  input.intake_silence = intake_->heartbeat().silence(clock_->now());
   input.sources = intake.sources;
   for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink));
   if (auto store = read_store(*store_)) input.store = std::move(*store);
@@ -310,11 +361,16 @@ Progress Agent::progress() const {
   return progress;
 }
 
+bool Agent::too_late(Instant now) const { return options_.timeout && now - started_ >= *options_.timeout; }
+
 bool Agent::once_is_over() {
   const Instant now = clock_->now();
   const bool complete = intake_->status().read().complete;
-  const bool late = options_.timeout && now - started_ >= *options_.timeout;
-  if (options_.progress) printer_.update(progress(), now);
+  const bool late = too_late(now);
+  // At first nobody knows what there is: no bar of nothing.
+  const Progress so_far = progress();
+  const bool known = so_far.bytes_total > 0 || so_far.records > so_far.delivered;
+  if (options_.progress && known) printer_.update(so_far, now);
   if (!complete && !late) return false;
   if (options_.progress) printer_.finish(progress(), now);
   if (!complete) log::warn("run --once: the time limit came first; nothing is lost, run it again");

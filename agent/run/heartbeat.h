@@ -1,6 +1,6 @@
 // Heartbeat: how a loop shows that it is alive, and how the supervisor sees that it is not. A loop
-// says when it begins to work and until when it sleeps; one that works or oversleeps for too long
-// has lost its heartbeat, and systemd's watchdog is no longer fed.
+// says when it works (again between the pieces of long work) and until when it sleeps; one that is
+// silent in a piece or oversleeps for too long is wedged: watchdog.h.
 //
 // Threading: working() and sleeping() by the loop's thread, silence() by any.
 #pragma once

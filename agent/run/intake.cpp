@@ -60,18 +60,21 @@ Status Intake::start() {
 Instant Intake::step() {
   waker_.drain();
   take_events();
+  if (clock_.now() >= next_place_look_) look_for_place();
   drain_sources();
   if (clock_.now() >= commit_due()) commit();
 
   const Instant now = clock_.now();
   if (now >= next_maintenance_) {
+    beat();
     store_.maintain();
     next_maintenance_ = now + kMaintenanceEvery;
   }
-  const bool changed = complete() != shown_.complete || blocked() != shown_.blocked;
+  const bool changed = complete() != shown_.complete || blocked() != shown_.blocked ||
+                       displaced_ != shown_.displaced;
   if (now >= next_publish_ || changed) publish();
 
-  Instant next = commit_due();
+  Instant next = std::min(commit_due(), next_place_look_);
   if (!may_drain()) {
     for (const SourceSlot& slot : slots_) next = std::min(next, slot.next_look);
     return next;
@@ -82,6 +85,8 @@ Instant Intake::step() {
 
 Status Intake::stop() {
   take_events();
+  if (!displaced_.empty())
+    log::error("stop: {}; what it held undelivered is lost with it", displaced_);
   Status status = try_commit(Attempt::kWithRecords);
   if (!status && status.error().code == ErrorCode::kFull)
     status = try_commit(Attempt::kSettlementsOnly);
@@ -118,7 +123,7 @@ void Intake::take_events() {
 
 // While commits fail or find no room, what one commit takes is kept at hand and no more.
 bool Intake::may_drain() const {
-  const bool stuck = blocked() || retry_at_ > clock_.now();
+  const bool stuck = waits() || retry_at_ > clock_.now();
   return budget_.used < (stuck ? options_.commit_bytes : budget_.limit);
 }
 
@@ -139,6 +144,7 @@ void Intake::look_only() {
   FullSink full;
   for (SourceSlot& slot : slots_) {
     if (clock_.now() < slot.next_look) continue;
+    beat();
     const DrainResult result = slot.source->drain(full);
     slot.more = result.more;
     slot.next_look = std::max(result.next, clock_.now() + kLookEvery);
@@ -146,6 +152,7 @@ void Intake::look_only() {
 }
 
 void Intake::drain(SourceSlot& slot) {
+  beat();
   slot.pending->begin_drain();
   const DrainResult result = slot.source->drain(*slot.pending);
   slot.more = result.more;
@@ -165,6 +172,7 @@ Instant Intake::commit_due() {
 }
 
 Instant Intake::records_due() const {
+  if (!displaced_.empty()) return kNever;
   if (blocked_until_ > clock_.now()) return blocked_until_;
   if (budget_.used >= commit_bytes()) return clock_.now();
   // Flushes take at most a tenth of the time.
@@ -190,7 +198,7 @@ Instant Intake::batches_due() {
       if (flush && lane.has_pending()) return clock_.now();
       due = std::min(due, lane.ripe_at());
       const SourceSlot* slot = slot_of(lane.lane().source);
-      if (slot != nullptr && !slot->pending->empty() && !blocked()) {
+      if (slot != nullptr && !slot->pending->empty() && !waits()) {
         if (flush) return clock_.now();
         due = std::min(due, slot->pending->oldest() + sink.config.batch.max_age);
       }
@@ -217,7 +225,7 @@ Instant Intake::settlements_due() {
     if (!std::holds_alternative<Settled>(event) || (options_.flush && !waits)) return clock_.now();
   }
   // Records under way will be committed soon enough, and take the acknowledgements along.
-  const bool records_come = budget_.used > 0 && !blocked();
+  const bool records_come = budget_.used > 0 && !waits();
   return records_come ? kNever : oldest_event_ + options_.ack_limit;
 }
 
@@ -228,15 +236,10 @@ bool Intake::flushing() const {
 }
 
 bool Intake::complete() const {
-  if (!flushing() || !events_.empty()) return false;
+  if (!flushing()) return false;
   for (const SourceSlot& slot : slots_)
     if (!slot.pending->empty()) return false;
-  for (const SinkLink& sink : sinks_) {
-    if (!sink.claims.empty()) return false;
-    for (const LanePlanner& lane : sink.lanes)
-      if (lane.has_pending()) return false;
-  }
-  return true;
+  return nothing_held();
 }
 
 SinkLink* Intake::link(SinkId id) {
@@ -257,6 +260,9 @@ void Intake::publish() {
     if (!sink.problem.empty()) status.sink_problems.push_back(sink.config.name + ": " + sink.problem);
   status.pending_bytes = budget_.used;
   status.blocked = blocked();
+  status.displaced = displaced_;
+  status.displaced_since = displaced_since_;
+  status.nothing_held = nothing_held();
   status.problem = problem_;
   status.problem_since = problem_since_;
   status.commits = commits_;

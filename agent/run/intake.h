@@ -6,7 +6,8 @@
 // records; the profile's limit since the oldest pending record; a source that says it cannot be read
 // again; acknowledgements that free the way for the next claim, or have waited long enough; a stop.
 //
-// Threading: everything but inbox() belongs to the intake thread; step() is bounded work.
+// Threading: everything but inbox(), status() and reading heartbeat() belongs to the intake thread;
+// step() is bounded work, and beats between its pieces.
 // Invariant: a record is in exactly one place: its source (position not moved), here (pending), or
 // the store (committed together with its position).
 #pragma once
@@ -20,6 +21,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/mailbox.h"
 #include "agent/config/agent_config.h"
+#include "agent/run/heartbeat.h"
 #include "agent/run/pending.h"
 #include "agent/run/sink_link.h"
 #include "agent/sources/source.h"
@@ -41,6 +43,9 @@ struct IntakeStatus {
   std::vector<SourceHealth> sources;
   std::uint64_t pending_bytes = 0;
   bool blocked = false;         // the buffer is full and sources wait
+  std::string displaced;        // the buffer's file is not where it was; why, and what to do
+  Instant displaced_since{};
+  bool nothing_held = false;    // everything that is committed was delivered
   std::string problem;          // why commits fail; empty: they do not
   WallTime problem_since;
   std::uint64_t commits = 0;
@@ -65,6 +70,7 @@ class Intake {
   Mailbox<CourierEvent>& inbox() { return inbox_; }
   std::vector<int> descriptors() const;  // to wait on, the waker's included
   const Published<IntakeStatus>& status() const { return status_; }
+  Heartbeat& heartbeat() { return heartbeat_; }
   bool complete() const;
 
  private:
@@ -98,12 +104,19 @@ class Intake {
   std::size_t commit_bytes() const;
   bool full_batch_waits(const SinkLink& sink, LanePlanner& lane);
   bool blocked() const { return blocked_until_ != Instant{}; }
+  bool waits() const { return blocked() || !displaced_.empty(); }  // records are not committed
   bool flushing() const;
-  // What is there is ripe whatever its size and age: at the end of run --once, and in a full buffer.
-  bool all_is_ripe() const { return blocked() || flushing(); }
+  // What is there is ripe whatever its size and age: at the end of run --once, in a full buffer, and in one that
+  // was deleted.
+  bool all_is_ripe() const { return waits() || flushing(); }
+  void beat() { heartbeat_.working(clock_.now()); }
   SinkLink* link(SinkId id);
   SourceSlot* slot_of(SourceId id);
   void publish();
+
+  // intake_place.cpp: a buffer that is deleted under the agent
+  void look_for_place();
+  bool nothing_held() const;
 
   // intake_commit.cpp: one transaction
   void commit();
@@ -137,6 +150,7 @@ class Intake {
   Waker& waker_;
   const IntakeOptions options_;
   Mailbox<CourierEvent> inbox_;
+  Heartbeat heartbeat_;
   PendingBudget budget_;
   std::vector<SourceSlot> slots_;
   std::vector<SinkLink> sinks_;
@@ -151,6 +165,9 @@ class Intake {
   Instant blocked_until_{};  // the buffer was full: records are tried again then; 0: it is not
   Instant retry_at_{};       // a commit failed: not before then
   Duration retry_delay_{};
+  std::string displaced_;    // the buffer's file is not in its place: why
+  Instant displaced_since_{};
+  Instant next_place_look_{};      // for its place
   Instant next_maintenance_{};
   Instant next_publish_{};
   Instant next_drop_report_{};

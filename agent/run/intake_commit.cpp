@@ -16,8 +16,8 @@ constexpr Duration kLongestRetry = std::chrono::seconds(30);
 }  // namespace
 
 void Intake::commit() {
-  Status status = try_commit(blocked_until_ > clock_.now() ? Attempt::kSettlementsOnly
-                                                           : Attempt::kWithRecords);
+  const bool records_wait = !displaced_.empty() || blocked_until_ > clock_.now();
+  Status status = try_commit(records_wait ? Attempt::kSettlementsOnly : Attempt::kWithRecords);
   if (!status && status.error().code == ErrorCode::kFull) {
     if (!blocked()) log::warn("buffer: full, sources wait: {}", status.error().message);
     blocked_until_ = clock_.now() + kBlockedRetry;
@@ -41,6 +41,7 @@ Status Intake::try_commit(Attempt attempt) {
     EH_TRY(claim_ripe(*transaction, made));
     if (auto trimmed = transaction->trim(); !trimmed)
       return tl::unexpected<Error>(std::move(trimmed).error());
+    beat();  // the flush may take a slow card half a minute
     return transaction->commit();
   }();
 
@@ -59,6 +60,7 @@ Status Intake::write_records(Store::Transaction& transaction) {
   for (SourceSlot& slot : slots_) {
     // Its input first: a position that outlives the bytes before it would skip others after a
     // power cut. Where the input cannot be synced, reading on is the lesser evil.
+    beat();
     if (!slot.pending->empty())
       if (const Status synced = slot.source->before_commit(); !synced)
         log::warn("source {}: {}", slot.source->name(), synced.error().message);
@@ -71,6 +73,7 @@ Status Intake::write_records(Store::Transaction& transaction) {
 Status Intake::append_pending(Store::Transaction& transaction, SourceSlot& slot) {
   const Instant since = slot.pending->oldest();
   for (const RawBlock& block : slot.pending->blocks()) {
+    beat();
     auto appended = transaction.append(block);
     if (!appended && appended.error().code == ErrorCode::kFull)
       EH_TRY(make_room(transaction, block, std::move(appended).error()));

@@ -27,14 +27,14 @@ bool IntakeThread::wait_stopped(Instant deadline) {
 
 void IntakeThread::run() {
   while (!stop_) {
-    heartbeat_.working(clock_.now());
+    intake_.heartbeat().working(clock_.now());
     const Instant next = intake_.step();
     if (stop_) break;
-    heartbeat_.sleeping(next);
+    intake_.heartbeat().sleeping(next);
     const std::vector<int> fds = intake_.descriptors();
     clock_.wait(fds, next);
   }
-  heartbeat_.working(clock_.now());
+  intake_.heartbeat().working(clock_.now());
   if (const Status status = intake_.stop(); !status)
     log::warn("stop: the last commit failed, its records are read again at the next start: {}",
               status.error().message);

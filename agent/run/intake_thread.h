@@ -1,14 +1,13 @@
 // IntakeThread: the loop around intake: step, then wait for its descriptors or its next wish; at
 // the end one last commit.
 //
-// Threading: made, stopped and destroyed by main; heartbeat() is for any thread.
+// Threading: made, stopped and destroyed by main.
 #pragma once
 
 #include <atomic>
 #include <thread>
 
 #include "agent/base/clock.h"
-#include "agent/run/heartbeat.h"
 #include "agent/run/intake.h"
 
 namespace edgehose {
@@ -18,8 +17,6 @@ class IntakeThread {
   // All of them outlive it.
   IntakeThread(Intake& intake, Store& store, Clock& clock, Waker& waker);
   ~IntakeThread();  // stops and waits
-
-  const Heartbeat& heartbeat() const { return heartbeat_; }
 
   // Asks for the last commit and the end; returns at once.
   void request_stop();
@@ -34,7 +31,6 @@ class IntakeThread {
   Store& store_;
   Clock& clock_;
   Waker& waker_;
-  Heartbeat heartbeat_;
   Waker ended_waker_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> ended_{false};

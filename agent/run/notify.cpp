@@ -36,6 +36,11 @@ Notifier Notifier::from_environment() {
   return notifier;
 }
 
+void Notifier::starting(std::string_view status, Duration longer) {
+  const auto usec = std::chrono::duration_cast<std::chrono::microseconds>(longer).count();
+  send(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS={}", usec, status));
+}
+
 void Notifier::send(std::string_view message) {
   sockaddr_un to{};
   to.sun_family = AF_UNIX;

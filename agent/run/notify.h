@@ -1,8 +1,11 @@
 // Notifier: tells systemd what the process is doing (sd_notify(3)): one datagram to $NOTIFY_SOCKET,
-// so no library is needed. Without that variable every call does nothing.
+// so no library is needed. Without that variable every call does nothing. `status` is one line that
+// `systemctl status` shows.
 //
 // Threading: one thread (main).
 #pragma once
+
+#include <fmt/format.h>
 
 #include <optional>
 #include <string>
@@ -17,7 +20,9 @@ class Notifier {
   // Reads $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID.
   static Notifier from_environment();
 
-  void ready() { send("READY=1"); }
+  void ready(std::string_view status) { send(fmt::format("READY=1\nSTATUS={}", status)); }
+  // Still starting: systemd waits this much longer for ready().
+  void starting(std::string_view status, Duration longer);
   void stopping() { send("STOPPING=1"); }
   void watchdog() { send("WATCHDOG=1"); }
   // How often watchdog() has to be called: half of what systemd waits. None: it does not wait.

@@ -15,14 +15,14 @@
 namespace edgehose {
 namespace {
 
-Result<SinkParts> make_directory_sink(const Component& component, const SinkContext& context,
-                                      std::vector<std::string>& warnings) {
+Result<SinkParts> make_directory_sink(const Component& component, const SinkContext& context) {
   const DirectoryConfig& config = component.as<DirectoryConfig>();
   SinkParts parts;
   parts.config = config.common;
   parts.pass_through = config.format == ObjectRendering::Format::kLines &&
                        config.compression == ObjectRendering::Compression::kZstd;
   parts.transport = std::make_unique<FileTransport>();
+  std::vector<std::string> warnings;  // told with the config
   EH_ASSIGN(parts.sink,
             DirectorySink::create(config, {context.agent_id, context.labels, context.timezone}, warnings));
   return parts;
@@ -59,16 +59,18 @@ std::vector<Complaint> examine_directory_sink(const DirectoryConfig& config, con
   plain.path = config.path;
   plain.prefix = config.prefix;
   const std::string zone = TimeZone::load(agent.timezone) ? agent.timezone : "UTC";
-  std::vector<std::string> warnings;  // told when the sink is made
+  std::vector<std::string> warnings;
   const auto sink = DirectorySink::create(
       plain, {agent.id.empty() ? "agent" : agent.id, agent.labels, zone}, warnings);
   if (!sink) complaints.push_back({"prefix", without("prefix: ", sink.error().message)});
+  for (const std::string& warning : warnings)
+    complaints.push_back({"prefix", without("prefix: ", warning), config::kWholeValue, true});
   return complaints;
 }
 
 struct SinkType {
   std::string name;
-  Result<SinkParts> (*make)(const Component&, const SinkContext&, std::vector<std::string>&);
+  Result<SinkParts> (*make)(const Component&, const SinkContext&);
 };
 const SinkType kSinkTypes[] = {
     {"directory", make_directory_sink},
@@ -85,11 +87,10 @@ ConfigSchema make_schema() {
   return schema;
 }
 
-Result<SinkParts> make_sink(const Component& component, const SinkContext& context,
-                            std::vector<std::string>& warnings) {
+Result<SinkParts> make_sink(const Component& component, const SinkContext& context) {
   for (const SinkType& type : kSinkTypes) {
     if (type.name != component.type) continue;
-    auto parts = type.make(component, context, warnings);
+    auto parts = type.make(component, context);
     if (parts) return parts;
     return tl::unexpected<Error>(
         std::move(parts).error().with_context(component.origin.text() + ": sinks." + component.name));

@@ -44,9 +44,7 @@ struct SinkContext {
   std::string timezone;
 };
 
-// `warnings` gets what is legal but probably not meant.
-Result<SinkParts> make_sink(const Component& component, const SinkContext& context,
-                            std::vector<std::string>& warnings);
+Result<SinkParts> make_sink(const Component& component, const SinkContext& context);
 
 // In the order of the config.
 Result<std::vector<std::unique_ptr<Source>>> make_sources(const std::vector<Component>& components,

@@ -172,6 +172,7 @@ void judge_process(const ReportInput& input, Judge& judge) {
   if (input.intake_silence >= kIntakeSilence)
     judge.down(fmt::format("the intake loop has not moved for {}",
                            format_duration(std::chrono::duration_cast<std::chrono::seconds>(input.intake_silence))));
+  if (!input.displaced.empty()) judge.down("nothing is read: " + input.displaced);
   if (!input.intake_problem.empty()) judge.degraded("intake: " + input.intake_problem);
 }
 

@@ -3,7 +3,8 @@
 //
 // Health, the worst that applies:
 //   down      no daemon; the intake loop has not beaten for kIntakeSilence; the buffer is full and
-//             its policy is "block": nothing is read
+//             its policy is "block": nothing is read; the buffer's file was deleted, moved or
+//             replaced and cannot be put back
 //   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the policy); a source has
 //             a problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
 //             acknowledged for kStallTime, and its oldest record has been ripe (older than the
@@ -154,6 +155,7 @@ struct ReportInput {
   std::string when_full = "block";
   bool buffer_full = false;          // the last append was refused
   std::string intake_problem;        // why commits fail; empty: they do not
+  std::string displaced;             // the buffer's file was taken away: which, and what to do
   Duration intake_silence{};         // since the intake loop last beat
   std::vector<SourceHealth> sources; // of the config, running
   std::vector<SinkInput> sinks;      // of the config

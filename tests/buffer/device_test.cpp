@@ -100,8 +100,14 @@ TEST(Filesystems, RemoteOnesAreKnownByMagic) {
   EXPECT_FALSE(is_remote(0xEF53));
   EXPECT_FALSE(is_remote(0x12345));  // unknown is not refused
   EXPECT_EQ(filesystem_name(0xEF53), "ext4");
-  EXPECT_TRUE(refuse_remote("/tmp"));
-  EXPECT_EQ(refuse_remote("/nowhere/at/all").error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(refuse_unfit("/tmp"));
+  for (const char* path : {"/proc", "/proc/self", "/sys"}) {
+    const Status refused = refuse_unfit(path);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+    EXPECT_NE(refused.error().message.find("local disk"), std::string::npos);
+  }
+  EXPECT_EQ(refuse_unfit("/nowhere/at/all").error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(FakeRoot, SpaceAndIdentityOfARealFileSystem) {

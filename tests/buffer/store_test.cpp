@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -74,6 +75,71 @@ TEST_F(StoreTest, AnAbandonedTransactionLeavesNothing) {
   EXPECT_EQ((*store_->sources())[0].not_taken, Counter{});
   EXPECT_EQ(store_->end_block(), BlockNumber(2));
   EXPECT_EQ(append(block_of(source, 1)).first, Sequence(4));
+}
+
+// --- its place -----------------------------------------------------------------------------------
+
+TEST_F(StoreTest, HoldsItsPlace) {
+  open();
+  append(block_of(store_->source_id("app"), 3));
+  const auto held = store_->hold_place();
+  ASSERT_TRUE(held) << held.error().message;
+  EXPECT_FALSE(*held);
+}
+
+TEST_F(StoreTest, PutsADeletedBufferBackAndGoesOnInIt) {
+  open();
+  const SourceId source = store_->source_id("app");
+  const RawBlock raw = block_of(source, 5);
+  append(raw);
+  const Epoch epoch = store_->epoch();
+  std::filesystem::remove(options_.directory + "/buffer.mdb");
+  const auto put_back = store_->hold_place();
+  ASSERT_TRUE(put_back) << put_back.error().message;
+  EXPECT_TRUE(*put_back);
+  EXPECT_FALSE(*store_->hold_place());
+  EXPECT_EQ(store_->read_decoded(BlockNumber(1))->bodies, raw.bodies);
+  EXPECT_EQ(append(block_of(source, 2)).first, Sequence(6));
+  ASSERT_TRUE(store_->close());
+  open();
+  EXPECT_EQ(store_->epoch(), epoch);
+  EXPECT_EQ(append(block_of(source, 1)).first, Sequence(8));
+}
+
+TEST_F(StoreTest, PutsADeletedDirectoryBackAndHoldsItsLock) {
+  open();
+  append(block_of(store_->source_id("app"), 5));
+  std::filesystem::remove_all(options_.directory);
+  ASSERT_TRUE(store_->hold_place().value_or(false));
+  EXPECT_EQ(Store::open(options_, clock_).error().code, ErrorCode::kBusy);
+  EXPECT_EQ(append(block_of(store_->source_id("app"), 1)).first, Sequence(6));
+}
+
+TEST_F(StoreTest, ADeletedLockIsTakenAgain) {
+  open();
+  std::filesystem::remove(options_.directory + "/lock");
+  ASSERT_TRUE(store_->hold_place().value_or(false));
+  EXPECT_EQ(Store::open(options_, clock_).error().code, ErrorCode::kBusy);
+}
+
+TEST_F(StoreTest, LeavesAnotherFileInItsPlaceAlone) {
+  open();
+  append(block_of(store_->source_id("app"), 5));
+  std::filesystem::remove(options_.directory + "/buffer.mdb");
+  std::ofstream(options_.directory + "/buffer.mdb") << "a backup";
+  const auto held = store_->hold_place();
+  ASSERT_FALSE(held);
+  EXPECT_EQ(held.error().code, ErrorCode::kBusy);
+  EXPECT_NE(held.error().message.find("restart"), std::string::npos);
+  EXPECT_EQ(std::filesystem::file_size(options_.directory + "/buffer.mdb"), 8u);
+}
+
+TEST_F(StoreTest, WaitsForAMovedOne) {
+  open();
+  std::filesystem::rename(options_.directory + "/buffer.mdb", directory_ + "/away");
+  EXPECT_EQ(store_->hold_place().error().code, ErrorCode::kNotFound);
+  std::filesystem::rename(options_.directory + "/away", directory_ + "/buffer.mdb");
+  EXPECT_FALSE(store_->hold_place().value_or(true));
 }
 
 // --- minis ---------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <functional>
 
 #include "agent/base/check.h"
 
@@ -23,6 +24,7 @@ class ScriptedSource final : public Source {
   const std::string& name() const override { return name_; }
   int fd() const override { return -1; }
   DrainResult drain(RecordSink& out) override {
+    if (on_drain) on_drain();
     DrainResult result;
     if (out.full()) ++looks;
     result.next = next;
@@ -40,7 +42,10 @@ class ScriptedSource final : public Source {
     result.urgent = urgent && drained > 0;
     return result;
   }
-  Status before_commit() override { return {}; }
+  Status before_commit() override {
+    if (on_sync) on_sync();
+    return {};
+  }
   Status checkpoint(Store::Transaction& transaction) override {
     FileState state;
     state.path = "/log";
@@ -58,6 +63,7 @@ class ScriptedSource final : public Source {
   unsigned drained = 0, looks = 0, commits = 0, aborts = 0;
   bool urgent = false;
   Duration patience = std::chrono::hours(1);
+  std::function<void()> on_drain, on_sync;
 
  private:
   const std::string name_;
@@ -441,6 +447,75 @@ TEST_F(IntakeTest, DropOldestSkipsWhatIsClaimedAndCounts) {
   const auto first = store_->next_block(SourceId{}, BlockNumber{});
   ASSERT_TRUE(first && *first);
   EXPECT_EQ((*first)->first, Sequence{1});
+}
+
+// --- the watchdog's view -------------------------------------------------------------------------
+
+TEST_F(IntakeTest, BeatsBetweenThePiecesOfLongWork) {
+  start();
+  std::vector<Duration> heard;
+  source_->on_drain = [&] {
+    heard.push_back(intake_->heartbeat().silence(clock_.now()));
+    clock_.advance(seconds(90));  // a slow disk
+  };
+  source_->on_sync = [&] {
+    heard.push_back(intake_->heartbeat().silence(clock_.now()));
+    clock_.advance(seconds(90));
+  };
+  lines(10);
+  source_->urgent = true;
+  intake_->step();
+  EXPECT_EQ(heard, (std::vector<Duration>{Duration{}, Duration{}}));
+  EXPECT_EQ(intake_->heartbeat().silence(clock_.now()), Duration{}) << "before the flush";
+}
+
+// --- a buffer that is taken away under the agent -------------------------------------------------
+
+TEST_F(IntakeTest, ADeletedBufferIsPutBackWithEverythingInIt) {
+  start();
+  lines(100);
+  run();
+  clock_.advance(seconds(61));
+  run();
+  lines(7);
+  run();  // read, pending
+  std::filesystem::remove_all(store_options_.directory);
+  clock_.advance(seconds(61));
+  run();
+  EXPECT_EQ(intake_->status().read().displaced, "");
+  crash();
+  start();
+  EXPECT_EQ(lane().committed.records, 107u);
+  EXPECT_EQ(store_->file(FileId{1})->value().offset, 100 * 100 + 700);
+}
+
+TEST_F(IntakeTest, AMovedBufferIsWaitedForAndNothingIsTakenMeanwhile) {
+  start();
+  lines(100);
+  run();
+  clock_.advance(seconds(61));
+  run();
+  lines(7);
+  const std::string away = store_options_.directory + ".away";
+  std::filesystem::rename(store_options_.directory, away);
+  clock_.advance(seconds(31));
+  run();
+  EXPECT_NE(intake_->status().read().displaced.find("moved away"), std::string::npos);
+  EXPECT_FALSE(intake_->status().read().nothing_held);
+  const std::vector<Claim> claims = claims_.take();
+  ASSERT_EQ(claims.size(), 1u) << "what is held goes out at once";
+  settle(claims[0]);
+  clock_.advance(std::chrono::minutes(2));
+  run();
+  EXPECT_TRUE(intake_->status().read().nothing_held);
+  EXPECT_EQ(lane().committed.records, 100u);
+  std::filesystem::rename(away, store_options_.directory);
+  clock_.advance(seconds(6));
+  run();
+  EXPECT_EQ(intake_->status().read().displaced, "");
+  clock_.advance(seconds(61));
+  run();
+  EXPECT_EQ(lane().committed.records, 107u);
 }
 
 TEST_F(IntakeTest, OnceIsCompleteWhenAllIsAcknowledged) {

@@ -1,0 +1,175 @@
+"""As a service: systemd is told when it is ready, that it lives and that it stops; a long opening is
+heard to go on, and SIGTERM ends it; a data_dir that is taken away is noticed."""
+
+import os
+import shutil
+import socket
+import time
+
+import promise
+
+
+class Systemd:
+    """The other end of $NOTIFY_SOCKET: every message with the second it came."""
+
+    def __init__(self, address, watchdog_usec=None):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
+        self.socket.setblocking(False)
+        self.messages = []
+        self.env = {**os.environ, "NOTIFY_SOCKET": address}
+        if watchdog_usec:
+            self.env["WATCHDOG_USEC"] = str(watchdog_usec)
+
+    def told(self, text):
+        """The seconds at which a line that begins so came."""
+        while True:
+            try:
+                self.messages.append((time.monotonic(), self.socket.recv(4096).decode()))
+            except BlockingIOError:
+                return [at for at, message in self.messages
+                        if any(line.startswith(text) for line in message.split("\n"))]
+
+    def close(self):
+        self.socket.close()
+
+
+class Promise(promise.PromiseCase):
+    def systemd(self, address=None, **options):
+        systemd = Systemd(address or str(self.box.root / "notify.sock"), **options)
+        self.addCleanup(systemd.close)
+        return systemd
+
+    def ready(self, systemd, seconds=10):
+        promise.wait_until(lambda: systemd.told("READY=1"), seconds, "READY=1")
+
+    def life(self, systemd):
+        self.box.log(lines=100)
+        agent = self.box.start(env=systemd.env)
+        self.ready(systemd)
+        self.box.delivered(100)
+        self.assertEqual(systemd.told("STOPPING=1"), [])
+        agent.stop()
+        self.assertEqual(len(systemd.told("READY=1")), 1)
+        self.assertEqual(len(systemd.told("STOPPING=1")), 1)
+        self.assertLess(systemd.told("READY=1")[0], systemd.told("STOPPING=1")[0])
+
+    def test_systemd_is_told_of_the_start_and_the_stop(self):
+        systemd = self.systemd()
+        self.life(systemd)
+        self.assertEqual(systemd.told("WATCHDOG=1"), [], "nobody asked for it")
+
+    def test_an_abstract_socket_is_told_too(self):
+        self.life(self.systemd(f"@edgehose-test-{os.getpid()}"))
+
+    def test_the_watchdog_is_fed_twice_as_often_as_it_bites(self):
+        systemd = self.systemd(watchdog_usec=2_000_000)
+        agent = self.box.start(env=systemd.env)
+        self.ready(systemd)
+        promise.wait_until(lambda: len(systemd.told("WATCHDOG=1")) >= 5, 20, "WATCHDOG=1", 0.01)
+        agent.stop()
+        fed = systemd.told("WATCHDOG=1")
+        # Fed once a second; four such pauses take four seconds, less what the first message waited.
+        self.assertGreater(fed[4] - fed[0], 3)
+        self.assertLess(max(b - a for a, b in zip(fed, fed[1:])), 2, "it would have bitten")
+
+    def test_a_watchdog_of_another_process_is_not_ours(self):
+        systemd = self.systemd(watchdog_usec=200_000)
+        systemd.env["WATCHDOG_PID"] = "1"
+        agent = self.box.start(env=systemd.env)
+        self.ready(systemd)
+        promise.time_passes(agent, 1)
+        agent.stop()
+        self.assertEqual(systemd.told("WATCHDOG=1"), [])
+
+    # --- a long opening ------------------------------------------------------------------------------
+
+    def long_opening(self):
+        """A damaged buffer that ends in a hole of 4 TiB: the search for records takes its minute."""
+        self.box.take_sink_away()
+        self.box.log(lines=20000, write="page")
+        agent = self.box.start()
+        promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == 20000, 10,
+                           "all committed", 0.1)
+        agent.stop()
+        self.box.give_sink_back()
+        buffer = self.box.data / "buffer.mdb"
+        size = buffer.stat().st_size
+        with open(buffer, "r+b") as f:
+            f.write(b"\0" * 8192)
+            try:
+                f.truncate(4 << 40)
+            except OSError as error:
+                self.skipTest(f"no file of 4 TiB can be made here: {error}")
+        return buffer, size
+
+    def test_sigterm_ends_a_long_opening_and_nothing_is_lost(self):
+        buffer, size = self.long_opening()
+        systemd = self.systemd()
+        agent = self.box.start(env=systemd.env)
+        promise.wait_until(lambda: len(systemd.told("EXTEND_TIMEOUT_USEC=")) >= 2, 15, "more time is asked for")
+        self.assertTrue(systemd.told("STATUS=searching the damaged buffer for records"), systemd.messages)
+        self.assertIn("searching the damaged buffer", agent.output())
+        self.assertEqual(systemd.told("READY=1"), [])
+        agent.stop(5)
+        self.assertIn("broken off", agent.output())
+        self.assertLess(len(agent.output().splitlines()), 12)
+        os.truncate(buffer, size)
+        agent = self.box.start()
+        self.box.delivered(20000)
+        agent.stop()
+        self.box.check()
+        self.box.verify()
+
+    def test_the_time_limit_ends_a_long_opening(self):
+        self.long_opening()
+        agent = self.box.start("--once", "--timeout", "2s")
+        self.assertEqual(agent.wait(8), 3)
+
+    # --- a data_dir that is taken away ---------------------------------------------------------------
+
+    def test_a_deleted_data_dir_is_put_back_and_nothing_is_lost(self):
+        self.box.take_sink_away()
+        self.box.log(lines=1000)
+        agent = self.box.start()
+        promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == 1000, 10, "committed", 0.1)
+        (self.box.logs / "app.log").unlink()  # the buffer alone has it
+        shutil.rmtree(self.box.data)
+        promise.wait_until(lambda: (self.box.data / "buffer.mdb").exists(), 60, "it is put back", 0.1)
+        self.box.log(lines=500, first=1000, manifest=self.box.root / "more")
+        promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == 1500, 10, "committed", 0.1)
+        agent.kill()
+        self.assertIn("deleted under the agent", agent.output())
+        self.box.give_sink_back()
+        agent = self.box.start()
+        self.box.delivered(1500, seconds=20)
+        agent.stop()
+        header = self.box.manifest.read_text().splitlines()[0]
+        self.box.manifest.write_text(f"{header}\nfirst=0 lines=1500 bytes=0 rotations=0\n")
+        self.box.check()
+        self.box.verify()
+
+    def test_a_data_dir_that_disappears_and_returns_goes_on(self):
+        self.box.log(lines=1000)
+        agent = self.box.start()
+        self.box.delivered(1000)
+        away = self.box.root / "data.away"
+        self.box.data.rename(away)
+        promise.wait_until(lambda: "moved away" in agent.output(), 60, "it is noticed", 0.1)
+        status = self.box.call("status")
+        self.assertEqual(status.returncode, 2, status.stdout)
+        self.assertIn("moved away", status.stdout)
+        self.box.log(lines=500, first=1000, append=True, manifest=self.box.root / "more")
+        promise.time_passes(agent, 2)
+        self.assertEqual(len(self.box.lines()), 1000, "nothing is taken into a buffer that may be gone")
+        away.rename(self.box.data)
+        self.box.delivered(1500, seconds=20)
+        self.assertEqual(self.box.call("status").returncode, 0)
+        agent.stop()
+        header = self.box.manifest.read_text().splitlines()[0]
+        self.box.manifest.write_text(f"{header}\nfirst=0 lines=1500 bytes=0 rotations=0\n")
+        self.box.check("--in-order")
+        self.assert_bounded_log(40)
+
+
+promise.main()
