@@ -136,6 +136,8 @@ tl::expected<std::vector<std::optional<std::string>>, std::string> destinations(
   if (output && *output != "-" && !directory && invocation.words.size() > 1)
     return tl::unexpected(fmt::format("{} is not a directory, and {} files cannot go into one",
                                       *output, invocation.words.size()));
+  if (output && output->ends_with('/') && !directory)
+    return tl::unexpected(fmt::format("{} is not a directory: make it first", *output));
   std::vector<std::optional<std::string>> paths;
   std::set<std::string> taken;
   for (const std::string& input : invocation.words) {
@@ -171,7 +173,7 @@ int decrypt(const Invocation& invocation) {
     std::string message = done.error().message;
     if (message.find(path) == std::string::npos && path != "-") message = path + ": " + message;
     if (done.error().code == ErrorCode::kAuth && identities->empty())
-      message += "; give its key with --identity FILE";
+      message += ", in a file, with --identity FILE";
     complain(message);
     code = kExitFailed;
   }
@@ -191,8 +193,9 @@ Command decrypt_command() {
               "Without --output everything goes to standard output, in the order given.\n"
               "\n"
               "A file appears under its name only when all of it was decrypted and found\n"
-              "authentic. On standard output what came before damage is there, and the exit\n"
-              "code tells. The tools age and zstd read the same objects:\n"
+              "authentic; one that is there already is replaced then. On standard output what\n"
+              "came before damage is there, and the exit code tells. The tools\n"
+              "age and zstd read the same objects:\n"
               "  age -d -i fleet.age OBJECT.log.zst.age | zstd -dc",
           .options = {{"identity", "FILE",
                        "Secret keys (AGE-SECRET-KEY-1...), one a line. May be repeated", true},
