@@ -22,12 +22,15 @@ constexpr std::uint64_t kReadBuffer = 64 * kKiB;
 constexpr std::uint64_t kTransaction = 8 * kMiB;
 constexpr std::uint64_t kAgeChunks = 4 * 64 * kKiB;
 
-// A zstd encoder: window, match tables, output; as `zstd --ultra -b` shows them by level.
+// A zstd encoder: window, match tables, output; as ZSTD_estimateCStreamSize gives them by level.
 std::uint64_t zstd_encoder(int level) {
   if (level <= 3) return 4 * kMiB;
-  if (level <= 9) return 16 * kMiB;
-  if (level <= 15) return 48 * kMiB;
-  return 96 * kMiB;
+  if (level <= 8) return 9 * kMiB;
+  if (level <= 9) return 17 * kMiB;
+  if (level <= 11) return 29 * kMiB;
+  if (level <= 14) return 53 * kMiB;
+  if (level <= 18) return 69 * kMiB;
+  return 90 * kMiB;  // 19, the highest that the config takes
 }
 
 std::uint64_t intake_bytes() { return PendingBudget{}.limit + kBlockRawBytes + zstd_encoder(1) + kTransaction; }

@@ -202,6 +202,44 @@ TEST_F(CliTest, CheckFailsOnWhatWouldFailLater) {
   EXPECT_EQ(run("check --config c.toml --set sinks.archive.path=/etc/passwd").code, 1);
 }
 
+TEST_F(CliTest, CheckRefusesADataDirThatIsNoPlaceForFiles) {
+  write_config();
+  for (const char* path : {"/proc/edgehose", "/sys"}) {
+    const Outcome outcome = run(std::string("check --config c.toml --set agent.data_dir=") + path);
+    EXPECT_EQ(outcome.code, 1) << path;
+    EXPECT_THAT(outcome.err, HasSubstr("made up by the kernel"));
+    EXPECT_THAT(outcome.err, HasSubstr("put agent.data_dir on a local disk"));
+  }
+  write("file", "");
+  const Outcome file = run("check --config c.toml --set agent.data_dir=" + directory_ + "/file/data");
+  EXPECT_EQ(file.code, 1);
+  EXPECT_THAT(file.err, HasSubstr(directory_ + "/file is not a directory"));
+}
+
+TEST_F(CliTest, CheckShowsTheBuffersEpochInKeysOnceItIsThere) {
+  write_config();
+  write("in/a.log", "12345\n");
+  const std::string zeros(32, '0');
+  const Outcome before = run("check --config c.toml");
+  EXPECT_THAT(before.out, HasSubstr(zeros));
+  EXPECT_THAT(before.out, HasSubstr("the zeros stand for"));
+  ASSERT_EQ(run("run --once --config c.toml").code, 0);
+  const Outcome after = run("check --config c.toml");
+  EXPECT_THAT(after.out, Not(HasSubstr(zeros)));
+  EXPECT_THAT(after.out, Not(HasSubstr("the zeros stand for")));
+}
+
+TEST_F(CliTest, CheckTellsAPrefixesWarningsAtItsKey) {
+  write_config();
+  write("c.toml", read("c.toml") + "prefix = \"!{timestamp:YYYY/DD}/\"\n");
+  const Outcome outcome = run("check --config c.toml");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, MatchesRegex("(.|\n)*c.toml:10:10: prefix: .*YYYY, the year that the week(.|\n)*"));
+  EXPECT_THAT(outcome.err, MatchesRegex("(.|\n)*c.toml:10:10: prefix: .*DD, the day of the year(.|\n)*"));
+  const Outcome started = run("run --once --config c.toml");
+  EXPECT_THAT(started.err, HasSubstr("c.toml:10:10: prefix: "));
+}
+
 TEST_F(CliTest, CheckTellsWhatTheUnitForbids) {
   write_config();
   const Outcome outcome = run("check --config c.toml");
@@ -218,6 +256,13 @@ TEST_F(CliTest, CheckCountsAFileOfTwoSourcesOnce) {
   EXPECT_THAT(outcome.out, MatchesRegex("(.|\n)*together +6 B\n(.|\n)*"));
   EXPECT_THAT(outcome.err, HasSubstr("source second: 1 of the files that it names are read by [sources."));
   EXPECT_THAT(outcome.err, Not(HasSubstr("no file matches")));
+}
+
+TEST_F(CliTest, DecryptIntoADirectoryThatIsNotThereSaysSo) {
+  write("a.log", "x\n");
+  const Outcome outcome = run("decrypt --output new/ a.log");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("new/ is not a directory: make it first"));
 }
 
 TEST_F(CliTest, WhatASinkCannotTakeIsAWrongConfig) {
