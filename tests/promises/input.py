@@ -85,6 +85,23 @@ class Promise(promise.PromiseCase):
         agent.stop()
         self.box.check()
 
+    def test_a_directory_of_logs_disappears_and_returns(self):
+        """Unmounted and mounted again, with lines that came meanwhile."""
+        self.box.log(lines=1000)
+        agent = self.box.start()
+        self.box.delivered(1000)
+        away = self.box.root / "logs.away"
+        self.box.logs.rename(away)
+        promise.time_passes(agent, 3)
+        self.assertTrue(agent.running())
+        away.rename(self.box.logs)
+        self.box.log(lines=500, first=1000, append=True, manifest=self.box.root / "more")
+        self.box.delivered(1500, seconds=20)
+        agent.stop()
+        header = self.box.manifest.read_text().splitlines()[0]
+        self.box.manifest.write_text(f"{header}\nfirst=0 lines=1500 bytes=0 rotations=0\n")
+        self.box.check("--in-order")
+
     def test_directories_that_come_later_are_found(self):
         self.box.config(source={"paths": [f"{self.box.logs}/**/*.log"]})
         agent = self.box.start()
