@@ -19,7 +19,8 @@ namespace {
 enum class Place { kHeld, kDeleted, kMoved, kReplaced };
 
 Result<Place> place_of(int fd, const std::string& path) {
-  struct stat open{}, named{};
+  struct stat open {
+  }, named{};
   if (::fstat(fd, &open) != 0) return fail_errno(errno, "looking at the open " + path);
   if (::stat(path.c_str(), &named) == 0)
     return named.st_dev == open.st_dev && named.st_ino == open.st_ino ? Place::kHeld
@@ -69,7 +70,7 @@ Status StoreImpl::put_back() {
 }
 
 void StoreImpl::set_reserve_aside() {
-  struct stat st{};
+  struct stat st {};
   const bool known = ::fstat(environment_.fd(), &st) == 0;
   const auto bytes = static_cast<off_t>(reserve());
   if (known && st.st_size >= bytes) return;

@@ -67,7 +67,8 @@ Error with_advice(Error error, const std::string& data_dir) {
   if (error.code == ErrorCode::kNotFound && ::access(data_dir.c_str(), X_OK) != 0 && errno == EACCES)
     error = errno_error(EACCES, "opening " + data_dir);
   if (error.sys == EROFS)
-    error.message += "; mount its file system writable (mount -o remount,rw), or put agent.data_dir elsewhere";
+    error.message +=
+        "; mount its file system writable (mount -o remount,rw), or put agent.data_dir elsewhere";
   if (error.code != ErrorCode::kPermission || error.message.find(data_dir) == std::string::npos)
     return error;
   const auto owner = owner_of(data_dir);

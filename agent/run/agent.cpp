@@ -116,7 +116,8 @@ Status Agent::start() {
   log_start();
   intake_thread_ = std::make_unique<IntakeThread>(*intake_, *store_, *clock_, intake_waker_);
   if (!exit_code_)
-    notifier_.ready(fmt::format("{} source(s), {} sink(s)", config_.sources.size(), config_.sinks.size()));
+    notifier_.ready(fmt::format("{} source(s), {} sink(s)", config_.sources.size(),
+                                config_.sinks.size()));
   return {};
 }
 
@@ -361,7 +362,9 @@ Progress Agent::progress() const {
   return progress;
 }
 
-bool Agent::too_late(Instant now) const { return options_.timeout && now - started_ >= *options_.timeout; }
+bool Agent::too_late(Instant now) const {
+  return options_.timeout && now - started_ >= *options_.timeout;
+}
 
 bool Agent::once_is_over() {
   const Instant now = clock_->now();

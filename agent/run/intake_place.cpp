@@ -1,7 +1,7 @@
 // What intake does when the buffer's file is deleted, moved or replaced under it.
 //
-// Sources wait then: what would be committed dies with the process. What is held goes out as soon as
-// the sinks take it. Where the file comes back, or can be put back, all goes on.
+// Sources wait then: what would be committed dies with the process. What is held goes out as soon
+// as the sinks take it. Where the file comes back, or can be put back, all goes on.
 #include "agent/base/log.h"
 #include "agent/run/intake.h"
 
@@ -28,8 +28,9 @@ void Intake::look_for_place() {
     return;
   }
   if (*held)
-    log::error("buffer: its files in data_dir were deleted under the agent and are put back; nothing "
-               "is lost. Stop the agent before anything there is changed");
+    log::error(
+        "buffer: its files in data_dir were deleted under the agent and are put back; nothing "
+        "is lost. Stop the agent before anything there is changed");
   if (!displaced_.empty()) log::info("buffer: it is in its place again, sources go on");
   displaced_.clear();
 }

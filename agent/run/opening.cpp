@@ -24,7 +24,8 @@ Status Opening::result() {
 }
 
 Instant OpeningReport::step(Instant now) {
-  if (const std::uint64_t moves = progress_.moves(); std::exchange(moves_, moves) != moves) moved_ = now;
+  if (const std::uint64_t moves = progress_.moves(); std::exchange(moves_, moves) != moves)
+    moved_ = now;
   if (now >= next_notice_) {
     if (now - moved_ < kOpeningSilence) notifier_.starting(progress_.words(), kPatience);
     next_notice_ = now + kTellSystemd;

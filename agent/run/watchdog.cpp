@@ -18,10 +18,11 @@ bool Watchdog::due(Instant now, std::span<const LoopSilence> loops) {
       loops, [](const LoopSilence& loop) { return loop.silence > loop.limit; });
   if (wedged != loops.end()) {
     if (wedged_.empty())
-      log::error("watchdog: {} has not been heard of for {}; unless it goes on, systemd restarts "
-                 "the agent",
-                 wedged->name,
-                 format_duration(std::chrono::duration_cast<std::chrono::seconds>(wedged->silence)));
+      log::error(
+          "watchdog: {} has not been heard of for {}; unless it goes on, systemd restarts "
+          "the agent",
+          wedged->name,
+          format_duration(std::chrono::duration_cast<std::chrono::seconds>(wedged->silence)));
     wedged_ = wedged->name;
     return false;
   }

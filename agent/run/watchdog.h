@@ -22,8 +22,8 @@ constexpr Duration kWedgedCourier = std::chrono::minutes(5);
 
 struct LoopSilence {
   std::string name;    // "intake", "sink archive"
-  Duration silence{};     // since it should have been heard of
-  Duration limit{};       // it is wedged beyond
+  Duration silence{};  // since it should have been heard of
+  Duration limit{};    // it is wedged beyond
 };
 
 class Watchdog {

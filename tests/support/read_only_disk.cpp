@@ -1,7 +1,7 @@
 // A directory that turns read-only and back under open files, as a failing disk does (ext4 after an
 // error): Linux refuses an ordinary remount while a file is open for writing. Preloaded:
 //
-//   LD_PRELOAD=libread_only_disk.so READ_ONLY_DIRECTORY=/data READ_ONLY_SWITCH=/tmp/switch agent ...
+//   LD_PRELOAD=libread_only_disk.so READ_ONLY_DIRECTORY=/data READ_ONLY_SWITCH=/tmp/on edgehose run
 //
 // While the switch exists, whatever writes below the directory fails with EROFS. Reading goes on.
 #undef _FILE_OFFSET_BITS  // both names of a call are replaced
@@ -51,10 +51,10 @@ int open_as(const char* name, const char* path, int flags, mode_t mode) {
 
 }  // namespace
 
-#define WRITES(result, name, parameters, arguments, subject)       \
-  extern "C" result name parameters {                              \
-    if (refused(subject)) return -1;                               \
-    return real<result(*) parameters>(#name) arguments;            \
+#define WRITES(result, name, parameters, arguments, subject) \
+  extern "C" result name parameters {                        \
+    if (refused(subject)) return -1;                         \
+    return real<result(*) parameters>(#name) arguments;      \
   }
 
 WRITES(ssize_t, write, (int fd, const void* b, size_t n), (fd, b, n), fd)

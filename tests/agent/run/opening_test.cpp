@@ -50,7 +50,8 @@ TEST_F(OpeningReportTest, AsksForTimeWithProgressInWords) {
   progress_.begin("copying what was salvaged", 40 << 20);
   progress_.advance(12 << 20);
   EXPECT_LE(report.step(clock_.now()), clock_.now() + seconds(5));
-  EXPECT_EQ(told(), "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=copying what was salvaged, 12 MiB of 40 MiB");
+  EXPECT_EQ(told(),
+            "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=copying what was salvaged, 12 MiB of 40 MiB");
   EXPECT_EQ(told(), "") << "once";
   clock_.advance(seconds(5));
   report.step(clock_.now());
