@@ -505,6 +505,7 @@ TEST_F(IntakeTest, AMovedBufferIsWaitedForAndNothingIsTakenMeanwhile) {
   const std::vector<Claim> claims = claims_.take();
   ASSERT_EQ(claims.size(), 1u) << "what is held goes out at once";
   settle(claims[0]);
+  run();
   clock_.advance(std::chrono::minutes(2));
   run();
   EXPECT_TRUE(intake_->status().read().nothing_held);
