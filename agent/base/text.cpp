@@ -207,4 +207,13 @@ std::optional<std::string_view> nearest(std::string_view word,
   return best;
 }
 
+std::string quote_glob(std::string_view text) {
+  std::string glob;
+  for (const char c : text) {
+    if (std::string_view("*?[\\").find(c) != std::string_view::npos) glob += '\\';
+    glob += c;
+  }
+  return glob;
+}
+
 }  // namespace edgehose

@@ -29,4 +29,7 @@ std::string format_count(std::uint64_t n);          // "1,234,567"
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates);
 
+// A glob that matches this text alone: its wildcards are escaped.
+std::string quote_glob(std::string_view text);
+
 }  // namespace edgehose

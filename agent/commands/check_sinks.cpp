@@ -10,6 +10,8 @@
 #include "agent/base/file.h"
 #include "agent/commands/check_report.h"
 #include "agent/run/registry.h"
+#include "agent/sources/discovery.h"
+#include "agent/sources/file_config.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/directory/directory_tree.h"
 
@@ -92,6 +94,24 @@ BatchOutline sample_batch(const SinkConfig& sink, const Config& config,
   return batch;
 }
 
+// What a sink writes where a source reads is left out there, which is hardly what anybody meant.
+void tell_read_again(const SinkCheck& sink, const Config& config, Findings& findings) {
+  for (const Component& component : config.sources) {
+    if (component.type != "file") continue;
+    const auto& source = component.as<FileSourceConfig>();
+    const auto selection = parse_selection(source.paths, source.exclude);
+    if (!selection || excluded(selection->exclude, sink.destination)) continue;
+    for (const Glob& glob : selection->paths)
+      if (glob.matches(sink.destination)) {
+        findings.warnings.push_back(fmt::format(
+            "source {}: {} names the objects that sink {} writes: they are not read again; let the "
+            "sink write elsewhere, or exclude them",
+            source.name, glob.text(), sink.name));
+        break;
+      }
+  }
+}
+
 }  // namespace
 
 std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
@@ -108,9 +128,10 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
       check.destination = directory.path + "/";
     }
     const auto parts = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone});
-    if (parts)
+    if (parts) {
       check.destination += parts->sink->key(sample_batch(parts->config, config, epoch, clock), "");
-    else if (findings.errors.size() == errors)  // what is told already need not be told twice
+      if (component.type == "directory") tell_read_again(check, config, findings);
+    } else if (findings.errors.size() == errors)  // what is told already need not be told twice
       findings.errors.push_back(parts.error().message);
   }
   return checks;

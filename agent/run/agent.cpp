@@ -173,16 +173,16 @@ Status Agent::open_store() {
 Status Agent::make_parts() {
   FileEnvironment files;
   files.once = options_.once;
-  files.data_dir = config_.agent.data_dir;
-  EH_ASSIGN(std::vector<std::unique_ptr<Source>> sources,
-            make_sources(config_.sources, *store_, *clock_, std::move(files)));
-
+  files.exclude = {quote_glob(config_.agent.data_dir) + "/**"};
   std::vector<SinkParts> parts;
   const SinkContext context{agent_id_, config_.agent.labels, config_.agent.timezone};
   for (const Component& component : config_.sinks) {
     EH_ASSIGN(SinkParts sink, make_sink(component, context));
+    files.exclude.insert(files.exclude.end(), sink.own_files.begin(), sink.own_files.end());
     parts.push_back(std::move(sink));
   }
+  EH_ASSIGN(std::vector<std::unique_ptr<Source>> sources,
+            make_sources(config_.sources, *store_, *clock_, std::move(files)));
 
   IntakeOptions options;
   options.when_full = config_.buffer.when_full;

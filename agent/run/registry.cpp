@@ -23,8 +23,10 @@ Result<SinkParts> make_directory_sink(const Component& component, const SinkCont
                        config.compression == ObjectRendering::Compression::kZstd;
   parts.transport = std::make_unique<FileTransport>();
   std::vector<std::string> warnings;  // told with the config
-  EH_ASSIGN(parts.sink,
+  EH_ASSIGN(std::unique_ptr<DirectorySink> sink,
             DirectorySink::create(config, {context.agent_id, context.labels, context.timezone}, warnings));
+  parts.own_files = sink->own_files();
+  parts.sink = std::move(sink);
   return parts;
 }
 

@@ -36,6 +36,7 @@ struct SinkParts {
   Recognises recognises = Recognises::kKey;
   // What its requests' bodies are made by: objects, or records in the destination's own form.
   std::function<OpenBody(Store&)> bodies = object_bodies;
+  std::vector<std::string> own_files{};  // globs of what it writes where a source might read it
 };
 
 struct SinkContext {

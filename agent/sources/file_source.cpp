@@ -201,8 +201,9 @@ Result<std::vector<std::unique_ptr<Source>>> make_file_sources(
   std::vector<std::unique_ptr<Source>> sources;
   const std::size_t count = configs.size();
   if (count == 0) return sources;
-  if (!environment.data_dir.empty())
-    for (FileSourceConfig& config : configs) config.exclude.push_back(environment.data_dir + "/**");
+  for (FileSourceConfig& config : configs)
+    config.exclude.insert(config.exclude.end(), environment.exclude.begin(),
+                          environment.exclude.end());
   EH_ASSIGN(auto table, FileTable::load(std::move(configs), store, clock, std::move(environment)));
   for (std::size_t i = 0; i < count; ++i) sources.push_back(std::make_unique<FileSource>(table, i));
   return sources;

@@ -28,9 +28,9 @@ struct FileEnvironment {
   bool inotify = true;
   // At most so many directories are watched; the others are rescanned. For tests.
   std::size_t max_watches = SIZE_MAX;
-  // The agent's own data, which no glob reads, whatever it names: a buffer that reads itself grows
-  // for ever. Empty: none.
-  std::string data_dir;
+  // What no glob of any source names: the agent's own data and its sinks' objects, as in
+  // FileSourceConfig::exclude. An agent that reads itself grows for ever.
+  std::vector<std::string> exclude{};
   // This boot; empty: /proc/sys/kernel/random/boot_id.
   std::string boot_id;
 };

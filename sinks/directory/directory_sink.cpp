@@ -126,6 +126,21 @@ std::string DirectorySink::key(const BatchOutline& batch, const std::string& not
   return portable_path(prefix, std::max(room, kShortestCut)) + name;
 }
 
+std::vector<std::string> DirectorySink::own_files() const {
+  const auto digits = [](int count, std::string_view one = "[0-9]") {
+    std::string all;
+    while (count-- > 0) all += one;
+    return all;
+  };
+  const auto object = [&](std::string_view agent) {
+    return fmt::format("*-{}T{}Z-{}-{}-{}*-{}*.*", digits(8), digits(6), agent,
+                       digits(32, "[0-9a-f]"), digits(12), digits(12));
+  };
+  const std::string below = quote_glob(config_.path) + "/**/";
+  return {object(name_part(agent_, kMaxPartBytes)), object(name_part(agent_, kMaxPortablePartBytes)),
+          below + object("*"), below + ".*.tmp"};
+}
+
 std::string DirectorySink::rendering() const { return serialize_rendering(rendering_); }
 
 Request DirectorySink::request(const Batch& batch, const std::string& note,

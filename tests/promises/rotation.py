@@ -162,6 +162,24 @@ class Promise(promise.PromiseCase):
         self.log_part(2000, 500, append=True)
         self.finish(2500)
 
+    def test_objects_below_a_source_are_not_read_again(self):
+        """The sink writes into the tree that the source reads, by a link too: nothing comes round."""
+        inside = self.box.logs / "sent"
+        inside.mkdir()
+        (self.box.logs / "link").symlink_to(inside)
+        self.box.config(source={"paths": [f"{self.box.logs}/**"]}, sink={"path": inside, "compression": "none"})
+        said = self.box.call("check")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        told = [line for line in (said.stdout + said.stderr).splitlines() if "not read again" in line]
+        self.assertEqual(len(told), 1, said.stdout + said.stderr)
+        self.assertIn("app", told[0])
+        self.assertIn("archive", told[0])
+        self.log_part(0, 1000)
+        for _ in range(3):  # each run finds the objects of the one before
+            self.box.run_once()
+        self.expect(1000)
+        self.box.check(directory=inside)
+
     def test_lines_written_to_the_renamed_file_afterwards(self):
         """A writer that holds the old descriptor for a moment."""
         agent = self.box.start()

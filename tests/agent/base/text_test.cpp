@@ -62,5 +62,10 @@ TEST(Text, TheNearestNameOnlyWhereItIsNear) {
   EXPECT_EQ(nearest("bucket", kNames), std::nullopt);
 }
 
+TEST(Text, AQuotedGlobIsOnlyItself) {
+  EXPECT_EQ(quote_glob("/var/log/app"), "/var/log/app");
+  EXPECT_EQ(quote_glob("/a*b?[c]\\d"), "/a\\*b\\?\\[c]\\\\d");
+}
+
 }  // namespace
 }  // namespace edgehose

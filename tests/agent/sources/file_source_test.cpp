@@ -216,7 +216,7 @@ TEST_F(FileSourceTest, StartAtEndAppliesToTheVeryFirstLookOnly) {
 
 TEST_F(FileSourceTest, TheAgentsOwnDataIsNeverRead) {
   shell("mkdir -p state");
-  environment.data_dir = path("state");
+  environment.exclude = {path("state") + "/**"};
   config.paths = {path("**")};
   append("a.log", "a line\n");
   append("state/buffer.mdb", "not a line\n");

@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "agent/sources/glob.h"
+#include "sinks/directory/file_transport.h"
 #include "sinks/object/object_encoder.h"
 
 namespace edgehose {
@@ -43,6 +45,27 @@ TEST(DirectorySink, TheKeySaysWhatIsInIt) {
   EXPECT_EQ(make()->key(outline(), ""),
             "2026/11/23/01/app-20261123T012400Z-gw-0042-abababababababababababababababab-"
             "000000000001-000000004711.log.zst");
+}
+
+TEST(DirectorySink, KnowsItsOwnFilesByWhateverPath) {
+  const auto own = [](const DirectorySink& sink, const std::string& path) {
+    return excluded(sink.own_files(), path);
+  };
+  const auto mine = make();
+  const std::string base = "/media/usb/logs/";
+  const std::string key = mine->key(outline(), "");
+  EXPECT_TRUE(own(*mine, base + key));
+  EXPECT_TRUE(own(*mine, "/srv/link/" + key)) << "a link leads there";
+  const auto prefixed = make("gw-0042", "logs-");
+  EXPECT_TRUE(own(*mine, base + prefixed->key(outline("a b"), "")));
+  const std::string name = key.substr(key.rfind('/') + 1);
+  EXPECT_TRUE(own(*mine, base + "2026/" + temporary_name(name)));
+  EXPECT_TRUE(own(*mine, base + temporary_name(name + std::string(100, 'x'))));
+  const std::string others = make("gw-7")->key(outline(), "");
+  EXPECT_TRUE(own(*mine, base + others));
+  EXPECT_FALSE(own(*mine, "/srv/collected/" + others)) << "a log like any other";
+  EXPECT_FALSE(own(*mine, base + "app.log"));
+  EXPECT_FALSE(own(*mine, base + "app-20261123T012400Z.log"));
 }
 
 TEST(DirectorySink, APrefixThatNoFileSystemTakesIsRefusedAtTheStart) {
