@@ -33,34 +33,74 @@ constexpr auto make_tables() {
 }
 constexpr auto kTables = make_tables();
 
-#if defined(__x86_64__)
-bool has_instructions() { return __builtin_cpu_supports("sse4.2"); }
+// A CRC instruction gives its result after three cycles and one can begin each cycle: so three
+// neighbouring strands of this many bytes are taken side by side, and joined afterwards.
+constexpr std::size_t kStrand = 1024;
 
-__attribute__((target("sse4.2"))) std::uint32_t crc32c_cpu(std::uint32_t crc, const char* p,
-                                                           std::size_t n) {
-  std::uint64_t c = ~crc;
-  for (; n >= 8; p += 8, n -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, p, 8);
-    c = _mm_crc32_u64(c, word);
+// shift[k][b]: what byte k of a CRC register, of value b, becomes behind kStrand zero bytes. The
+// effect is linear, so a register's is the XOR of its bytes'.
+constexpr auto make_shift() {
+  std::array<std::uint32_t, 32> of_bit{};
+  for (std::size_t bit = 0; bit < 32; ++bit) {
+    std::uint32_t crc = std::uint32_t{1} << bit;
+    for (std::size_t i = 0; i < kStrand; ++i) crc = (crc >> 8) ^ kTables[0][crc & 0xFF];
+    of_bit[bit] = crc;
   }
-  auto c32 = static_cast<std::uint32_t>(c);
-  for (; n > 0; ++p, --n) c32 = _mm_crc32_u8(c32, static_cast<unsigned char>(*p));
-  return ~c32;
+  std::array<std::array<std::uint32_t, 256>, 4> shift{};
+  for (std::size_t k = 0; k < 4; ++k)
+    for (std::size_t b = 0; b < 256; ++b)
+      for (std::size_t bit = 0; bit < 8; ++bit)
+        if ((b >> bit & 1) != 0) shift[k][b] ^= of_bit[8 * k + bit];
+  return shift;
+}
+
+[[maybe_unused]] std::uint32_t behind_strand(std::uint32_t crc) {
+  static constexpr auto kShift = make_shift();
+  return kShift[0][crc & 0xFF] ^ kShift[1][(crc >> 8) & 0xFF] ^ kShift[2][(crc >> 16) & 0xFF] ^
+         kShift[3][crc >> 24];
+}
+
+#if defined(__x86_64__)
+#define EH_CRC_TARGET __attribute__((target("sse4.2")))
+bool has_instructions() { return __builtin_cpu_supports("sse4.2"); }
+EH_CRC_TARGET inline std::uint32_t add_word(std::uint32_t crc, std::uint64_t word) {
+  return static_cast<std::uint32_t>(_mm_crc32_u64(crc, word));
+}
+EH_CRC_TARGET inline std::uint32_t add_byte(std::uint32_t crc, unsigned char byte) {
+  return _mm_crc32_u8(crc, byte);
 }
 #elif defined(__aarch64__)
+#define EH_CRC_TARGET __attribute__((target("+crc")))
 bool has_instructions() { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
+EH_CRC_TARGET inline std::uint32_t add_word(std::uint32_t crc, std::uint64_t word) {
+  return __crc32cd(crc, word);
+}
+EH_CRC_TARGET inline std::uint32_t add_byte(std::uint32_t crc, unsigned char byte) {
+  return __crc32cb(crc, byte);
+}
+#endif
 
-__attribute__((target("+crc"))) std::uint32_t crc32c_cpu(std::uint32_t crc, const char* p,
-                                                         std::size_t n) {
-  std::uint32_t c = ~crc;
-  for (; n >= 8; p += 8, n -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, p, 8);
-    c = __crc32cd(c, word);
+#ifdef EH_CRC_TARGET
+EH_CRC_TARGET inline std::uint64_t word_at(const char* p) {
+  std::uint64_t word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
+EH_CRC_TARGET std::uint32_t crc32c_cpu(std::uint32_t crc, const char* p, std::size_t n) {
+  crc = ~crc;
+  for (; n >= 3 * kStrand; p += 3 * kStrand, n -= 3 * kStrand) {
+    std::uint32_t second = 0, third = 0;
+    for (const char* q = p; q != p + kStrand; q += 8) {
+      crc = add_word(crc, word_at(q));
+      second = add_word(second, word_at(q + kStrand));
+      third = add_word(third, word_at(q + 2 * kStrand));
+    }
+    crc = behind_strand(behind_strand(crc) ^ second) ^ third;
   }
-  for (; n > 0; ++p, --n) c = __crc32cb(c, static_cast<unsigned char>(*p));
-  return ~c;
+  for (; n >= 8; p += 8, n -= 8) crc = add_word(crc, word_at(p));
+  for (; n > 0; ++p, --n) crc = add_byte(crc, static_cast<unsigned char>(*p));
+  return ~crc;
 }
 #else
 bool has_instructions() { return false; }

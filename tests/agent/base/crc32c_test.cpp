@@ -22,7 +22,7 @@ TEST(Crc32c, KnownAnswers) {
 TEST(Crc32c, InstructionsAndTablesAgreeAndPiecesJoin) {
   std::mt19937 random(1);
   for (int round = 0; round < 200; ++round) {
-    std::string bytes(random() % 300, '\0');
+    std::string bytes(random() % (round % 4 == 0 ? 20'000 : 300), '\0');
     for (char& c : bytes) c = static_cast<char>(random());
     const std::uint32_t whole = crc32c(0, bytes);
     EXPECT_EQ(whole, crc32c_portable(0, bytes));
