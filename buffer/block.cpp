@@ -1,5 +1,6 @@
 #include "buffer/block.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -21,8 +22,8 @@ std::size_t attributes_size(const NewRecord& record) {
   return size;
 }
 
-bool continues(const Extent& extent, const NewRecord& record) {
-  return extent.file == record.file && (record.file.value == 0 || extent.end == record.begin);
+bool continues(const Extent& extent, FileId file, std::uint64_t begin) {
+  return extent.file == file && (file.value == 0 || extent.end == begin);
 }
 
 char* put_varint(char* to, std::uint64_t value) {
@@ -36,18 +37,16 @@ char* put_varint(char* to, std::uint64_t value) {
 bool BlockBuilder::would_overflow(const NewRecord& record) const {
   if (block_.records == 0) return false;
   if (block_.bodies.size() + record.body.size() + 1 > kBlockRawBytes) return true;
-  if (block_.extents.size() >= kBlockMaxExtents && !continues(block_.extents.back(), record))
+  if (block_.extents.size() >= kBlockMaxExtents && !continues(block_.extents.back(), record.file, record.begin))
     return true;
   return block_.index.size() + attributes_size(record) > kMaxIndexBytes;
 }
 
 void BlockBuilder::append(const NewRecord& record) {
   if (block_.records == 0) block_.first_time = block_.last_time = record.time;
-  std::string& bodies = block_.bodies;
-  if (bodies.size() >= kReserveFrom && bodies.capacity() < kBlockRawBytes)
-    bodies.reserve(kBlockRawBytes);
-  bodies.append(record.body);
-  bodies.push_back('\n');
+  reserve_bodies();
+  block_.bodies.append(record.body);
+  block_.bodies.push_back('\n');
 
   const std::uint64_t length = record.body.size() + 1;
   const bool positioned = record.file.value != 0;
@@ -65,11 +64,63 @@ void BlockBuilder::append(const NewRecord& record) {
 
   block_.last_time = record.time;
   ++block_.records;
-  if (block_.extents.empty() || !continues(block_.extents.back(), record))
-    block_.extents.push_back({record.file, 0, positioned ? record.begin : 0, 0});
-  Extent& extent = block_.extents.back();
-  ++extent.records;
-  if (positioned) extent.end = record.end;
+  if (positioned) extend(record.file, 1, record.begin, record.end);
+  else extend(record.file, 1, 0, 0);
+}
+
+TakenLines BlockBuilder::append_lines(const NewLines& lines) {
+  const bool new_extent =
+      block_.extents.empty() || !continues(block_.extents.back(), lines.file, lines.begin);
+  if (block_.bodies.size() >= kBlockRawBytes || block_.index.size() > kMaxIndexBytes ||
+      (new_extent && block_.extents.size() >= kBlockMaxExtents))
+    return {};
+  const char* const begin = lines.bytes.data();
+  const char* const end =
+      begin + std::min(lines.bytes.size(), kBlockRawBytes - block_.bodies.size());
+  if (block_.records == 0) block_.first_time = block_.last_time = lines.time;
+  std::uint64_t time = zigzag(lines.time.value - block_.last_time.value);
+
+  TakenLines taken;
+  char entries[4096];  // of many lines, before they go into the index
+  constexpr std::size_t kLongestEntry = 21;
+  char* entry = entries;
+  const char* at = begin;
+  while (const auto* lf = static_cast<const char*>(
+             std::memchr(at, '\n', static_cast<std::size_t>(end - at)))) {
+    const auto length = static_cast<std::uint64_t>(lf + 1 - at);
+    if (length - 1 > lines.longest) break;
+    entry = put_varint(put_varint(entry, length), time);
+    *entry++ = 0;  // no flags
+    time = 0;
+    at = lf + 1;
+    ++taken.records;
+    if (entry + kLongestEntry <= entries + sizeof entries) continue;
+    block_.index.append(entries, static_cast<std::size_t>(entry - entries));
+    entry = entries;
+  }
+  if (taken.records == 0) return {};
+  block_.index.append(entries, static_cast<std::size_t>(entry - entries));
+  taken.bytes = static_cast<std::size_t>(at - begin);
+  reserve_bodies();
+  block_.bodies.append(begin, taken.bytes);
+  block_.last_time = lines.time;
+  block_.records += taken.records;
+  extend(lines.file, taken.records, lines.begin, lines.begin + taken.bytes);
+  return taken;
+}
+
+void BlockBuilder::reserve_bodies() {
+  std::string& bodies = block_.bodies;
+  if (bodies.size() >= kReserveFrom && bodies.capacity() < kBlockRawBytes)
+    bodies.reserve(kBlockRawBytes);
+}
+
+void BlockBuilder::extend(FileId file, std::uint32_t records, std::uint64_t begin,
+                          std::uint64_t end) {
+  if (block_.extents.empty() || !continues(block_.extents.back(), file, begin))
+    block_.extents.push_back({file, 0, begin, end});
+  block_.extents.back().records += records;
+  block_.extents.back().end = end;
 }
 
 RawBlock BlockBuilder::take() {

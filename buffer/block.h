@@ -63,10 +63,16 @@ class BlockBuilder {
   // True where this record would take the block past its size: take() first.
   bool would_overflow(const NewRecord& record) const;
   void append(const NewRecord& record);
+  // What append() of one line after the other would do, at a fraction of the cost. Stops in front
+  // of a line that does not fit into the block or is longer than it may be.
+  TakenLines append_lines(const NewLines& lines);
   // The block collected so far; the builder is empty again.
   RawBlock take();
 
  private:
+  void reserve_bodies();
+  void extend(FileId file, std::uint32_t records, std::uint64_t begin, std::uint64_t end);
+
   RawBlock block_;
 };
 

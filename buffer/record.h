@@ -26,6 +26,22 @@ struct NewRecord {
   std::vector<Attribute> attributes;  // few; names and values of at most 64 KiB
 };
 
+// Whole lines of one file, one after the other, observed at one time: most of what a file gives.
+// Borrowed for the call.
+struct NewLines {
+  std::string_view bytes;     // the last LF ends the last line; what follows it is none
+  WallTime time;
+  FileId file;                // not 0
+  std::uint64_t begin = 0;    // of the first, in that file
+  std::uint64_t longest = 0;  // bytes of a line without its LF; a longer one is not taken
+};
+
+// How much of them was taken, from the front.
+struct TakenLines {
+  std::size_t bytes = 0;
+  std::uint32_t records = 0;
+};
+
 // What a block gives back. Borrows from the block.
 struct Record {
   Sequence sequence;

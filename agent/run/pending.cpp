@@ -3,15 +3,24 @@
 namespace edgehose {
 
 void PendingRecords::append(const NewRecord& record) {
+  if (builder_.would_overflow(record)) blocks_.push_back(builder_.take());
+  builder_.append(record);
+  count({1, record.body.size() + 1});
+}
+
+TakenLines PendingRecords::append_lines(const NewLines& lines) {
+  const TakenLines taken = builder_.append_lines(lines);
+  if (taken.records > 0) count({taken.records, taken.bytes});
+  return taken;
+}
+
+void PendingRecords::count(const Counter& taken) {
   // Beyond this a block counts as full; what is left of it would rarely hold another line.
   constexpr std::size_t kFullEnough = kBlockRawBytes / 16 * 15;
-  if (builder_.would_overflow(record)) blocks_.push_back(builder_.take());
   if (oldest_ == kNever) oldest_ = clock_.now();
-  builder_.append(record);
-  const std::size_t bytes = record.body.size() + 1;
-  raw_bytes_ += bytes;
-  budget_.used += bytes;
-  size_ += Counter{1, bytes};
+  raw_bytes_ += taken.bytes;
+  budget_.used += taken.bytes;
+  size_ += taken;
   if (builder_.raw_bytes() >= kFullEnough) {
     blocks_.push_back(builder_.take());
     share_used_ = true;

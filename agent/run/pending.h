@@ -29,7 +29,9 @@ class PendingRecords final : public RecordSink {
   void begin_drain() { share_used_ = false; }
 
   void append(const NewRecord& record) override;
+  TakenLines append_lines(const NewLines& lines) override;
   bool full() const override { return share_used_ || budget_.used >= budget_.limit; }
+  std::size_t room() const override { return kBlockRawBytes - builder_.raw_bytes(); }
 
   bool empty() const { return raw_bytes_ == 0; }
   Instant oldest() const { return oldest_; }  // when the first pending record came; kNever if empty
@@ -40,6 +42,8 @@ class PendingRecords final : public RecordSink {
   void clear();
 
  private:
+  void count(const Counter& taken);
+
   const SourceId source_;
   const Clock& clock_;
   PendingBudget& budget_;

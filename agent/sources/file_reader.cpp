@@ -160,8 +160,8 @@ VisitEnd FileReader::visit_plain(TrackedFile& file, RecordSink& out) {
   bool started = false;
   VisitEnd end = VisitEnd::kMore;
   while (share > 0 && !out.full()) {
-    const auto got =
-        read_at(file, buffer_.data(), std::min(share, buffer_.size()), file.line.scanned);
+    const std::size_t size = std::min({share, buffer_.size(), out.room()});
+    const auto got = read_at(file, buffer_.data(), size, file.line.scanned);
     if (!got) return failed(file, got.error());
     if (*got == 0) {
       end = VisitEnd::kAtEnd;
@@ -176,7 +176,7 @@ VisitEnd FileReader::visit_plain(TrackedFile& file, RecordSink& out) {
     }
     if (!started && !begin_line(file)) return VisitEnd::kSuspect;
     started = true;
-    framer_.feed(chunk, [&](const Line& line) { return emit(file, line, out, now); });
+    frame(file, framer_, chunk, out, now);
     file.line = framer_.position();
   }
   if (file.line.begin != begin) remember_tail(file);
@@ -192,6 +192,19 @@ bool FileReader::begin_line(TrackedFile& file) {
   if (!got || *got != held.size()) return false;
   framer_.start(file.line, held);
   return true;
+}
+
+std::size_t FileReader::frame(TrackedFile& file, Framer& framer, std::string_view bytes,
+                              RecordSink& out, WallTime now) {
+  return framer.feed(
+      bytes, [&](const Line& line) { return emit(file, line, out, now); },
+      [&](std::string_view lines, std::uint64_t begin) {
+        const TakenLines taken =
+            out.append_lines({lines, now, file.id, begin, config_.max_record_bytes});
+        counts_.records += taken.records;
+        counts_.bytes += taken.bytes;
+        return Framer::TakenAtOnce{taken.bytes, out.full()};
+      });
 }
 
 bool FileReader::emit(TrackedFile& file, const Line& line, RecordSink& out, WallTime now) {
@@ -263,8 +276,7 @@ VisitEnd FileReader::read_compressed(TrackedFile& file, RecordSink& out) {
       content.untaken.assign(buffer_.data(), *got);
       file.grown = clock_.now();
     }
-    const std::size_t taken = content.framer.feed(
-        content.untaken, [&](const Line& line) { return emit(file, line, out, now); });
+    const std::size_t taken = frame(file, content.framer, content.untaken, out, now);
     content.untaken.erase(0, taken);
     file.line = content.framer.position();
     share -= std::min(share, taken);

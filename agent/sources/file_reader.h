@@ -23,7 +23,7 @@
 
 namespace edgehose {
 
-constexpr std::size_t kChunk = 256 * 1024;
+constexpr std::size_t kChunk = 64 * 1024;  // what is read, checked and copied while it is near
 constexpr std::size_t kShare = 1024 * 1024;  // of one file, before the next one's turn
 
 // A compressed file that is being read: it cannot be read from the middle.
@@ -71,6 +71,8 @@ class FileReader {
   bool begin_line(TrackedFile& file);
   Status open_compressed(TrackedFile& file);
   Result<std::size_t> read_at(TrackedFile& file, char* out, std::size_t size, std::uint64_t offset);
+  std::size_t frame(TrackedFile& file, Framer& framer, std::string_view bytes, RecordSink& out,
+                    WallTime now);
   bool emit(TrackedFile& file, const Line& line, RecordSink& out, WallTime now);
   void used(TrackedFile& file);
   VisitEnd failed(TrackedFile& file, const Error& error);

@@ -43,7 +43,19 @@ class Framer {
   // Takes the content that follows `scanned`. emit(const Line&) returns false to stop after that
   // line: the bytes behind it are then not taken. Returns how many were.
   template <class Emit>
-  std::size_t feed(std::string_view bytes, Emit&& emit);
+  std::size_t feed(std::string_view bytes, Emit&& emit) {
+    return feed(bytes, emit, [](std::string_view, std::uint64_t) { return TakenAtOnce{}; });
+  }
+
+  // The same, and at each line that lies whole in `bytes`, at_once(bytes from there, begin) may
+  // take any number of whole lines that are not longer than max_record_bytes; emit() gets the
+  // others.
+  struct TakenAtOnce {
+    std::size_t bytes = 0;
+    bool stop = false;  // after them
+  };
+  template <class Emit, class AtOnce>
+  std::size_t feed(std::string_view bytes, Emit&& emit, AtOnce&& at_once);
 
   // Hands on the unfinished line as it is; what follows later is the next record.
   template <class Emit>
@@ -64,12 +76,19 @@ class Framer {
 // Content that holds no LF, behind an unfinished line: the position moves, nothing else.
 void pass_over(LinePosition& at, std::string_view bytes);
 
-template <class Emit>
-std::size_t Framer::feed(std::string_view bytes, Emit&& emit) {
+template <class Emit, class AtOnce>
+std::size_t Framer::feed(std::string_view bytes, Emit&& emit, AtOnce&& at_once) {
   std::size_t start = 0;  // of the current line within `bytes`
   std::uint64_t begin = at_.begin;
   bool go_on = true;
   while (go_on && start < bytes.size()) {
+    if (begin == at_.scanned + start) {
+      const TakenAtOnce taken = at_once(bytes.substr(start), begin);
+      start += taken.bytes;
+      begin += taken.bytes;
+      go_on = !taken.stop;
+      if (taken.bytes > 0) continue;
+    }
     const std::size_t lf = bytes.find('\n', start);
     if (lf == std::string_view::npos) break;
     std::string_view body = bytes.substr(start, lf - start);

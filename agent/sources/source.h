@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,12 +24,17 @@
 
 namespace edgehose {
 
-// Where drained records go. append() copies. Sources stop when full() says so.
+// Where drained records go. Both appends copy. Sources stop when full() says so.
 class RecordSink {
  public:
   virtual ~RecordSink() = default;
   virtual void append(const NewRecord& record) = 0;
+  // Takes as many lines as are cheap to take together. What it leaves, and be it all, is handed in
+  // with append(), which takes any record.
+  virtual TakenLines append_lines(const NewLines&) { return {}; }
   virtual bool full() const = 0;  // this drain's share is used up, or the buffer is full
+  // Bytes until it will be full, as far as that is known: to read more is to read it twice.
+  virtual std::size_t room() const { return SIZE_MAX; }
 };
 
 struct DrainResult {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <random>
 #include <string>
 
 #include "agent/base/text.h"
@@ -94,6 +95,71 @@ TEST(Block, GivesBackWhatWasAppended) {
   EXPECT_EQ(r.sequence, Sequence(104));
   EXPECT_FALSE(reader.next(r));
   EXPECT_TRUE(reader.ok());
+}
+
+// Line after line through append(); what it does not fit into is the next block.
+std::vector<RawBlock> appended_singly(std::string_view lines, std::int64_t time) {
+  std::vector<RawBlock> blocks;
+  BlockBuilder builder(SourceId(1));
+  for (std::size_t at = 0; at < lines.size();) {
+    const std::size_t lf = lines.find('\n', at);
+    const NewRecord r = record(lines.substr(at, lf - at), time, at);
+    if (builder.would_overflow(r)) blocks.push_back(builder.take());
+    builder.append(r);
+    at = lf + 1;
+  }
+  blocks.push_back(builder.take());
+  return blocks;
+}
+
+TEST(Block, LinesTakenTogetherMakeTheBlocksThatSingleOnesMake) {
+  std::mt19937 random(5);
+  std::string lines;
+  while (lines.size() < 3 * kBlockRawBytes)
+    lines.append(random() % (random() % 50 == 0 ? 3000 : 200), 'x').push_back('\n');
+  const std::vector<RawBlock> expected = appended_singly(lines, 5000);
+
+  std::vector<RawBlock> blocks;
+  BlockBuilder builder(SourceId(1));
+  for (std::size_t at = 0; at < lines.size();) {
+    const std::string_view some = std::string_view(lines).substr(at, 1 + random() % 100'000);
+    const TakenLines taken = builder.append_lines({some, WallTime(5000), FileId(7), at, 2000});
+    at += taken.bytes;
+    if (taken.bytes > 0) continue;
+    const std::size_t lf = lines.find('\n', at);  // too long, cut off by `some`, or no room
+    const NewRecord r = record(std::string_view(lines).substr(at, lf - at), 5000, at);
+    if (builder.would_overflow(r)) blocks.push_back(builder.take());
+    builder.append(r);
+    at = lf + 1;
+  }
+  blocks.push_back(builder.take());
+
+  ASSERT_EQ(blocks.size(), expected.size());
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    EXPECT_EQ(blocks[i].bodies, expected[i].bodies);
+    EXPECT_EQ(blocks[i].index, expected[i].index);
+    EXPECT_EQ(blocks[i].records, expected[i].records);
+    EXPECT_EQ(blocks[i].extents, expected[i].extents);
+    EXPECT_EQ(blocks[i].first_time, expected[i].first_time);
+    EXPECT_EQ(blocks[i].last_time, expected[i].last_time);
+  }
+}
+
+TEST(Block, LinesTakenTogetherKeepTheirTimesAndExtents) {
+  BlockBuilder together(SourceId(1)), singly(SourceId(1));
+  together.append(record("first", 1000, 0));
+  EXPECT_EQ(together.append_lines({"\nb\nrest", WallTime(900), FileId(7), 6, 10}).records, 2u);
+  EXPECT_EQ(together.append_lines({"c\n", WallTime(950), FileId(8), 40, 10}).bytes, 2u);
+  EXPECT_EQ(together.append_lines({"long\n", WallTime(950), FileId(8), 42, 3}).bytes, 0u);
+  singly.append(record("first", 1000, 0));
+  singly.append(record("", 900, 6));
+  singly.append(record("b", 900, 7));
+  singly.append(record("c", 950, 40, FileId(8)));
+  const RawBlock one = together.take(), other = singly.take();
+  EXPECT_EQ(one.bodies, other.bodies);
+  EXPECT_EQ(one.index, other.index);
+  EXPECT_EQ(one.extents, other.extents);
+  EXPECT_EQ(one.last_time, other.last_time);
 }
 
 TEST(Block, IsFullBySizeOfBodiesIndexOrExtents) {

@@ -37,6 +37,23 @@ auto collect(std::vector<Out>& out, std::size_t stop_after = SIZE_MAX) {
   };
 }
 
+// Takes any number of whole lines at once, as a sink may.
+auto take_at_once(std::vector<Out>& out, std::uint64_t max, std::mt19937& random) {
+  return [&out, &random, max](std::string_view bytes, std::uint64_t begin) {
+    Framer::TakenAtOnce taken;
+    while (random() % 4 != 0) {
+      const std::string_view rest = bytes.substr(taken.bytes);
+      const std::size_t lf = rest.find('\n');
+      if (lf == std::string_view::npos || lf > max) break;
+      const std::uint64_t at = begin + taken.bytes;
+      out.push_back({std::string(rest.substr(0, lf)), at, at + lf + 1, false, false});
+      taken.bytes += lf + 1;
+    }
+    taken.stop = random() % 4 == 0;
+    return taken;
+  };
+}
+
 void expect_crcs(const LinePosition& at, std::string_view content) {
   EXPECT_EQ(at.crc, crc32c(0, content.substr(0, at.begin)));
   EXPECT_EQ(at.scanned_crc, crc32c(0, content.substr(0, at.scanned)));
@@ -82,6 +99,24 @@ TEST(Framer, AnySplitAnyLimitAnyStopGivesTheSame) {
     }
     EXPECT_FALSE(framer.position().unfinished());
     expect_crcs(framer.position(), content);
+  }
+}
+
+TEST(Framer, LinesTakenAtOnceAreTheSameLines) {
+  std::mt19937 random(8);
+  for (int round = 0; round < 3000; ++round) {
+    const std::string content = random_content(random);
+    const std::uint64_t max = 1 + random() % 20;
+    std::vector<Out> out;
+    Framer framer(max);
+    framer.start({}, {});
+    while (framer.position().scanned < content.size()) {
+      const std::uint64_t at = framer.position().scanned;
+      framer.feed(std::string_view(content).substr(at, 1 + random() % 40), collect(out),
+                  take_at_once(out, max, random));
+      expect_crcs(framer.position(), content);
+    }
+    ASSERT_EQ(out, reference(content, max)) << "round " << round;
   }
 }
 

@@ -29,6 +29,20 @@ class Collector final : public RecordSink {
     got.push_back({std::string(r.body), r.file, r.begin, r.end, r.truncated, r.partial});
     if (room > 0) --room;
   }
+  TakenLines append_lines(const NewLines& lines) override {
+    TakenLines taken;
+    while (room > 0) {
+      const std::string_view rest = lines.bytes.substr(taken.bytes);
+      const std::size_t lf = rest.find('\n');
+      if (lf == std::string_view::npos || lf > lines.longest) break;
+      const std::uint64_t begin = lines.begin + taken.bytes;
+      got.push_back({std::string(rest.substr(0, lf)), lines.file, begin, begin + lf + 1, false, false});
+      taken.bytes += lf + 1;
+      ++taken.records;
+      if (room != SIZE_MAX) --room;
+    }
+    return taken;
+  }
   bool full() const override { return room == 0; }
   std::vector<Got> got;
   std::size_t room = SIZE_MAX;
