@@ -35,11 +35,15 @@ class BlockEncoder {
   Result<std::string_view> encode(const RawBlock& block, BlockHeader& header, Keyring* keys);
 
  private:
-  Result<std::size_t> compress(std::string_view column);
+  char* buffer(std::size_t size);
+  Result<std::size_t> compress(std::string_view column, char* out, std::size_t bound);
 
+  void fit_to(std::size_t body_bytes);
+
+  const int level_;
   ZSTD_CCtx_s* context_;
-  std::string frames_;
-  std::string stored_;
+  std::unique_ptr<char[]> stored_;
+  std::size_t capacity_ = 0;
 };
 
 // Checks and opens (decrypts) stored bytes. kCorrupt: they fail their check; kAuth: their key is
