@@ -31,7 +31,7 @@ Intake::Intake(Store& store, const Clock& clock, Waker& waker, IntakeOptions opt
       inbox_(waker),
       sinks_(std::move(sinks)) {
   // Commits for volume come at commit_bytes; sources go on a little while one is failing.
-  budget_.limit = 4 * options_.commit_bytes + kBlockRawBytes;
+  budget_.limit = 2 * options_.commit_bytes + kBlockRawBytes;
   for (std::unique_ptr<Source>& source : sources) {
     SourceSlot slot;
     slot.pending = std::make_unique<PendingRecords>(store_.source_id(source->name()), clock_, budget_);
@@ -163,7 +163,7 @@ void Intake::drain(SourceSlot& slot) {
 std::size_t Intake::commit_bytes() const {
   // Where a flush is slow (a card takes 20 ms and more), larger commits keep its share small.
   const bool slow = mean_commit_ > std::chrono::milliseconds(15);
-  return slow ? 4 * options_.commit_bytes : options_.commit_bytes;
+  return slow ? 2 * options_.commit_bytes : options_.commit_bytes;
 }
 
 Instant Intake::commit_due() {

@@ -2,7 +2,7 @@
 // with their positions, the claims that have become ripe and the acknowledgements that came back.
 // It commits as late as is safe, because every commit costs at least 16 KiB of flash.
 //
-// A commit is due at the first of: a batch that is ripe, or would be with what is pending; 1 MiB of
+// A commit is due at the first of: a batch that is ripe, or would be with what is pending; 2 MiB of
 // records; the profile's limit since the oldest pending record; a source that says it cannot be read
 // again; acknowledgements that free the way for the next claim, or have waited long enough; a stop.
 //
@@ -34,7 +34,7 @@ struct IntakeOptions {
   WhenFull when_full = WhenFull::kBlock;
   Duration commit_limit = std::chrono::seconds(60);  // re-readable records wait at most this long
   Duration ack_limit = std::chrono::seconds(30);     // acknowledgements alone wait at most this long
-  std::size_t commit_bytes = 1u << 20;               // raw; up to four times that on slow media
+  std::size_t commit_bytes = 2u << 20;               // raw; twice that on slow media
   // run --once: what is there becomes ripe as soon as the sources are read to the end.
   bool flush = false;
 };

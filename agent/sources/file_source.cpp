@@ -146,10 +146,16 @@ class FileSource final : public Source {
   }
 
   void make_durable(TrackedFile& file) {
-    if (file.finished || file.in_memory || (file.gone && !file.fd.valid())) return;
+    if (file.finished || file.in_memory || file.durable() || (file.gone && !file.fd.valid()))
+      return;
     const auto fd = reader_.descriptor(file);
     if (!fd) return;  // gone or replaced: nothing of it is there to be kept
-    if (::fdatasync(*fd) == 0 || errno == EINVAL || errno == EROFS) return;
+    if (::fdatasync(*fd) == 0) {
+      file.durable_size = file.size;
+      file.durable_mtime_ns = file.mtime_ns;
+      return;
+    }
+    if (errno == EINVAL || errno == EROFS) return;
     if (!sync_failed_)
       log::warn(
           "source {}: {} cannot be made durable ({}): after a power cut it may be shorter than "

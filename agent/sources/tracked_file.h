@@ -49,6 +49,9 @@ struct TrackedFile {
   std::unique_ptr<OpenContent> content;  // of a compressed file
   std::uint64_t verified_size = UINT64_MAX;
   std::int64_t verified_mtime_ns = 0;
+  // As it was before its last fdatasync: while it is still so, nothing of it is new to the disk.
+  std::uint64_t durable_size = UINT64_MAX;
+  std::int64_t durable_mtime_ns = 0;
   Instant grown{};          // when bytes were last found
   bool suspect = false;     // its bytes are not those that were read: look again
   bool queued = false;
@@ -64,6 +67,10 @@ struct TrackedFile {
   bool to_be_read() const {
     return !finished && !note.complete &&
            (compressed() || size > line.scanned || !same_as_verified());
+  }
+  // All that was handed in is on the disk already.
+  bool durable() const {
+    return durable_size == size && durable_mtime_ns == mtime_ns && line.begin <= durable_size;
   }
   bool same_as_verified() const { return verified_size == size && verified_mtime_ns == mtime_ns; }
 };

@@ -218,7 +218,7 @@ TEST_F(IntakeTest, UrgentSourcesCommitAtOnce) {
 
 TEST_F(IntakeTest, VolumeCommitsWholeBlocks) {
   start();
-  lines(40'000);  // 4 MB
+  lines(80'000);  // 8 MB
   run();
   EXPECT_GE(source_->commits, 3u);
   for (auto block = store_->next_block(SourceId{}, BlockNumber{}); block && *block;
@@ -372,9 +372,9 @@ TEST_F(IntakeTest, AFullBufferMakesWhatItHoldsRipe) {
   store_options_.max_size = 2 << 20;  // far below a batch's 8 MiB, and nothing is old
   batch_.max_age = std::chrono::hours(24);
   start();
-  dense_lines(100'000);
+  dense_lines(400'000);
   run();
-  EXPECT_GT(deliver_all(), 90'000u);  // the rest waits for its age
+  EXPECT_GT(deliver_all(), 360'000u);  // the rest waits for its age
   EXPECT_TRUE(source_->lines.empty());
 }
 
