@@ -6,12 +6,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "agent/base/result.h"
 #include "buffer/store.h"
 #include "sinks/object/object_encoder.h"
+
+struct ZSTD_DCtx_s;
 
 namespace edgehose {
 
@@ -40,6 +43,10 @@ class ClaimReader {
   void missing(const BlockPart& part);
 
  private:
+  struct FreeDecoder {
+    void operator()(ZSTD_DCtx_s* decoder) const;
+  };
+
   void note_gap(SourceId source, Sequence first, Sequence end);
   void note_gap_before(const BlockPart& part);
   template <class T>
@@ -53,6 +60,7 @@ class ClaimReader {
   Sequence expected_;  // the next sequence, where the lane has one source
   const Sequence last_;
   bool ended_ = false;
+  std::unique_ptr<ZSTD_DCtx_s, FreeDecoder> decoder_;  // made when a block is first decompressed
 };
 
 }  // namespace edgehose

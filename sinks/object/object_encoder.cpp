@@ -125,7 +125,7 @@ class Renderer final : public ByteStream {
     for (; at < part.end && records.next(record); ++at) {
       if (at < part.begin) continue;
       EH_ASSIGN(const std::string_view file, path_of(record.file));
-      append_ndjson(record, {rendering_.agent, source, file}, text_);
+      ndjson_.append(record, {rendering_.agent, source, file}, text_);
       raw += record.body.size() + 1;
       if (text_.size() < kTextBytes) continue;  // the compressor is called for many records at once
       EH_TRY(add(text_));
@@ -172,6 +172,7 @@ class Renderer final : public ByteStream {
   std::map<FileId, std::string> paths_;
   std::string ready_;  // rendered, handed out up to used_
   std::string text_;
+  NdjsonWriter ndjson_;
   std::size_t used_ = 0;
   std::size_t pending_raw_ = 0;  // in the frame that is open
   bool ended_ = false, produced_ = false;

@@ -1,9 +1,15 @@
 #include "sinks/object/record_format.h"
 
 #include <array>
+#include <bit>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace edgehose {
 namespace {
@@ -61,23 +67,40 @@ Sequence8 utf8_sequence(std::string_view text) {
   return {length, true};
 }
 
-// Eight bytes at once: none of them needs a look.
-bool all_plain(const char* bytes) {
-  std::uint64_t v;
-  std::memcpy(&v, bytes, 8);
+// The first of `text` from `at` on that is not plain; its size: all are.
+#if defined(__SSE2__)
+std::size_t first_to_look_at(std::string_view text, std::size_t at) {
+  const auto all = [](int byte) { return _mm_set1_epi8(static_cast<char>(byte)); };
+  for (; at + 16 <= text.size(); at += 16) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+    // Signed, so that 0x80 and above are below the space too.
+    const __m128i low = _mm_cmplt_epi8(v, all(0x20));
+    const __m128i escaped = _mm_or_si128(_mm_cmpeq_epi8(v, all('"')), _mm_cmpeq_epi8(v, all('\\')));
+    const __m128i look = _mm_or_si128(_mm_or_si128(low, escaped), _mm_cmpeq_epi8(v, all(0x7F)));
+    if (const int mask = _mm_movemask_epi8(look); mask != 0)
+      return at + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(mask)));
+  }
+#else
+std::size_t first_to_look_at(std::string_view text, std::size_t at) {
   constexpr std::uint64_t kOnes = 0x0101010101010101u, kTops = 0x8080808080808080u;
   const auto has_zero = [](std::uint64_t x) { return (x - kOnes) & ~x; };
-  const std::uint64_t control = (v - kOnes * 0x20) & ~v;
-  return ((v | control | has_zero(v ^ kOnes * '"') | has_zero(v ^ kOnes * '\\') |
-           has_zero(v ^ kOnes * 0x7F)) & kTops) == 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t v;
+    std::memcpy(&v, text.data() + at, sizeof v);
+    const std::uint64_t control = (v - kOnes * 0x20) & ~v;
+    if (((v | control | has_zero(v ^ kOnes * '"') | has_zero(v ^ kOnes * '\\') |
+          has_zero(v ^ kOnes * 0x7F)) & kTops) != 0)
+      break;
+  }
+#endif
+  while (at < text.size() && kClasses[static_cast<unsigned char>(text[at])] == kPlain) ++at;
+  return at;
 }
 
 void append_number(std::uint64_t n, std::string& out) {
   char digits[20];
-  std::size_t at = sizeof digits;
-  do digits[--at] = static_cast<char>('0' + n % 10);
-  while ((n /= 10) != 0);
-  out.append(digits + at, sizeof digits - at);
+  const char* const end = std::to_chars(digits, digits + sizeof digits, n).ptr;
+  out.append(digits, static_cast<std::size_t>(end - digits));
 }
 
 void append_padded(std::uint64_t n, unsigned width, std::string& out) {
@@ -113,15 +136,9 @@ void append_attributes(const Record& record, std::string& out) {
 void append_json_escaped(std::string_view text, std::string& out) {
   std::size_t begin = 0, at = 0;
   const auto flush = [&] { out.append(text, begin, at - begin); };
-  while (at < text.size()) {
-    if (at + 8 <= text.size() && all_plain(text.data() + at)) {
-      at += 8;
-      continue;
-    }
+  while ((at = first_to_look_at(text, at)) < text.size()) {
     const auto c = static_cast<unsigned char>(text[at]);
-    if (kClasses[c] == kPlain) {
-      ++at;
-    } else if (kClasses[c] == kEscape) {
+    if (kClasses[c] == kEscape) {
       flush();
       append_escape(c, out);
       begin = ++at;
@@ -165,15 +182,29 @@ void append_rfc3339(WallTime time, std::string& out) {
   out.push_back('Z');
 }
 
-void append_ndjson(const Record& record, const RecordOrigin& origin, std::string& out) {
-  out += "{\"time\":\"";
-  append_rfc3339(record.time, out);
-  out.push_back('"');
-  append_member("agent", origin.agent, out);
-  append_member("source", origin.source, out);
-  out += ",\"sequence\":";
+void NdjsonWriter::prepare(const Record& record, const RecordOrigin& origin) {
+  if (!before_sequence_.empty() && record.time == time_ && origin.file == file_ &&
+      origin.source == source_ && origin.agent == agent_)
+    return;
+  time_ = record.time;
+  agent_ = origin.agent;
+  source_ = origin.source;
+  file_ = origin.file;
+  before_sequence_ = "{\"time\":\"";
+  append_rfc3339(record.time, before_sequence_);
+  before_sequence_.push_back('"');
+  append_member("agent", origin.agent, before_sequence_);
+  append_member("source", origin.source, before_sequence_);
+  before_sequence_ += ",\"sequence\":";
+  after_sequence_.clear();
+  if (!origin.file.empty()) append_member("file", origin.file, after_sequence_);
+}
+
+void NdjsonWriter::append(const Record& record, const RecordOrigin& origin, std::string& out) {
+  prepare(record, origin);
+  out += before_sequence_;
   append_number(record.sequence.value, out);
-  if (!origin.file.empty()) append_member("file", origin.file, out);
+  out += after_sequence_;
   if (record.file.value != 0) {
     out += ",\"offset\":";
     append_number(record.begin, out);

@@ -10,7 +10,7 @@
 //   of strings before message. Invalid UTF-8 becomes U+FFFD, one for each maximal invalid part
 //   (Unicode chapter 3, "substitution of maximal subparts"); control characters are escaped.
 //
-// Pure; no shared state.
+// No shared state.
 #pragma once
 
 #include <string>
@@ -27,8 +27,20 @@ struct RecordOrigin {
   std::string_view file;  // path, empty: not known
 };
 
-// Appends the record's line.
-void append_ndjson(const Record& record, const RecordOrigin& origin, std::string& out);
+// Writes the lines of records that follow each other: what they have in common, most of it, is
+// formatted once.
+class NdjsonWriter {
+ public:
+  // Appends the record's line.
+  void append(const Record& record, const RecordOrigin& origin, std::string& out);
+
+ private:
+  void prepare(const Record& record, const RecordOrigin& origin);
+
+  WallTime time_;
+  std::string agent_, source_, file_;
+  std::string before_sequence_, after_sequence_;
+};
 
 // Appends `text` as the inside of a JSON string.
 void append_json_escaped(std::string_view text, std::string& out);

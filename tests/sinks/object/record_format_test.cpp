@@ -62,17 +62,50 @@ TEST(Ndjson, GoldenLine) {
   record.truncated = true;
   record.attributes = {{"unit", "a.service"}};
   std::string out;
-  append_ndjson(record, {"gw-1", "app", "/var/log/app.log"}, out);
+  NdjsonWriter writer;
+  writer.append(record, {"gw-1", "app", "/var/log/app.log"}, out);
   EXPECT_EQ(
       out,
       "{\"time\":\"2025-11-23T01:24:00.500Z\",\"agent\":\"gw-1\",\"source\":\"app\",\"sequence\":7,"
       "\"file\":\"/var/log/app.log\",\"offset\":1024,\"truncated\":true,"
       "\"attributes\":{\"unit\":\"a.service\"},\"message\":\"he said \\\"hi\\\"\\t\xEF\xBF\xBD\"}\n");
   out.clear();
-  append_ndjson(Record{}, {"a", "s", ""}, out);
+  writer.append(Record{}, {"a", "s", ""}, out);
   EXPECT_EQ(out,
             "{\"time\":\"1970-01-01T00:00:00Z\",\"agent\":\"a\",\"source\":\"s\",\"sequence\":0,"
             "\"message\":\"\"}\n");
+}
+
+TEST(Ndjson, WhatNeighboursShareIsNotMistakenForTheNextOnes) {
+  const auto line = [](NdjsonWriter& writer, int time, const RecordOrigin& origin) {
+    Record record;
+    record.time = WallTime(time);
+    std::string out;
+    writer.append(record, origin, out);
+    return out;
+  };
+  NdjsonWriter shared;
+  const RecordOrigin first{"a", "s", "/f"};
+  for (const auto& [time, origin] : {std::pair{0, first}, {0, first}, {1, first},
+                                     {1, RecordOrigin{"a", "s", "/g"}}, {1, RecordOrigin{"a", "t", "/g"}},
+                                     {1, RecordOrigin{"b", "t", "/g"}}, {1, RecordOrigin{"b", "t", ""}}}) {
+    NdjsonWriter fresh;
+    EXPECT_EQ(line(shared, time, origin), line(fresh, time, origin));
+  }
+}
+
+TEST(JsonEscape, AByteIsFoundWhereverItStands) {
+  for (std::size_t length = 1; length < 50; ++length) {
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string text(length, 'x');
+      text[at] = '"';
+      std::string expected = text;
+      expected.insert(at, "\\");
+      std::string out;
+      append_json_escaped(text, out);
+      EXPECT_EQ(out, expected);
+    }
+  }
 }
 
 }  // namespace
