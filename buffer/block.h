@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -52,7 +53,13 @@ struct RawBlock {
   std::string bodies;
   std::string index;
   std::vector<Extent> extents;
+  bool slow = false;  // its records came slowly: worth more of the CPU, to save flash and link
 };
+
+// True for at most 16 KiB of raw bytes in each whole second: there is time to compress them well.
+constexpr bool comes_slowly(std::size_t raw_bytes, Duration time) {
+  return static_cast<std::int64_t>(raw_bytes / (16 * 1024)) < time / std::chrono::seconds(1);
+}
 
 class BlockBuilder {
  public:

@@ -17,6 +17,10 @@ namespace {
 // Raw columns of more than this are not ours: a record and its attributes are bounded far below.
 constexpr std::size_t kMaxColumnBytes = 64 * 1024 * 1024;
 
+// Measured on a gateway's log: 8 % (7 KiB of lines) to 20 % (64 KiB and more) smaller than level 1,
+// for 12 ms of CPU and 2.6 MB of memory, at most 5 MB, while it lasts. Levels above gain nothing.
+constexpr int kSlowLevel = 15;
+
 // A buffer that once held a giant record gives its memory back.
 constexpr std::size_t kKeptCapacity = 1024 * 1024;
 
@@ -35,12 +39,21 @@ bool crc_matches(const BlockHeader& header, std::string_view frames) {
 
 }  // namespace
 
-BlockEncoder::BlockEncoder(int zstd_level) : level_(zstd_level), context_(ZSTD_createCCtx()) {
-  EH_CHECK(context_ != nullptr);
-  ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, zstd_level);
+void BlockEncoder::FreeContext::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
+
+BlockEncoder::Context BlockEncoder::new_context(int zstd_level) {
+  Context context(ZSTD_createCCtx());
+  EH_CHECK(context != nullptr);
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, zstd_level);
+  return context;
 }
 
-BlockEncoder::~BlockEncoder() { ZSTD_freeCCtx(context_); }
+BlockEncoder::BlockEncoder(int zstd_level)
+    : level_(zstd_level),
+      slow_level_(std::max(zstd_level, kSlowLevel)),
+      context_(new_context(zstd_level)) {}
+
+BlockEncoder::~BlockEncoder() = default;
 
 // For a large body of level 1, zstd's choice for small inputs gives way to one for lines that
 // repeat each other: matches of at least 7 bytes, as it takes them in larger inputs, and a table of
@@ -48,8 +61,8 @@ BlockEncoder::~BlockEncoder() { ZSTD_freeCCtx(context_); }
 // less output.
 void BlockEncoder::fit_to(std::size_t body_bytes) {
   const bool large = level_ == 1 && body_bytes > kMiniRawBytes;
-  ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, large ? 13 : 0);
-  ZSTD_CCtx_setParameter(context_, ZSTD_c_minMatch, large ? 7 : 0);
+  ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_hashLog, large ? 13 : 0);
+  ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_minMatch, large ? 7 : 0);
 }
 
 // At least `size` bytes, whatever they hold.
@@ -62,8 +75,9 @@ char* BlockEncoder::buffer(std::size_t size) {
   return stored_.get();
 }
 
-Result<std::size_t> BlockEncoder::compress(std::string_view column, char* out, std::size_t bound) {
-  const std::size_t size = ZSTD_compress2(context_, out, bound, column.data(), column.size());
+Result<std::size_t> BlockEncoder::compress(ZSTD_CCtx_s* context, std::string_view column, char* out,
+                                           std::size_t bound) {
+  const std::size_t size = ZSTD_compress2(context, out, bound, column.data(), column.size());
   if (ZSTD_isError(size))
     return fail(ErrorCode::kIo, "compressing a block: {}", ZSTD_getErrorName(size));
   return size;
@@ -81,10 +95,13 @@ Result<std::string_view> BlockEncoder::encode(const RawBlock& block, BlockHeader
       ZSTD_compressBound(block.bodies.size()) + ZSTD_compressBound(block.index.size());
   char* const stored = buffer(head + bound);
   char* const frames = stored + head;
+  // Not kept: its memory would be most of an idle agent's.
+  const Context slow = block.slow ? new_context(slow_level_) : Context();
+  ZSTD_CCtx* const context = slow ? slow.get() : context_.get();
   fit_to(block.bodies.size());
-  EH_ASSIGN(const std::size_t body, compress(block.bodies, frames, bound));
+  EH_ASSIGN(const std::size_t body, compress(context, block.bodies, frames, bound));
   fit_to(0);
-  EH_ASSIGN(const std::size_t index, compress(block.index, frames + body, bound - body));
+  EH_ASSIGN(const std::size_t index, compress(context, block.index, frames + body, bound - body));
   const std::size_t size = body + index;
   header.source = block.source;
   header.records = block.records;

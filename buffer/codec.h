@@ -35,13 +35,19 @@ class BlockEncoder {
   Result<std::string_view> encode(const RawBlock& block, BlockHeader& header, Keyring* keys);
 
  private:
+  struct FreeContext {
+    void operator()(ZSTD_CCtx_s* context) const;
+  };
+  using Context = std::unique_ptr<ZSTD_CCtx_s, FreeContext>;
+  static Context new_context(int zstd_level);
   char* buffer(std::size_t size);
-  Result<std::size_t> compress(std::string_view column, char* out, std::size_t bound);
-
+  Result<std::size_t> compress(ZSTD_CCtx_s* context, std::string_view column, char* out,
+                               std::size_t bound);
   void fit_to(std::size_t body_bytes);
 
   const int level_;
-  ZSTD_CCtx_s* context_;
+  const int slow_level_;  // for blocks that came slowly
+  const Context context_;
   std::unique_ptr<char[]> stored_;
   std::size_t capacity_ = 0;
 };

@@ -178,6 +178,8 @@ Result<RawBlock> TransactionImpl::read_run(SourceId source, const Run& run, Sequ
       return fail(ErrorCode::kCorrupt, "block {} cannot be joined", mini.number.value);
     }
   }
+  const Duration span(joined.last_time.value - joined.first_time.value);
+  joined.slow = comes_slowly(joined.bodies.size(), span);
   return joined;
 }
 

@@ -33,7 +33,12 @@ std::uint64_t zstd_encoder(int level) {
   return 90 * kMiB;  // 19, the highest that the config takes
 }
 
-std::uint64_t intake_bytes() { return PendingBudget{}.limit + kBlockRawBytes + zstd_encoder(1) + kTransaction; }
+// While a block of at most 256 KiB that came slowly is compressed: as measured at its level.
+constexpr std::uint64_t kSlowBlockEncoder = 6 * kMiB;
+
+std::uint64_t intake_bytes() {
+  return PendingBudget{}.limit + kBlockRawBytes + zstd_encoder(1) + kSlowBlockEncoder + kTransaction;
+}
 
 std::uint64_t file_source_bytes(const FileSourceConfig& source, std::uint64_t files) {
   const std::uint64_t open = std::min(source.max_open_files, files);

@@ -29,6 +29,10 @@ void PendingRecords::count(const Counter& taken) {
 
 const std::vector<RawBlock>& PendingRecords::blocks() {
   if (!builder_.empty()) blocks_.push_back(builder_.take());
+  if (!blocks_.empty()) {
+    const bool slow = comes_slowly(raw_bytes_, clock_.now() - oldest_);
+    for (RawBlock& block : blocks_) block.slow = slow;
+  }
   return blocks_;
 }
 

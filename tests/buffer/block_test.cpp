@@ -332,6 +332,40 @@ TEST(Codec, RoundTripsAndKeepsItsBuffers) {
   }
 }
 
+TEST(Codec, WhatCameSlowlyIsStoredSmaller) {
+  BlockEncoder encoder(1);
+  BlockDecoder decoder;
+  BlockBuilder builder(SourceId(2));
+  std::uint64_t offset = 0;
+  for (unsigned i = 0; i < 600; ++i) {
+    const std::string body =
+        fmt::format("2026-11-23T00:00:{:02} gw modbus[812]: unit={} addr=40021 regs=[{},{},{}] ok",
+                    i / 10, i * 7919 % 12, i * 6131 % 911, i * 2741 % 839, i * 1237 % 751);
+    builder.append(record(body, i, offset));
+    offset += body.size() + 1;
+  }
+  RawBlock raw = builder.take();
+  BlockHeader fast = numbered(), slow = numbered();
+  ASSERT_TRUE(encoder.encode(raw, fast, nullptr));
+  raw.slow = true;
+  const auto stored = encoder.encode(raw, slow, nullptr);
+  ASSERT_TRUE(stored);
+  EXPECT_LT(slow.body_stored, fast.body_stored / 10 * 9);
+  const auto block = decoder.decode(*open_block(*stored, nullptr));
+  ASSERT_TRUE(block);
+  EXPECT_EQ(block->bodies, raw.bodies);
+  EXPECT_EQ(block->index, raw.index);
+}
+
+TEST(Codec, SixteenKibibytesInASecondComeSlowly) {
+  using std::chrono::milliseconds;
+  EXPECT_TRUE(comes_slowly(100, milliseconds(1000)));
+  EXPECT_FALSE(comes_slowly(100, milliseconds(999)));
+  EXPECT_TRUE(comes_slowly(60 * 16384 - 1, milliseconds(60'000)));
+  EXPECT_FALSE(comes_slowly(60 * 16384, milliseconds(60'000)));
+  EXPECT_FALSE(comes_slowly(100, milliseconds(-5000)));
+}
+
 TEST(Codec, AFrameThatContradictsItsHeaderIsCorrupt) {
   BlockEncoder encoder(1);
   BlockDecoder decoder;
