@@ -4,10 +4,13 @@
 //
 //   "EHCOPY1\n" | count u64 | for each: varint length, key, varint length, value | CRC-32C u32 of all before
 //
-// Keys and values stand verbatim: encrypted ones stay encrypted. Written aside and renamed.
+// Keys and values stand verbatim: encrypted ones stay encrypted. There are two files, overwritten in
+// turn and synced, so that one is whole at any instant: writing aside and renaming costs a small file
+// twenty pages of the file system's journal and tables, ten times what it holds.
 // Threading: pure functions of the file system and a transaction.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 
@@ -16,7 +19,7 @@
 
 namespace edgehose {
 
-constexpr std::string_view kCopyFile = "buffer.copy";
+constexpr std::array<std::string_view, 2> kCopyFiles{"buffer.copy", "buffer.copy2"};
 constexpr std::size_t kMaxCopyBytes = 64u << 20;
 
 using ControlEntries = std::map<std::string, std::string, std::less<>>;
@@ -26,11 +29,17 @@ bool is_control_key(std::string_view key);
 
 Result<ControlEntries> read_control_entries(const lmdb::Transaction& txn);
 
-// Writes `directory`/buffer.copy: at a start, every 10 minutes, at a clean stop, and when names or
+// Writes the older of the two: at a start, every 10 minutes, at a clean stop, and when names or
 // files came, then so rarely that it stays below 64 KiB a minute.
 Status write_copies(const std::string& directory, const lmdb::Transaction& txn);
 
-// kNotFound: there is none; kCorrupt: it is damaged.
+// The newer of those that are whole. kNotFound: there is none; kCorrupt: they are damaged.
 Result<ControlEntries> read_copies(const std::string& directory);
+
+// The larger one's size; 0 where there is none.
+std::uint64_t copy_bytes(const std::string& directory);
+
+// True where there were some.
+bool remove_copies(const std::string& directory);
 
 }  // namespace edgehose

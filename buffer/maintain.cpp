@@ -83,9 +83,7 @@ void StoreImpl::write_copies_if_due() {
   if (!old && !first && !named) return;
   write_copies_now();
   if (!named) return;
-  struct stat st{};
-  const bool there = ::stat(path(kCopyFile).c_str(), &st) == 0;
-  const auto pauses = there ? static_cast<std::uint64_t>(st.st_size) / kCopyBytesPerPause : 0;
+  const std::uint64_t pauses = copy_bytes(options_.directory) / kCopyBytesPerPause;
   copy_names_from_ = now + std::clamp<Duration>(kCopyPause * pauses, kCopyPause, kCopyEvery);
 }
 

@@ -273,8 +273,7 @@ Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Cloc
   ::unlink(fresh.c_str());
   if (!exists(path)) {
     // Somebody took the buffer away; its copies belong to it.
-    const std::string copy = options.directory + "/" + std::string(kCopyFile);
-    if (::unlink(copy.c_str()) == 0)
+    if (remove_copies(options.directory))
       log::warn("there is no buffer in {}, only its copy: starting an empty one",
                 options.directory);
     return RecoveryReport{};

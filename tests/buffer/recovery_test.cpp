@@ -212,7 +212,7 @@ TEST_F(Damage, WithoutCopiesBlocksSurviveUnderANewEpoch) {
   const auto before = Store::open(options_, clock_);
   const Epoch old = (*before)->epoch();
   const_cast<std::unique_ptr<Store>&>(*before).reset();
-  std::filesystem::remove(options_.directory + "/buffer.copy");
+  remove_copies(options_.directory);
   put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
   EXPECT_EQ(start(), bodies_.size());
   EXPECT_TRUE(report_.losses.new_epoch);
@@ -236,6 +236,29 @@ TEST_F(Damage, CopiesBringNamesBackAndPositionsMoveOnWithTheBlocks) {
   EXPECT_GT(store_->sources()->front().next_sequence, Sequence(kSequencesSkipped));
   EXPECT_EQ(lane(lane_).committed.records, 12u * 60);
   EXPECT_EQ(lane(lane_).buffered().records, 12u * 60);
+}
+
+TEST_F(Damage, OneOfTheTwoCopiesIsWholeAtAnyInstant) {
+  open();
+  const SourceId app = store_->source_id("app");
+  const auto copied = [&] {
+    const ControlEntries entries = read_copies(options_.directory).value();
+    return keyspace::decode_counters(entries.at(keyspace::counters_key()))->next_block;
+  };
+  const auto file = [&](std::size_t i) { return options_.directory + "/" + std::string(kCopyFiles[i]); };
+  for (unsigned block = 2; block < 6; ++block) {
+    append(block_of(app, 1));
+    copy();
+    ASSERT_EQ(copied(), BlockNumber(block));
+  }
+  for (const std::size_t torn : {0u, 1u, 1u, 0u}) {  // whichever was written last, or just now
+    const std::string whole = read_file(file(1 - torn), 1 << 20).value();
+    std::ofstream(file(torn), std::ios::binary | std::ios::trunc) << "EHCOPY1\nhalf";
+    EXPECT_GE(copied(), BlockNumber(4));
+    copy();
+    EXPECT_EQ(copied(), BlockNumber(5));
+    EXPECT_EQ(read_file(file(1 - torn), 1 << 20).value(), whole) << "the whole one was overwritten";
+  }
 }
 
 // Exactly what a clean stop left, whatever happened to the meta pages.
