@@ -102,6 +102,7 @@ class Intake {
   Instant batches_due();
   Instant settlements_due();
   std::size_t commit_bytes() const;
+  Duration claim_lead(const SinkLink& sink) const;
   bool full_batch_waits(const SinkLink& sink, LanePlanner& lane);
   bool blocked() const { return blocked_until_ != Instant{}; }
   bool waits() const { return blocked() || !displaced_.empty(); }  // records are not committed

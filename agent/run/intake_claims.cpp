@@ -213,8 +213,7 @@ Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
   };
   const bool flush = all_is_ripe();
   for (SinkLink& sink : sinks_) {
-    // What will be ripe before the next commit is claimed by this one, rather than by one more.
-    const Duration lead = std::min(options_.commit_limit / 2, sink.config.batch.max_age / 10);
+    const Duration lead = claim_lead(sink);
     std::size_t total = sink.claims.size();
     for (LanePlanner& lane : sink.lanes) {
       if (!sink.problem.empty()) continue;

@@ -26,8 +26,9 @@ void Intake::commit() {
   if (!status) commit_failed(status.error());
 }
 
-// All in one transaction: acknowledgements first, since they make room; then records with their
-// positions; then the claims that this makes ripe. On failure everything stays where it was.
+// All in one transaction: acknowledgements and what they let go first, since they make room, in the
+// buffer and in the one leaf page that a small commit writes; then records with their positions;
+// then the claims that this makes ripe. On failure everything stays where it was.
 Status Intake::try_commit(Attempt attempt) {
   std::vector<std::vector<LanePlanner>> planners_before;
   for (const SinkLink& sink : sinks_) planners_before.push_back(sink.lanes);
@@ -37,10 +38,10 @@ Status Intake::try_commit(Attempt attempt) {
   const Status status = [&]() -> Status {
     EH_ASSIGN(const std::unique_ptr<Store::Transaction> transaction, store_.begin());
     EH_TRY(write_settlements(*transaction, made));
-    if (attempt == Attempt::kWithRecords) EH_TRY(write_records(*transaction));
-    EH_TRY(claim_ripe(*transaction, made));
     if (auto trimmed = transaction->trim(); !trimmed)
       return tl::unexpected<Error>(std::move(trimmed).error());
+    if (attempt == Attempt::kWithRecords) EH_TRY(write_records(*transaction));
+    EH_TRY(claim_ripe(*transaction, made));
     beat();  // the flush may take a slow card half a minute
     return transaction->commit();
   }();

@@ -15,6 +15,7 @@
 namespace edgehose {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -238,6 +239,35 @@ TEST_F(IntakeTest, ARipeBatchPullsTheCommitAndItsClaimRidesIt) {
   EXPECT_EQ(claims[0].key, "app-1-10");
   EXPECT_EQ(source_->commits, 1u);
   EXPECT_EQ(intake_->status().read().commits, 1u);
+}
+
+TEST_F(IntakeTest, ABatchIsOnItsWayBeforeItsAge) {
+  batch_.max_age = seconds(5);
+  start();
+  lines(10);
+  run();
+  clock_.advance(milliseconds(4740));
+  run();
+  EXPECT_TRUE(claims_.take().empty());
+  clock_.advance(milliseconds(10));
+  run();
+  EXPECT_EQ(claims_.take().size(), 1u);
+}
+
+// Every page of a commit is 4 KiB of flash: a delivered block leaves the leaf before the next comes.
+TEST_F(IntakeTest, ATrickleOfSmallBatchesKeepsToOneLeaf) {
+  batch_.max_age = seconds(5);
+  start();
+  for (int batch = 0; batch < 20; ++batch) {
+    dense_lines(30);
+    run();
+    clock_.advance(seconds(5));
+    run();
+    settle(claims_.take().at(0));
+    EXPECT_EQ(intake_->status().read().commits, static_cast<std::uint64_t>(batch) + 1);
+    if (batch < 2) continue;  // the first commits of a new file
+    EXPECT_LE(store_->usage().used, 4u * 4096) << "two meta pages, one leaf, one of the free list";
+  }
 }
 
 TEST_F(IntakeTest, SettledClaimsAreDeliveredOnceAcrossARestart) {
