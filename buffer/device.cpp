@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -135,7 +136,8 @@ Device judge(const std::string& sys_disk, const std::string& root, int depth) {
   return card("is a device of unknown kind");
 }
 
-// Out of /proc/self/mountinfo, for a device number: "type source ", and an overlay's options.
+// Out of /proc/self/mountinfo, for a device number: "type source ", and the options of those types
+// where somebody asks for them.
 std::string mount_of(dev_t device, const std::string& root) {
   auto content = read_file(root + "/proc/self/mountinfo", 4 << 20);
   if (!content) return {};
@@ -150,7 +152,8 @@ std::string mount_of(dev_t device, const std::string& root) {
     }
     std::string type, source, options;
     fields >> type >> source >> options;
-    return fmt::format("{} {} {}", type, source, type == "overlay" ? options : "");
+    const bool asked = type == "overlay" || type == "ext4";
+    return fmt::format("{} {} {}", type, source, asked ? options : "");
   }
   return {};
 }
@@ -263,6 +266,17 @@ bool has_lasting_inodes(std::uint64_t magic) {
 bool is_remote(std::uint64_t magic) {
   const Kind* kind = kind_of(magic);
   return kind != nullptr && kind->remote;
+}
+
+std::optional<Duration> journal_interval(const std::string& path, const std::string& root) {
+  struct stat st {};
+  if (::stat(path.c_str(), &st) != 0) return {};
+  const std::string mount = mount_of(st.st_dev, root);
+  if (!mount.starts_with("ext4 ")) return {};
+  const std::string commit = mount_option(mount, "commit");
+  long seconds = 5;  // what ext4 takes, and does not show
+  std::from_chars(commit.data(), commit.data() + commit.size(), seconds);
+  return std::chrono::seconds(seconds);
 }
 
 Status refuse_unfit(const std::string& path) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/base/types.h"
 
 namespace edgehose {
 
@@ -33,6 +34,10 @@ Device find_device(unsigned major, unsigned minor, const std::string& root = "")
 
 // Bytes written to that disk since boot, by anybody (field 7 of .../stat, in 512-byte sectors).
 std::optional<std::uint64_t> bytes_written(const Device& device, const std::string& root = "");
+
+// How long ext4 gathers changes before it writes its journal, of the file system at `path`; none
+// where it is another one.
+std::optional<Duration> journal_interval(const std::string& path, const std::string& root = "");
 
 // kUnsupported where the file system at `path` is a remote one, since locks and mmap cannot be
 // trusted there, or one that the kernel makes up (/proc).

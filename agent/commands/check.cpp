@@ -86,6 +86,7 @@ int check_config(const Invocation& invocation) {
   fmt::print("\n");
   print_parts("Memory, at worst", resources.memory);
   print_parts("Disk below " + config.agent.data_dir + ", at worst", resources.disk);
+  if (!store.hint.empty()) fmt::print("\n{}", store.hint);
   print_sources(sources, !store.epoch);
   print_sinks(sinks, !store.epoch);
   findings.warnings.insert(findings.warnings.end(), store.orphans.begin(), store.orphans.end());

@@ -62,6 +62,7 @@ struct StoreCheck {
   std::optional<Epoch> epoch;  // of the buffer; none: there is none yet
   std::uint64_t limit = 0;
   std::vector<std::string> orphans;  // cursors without a sink in the config, in words
+  std::string hint;                  // what would spare the flash; empty: nothing to say
 };
 StoreCheck check_store(const Config& config, const Clock& clock, Findings& findings);
 

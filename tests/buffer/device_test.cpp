@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -91,6 +92,20 @@ TEST_F(FakeRoot, BytesWrittenAreCountedBySector) {
   EXPECT_EQ(bytes_written({StorageProfile::kSsd, "sda", ""}, root_), 4000u * 512);
   EXPECT_EQ(bytes_written({StorageProfile::kSsd, "sdb", ""}, root_), std::nullopt);
   EXPECT_EQ(bytes_written({}, root_), std::nullopt);
+}
+
+TEST_F(FakeRoot, JournalIntervalIsExt4sOwnOrTheMounts) {
+  struct stat st {};
+  ASSERT_EQ(::stat(root_.c_str(), &st), 0);
+  const auto mounted = [&](const std::string& what) {
+    put("/proc/self/mountinfo", fmt::format("30 1 {}:{} / /data rw - {}\n", major(st.st_dev),
+                                            minor(st.st_dev), what));
+    return journal_interval(root_, root_);
+  };
+  EXPECT_EQ(mounted("ext4 /dev/sda1 rw"), std::chrono::seconds(5));
+  EXPECT_EQ(mounted("ext4 /dev/sda1 rw,commit=300,errors=continue"), std::chrono::seconds(300));
+  EXPECT_EQ(mounted("xfs /dev/sda1 rw,commit=300"), std::nullopt);
+  EXPECT_EQ(journal_interval("/nowhere/at/all", root_), std::nullopt);
 }
 
 TEST(Filesystems, RemoteOnesAreKnownByMagic) {
