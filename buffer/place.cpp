@@ -45,7 +45,9 @@ Result<bool> StoreImpl::hold_place() {
                 "exchanged, and restart it now",
                 path());
   EH_TRY(make_directories(options_.directory, 0750));
-  EH_ASSIGN(lock_, take_lock(path(keyspace::kLockFile)));
+  if (lock != Place::kHeld) {
+    EH_ASSIGN(lock_, take_lock(path(keyspace::kLockFile)));
+  }
   if (file == Place::kDeleted) EH_TRY(put_back());
   return true;
 }

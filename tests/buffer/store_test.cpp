@@ -136,9 +136,9 @@ TEST_F(StoreTest, LeavesAnotherFileInItsPlaceAlone) {
 
 TEST_F(StoreTest, WaitsForAMovedOne) {
   open();
-  std::filesystem::rename(options_.directory + "/buffer.mdb", directory_ + "/away");
+  std::filesystem::rename(options_.directory + "/buffer.mdb", options_.directory + "/away");
   EXPECT_EQ(store_->hold_place().error().code, ErrorCode::kNotFound);
-  std::filesystem::rename(options_.directory + "/away", directory_ + "/buffer.mdb");
+  std::filesystem::rename(options_.directory + "/away", options_.directory + "/buffer.mdb");
   EXPECT_FALSE(store_->hold_place().value_or(true));
 }
 

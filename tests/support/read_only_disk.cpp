@@ -5,6 +5,7 @@
 //
 // While the switch exists, whatever writes below the directory fails with EROFS. Reading goes on.
 #undef _FILE_OFFSET_BITS  // both names of a call are replaced
+#undef _TIME_BITS
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
