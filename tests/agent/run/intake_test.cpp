@@ -595,7 +595,7 @@ TEST_F(IntakeTest, AClaimWithARefusedKeyIsCutAnewUnderAnother) {
 // One refused batch holds the sink back, whatever else of it can be acknowledged.
 TEST_F(IntakeTest, ASinkWhoseDeadLettersAreFullStaysHeldBack) {
   store_options_.dead_letter_quota = 64;
-  batch_ = {4096, seconds(5)};
+  batch_ = {2048, seconds(5)};  // as stored; the lines compress well
   start();
   lines(3000);
   run();
