@@ -1,7 +1,7 @@
 // The worst case that a config implies, in bytes. Each figure names the bound in the code it comes
 // from; file-backed pages (the buffer's map) are the kernel's to drop and are not counted.
 #include "agent/commands/check_report.h"
-#include "agent/run/pending.h"
+#include "agent/run/intake.h"
 #include "agent/sources/file_config.h"
 #include "buffer/block.h"
 #include "sinks/delivery/batch_config.h"
@@ -37,7 +37,7 @@ std::uint64_t zstd_encoder(int level) {
 constexpr std::uint64_t kSlowBlockEncoder = 6 * kMiB;
 
 std::uint64_t intake_bytes() {
-  return PendingBudget{}.limit + kBlockRawBytes + zstd_encoder(1) + kSlowBlockEncoder + kTransaction;
+  return IntakeOptions{}.pending_limit() + kBlockRawBytes + zstd_encoder(1) + kSlowBlockEncoder + kTransaction;
 }
 
 std::uint64_t file_source_bytes(const FileSourceConfig& source, std::uint64_t files) {

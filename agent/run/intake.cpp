@@ -34,8 +34,7 @@ Intake::Intake(Store& store, const Clock& clock, Waker& waker, IntakeOptions opt
       options_(std::move(options)),
       inbox_(waker),
       sinks_(std::move(sinks)) {
-  // Commits for volume come at commit_bytes; sources go on a little while one is failing.
-  budget_.limit = 2 * options_.commit_bytes + kBlockRawBytes;
+  budget_.limit = options_.pending_limit();
   for (std::unique_ptr<Source>& source : sources) {
     SourceSlot slot;
     slot.pending = std::make_unique<PendingRecords>(store_.source_id(source->name()), clock_, budget_);

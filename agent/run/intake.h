@@ -37,6 +37,9 @@ struct IntakeOptions {
   std::size_t commit_bytes = 2u << 20;               // raw; twice that on slow media
   // run --once: what is there becomes ripe as soon as the sources are read to the end.
   bool flush = false;
+
+  // Raw bytes read and not committed, at most: sources go on a little while a commit fails.
+  std::size_t pending_limit() const { return 2 * commit_bytes + kBlockRawBytes; }
 };
 
 struct IntakeStatus {

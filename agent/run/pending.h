@@ -16,7 +16,7 @@ namespace edgehose {
 // Raw bytes in memory over all sources. One drain may pass it by one block or one record.
 struct PendingBudget {
   std::size_t used = 0;
-  std::size_t limit = 2u << 20;
+  std::size_t limit = 0;  // set by its owner
 };
 
 class PendingRecords final : public RecordSink {

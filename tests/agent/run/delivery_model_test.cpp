@@ -236,7 +236,9 @@ class DeliveryModel : public ::testing::Test {
     courier.seed = random_();
     courier_ = std::make_unique<Courier>(sink_, std::move(transport), object_bodies(*store_),
                                          *store_, clock_, intake_->inbox(), courier);
-    if (has_sink) ASSERT_TRUE(intake_->connect("archive", courier_->claims(), courier_->holds()));
+    if (has_sink) {
+      ASSERT_TRUE(intake_->connect("archive", courier_->claims(), courier_->holds()));
+    }
     const Status started = intake_->start();
     ASSERT_TRUE(started) << started.error().message;
   }
