@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -115,6 +116,7 @@ class Comparer {
     if (!is_compressed(seen.format)) {
       if (seen.stat.size < known.offset) return shorter(k, s);
       if (known.suspect) return replaced(k, s);
+      if (known.identity.prefix_length == 0) unread_[family_of(seen.path)].push_back(s);
     }
     settled_[k] = true;
     add({seen.path == known.path ? ChangeKind::kSame : ChangeKind::kRenamed, k, s});
@@ -141,6 +143,7 @@ class Comparer {
   void replaced(std::size_t k, std::size_t s) {
     seen_of_[k] = kNone;
     settled_[k] = true;
+    unread_[family_of(now_[s].path)].push_back(s);
     add({ChangeKind::kTruncated, k, s});
   }
 
@@ -165,25 +168,27 @@ class Comparer {
     const bool followed = families_.contains(family);
     if (seen.format == Format::kXz || seen.format == Format::kBzip2)
       return add({followed ? ChangeKind::kUnreadable : ChangeKind::kSkipped, std::nullopt, s});
+    // Before anything that was known: its header may be equal to that of a content that is gone.
+    if (rotated && begins_like_an_unread_one(s, family)) return;
     if (!by_prefix_.empty() && place_as_copy(s)) return;
     if (rotated && followed && !seen.quiet) return wait(s);
-    if (rotated && begins_like_a_new_one(s, family)) return;
     place_as_new(s, rotated, followed);
-    if (!is_compressed(seen.format)) new_[family].push_back(s);
+    if (!is_compressed(seen.format)) unread_[family].push_back(s);
   }
 
-  // A copy whose original is new as well: once that is followed the two can be compared. True also
-  // where a question was asked.
-  bool begins_like_a_new_one(std::size_t s, const std::string& family) {
-    const auto others = new_.find(family);
-    if (others == new_.end()) return false;
+  // A copy of a content of which nothing was read yet: once that is done the two can be compared.
+  // True also where a question was asked.
+  bool begins_like_an_unread_one(std::size_t s, const std::string& family) {
+    const auto others = unread_.find(family);
+    if (others == unread_.end()) return false;
     const std::string* own = head_of(s);
     if (own == nullptr) return true;
     for (const std::size_t other : others->second) {
       const std::string* head = head_of(other);
       if (head == nullptr) return true;
       // A copy holds no more than its original.
-      const bool longer = !is_compressed(now_[s].format) && now_[s].stat.size > now_[other].stat.size;
+      const bool longer =
+          !is_compressed(now_[s].format) && now_[s].stat.size > now_[other].stat.size;
       if (own->empty() || longer || !head->starts_with(*own)) continue;
       wait(s);
       return true;
@@ -223,7 +228,8 @@ class Comparer {
   }
 
   // Contents that begin like this. First those that are being read: until that is done nothing is
-  // sure, for a common header equals many contents. Then the one read furthest.
+  // sure, for a common header equals many contents. Then the one read furthest; of equal ones the
+  // one that is still followed, or its unfinished line would be read in both.
   std::vector<std::size_t> same_starts(std::string_view head) const {
     std::vector<std::size_t> found;
     for (const std::uint32_t length : prefix_lengths_) {
@@ -232,8 +238,8 @@ class Comparer {
       if (at != by_prefix_.end()) found.insert(found.end(), at->second.begin(), at->second.end());
     }
     std::stable_sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
-      return std::pair(being_read(a), before_[a].offset) >
-             std::pair(being_read(b), before_[b].offset);
+      return std::tuple(being_read(a), before_[a].offset, !before_[a].finished) >
+             std::tuple(being_read(b), before_[b].offset, !before_[b].finished);
     });
     return found;
   }
@@ -276,7 +282,7 @@ class Comparer {
   bool explained(const KnownContent& known, const SeenFile& seen, bool is_present) const {
     if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes)
       return true;
-    if (known.path == seen.path) return !is_present && first_look_;  // restored, as by log2ram
+    if (known.path == seen.path && !is_present && first_look_) return true;  // as by log2ram
     return has_rotated_name(seen.path) && family_of(known.path) == family_of(seen.path);
   }
 
@@ -285,6 +291,10 @@ class Comparer {
     const SeenFile& seen = now_[s];
     if (being_read(k)) {
       wait(s);
+      return true;
+    }
+    if (known.complete && !known.crc_known) {  // skipped: no position inside it is known
+      add({ChangeKind::kDuplicate, k, s, known.offset, known.crc, false});
       return true;
     }
     if (!present(k)) {
@@ -297,7 +307,10 @@ class Comparer {
       wait(s);
       return true;
     }
-    const bool more = !is_compressed(seen.format) && seen.stat.size > known.offset;
+    // How much a compressed file holds is known once it is read: it may be another content with
+    // the same header.
+    const bool more = is_compressed(seen.format) || seen.stat.size > known.offset;
+    taken_[k] = more;  // copies of what is read on there wait for it
     add({more ? ChangeKind::kResumed : ChangeKind::kDuplicate, k, s, known.offset, known.crc,
          known.crc_known});
     return true;
@@ -361,11 +374,12 @@ class Comparer {
   const std::vector<SeenFile>& now_;
   const bool first_look_;
   std::vector<std::size_t> seen_of_;  // by known: where it lives now
-  std::vector<bool> taken_;           // by known: resumed in a copy
+  std::vector<bool> taken_;           // by known: resumed in a copy by now
   std::vector<bool> settled_;         // by known: has its change
   std::unordered_multimap<std::uint64_t, std::size_t> by_inode_;
   std::unordered_set<std::string> families_;
-  std::unordered_map<std::string, std::vector<std::size_t>> new_;  // by family: plain new files
+  // By family: plain files of whose content nothing was read.
+  std::unordered_map<std::string, std::vector<std::size_t>> unread_;
   std::set<std::uint32_t> prefix_lengths_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_prefix_;
   Comparison result_;

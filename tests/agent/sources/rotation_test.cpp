@@ -171,6 +171,70 @@ TEST(Rotation, CompressedRotationsResumeInside) {
   EXPECT_EQ(of_seen(changes, 1), ChangeKind::kResumed);
 }
 
+// Of two that were read equally far: or the unfinished line of the other one would be read twice.
+TEST(Rotation, ACopyTakesOverFromTheContentStillFollowed) {
+  KnownContent original = known("/l/a", 1, kLong, 2000);
+  original.finished = true;  // truncated: it went on in /l/a.1, which is compressed now
+  const KnownContent copy = known("/l/a.1", 2, kLong, 2000);
+  for (const auto& before : {std::vector{original, copy}, std::vector{copy, original}}) {
+    const auto changes = decide(before, {seen("/l/a.2.gz", 3, kLong)});
+    ASSERT_EQ(of_seen(changes, 0), ChangeKind::kResumed);
+    EXPECT_FALSE(before[changes[0].known.value()].finished);
+  }
+}
+
+TEST(Rotation, ACompressedFileBehindACommonHeaderIsNoDuplicate) {
+  const auto changes = decide({known("/l/a", 1, "# header\n", 9)},
+                              {seen("/l/a", 1, "# header\n"),
+                               seen("/l/a.1.gz", 2, "# header\nnever read\n")});
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kResumed);
+}
+
+TEST(Rotation, ACopyOfASkippedArchiveIsNotReadEither) {
+  KnownContent skipped = known("/l/a.1.gz", 1, kLong, 0);
+  skipped.offset = 40;  // its size on the disk
+  skipped.crc_known = false;
+  skipped.complete = true;
+  const File again = seen("/l/a.2.gz", 2, kLong);
+  EXPECT_EQ(of_seen(decide({skipped}, {again}), 0), ChangeKind::kDuplicate);
+  EXPECT_EQ(of_seen(decide({skipped}, {again, seen("/l/a.1.gz", 1, kLong)}), 0),
+            ChangeKind::kDuplicate);
+}
+
+TEST(Rotation, ACopyWaitsForItsNewOriginalWhateverElseBeganAlike) {
+  const auto changes =
+      decide({known("/l/a.5", 1, "# header\n", 9)},
+             {seen("/l/a", 2, "# header\nnew\n"), seen("/l/a.1", 3, "# header\nnew\n")});
+  EXPECT_EQ(of_seen(changes, 0), ChangeKind::kNew);
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kWait);
+}
+
+// The file was truncated, written to and copied between two looks.
+TEST(Rotation, ACopyWaitsForItsOriginalThatTookATruncatedOnesPlace) {
+  const auto changes =
+      decide({known("/l/a", 1, "# header\nmuch that was read\n", 28),
+              known("/l/a.5", 2, "# header\n", 9)},
+             {seen("/l/a", 1, "# header\nnew\n"), seen("/l/a.1", 3, "# header\nnew\n")});
+  EXPECT_EQ(of_seen(changes, 0), ChangeKind::kTruncated);
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kWait);
+}
+
+// It was known while it was empty: no start of it is.
+TEST(Rotation, ACopyWaitsForItsOriginalOfWhichNothingWasRead) {
+  const auto changes =
+      decide({known("/l/a", 1, "", 0), known("/l/a.5", 2, "# header\n", 9)},
+             {seen("/l/a", 1, "# header\nnew\n"), seen("/l/a.1", 3, "# header\nnew\n")});
+  EXPECT_EQ(of_seen(changes, 0), ChangeKind::kSame);
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kWait);
+}
+
+// It waited, held open, while its original was rotated to its name and replaced there.
+TEST(Rotation, ACopyIsKnownUnderTheNameThatItsOriginalHasByNow) {
+  KnownContent original = known("/l/a.1", 1, "short\n", 6);
+  original.finished = true;
+  EXPECT_EQ(of_seen(decide({original}, {seen("/l/a.1", 2, "short\n")}), 0), ChangeKind::kResumed);
+}
+
 TEST(Rotation, ArchivesOfAFamilyNeverFollowedAreLeft) {
   EXPECT_EQ(of_seen(decide({}, {seen("/l/a.1.gz", 3, kLong)}, true), 0), ChangeKind::kSkipped);
   EXPECT_EQ(of_seen(decide({known("/l/a", 1, "z", 1)}, {seen("/l/a.1.gz", 3, kLong)}), 0),
@@ -184,6 +248,14 @@ TEST(Rotation, OneContentResumesInOnePlace) {
                               {seen("/l/a.1", 2, kLong), seen("/l/a.2", 3, kLong)});
   EXPECT_EQ(of_seen(changes, 0), ChangeKind::kResumed);
   EXPECT_EQ(of_seen(changes, 1), ChangeKind::kWait);
+}
+
+TEST(Rotation, OneContentResumesInOnePlaceBesideItsOriginalToo) {
+  const auto changes = decide({known("/l/a", 1, "# header\n", 9)},
+                              {seen("/l/a", 1, "# header\n"), seen("/l/a.1", 2, "# header\nmore\n"),
+                               seen("/l/a.1.gz", 3, "# header\nmore\n")});
+  EXPECT_EQ(of_seen(changes, 1), ChangeKind::kResumed);
+  EXPECT_EQ(of_seen(changes, 2), ChangeKind::kWait);
 }
 
 }  // namespace
