@@ -34,7 +34,7 @@ void FileTable::apply_wait(Look& look, const Change& change) {
 void FileTable::own(TrackedFile& file, const FoundFile& found) {
   if (!file.owned || file.source != found.selection) {
     if (found.named || !file.owned) {
-      if (file.owned) sources_[file.source]->files.erase(&file);
+      sources_[file.source]->files.erase(&file);  // also one that finish() put there unseen
       file.source = found.selection;
       sources_[file.source]->files.insert(&file);
     }

@@ -95,9 +95,14 @@ void FileTable::set_aside(std::size_t index) {
                             nullptr});
   for (TrackedFile* file : source.files) {
     if (file->finished || file->in_open_list) continue;
-    if (file->gone && file->fd.valid()) ++source.aside;
-    if (!file->gone && file->owned && file->to_be_read())
+    if (file->gone) {
+      if (file->fd.valid()) ++source.aside;
+      continue;
+    }
+    if (file->owned && file->to_be_read())
       candidates.push_back({false, file->mtime_ns, nullptr, file});
+    else
+      file->fd.reset();  // it waited, and there is nothing to read in it
   }
   std::sort(candidates.begin(), candidates.end());
   for (const Candidate& c : candidates) {

@@ -35,7 +35,8 @@ void FileReader::used(TrackedFile& file) {
   for (auto it = open_.end(); count > bound_;) {
     if (it == open_.begin()) break;
     TrackedFile* oldest = *--it;
-    if (oldest == &file || oldest->gone) continue;  // what has no name cannot be opened again
+    // What has no name cannot be opened again; what is being decompressed has a second descriptor.
+    if (oldest == &file || oldest->gone || oldest == decoding_) continue;
     it = open_.erase(it);
     oldest->fd.reset();
     oldest->in_open_list = false;

@@ -35,6 +35,10 @@ Duration shortest_poll(const std::vector<FileSourceConfig>& configs) {
   return std::max(shortest, kMinPoll);
 }
 
+auto oldest_of(std::vector<TrackedFile*>& files) {
+  return std::ranges::min_element(files, {}, &TrackedFile::mtime_ns);
+}
+
 }  // namespace
 
 FileTable::FileTable(std::vector<FileSourceConfig> configs, Store& store, const Clock& clock,
@@ -151,15 +155,30 @@ void FileTable::make_ready(TrackedFile& file) {
   members.push_back(&file);
 }
 
+// A compressed file is read to its end before another one is begun: each would be decompressed from
+// its start again at every turn of the other.
+void FileTable::let_decompressed_go_first(SourceFiles& source) {
+  const auto begun = [](const TrackedFile* file) { return file->content != nullptr; };
+  const auto begins = [&](std::size_t family) {
+    const TrackedFile* file = *oldest_of(source.ready[family]);
+    return file->compressed() && !begun(file);
+  };
+  if (!begins(source.turns.front())) return;
+  const bool under_way = std::ranges::any_of(
+      source.ready, [&](const auto& family) { return std::ranges::any_of(family.second, begun); });
+  if (!under_way) return;
+  const auto other = std::ranges::find_if_not(source.turns, begins);
+  if (other != source.turns.end()) std::rotate(source.turns.begin(), other, source.turns.end());
+}
+
 TrackedFile* FileTable::next_ready(std::size_t index) {
   SourceFiles& source = *sources_[index];
   while (!source.turns.empty()) {
+    let_decompressed_go_first(source);
     const std::size_t family = source.turns.front();
     source.turns.pop_front();
     std::vector<TrackedFile*>& members = source.ready[family];
-    const auto oldest = std::min_element(
-        members.begin(), members.end(),
-        [](const TrackedFile* a, const TrackedFile* b) { return a->mtime_ns < b->mtime_ns; });
+    const auto oldest = oldest_of(members);
     TrackedFile* file = *oldest;
     members.erase(oldest);
     if (members.empty())

@@ -127,6 +127,8 @@ class FileTable {
   Status load_positions();
   void listen(bool on);
 
+  static void let_decompressed_go_first(SourceFiles& source);
+
   void look();
   void gather(Look& look);
   void gather_known(Look& look);

@@ -42,6 +42,18 @@ class Limits : public FileSourceTest {
       if (line.starts_with("VmHWM:")) return static_cast<std::size_t>(std::stoul(line.substr(6)));
     return 0;
   }
+  static std::ptrdiff_t descriptors() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                         std::filesystem::directory_iterator());
+  }
+  // Bytes this process has asked read() for; 0: the kernel does not say.
+  static std::uint64_t bytes_read() {
+    std::ifstream io("/proc/self/io");
+    std::string word;
+    std::uint64_t bytes = 0;
+    io >> word >> bytes;
+    return word == "rchar:" ? bytes : 0;
+  }
   static void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
 
   // Answers whether the body held for a user who is not root.
@@ -264,16 +276,70 @@ TEST_F(Forgetting, AtMost100000FinishedContentsAreKept) {
 TEST_F(Limits, ADeletedFileIsLetGoAMinuteAfterItsLastByte) {
   append("a.log", lines("a", 0, 50));
   run(1s);
-  const auto descriptors = [] {
-    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
-                         std::filesystem::directory_iterator());
-  };
   const auto open = descriptors();
   remove("a.log");
   run(50s);
   EXPECT_EQ(descriptors(), open) << "its writer may still have it";
   run(30s);
   EXPECT_EQ(descriptors(), open - 1);
+}
+
+TEST_F(Limits, ARotationThatIsNotReadIsNotHeldOpen) {
+  append("a.log", lines("a", 0, 50));
+  run(1s);
+  commit();
+  const auto open = descriptors();
+  shell("gzip -c a.log > a.log.1.gz");         // a copy of what was read already
+  shell("echo 'no gzip at all' > a.log.2.gz");
+  run(1s);
+  EXPECT_EQ(descriptors(), open + 2) << "while it is not clear what they are";
+  run(30s);
+  commit();
+  EXPECT_EQ(descriptors(), open);
+  expect_once(lines("a", 0, 50));
+}
+
+TEST_F(Limits, CompressedRotationsOfTwoFamiliesAreReadOneAfterTheOther) {
+  constexpr int kLines = 200'000;
+  for (const std::string name : {"a", "b"}) append(name + ".log", lines(name, 0, 100));
+  run(1s);
+  commit();
+  source.reset();
+  for (const std::string name : {"a", "b"}) {
+    append(name + ".log", lines(name, 100, kLines));
+    shell("mv " + name + ".log " + name + ".log.1 && gzip -1 " + name + ".log.1");
+    append(name + ".log", name + " next\n");
+  }
+  const std::uint64_t size = std::filesystem::file_size(path("a.log.1.gz")) +
+                             std::filesystem::file_size(path("b.log.1.gz"));
+  const std::uint64_t before = bytes_read();
+  run(10s);
+  EXPECT_EQ(out.got.size(), 2u * (kLines + 1));
+  // To tell what they are, to find the position, to read.
+  EXPECT_LT(bytes_read() - before, 3 * size);
+}
+
+TEST_F(Limits, AFileThatComesBackToAnotherSourceIsNotTheFirstOnesToo) {
+  append("b.log", "one\n");
+  run(1s);
+  commit();
+  source.reset();
+  std::filesystem::create_directory(path("aside"));
+  rename("b.log", "aside/b.log");
+  FileSourceConfig first = config;
+  first.name = "first";
+  first.paths = {dir + "/first*.log"};
+  auto made = make_file_sources({first, config}, store, clock, environment);
+  ASSERT_TRUE(made) << made.error().message;
+  source = std::move((*made)[1]);
+  run(80s);
+  commit();
+  rename("aside/b.log", "b.log");
+  append("b.log", "two\n");
+  out.room = 0;
+  run(15s);
+  EXPECT_EQ(source->health().behind_bytes, 4u);
+  EXPECT_EQ((*made)[0]->health().behind_bytes, 0u);
 }
 
 TEST_F(Limits, TenThousandFiles) {
