@@ -28,6 +28,7 @@ void HalfCut::add(const DecodedBlock& block) {
   for (std::uint32_t i = 0; reader.next(record); ++i) {
     const Position at{block.header.number, i};
     if (at < claim_.begin) continue;
+    if (at < claim_.end) count_skipped(record.sequence);
     cut_before(at, record.sequence, record.time, front_.size.records >= half_);
     if (done_ || at >= claim_.end) return;
     front_.last = record.sequence;
@@ -35,11 +36,24 @@ void HalfCut::add(const DecodedBlock& block) {
   }
 }
 
+// Records of blocks whose headers are damaged too show in the sequence numbers behind them.
+void HalfCut::count_skipped(Sequence next) {
+  const Sequence expected = claim_.first + front_.size.records;
+  if (next <= expected) return;
+  front_.size.records += next - expected;
+  front_.last = claim_.first + (front_.size.records - 1);
+}
+
 void HalfCut::add_damaged(const BlockInfo& block) {
+  if (block.records == 0) {  // nobody knows how many: the rest of the claim begins with them
+    cut_before({block.number, 0}, claim_.first + front_.size.records, claim_.first_time, true);
+    return;
+  }
   const std::uint32_t skipped = block.number == claim_.begin.block ? claim_.begin.record : 0;
   const std::uint32_t end = block.number == claim_.end.block ? claim_.end.record : block.records;
   if (skipped >= end) return;
   const std::uint64_t records = end - skipped;
+  count_skipped(block.first + skipped);
   cut_before({block.number, skipped}, block.first + skipped, block.first_time,
              front_.size.records + records >= half_);
   if (done_) return;

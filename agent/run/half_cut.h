@@ -14,7 +14,8 @@ class HalfCut {
  public:
   explicit HalfCut(const Claim& claim);
 
-  // The claim's blocks, in order, until it is done(). One that cannot be read is not cut inside.
+  // The claim's blocks, in order, until it is done(). One that cannot be read is not cut inside; of
+  // one whose header cannot be read either (no records), the sequence numbers behind it tell.
   void add(const DecodedBlock& block);
   void add_damaged(const BlockInfo& block);
   bool done() const { return done_; }
@@ -24,6 +25,7 @@ class HalfCut {
   std::vector<Claim> parts() const;
 
  private:
+  void count_skipped(Sequence next);
   // Where `enough` of the records lie before, and some behind.
   void cut_before(Position at, Sequence first, WallTime time, bool enough);
 

@@ -141,7 +141,7 @@ void Intake::committed(Attempt attempt, Made made) {
       slot.urgent = false;
     }
     report_drops();
-  } else if (!made.applied.empty()) {
+  } else if (blocked() && !made.applied.empty()) {
     blocked_until_ = clock_.now();  // acknowledgements may have made room
   }
   for (auto at = made.applied.rbegin(); at != made.applied.rend(); ++at)

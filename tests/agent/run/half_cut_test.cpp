@@ -98,5 +98,29 @@ TEST(HalfCut, WhatHasNoPlaceForACutStaysOneClaim) {
   expect_whole(whole, cut.parts());
 }
 
+// A damaged header tells nothing of its block, not even how many records it held.
+TEST(HalfCut, GoesRoundABlockOfWhichNothingIsKnown) {
+  Claim whole = claim(5, 7, 20);
+  whole.end = {BlockNumber{7}, 3};
+  BlockInfo unknown;
+  unknown.number = BlockNumber{7};
+  HalfCut before(whole);
+  before.add(block(5, 1, 4));
+  before.add_damaged(unknown);
+  ASSERT_TRUE(before.done());
+  EXPECT_EQ(before.parts().at(0).size, (Counter{4, 40}));
+  expect_whole(whole, before.parts());
+
+  whole = claim(5, 8, 20);
+  unknown.number = BlockNumber{5};
+  HalfCut behind(whole);  // 16 that are not known, 4 good
+  behind.add_damaged(unknown);
+  EXPECT_FALSE(behind.done());
+  behind.add(block(6, 17, 4));
+  ASSERT_TRUE(behind.done());
+  EXPECT_EQ(behind.parts().at(0).size.records, 16u);
+  expect_whole(whole, behind.parts());
+}
+
 }  // namespace
 }  // namespace edgehose

@@ -539,6 +539,7 @@ TEST_F(IntakeTest, AMovedBufferIsWaitedForAndNothingIsTakenMeanwhile) {
   clock_.advance(std::chrono::minutes(2));
   run();
   EXPECT_TRUE(intake_->status().read().nothing_held);
+  EXPECT_FALSE(intake_->status().read().blocked) << "it has room";
   EXPECT_EQ(lane().committed.records, 100u);
   std::filesystem::rename(away, store_options_.directory);
   clock_.advance(seconds(6));
