@@ -110,6 +110,26 @@ std::string associated_data(const BlockHeader& header) {
   return out;
 }
 
+namespace {
+
+// `size`: with its extents.
+std::uint32_t header_crc(std::string_view bytes, std::size_t size) {
+  return crc32c(crc32c(0, bytes.substr(0, kCrcAt)),
+                bytes.substr(kBlockHeaderBytes, size - kBlockHeaderBytes));
+}
+
+// Damage to this one byte must not pass for a block of another release, which nobody leaves out.
+bool is_ours_but_for_the_version(std::string_view bytes, std::size_t size) {
+  constexpr std::size_t kLargest = kBlockHeaderBytes + kBlockMaxExtents * kExtentBytes;
+  if (size < kBlockHeaderBytes || size > std::min(bytes.size(), kLargest)) return false;
+  std::string mended(bytes.substr(0, size));
+  mended[kBlockMagic.size()] = static_cast<char>(kBlockVersion);
+  ByteReader stored(std::string_view(mended).substr(kCrcAt));
+  return stored.le<std::uint32_t>() == header_crc(mended, size);
+}
+
+}  // namespace
+
 Result<BlockHeader> decode_header(std::string_view bytes) {
   if (bytes.size() < kBlockHeaderBytes || !bytes.starts_with(kBlockMagic))
     return fail(ErrorCode::kCorrupt, "not a block: its first bytes are not a block header");
@@ -119,17 +139,16 @@ Result<BlockHeader> decode_header(std::string_view bytes) {
   h.flags = in.le<std::uint8_t>();
   const std::size_t extents = in.le<std::uint16_t>();
   const std::size_t size = in.le<std::uint32_t>();
-  if (version != kBlockVersion)
+  if (version != kBlockVersion && !is_ours_but_for_the_version(bytes, size))
     return fail(ErrorCode::kUnsupported,
                 "block format {} is of a later release; upgrade to read it", version);
+  if (version != kBlockVersion)
+    return fail(ErrorCode::kCorrupt, "the block header's version is damaged");
   if (extents > kBlockMaxExtents || size != kBlockHeaderBytes + extents * kExtentBytes ||
       size > bytes.size())
     return fail(ErrorCode::kCorrupt, "the block header's size contradicts its extents");
   get_fixed(in, h);
-  const auto expected = in.le<std::uint32_t>();
-  const std::uint32_t crc = crc32c(crc32c(0, bytes.substr(0, kCrcAt)),
-                                   bytes.substr(kBlockHeaderBytes, size - kBlockHeaderBytes));
-  if (crc != expected) return fail(ErrorCode::kCorrupt, "the block header fails its checksum");
+  if (in.le<std::uint32_t>() != header_crc(bytes, size)) return fail(ErrorCode::kCorrupt, "the block header fails its checksum");
   if (!get_extents(in, extents, h) || h.records == 0)
     return fail(ErrorCode::kCorrupt, "block {}: extents and records disagree", h.number.value);
   return h;

@@ -304,7 +304,9 @@ TEST(Block, EveryFlippedHeaderByteIsSeen) {
   for (std::size_t at = 0; at < stored.size(); ++at) {
     std::string bent = stored;
     bent[at] = static_cast<char>(bent[at] ^ 0x10);
-    EXPECT_FALSE(open_block(bent, nullptr)) << at;
+    const auto opened = open_block(bent, nullptr);
+    ASSERT_FALSE(opened) << at;
+    EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt) << at << ": " << opened.error().message;
     EXPECT_FALSE(open_block(std::string_view(stored).substr(0, at), nullptr)) << at;
   }
 }
