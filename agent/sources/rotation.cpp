@@ -258,22 +258,27 @@ class Comparer {
     const auto crc = crc_of(s, known.offset);
     if (!crc) return Likeness::kAsked;
     if (!crc->crc && !seen.quiet) return Likeness::kUnclear;
-    if (!crc->crc) return by_start_alone(k);  // compressed, and ends before the position
+    if (!crc->crc)  // compressed, and ends before the position
+      return put_back(k, s) ? Likeness::kBeginning : Likeness::kDifferent;
     return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
   }
 
-  // Many contents begin with one short header.
-  Likeness by_start_alone(std::size_t k) const {
-    return before_[k].identity.prefix_length == kPrefixBytes ? Likeness::kBeginning
-                                                             : Likeness::kDifferent;
+  // A file that is shorter than what was read of a content that is gone cannot be compared with it.
+  // Headers are shared, and what is taken for read is lost: so its start is believed only of a file
+  // that a boot has put back under its name (log2ram).
+  bool put_back(std::size_t k, std::size_t s) const {
+    const KnownContent& known = before_[k];
+    return first_look_ && !known.same_boot && known.path == now_[s].path &&
+           known.identity.prefix_length == kPrefixBytes;
   }
 
   Likeness compare_shorter(std::size_t k, std::size_t s) {
+    if (!present(k) && !put_back(k, s)) return Likeness::kDifferent;
     if (!now_[s].quiet) return Likeness::kUnclear;
     const std::uint64_t length = now_[s].stat.size;
     const auto own = crc_of(s, length);
     if (!own) return Likeness::kAsked;
-    if (!present(k)) return by_start_alone(k);
+    if (!present(k)) return Likeness::kBeginning;
     const auto original = crc_of(seen_of_[k], length);
     if (!original) return Likeness::kAsked;
     return own->crc == original->crc ? Likeness::kBeginning : Likeness::kDifferent;

@@ -158,6 +158,31 @@ TEST(Rotation, AnotherFileSystemNumberIsBelievedWithProof) {
   EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)}, {f}, true), 0), ChangeKind::kNew);
 }
 
+// A header of more than 1 KiB, as CSV files have: whoever begins alike is not therefore a copy.
+TEST(Rotation, AShorterFileIsNoCopyOfAContentThatIsGone) {
+  const std::string header(1500, 'h');
+  const KnownContent gone = known("/l/a.csv", 1, header + std::string(5000, 'r'), 6500);
+  for (const bool first_look : {false, true})
+    for (const char* path : {"/l/a.csv", "/l/a.csv.1", "/l/b.csv"})
+      for (const bool quiet : {false, true}) {
+        File file = seen(path, 2, header + "new rows\n");
+        file.seen.quiet = quiet;
+        const ChangeKind kind = of_seen(decide({gone}, {file}, first_look), 0);
+        // A rotated name that still grows may be a copy being made of something else.
+        EXPECT_TRUE(kind == ChangeKind::kNew || (kind == ChangeKind::kWait && !quiet)) << path;
+      }
+}
+
+TEST(Rotation, AnEarlierStateThatABootPutBackIsNotReadAgain) {
+  KnownContent gone = known("/l/a", 1, kLong, 3000);
+  gone.same_boot = false;
+  EXPECT_EQ(of_seen(decide({gone}, {seen("/l/a", 2, kLong.substr(0, 2000))}, true), 0),
+            ChangeKind::kDuplicate);
+  EXPECT_EQ(of_seen(decide({gone}, {seen("/l/b", 2, kLong.substr(0, 2000))}, true), 0),
+            ChangeKind::kNew)
+      << "under its own name only";
+}
+
 TEST(Rotation, ARestoredFileResumesAtTheFirstLook) {
   const auto k = known("/l/a", 1, "short\n", 6);
   EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 5, "short\nnew\n")}, true), 0), ChangeKind::kResumed);
