@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,12 @@ namespace {
 // Many records later, so that the key looks as it will.
 constexpr std::uint64_t kSampleRecords = 4711;
 
+// What cannot be opened to look has an error of its own.
+Status look_for_medium(const std::string& path) {
+  const auto directory = open_file(path, O_PATH | O_DIRECTORY);
+  return directory ? refuse_unmounted(directory->get(), path) : Status{};
+}
+
 void check_directory(const DirectoryConfig& sink, Findings& findings) {
   const auto error = [&](std::string message) {
     findings.errors.push_back(fmt::format("sink {}: {}", sink.common.name, message));
@@ -37,6 +44,9 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
     if (!makes_it) error(fmt::format("{} is not there: mount it, or make it with: install -d -o edgehose {}", sink.path, sink.path));
   } else if (!S_ISDIR(info.st_mode)) {
     error(fmt::format("{} is not a directory", sink.path));
+  } else if (const Status mounted = look_for_medium(sink.path); !mounted) {
+    findings.warnings.push_back(fmt::format("sink {}: {}; until then nothing is written",
+                                            sink.common.name, mounted.error().message));
   } else if (::access(sink.path.c_str(), W_OK | X_OK) != 0) {
     error(fmt::format("{} cannot be written: grant it with: setfacl -m u:edgehose:rwx {}", sink.path, sink.path));
   }

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "buffer/device.h"
 #include "sinks/directory/filesystem_identity.h"
 #include "sinks/directory/portable_name.h"
 
@@ -20,6 +21,15 @@ constexpr mode_t kDirectoryMode = 0755;
 std::string resolved(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), std::free);
   return real ? real.get() : path;
+}
+
+// Which of the places where media are mounted `path` is, or lies below; empty: none.
+std::string_view place_of_media(std::string_view path) {
+  constexpr std::array<std::string_view, 3> kPlaces{"/media", "/mnt", "/run/media"};
+  for (const std::string_view place : kPlaces)
+    if (path.starts_with(place) && (path.size() == place.size() || path[place.size()] == '/'))
+      return place;
+  return {};
 }
 
 bool exists(const std::string& path) {
@@ -43,18 +53,36 @@ Status create_base(const std::string& path, const std::string& expected, BasePro
     return fail(ErrorCode::kUnavailable,
                 "{} is not there; it was on another file system than its parent: mount that one", path);
   problem = BaseProblem::kNone;
-  if (::mkdir(path.c_str(), kDirectoryMode) != 0 && errno != EEXIST)
+  if (::mkdir(path.c_str(), kDirectoryMode) == 0)
+    give_to_owner_of_parent(path);
+  else if (errno != EEXIST)
     return fail_errno(errno, fmt::format("creating the directory {}", path));
   return sync_directory_fd(parent_fd->get(), parent);
 }
 
 }  // namespace
 
-bool is_below_mount_points(std::string_view path) {
-  constexpr std::array<std::string_view, 3> kPlaces{"/media/", "/mnt/", "/run/media/"};
-  for (const std::string_view place : kPlaces)
-    if (path.starts_with(place) || path == place.substr(0, place.size() - 1)) return true;
-  return false;
+bool is_below_mount_points(std::string_view path) { return !place_of_media(path).empty(); }
+
+bool is_unmounted(int directory, const std::string& place) {
+  struct stat found{}, there{}, above{};
+  const std::string real = resolved(place);
+  if (::fstat(directory, &found) != 0 || ::stat(real.c_str(), &there) != 0 ||
+      found.st_dev != there.st_dev)
+    return false;
+  // A disk may be mounted on the place itself; a file system in memory there is the system's own.
+  return ::stat(parent_directory(real).c_str(), &above) != 0 || above.st_dev == there.st_dev ||
+         is_volatile(real).value_or(false);
+}
+
+Status refuse_unmounted(int directory, const std::string& path) {
+  for (const std::string& name : {path, resolved(path)}) {
+    const std::string place(place_of_media(name));
+    if (!place.empty() && is_unmounted(directory, place))
+      return fail(ErrorCode::kUnavailable,
+                  "nothing is mounted at or above {}: mount the medium, or use another path", path);
+  }
+  return {};
 }
 
 Result<BaseDirectory> open_base(const std::string& path, const std::string& expected_filesystem,
@@ -62,6 +90,13 @@ Result<BaseDirectory> open_base(const std::string& path, const std::string& expe
   problem = BaseProblem::kNone;
   if (!exists(path)) EH_TRY(create_base(path, expected_filesystem, problem));
   EH_ASSIGN(FileDescriptor fd, open_file(path, O_RDONLY | O_DIRECTORY));
+  // Recorded, the system's own file system would pass for the right medium from then on.
+  if (expected_filesystem.empty()) {
+    if (Status mounted = refuse_unmounted(fd.get(), path); !mounted) {
+      problem = BaseProblem::kMissing;
+      return tl::unexpected<Error>(std::move(mounted).error());
+    }
+  }
   auto found = filesystem_identity(fd.get());
   if (!found) return tl::unexpected<Error>(std::move(found).error().with_context(path));
   if (!same_filesystem(expected_filesystem, *found)) {

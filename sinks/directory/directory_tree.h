@@ -24,8 +24,17 @@ enum class BaseProblem { kNone, kMissing, kOtherFilesystem };
 // what is missing is the medium.
 bool is_below_mount_points(std::string_view path);
 
+// Whether the open `directory`, at or below `place`, lies on the file system that the system itself
+// has there: nothing is mounted at the directory, at `place`, or in between.
+bool is_unmounted(int directory, const std::string& place);
+
+// kUnavailable where `path`, open as `directory`, is or lies below one of those places (itself or
+// through links) and is_unmounted: an empty directory waits there for a medium.
+Status refuse_unmounted(int directory, const std::string& path);
+
 // Opens `path`. Where it is not there it is created if its parent exists, is on the expected file
-// system (one is expected after the first delivery) and is not below /media, /mnt or /run/media.
+// system (one is expected after the first delivery) and is not below /media, /mnt or /run/media;
+// there something must be mounted as long as none is expected.
 // `problem` tells the failures that need a person.
 Result<BaseDirectory> open_base(const std::string& path, const std::string& expected_filesystem,
                                 BaseProblem& problem);

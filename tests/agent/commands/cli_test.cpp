@@ -202,6 +202,17 @@ TEST_F(CliTest, CheckFailsOnWhatWouldFailLater) {
   EXPECT_EQ(run("check --config c.toml --set sinks.archive.path=/etc/passwd").code, 1);
 }
 
+TEST_F(CliTest, CheckWarnsOfAPlaceWhereNothingIsMounted) {
+  struct stat root {}, mnt {};
+  ASSERT_EQ(::stat("/", &root), 0);
+  if (::stat("/mnt", &mnt) != 0 || mnt.st_dev != root.st_dev)
+    GTEST_SKIP() << "something is mounted on /mnt";
+  write_config();
+  const Outcome outcome = run("check --config c.toml --set sinks.archive.path=/mnt");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("warning: sink archive: nothing is mounted at or above /mnt: "));
+}
+
 TEST_F(CliTest, CheckRefusesADataDirThatIsNoPlaceForFiles) {
   write_config();
   for (const char* path : {"/proc/edgehose", "/sys"}) {

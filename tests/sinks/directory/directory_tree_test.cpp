@@ -1,5 +1,6 @@
 #include "sinks/directory/directory_tree.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include "sinks/directory/filesystem_identity.h"
@@ -24,6 +25,43 @@ TEST(DirectoryTree, ALinkDoesNotHideThatThePlaceIsForMedia) {
   EXPECT_FALSE(open_base(directory / "link/edgehose-test", "", problem));
   EXPECT_EQ(problem, BaseProblem::kMissing);
   EXPECT_FALSE(std::filesystem::exists("/mnt/edgehose-test"));
+}
+
+TEST(DirectoryTree, AnEmptyDirectoryThatWaitsForAStickIsToldFromTheStick) {
+  const TemporaryDirectory media;
+  std::filesystem::create_directories(media / "usb/logs");
+  const auto unmounted = [&](const std::string& path, const std::string& place) {
+    const auto directory = open_file(path, O_RDONLY | O_DIRECTORY);
+    return directory && is_unmounted(directory->get(), place);
+  };
+  EXPECT_TRUE(unmounted(media / "usb/logs", media.path()));
+  EXPECT_TRUE(unmounted(media.path(), media.path()));
+  EXPECT_FALSE(unmounted("/proc/self", media.path())) << "another file system";
+  EXPECT_FALSE(unmounted("/proc/self", "/proc")) << "mounted on the place itself";
+
+  TmpfsMount stick(media / "usb", "size=1m");
+  if (!stick.mounted()) GTEST_SKIP() << "this process may not mount";
+  std::filesystem::create_directory(media / "usb/logs");
+  EXPECT_FALSE(unmounted(media / "usb/logs", media.path()));
+  EXPECT_TRUE(unmounted(media / "usb/logs", media / "usb")) << "a tmpfs on the place is the system's";
+}
+
+TEST(DirectoryTree, BeforeTheFirstDeliveryAnUnmountedPlaceIsAMissingMedium) {
+  const auto mnt = open_file("/mnt", O_RDONLY | O_DIRECTORY);
+  if (!mnt || !is_unmounted(mnt->get(), "/mnt")) GTEST_SKIP() << "something is mounted on /mnt";
+  const TemporaryDirectory directory;
+  std::filesystem::create_symlink("/mnt", directory / "link");
+  for (const std::string& path : {std::string("/mnt"), directory / "link"}) {
+    BaseProblem problem;
+    const auto base = open_base(path, "", problem);
+    ASSERT_FALSE(base) << path;
+    EXPECT_EQ(problem, BaseProblem::kMissing);
+    EXPECT_EQ(base.error().message, "nothing is mounted at or above " + path +
+                                        ": mount the medium, or use another path");
+    const auto recorded = filesystem_identity(mnt->get());
+    ASSERT_TRUE(recorded);
+    EXPECT_TRUE(open_base(path, *recorded, problem)) << "what is recorded decides";
+  }
 }
 
 TEST(FilesystemIdentity, UuidsDecideWhereBothHaveOne) {
