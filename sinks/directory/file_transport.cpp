@@ -104,26 +104,52 @@ class FileTransport::Job {
   // same time would otherwise rename what we have half written.
   Status create_temporary() {
     const std::string name = temporary_name(name_);
-    file_ = FileDescriptor(::openat(directory_.get(), name.c_str(),
-                                    O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-                                    kFileMode));
+    file_ = open_temporary(name, O_WRONLY | O_CREAT);
+    if (!file_.valid() && errno == EACCES) {
+      EH_TRY(remove_anothers(name));
+      file_ = open_temporary(name, O_WRONLY | O_CREAT);
+    }
     if (!file_.valid()) return naming_problem("creating", name);
-    // Some network file systems have no locks; what lies there is then taken for a leftover.
-    if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-      return busy();
-    struct stat opened{}, there{};
-    if (::fstat(file_.get(), &opened) != 0) return problem_with("looking at");
-    if (::fstatat(directory_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0 ||
-        there.st_ino != opened.st_ino || there.st_dev != opened.st_dev)
-      return busy();  // its writer finished between our open and our lock
+    // A run by root that is killed leaves nothing that the service cannot replace.
+    give_to_owner_of_parent(place_of(name));
+    EH_TRY(lock(name));
     temporary_ = name;
-    if (::ftruncate(file_.get(), 0) != 0) return problem_with("emptying the leftover of");
+    if (::ftruncate(file_.get(), 0) != 0) return problem_with("emptying the leftover", name);
     return {};
   }
 
+  FileDescriptor open_temporary(const std::string& name, int flags) const {
+    return FileDescriptor(::openat(directory_.get(), name.c_str(),
+                                   flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode));
+  }
+
+  // The leftover of another user, which we may not write to: not while its writer holds the lock.
+  Status remove_anothers(const std::string& name) {
+    file_ = open_temporary(name, O_RDONLY);
+    if (file_.valid()) EH_TRY(lock(name));
+    if (::unlinkat(directory_.get(), name.c_str(), 0) != 0 && errno != ENOENT)
+      return problem_with("replacing another user's", name);
+    return {};
+  }
+
+  Status lock(const std::string& name) {
+    // Some network file systems have no locks; what lies there is then taken for a leftover.
+    if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return busy();
+    EH_ASSIGN(const bool same, is_ours(name));
+    if (!same) return busy();  // its writer finished between our open and our lock
+    return {};
+  }
+
+  // Whether `name` still leads to the file that is open.
+  Result<bool> is_ours(const std::string& name) const {
+    struct stat opened{}, there{};
+    if (::fstat(file_.get(), &opened) != 0) return problem_with("looking at", name);
+    return ::fstatat(directory_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           there.st_ino == opened.st_ino && there.st_dev == opened.st_dev;
+  }
+
   tl::unexpected<Error> busy() const {
-    return fail(ErrorCode::kBusy, "{}/{} is being written by another process", request_.directory,
-                request_.name);
+    return fail(ErrorCode::kBusy, "{} is being written by another process", place_of(name_));
   }
 
   Status write(std::vector<char>& buffer) {
@@ -143,7 +169,7 @@ class FileTransport::Job {
   Status sync() {
     phase_ = Phase::kPublish;
     if (!worth_publishing()) return {};
-    if (::fdatasync(file_.get()) != 0) return problem_with("syncing");
+    if (::fdatasync(file_.get()) != 0) return problem_with("syncing", temporary_);
     return {};
   }
 
@@ -152,6 +178,12 @@ class FileTransport::Job {
     if (!worth_publishing()) {
       remove_temporary();
       return {};
+    }
+    // Another user's agent that could not lock ours may have put its own in its place.
+    EH_ASSIGN(const bool same, is_ours(temporary_));
+    if (!same) {
+      temporary_.clear();
+      return busy();
     }
     if (::renameat(directory_.get(), temporary_.c_str(), directory_.get(), name_.c_str()) != 0)
       return naming_problem("renaming", name_);
@@ -179,11 +211,17 @@ class FileTransport::Job {
     const int sys = errno;
     response_.name_refused = refuses_name(directory_.get(), name, sys);
     errno = sys;
-    return problem_with(what);
+    return problem_with(what, name);
   }
 
-  tl::unexpected<Error> problem_with(const char* what) const {
-    return fail_errno(errno, fmt::format("{} {}/{}", what, request_.directory, request_.name));
+  tl::unexpected<Error> problem_with(const char* what, const std::string& name) const {
+    const int sys = errno;
+    return fail_errno(sys, fmt::format("{} {}", what, place_of(name)));
+  }
+
+  // Of a file beside the object.
+  std::string place_of(const std::string& name) const {
+    return parent_directory(request_.directory + "/" + request_.name) + "/" + name;
   }
 
   const RequestId id_;

@@ -1,10 +1,14 @@
 #include "sinks/directory/file_transport.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <grp.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 
 #include "tests/sinks/directory/temporary_directory.h"
@@ -204,6 +208,112 @@ TEST_F(FileTransportTest, KilledBetweenAnyTwoStepsTheRetryMakesExactlyOneFile) {
     EXPECT_THAT(files_below(path), ElementsAre("d/e/x")) << "after " << steps << " steps";
     EXPECT_TRUE(content(path + "/d/e/x") == text);
   }
+}
+
+// What follows is about root and the service's user; only root can play both.
+class FileTransportOfTwoUsersTest : public FileTransportTest {
+ protected:
+  static constexpr uid_t kUser = 65534;
+
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+    ASSERT_EQ(::chown(path.c_str(), kUser, kUser), 0);
+  }
+  // In a child; what goes wrong there is the answer.
+  template <class Action>
+  std::string as_user(Action action) {
+    std::array<int, 2> ends{};
+    if (::pipe(ends.data()) != 0) return "no pipe";
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::string said = "cannot become the user";
+      if (::setgroups(0, nullptr) == 0 && ::setgid(kUser) == 0 && ::setuid(kUser) == 0)
+        said = action();
+      ::_exit(write_all(ends[1], said, "pipe") ? 0 : 1);
+    }
+    ::close(ends[1]);
+    std::string said(4096, 0);
+    const ssize_t n = ::read(ends[0], said.data(), said.size());
+    ::close(ends[0]);
+    ::waitpid(child, nullptr, 0);
+    said.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    return said;
+  }
+  std::string put_as_user(const std::string& name) {
+    return as_user([&] {
+      const FileResponse response = put(name, "the user's");
+      return response.status ? std::string("ok") : response.status.error().message;
+    });
+  }
+  uid_t owner(const std::string& name) {
+    struct stat info{};
+    return ::lstat((directory / name).c_str(), &info) == 0 ? info.st_uid : 0;
+  }
+  void leave_of_root(const std::string& name, mode_t mode) {
+    std::ofstream(directory / name) << "root's";
+    ASSERT_EQ(::chmod((directory / name).c_str(), mode), 0);
+  }
+};
+
+TEST_F(FileTransportOfTwoUsersTest, WhatRootWasKilledAtIsTheServicesToReplace) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    FileTransport mine;
+    mine.start(RequestId{1}, request("d/x", pattern(5u << 20)), nullptr);
+    std::vector<Completion> finished;
+    mine.step(Instant{}, finished);
+    mine.step(Instant{}, finished);
+    ::raise(SIGKILL);
+  }
+  ::waitpid(child, nullptr, 0);
+  EXPECT_THAT(files_below(path), ElementsAre("d/.x.tmp"));
+  EXPECT_EQ(owner("d/.x.tmp"), kUser);
+  EXPECT_EQ(put_as_user("d/x"), "ok");
+  EXPECT_THAT(files_below(path), ElementsAre("d/x"));
+}
+
+TEST_F(FileTransportOfTwoUsersTest, WhatRootFinishedBelongsToTheDirectorysOwner) {
+  path = directory / "made";
+  ASSERT_TRUE(put("x", "text").status);
+  EXPECT_EQ(owner("made"), kUser);
+  EXPECT_EQ(owner("made/x"), kUser);
+}
+
+TEST_F(FileTransportOfTwoUsersTest, ALeftoverThatCannotBeOpenedIsReplaced) {
+  for (const mode_t mode : {0644, 0600}) {
+    leave_of_root(".x.tmp", mode);
+    EXPECT_EQ(put_as_user("x"), "ok");
+    EXPECT_THAT(files_below(path), ElementsAre("x"));
+    EXPECT_EQ(content(path + "/x"), "the user's");
+  }
+}
+
+TEST_F(FileTransportOfTwoUsersTest, WhatAnotherUserIsWritingIsLeftAlone) {
+  leave_of_root(".x.tmp", 0644);
+  const auto held = open_file(directory / ".x.tmp", O_WRONLY);
+  ASSERT_TRUE(held);
+  ASSERT_EQ(::flock(held->get(), LOCK_EX), 0);
+  EXPECT_THAT(put_as_user("x"), HasSubstr("is being written by another process"));
+  EXPECT_EQ(content(path + "/.x.tmp"), "root's");
+}
+
+TEST_F(FileTransportOfTwoUsersTest, ALeftoverInTheWayIsNamed) {
+  leave_of_root(".x.tmp", 0644);
+  ASSERT_EQ(::chown(path.c_str(), 0, 0), 0);
+  ASSERT_EQ(::chmod(path.c_str(), 01777), 0);
+  EXPECT_THAT(put_as_user("x"), HasSubstr(path + "/.x.tmp: "));
+}
+
+TEST_F(FileTransportTest, AFileThatIsNotOursAnyMoreIsNotPublished) {
+  transport.start(RequestId{1}, request("x", pattern(100'000)), nullptr);
+  std::vector<Completion> finished;
+  transport.step(Instant{}, finished);
+  std::filesystem::remove(directory / ".x.tmp");
+  std::ofstream(directory / ".x.tmp") << "half";
+  const FileResponse response = run();
+  ASSERT_FALSE(response.status);
+  EXPECT_EQ(response.status.error().code, ErrorCode::kBusy);
+  EXPECT_THAT(files_below(path), ElementsAre(".x.tmp"));
 }
 
 // Killed at arbitrary moments inside the steps.
