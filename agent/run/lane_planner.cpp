@@ -21,6 +21,8 @@ void LanePlanner::rewind() {
   pending_ = {};
   pending_.begin = pending_.end = begin_;
   pending_bytes_ = 0;
+  next_ = claimed_to_;
+  passed_over_ = false;
   full_ = false;
   at_end_ = false;
 }
@@ -29,6 +31,12 @@ void LanePlanner::arrived(Instant since) {
   at_end_ = false;
   newest_ = since;
   oldest_ = std::min(oldest_, since);
+}
+
+// How many records the blocks with damaged headers before `first` held. They are part of the batch,
+// whose object lacks them, and so are counted.
+std::uint64_t LanePlanner::passed_over_before(Sequence first) const {
+  return passed_over_ && next_ && *next_ < first ? first - *next_ : 0;
 }
 
 // Adds a block to the pending batch; false where the batch is full without it.
@@ -40,11 +48,15 @@ bool LanePlanner::take(const BlockInfo& block, const SizeEstimate& estimate) {
   }
   const std::uint32_t skipped = block.number == begin_.block ? begin_.record : 0;
   EH_CHECK(skipped < block.records);
+  const std::uint64_t lost = passed_over_before(block.first + skipped);
   if (pending_.size.records == 0) {
-    pending_.first = block.first + skipped;
+    pending_.first = lost > 0 ? *next_ : block.first + skipped;
     pending_.first_time = block.first_time;
   }
+  pending_.size.records += lost;
   pending_.last = block.first + (block.records - 1);
+  next_ = pending_.last + 1;
+  passed_over_ = false;
   // Where a claim was cut inside this block the bytes are in proportion; intake makes them exact.
   pending_.size += Counter{block.records - skipped, std::uint64_t{block.body_raw} *
                                                         (block.records - skipped) / block.records};
@@ -65,6 +77,11 @@ Status LanePlanner::walk(const NextBlock& blocks, const SizeEstimate& estimate) 
     if (!block) {
       at_end_ = true;
       break;
+    }
+    if (block->records == 0) {
+      scan_ = block->number + 1;
+      passed_over_ = true;
+      continue;
     }
     // A merge put records that were counted already into this block: count them anew.
     if (pending_.size.records > 0 && block->first <= pending_.last) {
@@ -95,6 +112,7 @@ void LanePlanner::claimed(const PlannedBatch& batch) {
   EH_CHECK(batch.begin == begin_ && batch.end > begin_);
   const bool was_end = at_end_;
   begin_ = batch.end;
+  claimed_to_ = batch.last + 1;
   rewind();
   at_end_ = was_end && !full_;
   // What is left arrived at the latest with the newest: waiting since then is an upper bound that

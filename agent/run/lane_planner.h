@@ -68,6 +68,7 @@ class LanePlanner {
   void rewind();
   Status walk(const NextBlock& blocks, const SizeEstimate& estimate);
   bool take(const BlockInfo& block, const SizeEstimate& estimate);
+  std::uint64_t passed_over_before(Sequence first) const;
 
   LaneKey lane_;
   BatchConfig config_;
@@ -75,6 +76,8 @@ class LanePlanner {
   // The walk: blocks in [begin_, scan_) are in pending_.
   BlockNumber scan_;
   PlannedBatch pending_;
+  std::optional<Sequence> claimed_to_, next_;  // behind the last claimed, the last walked; if known
+  bool passed_over_ = false;  // what follows next_ first is a block that tells nothing of itself
   std::uint64_t pending_bytes_ = 0;  // as the destination will count them
   bool full_ = false;      // the next block would not fit any more
   bool at_end_ = false;    // the walk saw no further block

@@ -8,9 +8,12 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <fstream>
 #include <functional>
+#include <iterator>
 
 #include "agent/base/check.h"
+#include "buffer/block_header.h"
 
 namespace edgehose {
 namespace {
@@ -548,6 +551,35 @@ TEST_F(IntakeTest, AMovedBufferIsWaitedForAndNothingIsTakenMeanwhile) {
   clock_.advance(seconds(61));
   run();
   EXPECT_EQ(lane().committed.records, 107u);
+}
+
+TEST_F(IntakeTest, ABlockWithADamagedHeaderStopsNothing) {
+  start();
+  for (int block = 0; block < 3; ++block) {
+    dense_lines(3000);  // of which some are in a block of their own
+    run();
+    clock_.advance(seconds(61));
+    run();
+  }
+  const std::string path = store_options_.directory + "/buffer.mdb";
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  const std::string all((std::istreambuf_iterator<char>(file)), {});
+  const BlockNumber first = store_->next_block(SourceId{}, {})->value().number;
+  const auto second = store_->next_block(SourceId{}, first + 1);
+  ASSERT_TRUE(second && *second);
+  constexpr std::size_t kNumberAt = 32;
+  unsigned bent = 0;
+  file.clear();
+  for (std::size_t at = 0; (at = all.find(kBlockMagic, at)) != std::string::npos; ++at) {
+    if (static_cast<unsigned char>(all[at + kNumberAt]) != (*second)->number.value) continue;
+    file.seekp(static_cast<std::streamoff>(at + 20)).put(static_cast<char>(~all[at + 20])).flush();
+    ++bent;
+  }
+  ASSERT_GT(bent, 0u);
+  clock_.advance(minutes(10));
+  run();
+  EXPECT_GT(deliver_all(), 5'000u);
+  EXPECT_EQ(intake_->status().read().problem, "");
 }
 
 TEST_F(IntakeTest, OnceIsCompleteWhenAllIsAcknowledged) {

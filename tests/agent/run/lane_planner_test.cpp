@@ -162,5 +162,49 @@ TEST(SizeEstimate, TakesTheStoredSizeForPassThroughElseTheRunningRatio) {
   EXPECT_EQ((SizeEstimate{false, 0}.of(block)), 120u);
 }
 
+// All that is left of such a block is its key.
+TEST(LanePlanner, PassesOverBlocksWithDamagedHeadersAndCountsTheirRecords) {
+  Log log;
+  for (std::uint64_t number : {1, 2, 3, 4}) log.add(number, 10, 100);
+  for (std::uint64_t number : {2, 4}) {
+    BlockInfo unknown;
+    unknown.number = BlockNumber(number);
+    unknown.source = kSource;
+    log.blocks[unknown.number] = unknown;
+  }
+  LanePlanner lane = planner(config(1 << 20, minutes(1)));
+  lane.arrived(at(seconds(0)));
+  auto batch = lane.next(log.reader(), {}, at(minutes(2)), false);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->end, (Position{BlockNumber(4), 0})) << "the last one waits for a neighbour";
+  EXPECT_EQ((*batch)->size, (Counter{30, 2000}));
+  lane.claimed(**batch);
+  batch = lane.next(log.reader(), {}, at(minutes(2)), true);
+  ASSERT_TRUE(batch);
+  EXPECT_FALSE(*batch);
+  EXPECT_FALSE(lane.has_pending());
+
+  log.add(5, 10, 100);
+  lane.arrived(at(minutes(3)));
+  batch = lane.next(log.reader(), {}, at(minutes(5)), false);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->first, Sequence(31));
+  EXPECT_EQ((*batch)->last, Sequence(50));
+  EXPECT_EQ((*batch)->size, (Counter{20, 1000}));
+}
+
+TEST(LanePlanner, ADamagedHeaderAtTheStartOfALifeIsPassedOver) {
+  Log log;
+  log.add(1, 10, 100);
+  log.blocks.begin()->second.records = 0;
+  log.add(2, 10, 100);
+  LanePlanner lane = planner(config(1 << 20, minutes(1)));
+  lane.arrived(at(seconds(0)));
+  const auto batch = lane.next(log.reader(), {}, at(minutes(2)), false);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->first, Sequence(11));
+  EXPECT_EQ((*batch)->end, (Position{BlockNumber(3), 0}));
+}
+
 }  // namespace
 }  // namespace edgehose
