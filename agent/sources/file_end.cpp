@@ -122,8 +122,8 @@ bool FileTable::open_aside(TrackedFile* file, Observed* observed) {
                       O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!fd) return false;
   const auto stat = stats_.descriptor(fd->get());
-  const std::uint64_t inode = file != nullptr ? file->identity.inode : observed->stat.inode;
-  if (!stat || stat->inode != inode) return false;
+  const FileIdentity wanted = file != nullptr ? file->identity : identity_of(observed->stat, {});
+  if (!stat || !same_inode(wanted, *stat)) return false;
   (file != nullptr ? file->fd : observed->fd) = std::move(*fd);
   return true;
 }

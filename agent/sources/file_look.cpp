@@ -167,7 +167,7 @@ Result<FileDescriptor> FileTable::open_seen(const FoundFile& found) {
   if (file.valid()) return file;
   EH_ASSIGN(file, open_file(found.path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   EH_ASSIGN(const FileStat stat, stats_.descriptor(file.get()));
-  if (stat.inode != found.stat.inode || stat.device != found.stat.device)
+  if (!same_inode(identity_of(found.stat, {}), stat) || stat.device != found.stat.device)
     return fail(ErrorCode::kNotFound, "{} is another file now", found.path);
   return file;
 }

@@ -54,7 +54,7 @@ Result<int> FileReader::descriptor(TrackedFile& file) {
   if (!file.fd.valid()) {
     EH_ASSIGN(file.fd, open_file(file.path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
     const auto stat = stats_.descriptor(file.fd.get());
-    if (!stat || stat->inode != file.identity.inode || !stat->regular) {
+    if (!stat || !same_inode(file.identity, *stat) || !stat->regular) {
       file.fd.reset();
       return fail(ErrorCode::kNotFound, "{} is another file now", file.path);
     }

@@ -106,6 +106,11 @@ FileIdentity identity_of(const FileStat& stat, std::string_view head) {
   return identity;
 }
 
+bool same_inode(const FileIdentity& identity, const FileStat& stat) {
+  return identity.inode == stat.inode && (identity.birth_ns == stat.birth_ns ||
+                                          identity.birth_ns == 0 || stat.birth_ns == 0);
+}
+
 bool same_start(const FileIdentity& identity, std::string_view head) {
   if (identity.prefix_length == 0) return true;
   return head.size() >= identity.prefix_length &&

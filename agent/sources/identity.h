@@ -50,6 +50,9 @@ using PrefixHash = std::array<std::uint8_t, 16>;
 PrefixHash prefix_hash(std::string_view bytes);
 
 FileIdentity identity_of(const FileStat& stat, std::string_view head);
+// Whether the inode is the same one: numbers are given again, by some file systems at once, and
+// only the birth time tells. The file system is not compared: reboots renumber it.
+bool same_inode(const FileIdentity& identity, const FileStat& stat);
 // False where `head`, the first bytes of a content, is not what the identity was made from.
 bool same_start(const FileIdentity& identity, std::string_view head);
 

@@ -63,7 +63,7 @@ class Comparer {
     const auto [first, last] = by_inode_.equal_range(stat.inode);
     std::vector<std::size_t> candidates;
     for (auto it = first; it != last; ++it)
-      if (seen_of_[it->second] == kNone && birth_fits(before_[it->second].identity, stat))
+      if (seen_of_[it->second] == kNone && same_inode(before_[it->second].identity, stat))
         candidates.push_back(it->second);
     std::stable_sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
       return likelihood(a, stat) > likelihood(b, stat);
@@ -77,10 +77,6 @@ class Comparer {
       }
     }
     return false;
-  }
-
-  static bool birth_fits(const FileIdentity& identity, const FileStat& stat) {
-    return identity.birth_ns == stat.birth_ns || identity.birth_ns == 0 || stat.birth_ns == 0;
   }
 
   int likelihood(std::size_t k, const FileStat& stat) const {

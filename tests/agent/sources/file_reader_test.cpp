@@ -1,0 +1,26 @@
+#include "agent/sources/file_reader.h"
+
+#include "tests/agent/sources/harness.h"
+
+namespace edgehose::testing {
+namespace {
+
+class FileReaderTest : public FileSourceTest {};
+
+// A file was deleted, and the one created in its place got its inode number: it begins alike.
+TEST_F(FileReaderTest, AnInodeNumberGivenAgainIsAnotherFile) {
+  append("a.log", "# header\n");
+  TrackedFile file;
+  file.path = path("a.log");
+  file.identity = identity_of(StatCache().path(file.path).value(), "# header\n");
+  FileReader reader(config, clock);
+  EXPECT_EQ(reader.visit(file, out), VisitEnd::kAtEnd);
+  append("a.log", "of the new file\n");
+  reader.close(file);
+  file.identity.birth_ns -= 1;
+  EXPECT_EQ(reader.visit(file, out), VisitEnd::kMoved);
+  EXPECT_EQ(out.got.size(), 1u);
+}
+
+}  // namespace
+}  // namespace edgehose::testing
