@@ -102,7 +102,9 @@ class StoreImpl final : public Store {
   std::uint64_t reserve() const;
 
   const StoreOptions options_;
-  std::uint64_t limit_ = 0;  // max_size, or what fits into the map that the machine gave
+  // max_size, or what fits into the map that the machine gave. Set with the environment, which may
+  // be replaced while any thread asks for usage().
+  std::atomic<std::uint64_t> limit_{0};
   const Clock& clock_;
   FileDescriptor lock_;
   // Shared: reading through the environment; exclusive: replacing it.

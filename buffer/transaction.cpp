@@ -110,11 +110,12 @@ Status TransactionImpl::room_for(std::uint64_t bytes) {
     const std::lock_guard lock(store_.mutex_);
     quarantined = store_.quarantine_bytes_;
   }
+  const std::uint64_t limit = store_.limit_;
   const std::int64_t used = static_cast<std::int64_t>(space_.used() + quarantined + bytes) + grown_;
-  if (used > static_cast<std::int64_t>(store_.limit_))
+  if (used > static_cast<std::int64_t>(limit))
     return fail(ErrorCode::kFull, "the buffer {} is full: it holds its {} bytes ({})", store_.path(),
-                store_.limit_, store_.limit_ < store_.options_.max_size
-                ? "all that this machine can map" : "buffer.max_size");
+                limit, limit < store_.options_.max_size ? "all that this machine can map"
+                                                        : "buffer.max_size");
   return disk_room_for(static_cast<std::int64_t>(bytes));
 }
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -132,6 +133,22 @@ TEST_F(StoreTest, LeavesAnotherFileInItsPlaceAlone) {
   EXPECT_EQ(held.error().code, ErrorCode::kBusy);
   EXPECT_NE(held.error().message.find("restart"), std::string::npos);
   EXPECT_EQ(std::filesystem::file_size(options_.directory + "/buffer.mdb"), 8u);
+}
+
+// That the two do not race is ThreadSanitizer's to see.
+TEST_F(StoreTest, TellsItsUsageWhileItIsPutBack) {
+  open();
+  append(block_of(store_->source_id("app"), 5));
+  std::atomic<bool> stop{false};
+  std::atomic<unsigned> asked{0};
+  std::thread asker([&] {
+    for (; !stop; ++asked) EXPECT_EQ(store_->usage().limit, options_.max_size);
+  });
+  while (asked == 0) std::this_thread::yield();
+  std::filesystem::remove(options_.directory + "/buffer.mdb");
+  EXPECT_TRUE(store_->hold_place().value_or(false));
+  stop = true;
+  asker.join();
 }
 
 TEST_F(StoreTest, WaitsForAMovedOne) {
