@@ -9,6 +9,7 @@
 #include "agent/commands/check_report.h"
 #include "agent/commands/layout.h"
 #include "agent/commands/load.h"
+#include "agent/commands/service_unit.h"
 #include "agent/commands/service_user.h"
 #include "agent/commands/table.h"
 #include "agent/config/agent_id.h"
@@ -100,7 +101,7 @@ int check_as(const User& user, const Invocation& invocation) {
   const pid_t child = ::fork();
   if (child < 0) return failed(errno_error(errno, "starting the check"));
   if (child == 0) {
-    const Status became = become(user);
+    const Status became = become(user, read_service_unit().supplementary_groups());
     const int code = became ? check_config(invocation) : failed(became.error());
     std::fflush(nullptr);
     ::_exit(code);
@@ -132,8 +133,9 @@ Command check_command() {
               "sink. Tries what would fail later: directories, keys, recipients, prefixes,\n"
               "permissions, the buffer's format. Nothing is changed, nothing is sent.\n"
               "\n"
-              "Run by root it checks as the service's user (edgehose), if there is one. Logs\n"
-              "that cannot be read are warnings, with the command that helps.",
+              "Run by root it checks as the service's user (edgehose), if there is one, in the\n"
+              "groups that the unit adds. Logs that cannot be read are warnings, with the\n"
+              "command that helps.",
           .options = {},
           .examples = "edgehose check\n"
                       "edgehose --config ./edgehose.toml check\n"

@@ -3,13 +3,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <system_error>
 
 #include "agent/base/file.h"
 #include "agent/commands/check_report.h"
+#include "agent/commands/service_unit.h"
 #include "agent/run/registry.h"
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
@@ -57,24 +54,10 @@ bool is_at_or_below(std::string_view path, std::string_view directory) {
          (path.size() == directory.size() || directory.ends_with('/') || path[directory.size()] == '/');
 }
 
-// Whether a drop-in of the service's unit, or the unit itself, makes the path writable for it.
 bool unit_allows(const std::string& path) {
-  namespace fs = std::filesystem;
-  std::vector<std::string> files = {"/etc/systemd/system/edgehose.service"};
-  std::error_code error;
-  for (fs::directory_iterator it("/etc/systemd/system/edgehose.service.d", error), end; !error && it != end;
-       it.increment(error))
-    files.push_back(it->path().string());
-  for (const std::string& file : files) {
-    std::ifstream lines(file);
-    for (std::string line; std::getline(lines, line);) {
-      std::string word;
-      if (!line.starts_with("ReadWritePaths=")) continue;
-      for (std::istringstream words(line.substr(line.find('=') + 1)); words >> word;) {
-        if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
-        if (is_at_or_below(path, word)) return true;
-      }
-    }
+  for (std::string word : read_service_unit().words("ReadWritePaths")) {
+    if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
+    if (is_at_or_below(path, word)) return true;
   }
   return false;
 }

@@ -17,6 +17,27 @@ constexpr std::size_t kEntryBytes = 16384;
 
 User from_entry(const struct passwd& entry) { return {entry.pw_name, entry.pw_uid, entry.pw_gid}; }
 
+std::optional<gid_t> find_group(const std::string& name) {
+  std::array<char, kEntryBytes> storage{};
+  struct group entry {};
+  struct group* found = nullptr;
+  if (::getgrnam_r(name.c_str(), &entry, storage.data(), storage.size(), &found) != 0 ||
+      found == nullptr)
+    return std::nullopt;
+  return entry.gr_gid;
+}
+
+// False with errno set.
+bool join(const std::vector<std::string>& names) {
+  const int count = ::getgroups(0, nullptr);
+  if (count < 0) return false;
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  if (::getgroups(count, groups.data()) < 0) return false;
+  for (const std::string& name : names)
+    if (const auto group = find_group(name)) groups.push_back(*group);
+  return ::setgroups(groups.size(), groups.data()) == 0;
+}
+
 }  // namespace
 
 bool is_root() { return ::geteuid() == 0; }
@@ -47,10 +68,10 @@ std::optional<User> owner_of(const std::string& path) {
   return User{fmt::format("#{}", info.st_uid), info.st_uid, info.st_gid};
 }
 
-Status become(const User& user) {
+Status become(const User& user, const std::vector<std::string>& more_groups) {
   const bool named = !user.name.empty() && user.name[0] != '#';
   const int grouped = named ? ::initgroups(user.name.c_str(), user.gid) : ::setgroups(1, &user.gid);
-  if (grouped != 0 || ::setgid(user.gid) != 0 || ::setuid(user.uid) != 0)
+  if (grouped != 0 || !join(more_groups) || ::setgid(user.gid) != 0 || ::setuid(user.uid) != 0)
     return fail_errno(errno, fmt::format("becoming the user {}", user.name));
   return {};
 }

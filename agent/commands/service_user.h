@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/base/result.h"
 
@@ -23,8 +24,9 @@ std::optional<User> find_user(const std::string& name);
 // Whose the nearest existing directory at or above `path` is.
 std::optional<User> owner_of(const std::string& path);
 
-// Gives root's rights up for good: the user's groups, group and user. Only root may.
-Status become(const User& user);
+// Gives root's rights up for good: the user's groups and those named beside them (one that this
+// system does not have is left out), group and user. Only root may.
+Status become(const User& user, const std::vector<std::string>& more_groups = {});
 
 // Root, before it writes below a data_dir that another user owns, becomes that user; anybody else
 // stays. Secrets must have been read before.

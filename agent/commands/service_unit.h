@@ -1,0 +1,24 @@
+// What the service's systemd unit grants, read from its files as systemd merges them: the unit, then
+// the drop-ins below /etc in the order of their names. `systemctl` is not asked: it may not be there.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace edgehose {
+
+struct ServiceUnit {
+  bool installed = false;  // false: no unit was found
+  std::string text;        // of all its files, one after the other
+
+  // The words of a setting that is a list ("ReadWritePaths"): each line adds, an empty one clears.
+  std::vector<std::string> words(std::string_view setting) const;
+  // Beside the user's own; those of the unit that comes with edgehose where none is installed.
+  std::vector<std::string> supplementary_groups() const;
+};
+
+// `root` stands before /etc, /run and /usr: for tests.
+ServiceUnit read_service_unit(const std::string& root = "");
+
+}  // namespace edgehose

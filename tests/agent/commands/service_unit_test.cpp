@@ -1,0 +1,55 @@
+#include "agent/commands/service_unit.h"
+
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "agent/base/file.h"
+
+namespace edgehose {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class ServiceUnitTest : public ::testing::Test {
+ protected:
+  ServiceUnitTest() {
+    char name[] = "/tmp/edgehose-unit-XXXXXX";
+    root_ = ::mkdtemp(name);
+  }
+  ~ServiceUnitTest() override { std::filesystem::remove_all(root_); }
+  void write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories(parent_directory(root_ + path));
+    std::ofstream(root_ + path) << text;
+  }
+
+  std::string root_;
+};
+
+TEST_F(ServiceUnitTest, WithoutOneTheShippedUnitsGroupsCount) {
+  const ServiceUnit none = read_service_unit(root_);
+  EXPECT_FALSE(none.installed);
+  const auto shipped = read_file(EDGEHOSE_UNIT, 64 * 1024);
+  ASSERT_TRUE(shipped);
+  EXPECT_EQ(none.supplementary_groups(),
+            (ServiceUnit{true, *shipped}.words("SupplementaryGroups")));
+}
+
+TEST_F(ServiceUnitTest, DropInsAddAndClear) {
+  write("/lib/systemd/system/edgehose.service", "[Service]\nSupplementaryGroups=ignored\n");
+  write("/usr/lib/systemd/system/edgehose.service", "[Service]\nSupplementaryGroups=adm\n");
+  EXPECT_THAT(read_service_unit(root_).supplementary_groups(), ElementsAre("adm"));
+  write("/etc/systemd/system/edgehose.service.d/20.conf",
+        "[Service]\nSupplementaryGroups=dialout  www-data\n#SupplementaryGroups=no\n");
+  EXPECT_THAT(read_service_unit(root_).supplementary_groups(),
+              ElementsAre("adm", "dialout", "www-data"));
+  write("/etc/systemd/system/edgehose.service.d/10.conf", "[Service]\nSupplementaryGroups=\n");
+  EXPECT_THAT(read_service_unit(root_).supplementary_groups(), ElementsAre("dialout", "www-data"));
+  EXPECT_THAT(read_service_unit(root_).words("ReadWritePaths"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace edgehose

@@ -1,0 +1,33 @@
+#include "agent/commands/service_user.h"
+
+#include <grp.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace edgehose {
+namespace {
+
+TEST(ServiceUser, HasTheGroupsThatTheUnitAdds) {
+  const auto user = find_user("nobody");
+  const struct group* const group = ::getgrnam("adm");
+  if (!is_root() || !user || group == nullptr) GTEST_SKIP() << "only root can become nobody";
+  const gid_t adm = group->gr_gid;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (!become(*user, {"adm", "a-group-that-is-not-there"})) ::_exit(2);
+    std::vector<gid_t> groups(64);
+    groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(64, groups.data()))));
+    ::_exit(::geteuid() == user->uid && std::ranges::count(groups, adm) == 1 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace
+}  // namespace edgehose
