@@ -368,10 +368,14 @@ TEST_P(Soak, EveryLineOnce) {
 }
 
 std::vector<unsigned> seeds() {
-  unsigned first = 1, last = 32;
-  if (const char* given = std::getenv("EDGEHOSE_SOAK_SEEDS"))
+  unsigned first = 1, last = 4;
+  // Each of these found a fault once.
+  std::vector<unsigned> all = {112, 205, 304, 365, 424,  429,  451,
+                               464, 557, 708, 755, 1646, 1655, 1680};
+  if (const char* given = std::getenv("EDGEHOSE_SOAK_SEEDS")) {
     std::sscanf(given, "%u-%u", &first, &last);
-  std::vector<unsigned> all;
+    all.clear();
+  }
   for (; first <= last; ++first) all.push_back(first);
   return all;
 }
