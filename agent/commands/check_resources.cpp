@@ -1,9 +1,14 @@
 // The worst case that a config implies, in bytes. Each figure names the bound in the code it comes
 // from; file-backed pages (the buffer's map) are the kernel's to drop and are not counted.
+#include <algorithm>
+
+#include "agent/base/text.h"
 #include "agent/commands/check_report.h"
 #include "agent/run/intake.h"
 #include "agent/sources/file_config.h"
+#include "agent/sources/file_table.h"
 #include "buffer/block.h"
+#include "buffer/copies.h"
 #include "sinks/delivery/batch_config.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/object/compressor.h"
@@ -17,10 +22,22 @@ constexpr std::uint64_t kKiB = 1024, kMiB = 1024 * kKiB;
 constexpr std::uint64_t kProcess = 6 * kMiB;
 // A tracked file: its path, identity and position; an open one also its read buffer.
 constexpr std::uint64_t kPerFile = kKiB;
+// A finished one, kept to recognise its copies; measured 0.7 KiB.
+constexpr std::uint64_t kPerFinished = 768;
+// Of either: its entry and the text made of it, while the copy outside is written.
+constexpr std::uint64_t kPerCopied = 768;
 constexpr std::uint64_t kReadBuffer = 64 * kKiB;
 // LMDB keeps the pages of a transaction in memory until its commit.
 constexpr std::uint64_t kTransaction = 8 * kMiB;
 constexpr std::uint64_t kAgeChunks = 4 * 64 * kKiB;
+// One for each source, while a compressed rotation is read: a window of 8 MiB and its tables.
+constexpr std::uint64_t kRotationDecoder = 9 * kMiB;
+// A block's index, at most; only a record's attributes pass it.
+constexpr std::uint64_t kIndexBytes = kMiB;
+// ndjson spells a control character in six bytes: a line of NULs is what a power cut leaves.
+constexpr std::uint64_t kNdjsonGrowth = 6;
+constexpr std::uint64_t kNdjsonText = 64 * kKiB;  // rendered before it is compressed
+constexpr std::uint64_t kNdjsonFields = 256;      // around a message, with a path of 100 bytes
 
 // A zstd encoder: window, match tables, output; as ZSTD_estimateCStreamSize gives them by level.
 std::uint64_t zstd_encoder(int level) {
@@ -36,24 +53,63 @@ std::uint64_t zstd_encoder(int level) {
 // While a block of at most 256 KiB that came slowly is compressed: as measured at its level.
 constexpr std::uint64_t kSlowBlockEncoder = 6 * kMiB;
 
-std::uint64_t intake_bytes() {
-  return IntakeOptions{}.pending_limit() + kBlockRawBytes + zstd_encoder(1) + kSlowBlockEncoder + kTransaction;
+// `longest`: the largest record of any source. One may come on top of what is pending, stand in the
+// encoder, and stand in the transaction.
+std::uint64_t intake_bytes(std::uint64_t longest) {
+  return IntakeOptions{}.pending_limit() + kBlockRawBytes + zstd_encoder(1) + kSlowBlockEncoder +
+         kTransaction + 3 * longest;
 }
 
 std::uint64_t file_source_bytes(const FileSourceConfig& source, std::uint64_t files) {
   const std::uint64_t open = std::min(source.max_open_files, files);
-  // A line under way, the block it does not fit in any more, and the block's index.
-  return 2 * source.max_record_bytes + 2 * kBlockRawBytes + files * kPerFile + open * kReadBuffer;
+  // A line under way, twice while it grows, and its like of a compressed rotation; the block it
+  // does not fit in any more, and the block's index.
+  return 4 * source.max_record_bytes + kBlockRawBytes + kIndexBytes + kRotationDecoder +
+         files * kPerFile + open * kReadBuffer;
 }
 
-// One request: a block as stored and as decoded, what encodes it, what encrypts it.
-std::uint64_t request_bytes(const DirectoryConfig& sink) {
-  std::uint64_t bytes = 4 * kBlockRawBytes;
-  const bool pass_through = sink.format == ObjectRendering::Format::kLines;
-  if (sink.compression == Compression::kZstd) bytes += zstd_encoder(pass_through ? 1 : sink.compression_level);
+// The largest record that a sink gets from its inputs; with none, from every source.
+std::uint64_t longest_record(const Config& config, const std::vector<std::string>& inputs) {
+  std::uint64_t longest = 0;
+  for (const Component& source : config.sources)
+    if (source.type == "file" &&
+        (inputs.empty() || std::ranges::find(inputs, source.name) != inputs.end()))
+      longest = std::max(longest, source.as<FileSourceConfig>().max_record_bytes);
+  return longest;
+}
+
+// One request: a block as stored and as decoded, its text and what is made of it, what encodes it,
+// what encrypts it. A buffer that grows stands there twice until it has been copied.
+std::uint64_t request_bytes(const DirectoryConfig& sink, std::uint64_t longest) {
+  const std::uint64_t block = std::max<std::uint64_t>(kBlockRawBytes, longest);
+  const bool lines = sink.format == ObjectRendering::Format::kLines;
+  const std::uint64_t text = lines ? block : kNdjsonText + kNdjsonGrowth * longest;
+  std::uint64_t bytes = 2 * (block + kIndexBytes) + 3 * text;
+  // Nothing shrinks what a block of empty lines becomes.
+  if (!lines && sink.compression == Compression::kNone) bytes += 2 * kBlockRawBytes * kNdjsonFields;
+  if (sink.compression == Compression::kZstd)
+    bytes += zstd_encoder(lines ? 1 : sink.compression_level);
   if (sink.compression == Compression::kGzip) bytes += 2 * kGzipMemberBytes + kMiB;
   if (!sink.age_recipients.empty()) bytes += kAgeChunks;
   return bytes;
+}
+
+// What is remembered of files beside those that match now, and what a copy outside takes of both.
+void add_remembered(const std::vector<std::uint64_t>& files, std::vector<ResourcePart>& memory) {
+  std::uint64_t all = kMaxFinished;
+  for (const std::uint64_t count : files) all += count;
+  memory.push_back({fmt::format("{} finished files remembered", format_count(kMaxFinished)),
+                    kMaxFinished * kPerFinished});
+  memory.push_back({"positions, while they are copied outside", all * kPerCopied});
+}
+
+std::vector<ResourcePart> disk_parts(std::uint64_t limit) {
+  // The map is the limit, a quarter and 16 MiB, so that deletes always find room.
+  const std::uint64_t more = limit / 4 + 16 * kMiB;
+  return {{"buffer, dead letters, quarantines (max_size)", limit},
+          {"room for its own transactions", more},
+          {"a second buffer: salvage, compaction", limit + more},
+          {"positions outside (buffer.copy, buffer.copy2)", kCopyFiles.size() * kMaxCopyBytes}};
 }
 
 }  // namespace
@@ -64,22 +120,26 @@ std::uint64_t total(const std::vector<ResourcePart>& parts) {
   return sum;
 }
 
-Resources worst_case(const Config& config, std::uint64_t buffer_limit, const std::vector<std::uint64_t>& files) {
+Resources worst_case(const Config& config, std::uint64_t buffer_limit,
+                     const std::vector<std::uint64_t>& files) {
   Resources resources;
-  resources.memory = {{"program and libraries", kProcess}, {"intake and one transaction", intake_bytes()}};
+  resources.memory = {{"program and libraries", kProcess},
+                      {"intake and one transaction", intake_bytes(longest_record(config, {}))}};
   for (std::size_t i = 0; i < config.sources.size(); ++i)
     if (config.sources[i].type == "file")
-      resources.memory.push_back({"source " + config.sources[i].name,
-                                  file_source_bytes(config.sources[i].as<FileSourceConfig>(), files[i])});
+      resources.memory.push_back(
+          {"source " + config.sources[i].name,
+           file_source_bytes(config.sources[i].as<FileSourceConfig>(), files[i])});
+  add_remembered(files, resources.memory);
   for (const Component& sink : config.sinks)
     if (sink.type == "directory") {
       const auto& directory = sink.as<DirectoryConfig>();
-      resources.memory.push_back({fmt::format("sink {}, {} requests", sink.name, directory.common.concurrency),
-                                  directory.common.concurrency * request_bytes(directory)});
+      const std::uint64_t longest = longest_record(config, directory.common.inputs);
+      resources.memory.push_back(
+          {fmt::format("sink {}, {} requests", sink.name, directory.common.concurrency),
+           directory.common.concurrency * request_bytes(directory, longest)});
     }
-  // The map is the limit, a quarter and 16 MiB, so that deletes always find room.
-  resources.disk = {{"buffer, dead letters, quarantines (max_size)", buffer_limit},
-                    {"room for its own transactions", buffer_limit / 4 + 16 * kMiB}};
+  resources.disk = disk_parts(buffer_limit);
   return resources;
 }
 

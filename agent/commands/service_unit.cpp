@@ -36,7 +36,8 @@ std::vector<std::string> ServiceUnit::words(std::string_view setting) const {
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t equals = line.find('=');
-    if (equals == std::string::npos || std::string_view(line).substr(0, equals) != setting) continue;
+    if (equals == std::string::npos || std::string_view(line).substr(0, equals) != setting)
+      continue;
     std::istringstream words(line.substr(equals + 1));
     const std::size_t before = all.size();
     for (std::string word; words >> word;) all.push_back(word);

@@ -1,5 +1,6 @@
-// What the service's systemd unit grants, read from its files as systemd merges them: the unit, then
-// the drop-ins below /etc in the order of their names. `systemctl` is not asked: it may not be there.
+// What the service's systemd unit grants, read from its files as systemd merges them: the unit,
+// then the drop-ins below /etc in the order of their names. `systemctl` is not asked: it may not be
+// there. Pure but for reading the files.
 #pragma once
 
 #include <string>

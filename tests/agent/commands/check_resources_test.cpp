@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include "agent/commands/check_report.h"
+#include "agent/sources/file_config.h"
+#include "agent/sources/file_table.h"
+#include "sinks/directory/directory_config.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kLimit = 512 * kMiB;
+
+struct Setup {
+  std::uint64_t longest = kMiB;  // of source "big", in bytes
+  ObjectRendering::Format format = ObjectRendering::Format::kLines;
+  std::vector<std::string> inputs = {};
+};
+
+Config config_of(const Setup& setup) {
+  FileSourceConfig big, small;
+  big.max_record_bytes = setup.longest;
+  DirectoryConfig sink;
+  sink.common.inputs = setup.inputs;
+  sink.format = setup.format;
+  Config config;
+  config.sources = {{"big", "file", {}, big}, {"small", "file", {}, small}};
+  config.sinks = {{"archive", "directory", {}, sink}};
+  return config;
+}
+
+std::uint64_t memory(const Setup& setup) {
+  return total(worst_case(config_of(setup), kLimit, {10, 10}).memory);
+}
+
+std::uint64_t of_sink(const Setup& setup) {
+  return worst_case(config_of(setup), kLimit, {10, 10}).memory.back().bytes;
+}
+
+TEST(CheckResources, ARequestsMemoryGrowsWithTheLongestRecord) {
+  // In each of the two requests, at the least: stored, decoded, and its text twice.
+  EXPECT_GE(of_sink({16 * kMiB}), 2 * 4 * 16 * kMiB);
+  // A control character takes six bytes in ndjson.
+  EXPECT_GE(of_sink({16 * kMiB, ObjectRendering::Format::kNdjson}), 2 * (2 + 2 * 6) * 16 * kMiB);
+  EXPECT_EQ(of_sink({16 * kMiB, ObjectRendering::Format::kLines, {"small"}}), of_sink({kMiB}))
+      << "only the sink's own inputs count";
+}
+
+TEST(CheckResources, SourcesAndIntakeHoldTheLongestRecordToo) {
+  const auto beside_the_sink = [](std::uint64_t longest) {
+    return memory({longest}) - of_sink({longest});
+  };
+  EXPECT_GE(beside_the_sink(16 * kMiB), beside_the_sink(kMiB) + 5 * 15 * kMiB);
+}
+
+TEST(CheckResources, FinishedFilesThatAreRememberedCount) {
+  EXPECT_GE(memory({}), kMaxFinished * 700);
+}
+
+TEST(CheckResources, ASalvageHoldsTwoBuffersAndThereAreTwoCopies) {
+  const std::uint64_t map = kLimit + kLimit / 4 + 16 * kMiB;
+  const auto disk = worst_case(config_of({}), kLimit, {10, 10}).disk;
+  EXPECT_EQ(total(disk), 2 * map + 2 * 64 * kMiB);
+}
+
+}  // namespace
+}  // namespace edgehose
