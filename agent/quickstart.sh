@@ -10,7 +10,7 @@
 # Exit code 0: every line arrived exactly once.
 set -euo pipefail
 export LC_ALL=C
-cd "$(dirname "$0")/.."
+script=$(realpath "$0")
 
 keep=no agent='' generator='' lines=200000
 while [ $# -gt 0 ]; do
@@ -18,11 +18,12 @@ while [ $# -gt 0 ]; do
     --keep) keep=yes ;;
     --agent) agent=$(realpath "$2"); shift ;;
     --generator) generator=$(realpath "$2"); shift ;;
-    --lines) lines=$2; shift ;;
-    *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+    --lines) lines=${2:?--lines wants a number}; shift ;;
+    *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$script"; [ "$1" = --help ] && exit 0 || exit 2 ;;
   esac
   shift
 done
+cd "$(dirname "$script")/.."
 rate=$((lines / 10))
 
 dir=$(mktemp -d "${TMPDIR:-/var/tmp}/edgehose-quickstart.XXXXXX")
@@ -48,7 +49,7 @@ size() { awk -v b="$1" 'BEGIN { split("B KiB MiB GiB", u); for (i = 1; b >= 1024
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else printf "-" }'; }
 say() { printf '  %02d:%02d  %s\n' $(((SECONDS - begin) / 60)) $(((SECONDS - begin) % 60)) "$1"; }
 more() { printf '         %s\n' "$1"; }
-row() { printf '    %-28s %14s  %s\n' "$1" "$2" "${3:-}"; }
+row() { printf '    %-28s %14s%s\n' "$1" "$2" "${3:+  $3}"; }
 give_up() {
   printf '\n%s\n' "$1" >&2
   [ -s "$dir/agent.log" ] && { echo "The agent's last lines:"; tail -n 15 "$dir/agent.log"; } >&2
@@ -61,11 +62,12 @@ printf 'edgehose quick start: %s log lines, through a crash, each exactly once\n
 if [ -z "$agent" ]; then
   printf '  Packages ... '
   bash cross/install-deps.sh >"$dir/packages.log" 2>&1 || { cat "$dir/packages.log"; give_up "The packages could not be installed."; }
-  printf 'there.\n  Build (Release, %s cores; the first time takes a minute or two) ... ' "$(nproc)"
+  printf 'there.\n  Build (Release, %s cores; the first time takes minutes, five on a small board) ... ' "$(nproc)"
   SECONDS=0
   {
     fresh=(); [ -f build/CMakeCache.txt ] || fresh=(-G Ninja)
-    cmake -S . -B build "${fresh[@]}" -DCMAKE_BUILD_TYPE=Release &&
+    launcher=(); command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    cmake -S . -B build "${fresh[@]}" "${launcher[@]}" -DCMAKE_BUILD_TYPE=Release &&
       cmake --build build --target edgehose --parallel "$(nproc)"
   } >"$dir/build.log" 2>&1 || { tail -n 30 "$dir/build.log"; give_up "The build failed."; }
   printf '%s s.\n\n' "$SECONDS"
@@ -178,11 +180,14 @@ if [ "$written" -gt 0 ]; then
 else
   row 'written to disk by edgehose' '-' "$dir is in memory"
 fi
-row 'time' "$took s" '10 s of them the gateway, logging'
+row 'time' "$took s" 'the gateway logs for 10 s of it'
 echo
 
 if [ "$missing" -eq 0 ] && [ "$doubled" -eq 0 ] && [ "$(wc -l <"$dir/logged")" -eq "$lines" ]; then
   echo '  Every line arrived exactly once.'
+  if [ "$agent" = "$PWD/build/agent/edgehose" ]; then
+    printf '\n  The program is build/agent/edgehose. What next: README.md, "Set it up".\n'
+  fi
 else
   keep=yes
   give_up '  Not every line arrived exactly once: this is a defect.'

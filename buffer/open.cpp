@@ -142,6 +142,8 @@ Status StoreImpl::open_keys() {
   }
   if (read_only_) {
     keys_ = Keyring::open_available(stored, options_.keys);
+    if (auto opened = Keyring::open(stored, options_.keys); !opened)  // made in memory only
+      keys_fit_ = tl::unexpected(std::move(opened).error());
     return {};
   }
   EH_ASSIGN(keys_, Keyring::open(stored, options_.keys));

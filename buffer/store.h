@@ -99,6 +99,8 @@ class Store {
   virtual SinkId sink_id(std::string_view name) = 0;
   virtual FileId new_file_id() = 0;                       // intake thread
   virtual const Epoch& epoch() const = 0;
+  // For a reader: why a writer could not open the buffer's keys with those of the options.
+  virtual Status keys_fit() const { return {}; }
 
   // --- reading; any thread ---------------------------------------------------------------------
   // The first block of `source` (0: any source) numbered at or after `from`.

@@ -58,6 +58,7 @@ class StoreImpl final : public Store {
   SinkId sink_id(std::string_view name) override;
   FileId new_file_id() override;
   const Epoch& epoch() const override { return epoch_; }
+  Status keys_fit() const override { return keys_fit_; }
   Result<std::optional<BlockInfo>> next_block(SourceId source, BlockNumber from) override;
   Result<StoredBlock> read(BlockNumber number) override;
   Result<DecodedBlock> read_decoded(BlockNumber number) override;
@@ -111,6 +112,7 @@ class StoreImpl final : public Store {
   mutable std::shared_mutex environment_mutex_;
   lmdb::Environment environment_;
   Keyring keys_;
+  Status keys_fit_;  // of a reader
   std::unique_ptr<BlockEncoder> encoder_;
   Epoch epoch_{};
   bool read_only_ = false;

@@ -22,7 +22,10 @@ void print_report(const VerifyReport& report) {
     fmt::print("{} blocks and values were sealed with a key that is not configured\n",
                format_count(report.unopened));
   if (report.sound()) {
-    fmt::print("All of it is sound.\n");
+    fmt::print("{}\n", report.unopened == 0
+                           ? "All of it is sound."
+                           : "What could be opened is sound; for the rest add its key to "
+                             "buffer.encryption_keys.");
     return;
   }
   std::fflush(stdout);

@@ -78,8 +78,12 @@ std::vector<std::string> orphans(Store& store, const Config& config) {
   return out;
 }
 
-// A stored block that opens shows that the keys fit.
+// Whether `run` could open the buffer; and a stored block that opens shows that the keys fit.
 void check_keys(Store& store, Findings& findings) {
+  if (const Status fit = store.keys_fit(); !fit) {
+    findings.errors.push_back(fit.error().message);
+    return;
+  }
   const auto first = store.next_block(SourceId{}, BlockNumber(1));
   if (!first || !*first) return;
   const auto block = store.read((*first)->number);

@@ -188,7 +188,9 @@ tl::expected<ParsedLine, LineError> parse_command_line(const std::vector<std::st
     line.help = true;
     if (help) return line;
     if (parts.rest.empty()) return wrong("", "which command?");
-    return wrong("", fmt::format("there is no command after {}", parts.rest.back()));
+    return wrong("", parts.rest.back().starts_with('-')
+                         ? fmt::format("there is no command beside {}", parts.rest.back())
+                         : fmt::format("there is no command after {}", parts.rest.back()));
   }
   line.command = find_command(fmt::format("{}", fmt::join(parts.name, " ")));
   if (line.command == nullptr && help) {

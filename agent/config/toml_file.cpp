@@ -108,7 +108,11 @@ std::optional<Table> read_toml_file(const std::string& path, Diagnostics& proble
   const Origin file{Origin::Kind::kFile, path};
   const auto text = read_file(path, kMaxFileBytes);
   if (!text) {
-    problems.error({}, text.error().message);
+    problems.error({}, text.error().code == ErrorCode::kNotFound
+                           ? text.error().message +
+                                 "; make one from what `edgehose config example` prints, or name "
+                                 "another with --config"
+                           : text.error().message);
     return std::nullopt;
   }
   const toml::parse_result parsed = toml::parse(std::string_view(*text));

@@ -46,6 +46,7 @@ class Promise(promise.PromiseCase):
             self.assertNotEqual(result.returncode, 0)
             self.assertIn("key", result.stderr)
             self.assertEqual(hashlib.sha256(buffer.read_bytes()).digest(), before, "the buffer is as it was")
+            self.assertEqual(self.box.call("check").returncode, 1, "what run refuses, check refuses")
         self.box.config(buffer={"encryption_keys": [right]})
         self.deliver()
 

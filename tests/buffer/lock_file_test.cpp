@@ -1,0 +1,47 @@
+#include "buffer/lock_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <thread>
+
+namespace edgehose {
+namespace {
+
+class LockFile : public ::testing::Test {
+ protected:
+  LockFile() {
+    char name[] = "/tmp/edgehose-lock-XXXXXX";
+    directory_ = ::mkdtemp(name);
+  }
+  ~LockFile() override { std::filesystem::remove_all(directory_); }
+
+  std::string path() const { return directory_ + "/lock"; }
+  std::string directory_;
+};
+
+TEST_F(LockFile, ASecondHolderIsToldThePidOfTheFirst) {
+  const auto first = take_lock(path());
+  ASSERT_TRUE(first);
+  const auto second = take_lock(path());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kBusy);
+  EXPECT_THAT(second.error().message, ::testing::HasSubstr(std::to_string(::getpid())));
+}
+
+// As the kernel does with a process that was killed, a moment after its parent knows.
+TEST_F(LockFile, OneThatIsBeingLetGoIsWaitedFor) {
+  auto first = take_lock(path());
+  ASSERT_TRUE(first);
+  std::thread letting_go([held = std::move(*first)]() mutable {
+    ::usleep(100'000);
+    held.reset();
+  });
+  EXPECT_TRUE(take_lock(path()));
+  letting_go.join();
+}
+
+}  // namespace
+}  // namespace edgehose
