@@ -275,6 +275,8 @@ class Walk {
     if (key.starts_with(kFilePrefix)) return sealed(key, value, [](auto& v) { return decode_file(v); });
     if (key.starts_with(kClaimPrefix))
       return sealed(key, value, [&](auto& v) { return decode_claim(key, v); });
+    if (key.starts_with(kReplayPrefix))
+      return sealed(key, value, [&](auto& v) { return decode_replay(key, v); });
     if (key.starts_with(kDeadLetterPrefix))
       return sealed(key, value, [&](auto& v) { return decode_dead_letter(key, v); });
     return {};  // of a later minor version

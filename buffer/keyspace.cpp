@@ -95,6 +95,8 @@ WallTime get_time(ByteReader& in) { return WallTime(in.le<std::int64_t>()); }
 
 constexpr std::uint8_t kCrcKnown = 1;
 constexpr std::uint8_t kFinished = 2;
+constexpr std::uint8_t kTruncated = 1;
+constexpr std::uint8_t kPartial = 2;
 
 }  // namespace
 
@@ -363,6 +365,47 @@ Result<Claim> decode_claim(std::string_view key, std::string_view value) {
   return finish(in, std::move(c), "claim");
 }
 
+std::string replay_key(ClaimId id) { return numbered(kReplayPrefix, id.value); }
+
+std::string encode_replay(const Claim& c) {
+  std::string out;
+  put_lane(out, c.lane);
+  put_varint(out, c.first.value);
+  put_varint(out, c.last.value);
+  put_counter(out, c.size);
+  put_le(out, c.first_time.value);
+  put_string(out, c.key);
+  put_string(out, c.rendering);
+  put_varint(out, c.letters.size());
+  std::uint64_t before = 0;  // neighbours mostly: differences are short
+  for (const std::uint64_t id : c.letters) {
+    put_varint(out, zigzag(static_cast<std::int64_t>(id - before)));
+    before = id;
+  }
+  return out;
+}
+
+Result<Claim> decode_replay(std::string_view key, std::string_view value) {
+  const auto id = number_after<std::uint64_t>(kReplayPrefix, key);
+  if (!id) return bad("replay");
+  ByteReader in(value);
+  Claim c;
+  c.id = ClaimId(*id);
+  c.lane = get_lane(in);
+  c.first = Sequence(in.varint());
+  c.last = Sequence(in.varint());
+  c.size = get_counter(in);
+  c.first_time = get_time(in);
+  c.key = in.string();
+  c.rendering = in.string();
+  const std::uint64_t count = in.varint();
+  if (count == 0 || count > kReplayRecords) return bad("replay");
+  std::uint64_t letter = 0;
+  for (std::uint64_t i = 0; i < count; ++i)
+    c.letters.push_back(letter += static_cast<std::uint64_t>(unzigzag(in.varint())));
+  return finish(in, std::move(c), "replay");
+}
+
 std::string counters_key() { return "\x20" "N"; }
 
 std::string encode_counters(const Counters& c) {
@@ -415,6 +458,14 @@ std::string encode_dead_letter(const DeadLetter& d) {
   put_varint(out, d.attempts);
   put_string(out, d.reason);
   put_string(out, d.body);
+  put_varint(out, d.file.value);
+  put_varint(out, d.begin);
+  put_le(out, static_cast<std::uint8_t>((d.truncated ? kTruncated : 0) | (d.partial ? kPartial : 0)));
+  put_varint(out, d.attributes.size());
+  for (const auto& [name, text] : d.attributes) {
+    put_string(out, name);
+    put_string(out, text);
+  }
   return out;
 }
 
@@ -431,6 +482,17 @@ Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view val
   d.attempts = static_cast<std::uint32_t>(in.varint());
   d.reason = in.string();
   d.body = in.string();
+  if (in.at_end()) return finish(in, std::move(d), "dead letter");  // of format 1.0
+  d.file = FileId(static_cast<std::uint32_t>(in.varint()));
+  d.begin = in.varint();
+  const auto flags = in.le<std::uint8_t>();
+  d.truncated = (flags & kTruncated) != 0;
+  d.partial = (flags & kPartial) != 0;
+  const std::uint64_t attributes = in.varint();
+  for (std::uint64_t i = 0; i < attributes && in.ok(); ++i) {
+    const std::string_view name = in.string();
+    d.attributes.emplace_back(name, in.string());
+  }
   return finish(in, std::move(d), "dead letter");
 }
 

@@ -6,10 +6,10 @@
 //   00 02 | key id u64           wrapped data key    00 03   machine fingerprint
 //   10 | block u64 | source u32  block: the source stands in the key so that a walk over the leaf
 //                                pages finds a source's blocks without touching their content
-//   20 'C' claim  'F' file  'K' sink  'L' lane  'M' clean mark  'N' counters  'S' source
+//   20 'C' claim  'F' file  'K' sink  'L' lane  'M' clean mark  'N' counters  'R' replay  'S' source
 //   30 | id u64                  dead letter
 //
-// Values of files, claims and dead letters go through Keyring::seal_value with their key as
+// Values of files, claims, replays and dead letters go through Keyring::seal_value with their key as
 // associated data; the functions here see them in plain. All others begin with the CRC-32C of their
 // key and the rest, so that a flipped bit is damage and never a wrong counter.
 //
@@ -31,7 +31,7 @@ namespace edgehose::keyspace {
 
 struct FormatVersion {
   std::uint16_t major = 1;       // changes that no older release understands
-  std::uint16_t minor = 0;       // additions that older releases may ignore
+  std::uint16_t minor = 1;       // additions that older releases may ignore
   std::uint16_t min_reader = 1;  // the smallest `major` support that may open it
   bool operator==(const FormatVersion&) const = default;
 };
@@ -89,6 +89,11 @@ constexpr std::string_view kClaimPrefix = "\x20" "C";
 std::string claim_key(ClaimId id);
 std::string encode_claim(const Claim& claim);
 Result<Claim> decode_claim(std::string_view key, std::string_view value);
+
+constexpr std::string_view kReplayPrefix = "\x20" "R";
+std::string replay_key(ClaimId id);
+std::string encode_replay(const Claim& replay);
+Result<Claim> decode_replay(std::string_view key, std::string_view value);
 
 // What is given next; none of it is ever given twice.
 struct Counters {

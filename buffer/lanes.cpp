@@ -102,6 +102,10 @@ Status TransactionImpl::forget_lane(const LaneKey& lane) {
     EH_TRY(erase(keyspace::claim_key(it->first)));
     it = state_.claims.erase(it);
   }
+  std::vector<ClaimId> replays;
+  for (const auto& [id, replay] : state_.replays)
+    if (replay.lane == lane) replays.push_back(id);
+  for (const ClaimId id : replays) EH_TRY(erase_replay(id));
   state_.lanes.erase(lane);
   changed_lanes_.erase(lane);
   return erase(keyspace::lane_key(lane));
@@ -181,6 +185,8 @@ Result<Claim> TransactionImpl::claim(Claim claim) {
 }
 
 Status TransactionImpl::acknowledge(const Acknowledgement& ack) {
+  if (const auto replay = state_.replays.find(ack.claim); replay != state_.replays.end())
+    return acknowledge_replay(replay->second, ack);
   const auto found = state_.claims.find(ack.claim);
   if (found == state_.claims.end() || found->second.done)
     return fail(ErrorCode::kNotFound, "claim {} is not open", ack.claim.value);

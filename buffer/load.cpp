@@ -60,6 +60,12 @@ Result<Loaded> load(const lmdb::Transaction& txn, const Keyring& keys) {
     state.claims[claim.id] = std::move(claim);
     return {};
   }));
+  EH_TRY(for_each(cursor, keyspace::kReplayPrefix, [&](View key, View value) -> Status {
+    EH_ASSIGN(const std::string plain, keys.open_value(key, value));
+    EH_ASSIGN(Claim replay, keyspace::decode_replay(key, plain));
+    state.replays[replay.id] = std::move(replay);
+    return {};
+  }));
   EH_TRY(for_each(cursor, keyspace::kDeadLetterPrefix, [&](View, View value) -> Status {
     ++state.dead_letters;
     state.dead_letter_bytes += value.size();  // the value itself is not touched

@@ -66,7 +66,9 @@ Status StoreImpl::open_writer() {
   EH_TRY(make_directories(options_.directory, 0750));
   EH_TRY(refuse_unfit(options_.directory));
   EH_ASSIGN(lock_, take_lock(path(keyspace::kLockFile)));
-  EH_TRY(recover_if_needed(options_, clock_));
+  EH_ASSIGN(const RecoveryReport recovery, recover_if_needed(options_, clock_));
+  usage_.salvaged_records = recovery.records;
+  usage_.lost_records = recovery.losses.corrupt.records;
   EH_TRY(create_if_missing());
   EH_TRY(open_environment());
   EH_TRY(compact_if_sparse());
@@ -85,10 +87,21 @@ Status StoreImpl::open_writer() {
   return {};
 }
 
+// What is written from now on may hold what this release's minor version added.
+Status raise_format(lmdb::Transaction& txn) {
+  EH_ASSIGN(const auto value, txn.get(keyspace::format_key()));
+  if (!value) return fail(ErrorCode::kCorrupt, "the buffer lacks its format version");
+  EH_ASSIGN(keyspace::FormatVersion format, keyspace::decode_format(*value));
+  if (format.major != keyspace::kFormat.major || format.minor >= keyspace::kFormat.minor) return {};
+  format.minor = keyspace::kFormat.minor;
+  return txn.put(keyspace::format_key(), keyspace::encode_format(format));
+}
+
 // On another machine than before the epoch is new. Minis of the old epoch then stay as they are: a
 // merged block has one epoch.
 Status StoreImpl::settle_identity() {
   EH_ASSIGN(lmdb::Transaction txn, environment_.begin_write());
+  EH_TRY(raise_format(txn));
   EH_ASSIGN(const bool moved, redraw_epoch_if_moved(txn, options_.directory));
   if (moved) {
     EH_ASSIGN(Loaded loaded, load(txn, keys_));

@@ -90,6 +90,7 @@ class Rebuild {
   std::map<SourceId, Counter> new_;  // committed since the copies
   std::map<LaneKey, LaneState> lanes_;
   std::map<ClaimId, Claim> claims_;
+  std::uint64_t replays_ = 0;  // that there were
   std::vector<Kept> kept_;
   std::map<FileId, FileEnd> file_ends_;
   FileId last_file_;

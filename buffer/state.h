@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/base/types.h"
@@ -49,7 +50,7 @@ struct FileState {
 enum class DropReason : std::uint8_t {
   kBufferFull,    // drop_oldest or drop_newest
   kCorrupt,       // a block that failed its checksum
-  kForgotten,     // buffer forget, dead letters purged by their quota
+  kForgotten,     // buffer forget, dead letters purge
   kCount_,
 };
 std::string_view name(DropReason reason);
@@ -116,7 +117,16 @@ struct Claim {
   std::string rendering;    // the sink's options at that time, opaque to the store
   bool done = false;
   bool resumed = false;     // not persisted: it is of an earlier life, which may have attempted it
+  // Of a replay: the dead letters that it delivers again, by id, in the order of their sequences.
+  // Its records are theirs; begin and end mean nothing. Its key is empty until it is begun.
+  std::vector<std::uint64_t> letters;
+  bool replay() const { return !letters.empty(); }
 };
+constexpr std::size_t kReplayRecords = 1024;       // of one replay, at most
+constexpr std::uint64_t kReplayBytes = 1u << 20;   // raw, but for a single larger record
+constexpr std::size_t kMaxReplays = 64;            // unsettled ones, of all sinks
+
+constexpr std::size_t kMaxDeadLetterReason = 1024;
 
 // A record that its sink refused for good.
 struct DeadLetter {
@@ -128,9 +138,17 @@ struct DeadLetter {
   std::uint32_t attempts = 0;
   std::string reason;       // the server's words, at most 1 KiB
   std::string body;         // raw
+  // As in Record; unknown (0, none) for letters of format 1.0.
+  FileId file;
+  std::uint64_t begin = 0;
+  bool truncated = false, partial = false;
+  std::vector<std::pair<std::string, std::string>> attributes;  // name, value
+
+  Counter size() const { return {1, body.size() + 1}; }
 };
 
-// What a courier reports when a claim is settled.
+// What a courier reports when a claim is settled. Of a replay `dead` names letters that were
+// refused again, by id, with the new reason and the attempts to add.
 struct Acknowledgement {
   ClaimId claim;
   std::vector<DeadLetter> dead;           // the others were delivered

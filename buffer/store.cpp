@@ -195,6 +195,12 @@ Result<std::vector<Claim>> StoreImpl::claims() {
   return values(state_.claims);
 }
 
+Result<std::vector<Claim>> StoreImpl::replays() {
+  EH_TRY(refresh());
+  const std::lock_guard lock(mutex_);
+  return values(state_.replays);
+}
+
 Status StoreImpl::for_each_file(const std::function<void(FileId, const FileState&)>& visit) {
   const std::shared_lock environment(environment_mutex_);
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
@@ -234,6 +240,17 @@ Status StoreImpl::for_each_dead_letter(const std::function<bool(const DeadLetter
   }
 }
 
+Result<std::optional<DeadLetter>> StoreImpl::dead_letter(std::uint64_t id) {
+  const std::shared_lock environment(environment_mutex_);
+  EH_ASSIGN(const lmdb::Transaction txn, begin_read());
+  const std::string key = keyspace::dead_letter_key(id);
+  EH_ASSIGN(const auto value, txn.get(key));
+  if (!value) return std::nullopt;
+  EH_ASSIGN(const std::string plain, keys_.open_value(key, *value));
+  EH_ASSIGN(DeadLetter letter, keyspace::decode_dead_letter(key, plain));
+  return letter;
+}
+
 StoreUsage StoreImpl::usage() const {
   StoreUsage usage;
   {
@@ -241,7 +258,9 @@ StoreUsage StoreImpl::usage() const {
     usage = usage_;
     usage.dead_letters = state_.dead_letters;
     usage.dead_letter_bytes = state_.dead_letter_bytes;
+    usage.quarantine_bytes = quarantine_bytes_;
   }
+  usage.dead_letter_quota = options_.dead_letter_quota;
   usage.limit = limit_;
   usage.corrupt_blocks = corrupt_;
   struct stat st{};

@@ -67,13 +67,17 @@ struct StoreUsage {
   std::uint64_t file_size = 0;  // apparent
   std::uint64_t allocated = 0;  // on the disk
   std::uint64_t disk_free = 0;
-  std::uint64_t dead_letters = 0, dead_letter_bytes = 0;
+  std::uint64_t dead_letters = 0, dead_letter_bytes = 0;  // as stored
+  std::uint64_t dead_letter_quota = 0;
   std::uint64_t commits = 0;            // since start
   std::uint64_t committed_raw = 0;      // raw body bytes since start
   Duration last_commit{};               // how long the last commit took, and a running mean
   Duration mean_commit{};
   std::uint64_t corrupt_blocks = 0;     // found since start
   unsigned quarantines = 0;
+  std::uint64_t quarantine_bytes = 0;
+  // By this start, where it found the buffer damaged: lost ones are in the lanes' drops too.
+  std::uint64_t salvaged_records = 0, lost_records = 0;
 };
 
 // What may be dropped: only what no configured lane still needs, or anything.
@@ -113,10 +117,13 @@ class Store {
   virtual Result<std::vector<SourceState>> sources() = 0;
   virtual Result<std::vector<SinkState>> sinks() = 0;
   virtual Result<std::vector<LaneState>> lanes() = 0;
-  virtual Result<std::vector<Claim>> claims() = 0;  // by id
+  virtual Result<std::vector<Claim>> claims() = 0;  // by id; replays are apart
+  virtual Result<std::vector<Claim>> replays() = 0;  // by id, begun or not; at most kMaxReplays
   virtual Status for_each_file(const std::function<void(FileId, const FileState&)>& visit) = 0;
   virtual Result<std::optional<FileState>> file(FileId id) = 0;
   virtual Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>& visit) = 0;
+  // None where it is not there any more; kCorrupt where it fails its check.
+  virtual Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) = 0;
   virtual StoreUsage usage() const = 0;
 
   // Called while idle, intake thread: gives disk back, refreshes the copies outside. Bounded work.
@@ -162,7 +169,19 @@ class Store::Transaction {
   virtual Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts,
                                            std::uint64_t possible_duplicates) = 0;
 
+  // Counts as dropped: forgotten. A replay that holds it goes on without it.
   virtual Status erase_dead_letter(std::uint64_t id) = 0;
+
+  // Asks for a replay of dead letters of one lane, at most kReplayRecords. They stay dead letters
+  // until acknowledge() says what became of them. kFull at kMaxReplays; kBusy where one is in
+  // another replay; kNotFound where a letter or the lane is gone.
+  virtual Result<Claim> replay(std::vector<std::uint64_t> letters) = 0;
+  // Before its first attempt, or where every attempt was refused for its key: under which key and
+  // how it is delivered.
+  virtual Result<Claim> begin_replay(ClaimId replay, const std::string& key,
+                                     const std::string& rendering) = 0;
+  // Into two that are not begun: too large, every attempt was refused.
+  virtual Status halve_replay(ClaimId replay, std::uint64_t possible_duplicates) = 0;
 
   // Drops the oldest unclaimed blocks until `bytes` are free. Lanes that are not in `configured`
   // (their sink or input left the config) yield first, their claims included: nobody sends them.

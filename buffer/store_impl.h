@@ -31,6 +31,7 @@ struct State {
   std::map<SinkId, SinkState> sinks;
   std::map<LaneKey, LaneState> lanes;
   std::map<ClaimId, Claim> claims;
+  std::map<ClaimId, Claim> replays;
   std::map<BlockNumber, std::uint32_t>
       mini_bytes;  // raw sizes of minis, as far as they were needed
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0;
@@ -67,9 +68,11 @@ class StoreImpl final : public Store {
   Result<std::vector<SinkState>> sinks() override;
   Result<std::vector<LaneState>> lanes() override;
   Result<std::vector<Claim>> claims() override;
+  Result<std::vector<Claim>> replays() override;
   Status for_each_file(const std::function<void(FileId, const FileState&)>& visit) override;
   Result<std::optional<FileState>> file(FileId id) override;
   Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>& visit) override;
+  Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) override;
   StoreUsage usage() const override;
   void maintain() override;
   Result<bool> hold_place() override;
@@ -157,6 +160,10 @@ class TransactionImpl final : public Store::Transaction {
   Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts,
                                    std::uint64_t possible_duplicates) override;
   Status erase_dead_letter(std::uint64_t id) override;
+  Result<Claim> replay(std::vector<std::uint64_t> letters) override;
+  Result<Claim> begin_replay(ClaimId replay, const std::string& key,
+                             const std::string& rendering) override;
+  Status halve_replay(ClaimId replay, std::uint64_t possible_duplicates) override;
   Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<LaneKey>& configured,
                               DropScope scope) override;
   Result<unsigned> trim() override;
@@ -221,6 +228,16 @@ class TransactionImpl final : public Store::Transaction {
 
   // dead_letters.cpp
   Status bury(const std::vector<DeadLetter>& letters, const Claim& claim);
+  Result<std::optional<DeadLetter>> letter(std::uint64_t id) const;
+  Status put_letter(const DeadLetter& letter);
+  Status erase_letter(std::uint64_t id);
+
+  // replays.cpp
+  Status put_replay(const Claim& replay);
+  Status erase_replay(ClaimId id);
+  Result<Claim> add_replay(LaneKey lane, const std::vector<DeadLetter>& letters);
+  Status acknowledge_replay(const Claim& replay, const Acknowledgement& ack);
+  Status refuse_again(DeadLetter letter, const DeadLetter& refusal);
 
   StoreImpl& store_;
   lmdb::Transaction txn_;
@@ -243,6 +260,9 @@ class TransactionImpl final : public Store::Transaction {
 BlockInfo info_of(const BlockHeader& header);
 // Of a block whose header cannot be read: it is still there to be read, and found corrupt.
 BlockInfo unreadable(keyspace::BlockKey key);
+
+// dead_letters.cpp
+Counter take_at_most(Counter& from, const Counter& wanted);
 
 // What a value of this size takes in the file: whole pages where it does not fit into a leaf.
 std::uint64_t space_of(std::uint64_t stored_bytes);

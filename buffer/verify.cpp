@@ -111,6 +111,11 @@ class Verifier {
         with(decode_claim(key, v), [&](const Claim& c) { claims_.push_back(c); });
       });
     }
+    if (key.starts_with(kReplayPrefix)) {
+      return with_sealed(key, value, [&](const std::string& v) {
+        with(decode_replay(key, v), [](const Claim&) {});
+      });
+    }
     if (key.starts_with(kDeadLetterPrefix)) {
       ++report_.dead_letters;
       return with_sealed(key, value, [&](const std::string& v) {

@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "agent/base/compression.h"
+#include "agent/base/bytes.h"
+#include "agent/base/crc32c.h"
 #include "agent/base/result.h"
 #include "agent/base/stream.h"
 #include "agent/base/types.h"
@@ -31,10 +33,21 @@ struct BatchOutline {
   Sequence first, last;
   Counter size;
   WallTime first_time;
+  std::string replay;       // of a replay: says which records between first and last; else empty
 };
 
+// Which records between its first and last a replay holds: the same dead letters always have the
+// same mark, others between the same ends another one. Empty for what is no replay.
+inline std::string replay_mark(const Claim& claim) {
+  if (!claim.replay()) return {};
+  std::string letters;
+  for (const std::uint64_t id : claim.letters) put_varint(letters, id);
+  return fmt::format("{:08x}", crc32c(0, letters));
+}
+
 inline BatchOutline outline_of(const Claim& claim, const std::string& source, const Epoch& epoch) {
-  return {source, epoch, claim.first, claim.last, claim.size, claim.first_time};
+  return {source,     epoch, claim.first, claim.last, claim.size, claim.first_time,
+          replay_mark(claim)};
 }
 
 // How an object's bytes are made from its records. Persisted with the claim ("rendering"), so that
@@ -115,8 +128,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual const std::string& name() const = 0;
-  // The object's name: a function of what is in it (agent, epoch, source, sequences), of the arrival
-  // of its oldest record, and of what the note says about names. No two batches share one.
+  // The object's name: a function of what is in it (agent, epoch, source, sequences, replay), of
+  // the arrival of its oldest record, and of what the note says about names. No two share one.
   virtual std::string key(const BatchOutline& batch, const std::string& note) const = 0;
   // The options to persist with a claim.
   virtual std::string rendering() const = 0;

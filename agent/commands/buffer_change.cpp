@@ -1,51 +1,26 @@
-// edgehose buffer forget, confirm: what changes the buffer by hand. The agent must be stopped.
+// edgehose buffer forget, confirm: what changes the buffer by hand, beside a running agent or
+// without.
 #include <algorithm>
 
 #include "agent/base/text.h"
+#include "agent/commands/layout.h"
 #include "agent/commands/load.h"
+#include "agent/commands/running_agent.h"
 #include "agent/commands/table.h"
+#include "agent/run/registry.h"
 
 namespace edgehose {
 namespace {
 
-// What both commands end with: shown always, done only with --yes.
-int ask_for_yes(const Invocation& invocation, std::string_view command) {
+// What all of them end with: told always, done only with --yes.
+int with_yes(const Invocation& invocation, std::string_view command, const ControlChange& change) {
+  if (invocation.has("yes")) return make_changes(invocation, {change});
   std::string line = fmt::format("edgehose {}", command);
   for (const std::string& word : invocation.words) line += " " + word;
   if (const auto source = invocation.value("source")) line += " --source " + *source;
-  fmt::print("Nothing was changed. To do it, stop the agent and say: {} --yes\n", line);
+  if (invocation.has("positions")) line += " --positions";
+  fmt::print("Nothing was changed. To do it, say: {} --yes\n", line);
   return kExitUsage;
-}
-
-OpenedBuffer open_for(const Invocation& invocation) {
-  return invocation.has("yes") ? open_for_writing(invocation) : open_for_reading(invocation);
-}
-
-template <class State>
-Result<State> find_named(const std::vector<State>& states, const std::string& name,
-                         std::string_view kind) {
-  std::vector<std::string_view> names;
-  for (const State& state : states) {
-    if (state.name == name) return state;
-    names.push_back(state.name);
-  }
-  const auto near = nearest(name, names);
-  return fail(ErrorCode::kNotFound, "the buffer knows no {} \"{}\"{}", kind, name,
-              near ? fmt::format("; did you mean \"{}\"?", *near) : "");
-}
-
-bool has_component(const std::vector<Component>& components, const std::string& name) {
-  return std::any_of(components.begin(), components.end(),
-                     [&](const Component& c) { return c.name == name; });
-}
-
-Status change(Store& store, const std::function<Status(Store::Transaction&)>& work) {
-  {
-    EH_ASSIGN(const auto transaction, store.begin());
-    EH_TRY(work(*transaction));
-    EH_TRY(transaction->commit());
-  }
-  return store.close();
 }
 
 // --- forget --------------------------------------------------------------------------------------
@@ -58,65 +33,88 @@ Result<Counter> backlog_of(Store& store, const std::function<bool(const LaneKey&
   return backlog;
 }
 
-Result<int> forget_sink(const Invocation& invocation, Store& store, const Config& config) {
-  const std::string& name = invocation.words[0];
-  EH_ASSIGN(const auto sinks, store.sinks());
-  EH_ASSIGN(const SinkState sink, find_named(sinks, name, "sink"));
-  EH_ASSIGN(const Counter backlog,
-            backlog_of(store, [&](const LaneKey& key) { return key.sink == sink.id; }));
+Status tell_sink(Store& store, const std::string& name, const ChangeContext& context) {
+  EH_ASSIGN(const SinkState sink, find_sink(store, name));
+  const auto of_sink = [&](const LaneKey& key) { return key.sink == sink.id; };
+  EH_ASSIGN(const Counter backlog, backlog_of(store, of_sink));
   EH_ASSIGN(const auto claims, store.claims());
-  const auto claimed = std::count_if(claims.begin(), claims.end(),
-                                     [&](const Claim& c) { return c.lane.sink == sink.id; });
+  const auto claimed =
+      std::ranges::count_if(claims, [&](const Claim& c) { return of_sink(c.lane); });
   fmt::print(
-      "Sink {}: {} records ({}) would not be delivered by it; {} requests under way are given up.\n",
+      "Sink {}: {} records ({}) would not be delivered by it; {} requests under way are given "
+      "up.\n",
       name, format_count(backlog.records), format_size(backlog.bytes), claimed);
-  if (has_component(config.sinks, name))
+  if (context.has_sink(name))
     fmt::print(
-        "It is in the config: at the next start it begins anew, and what it delivered and is still\n"
-        "buffered may be delivered twice.\n");
-  if (!invocation.has("yes")) return ask_for_yes(invocation, "buffer forget");
-  EH_TRY(change(store, [&](Store::Transaction& t) { return t.forget_sink(sink.id); }));
-  fmt::print("Forgotten.\n");
-  return kExitOk;
+        "It is in the config: a running agent refuses; at the next start it begins anew, and what "
+        "it\n"
+        "delivered and is still buffered may be delivered twice.\n");
+  return {};
 }
 
-Result<int> forget_source(const Invocation& invocation, Store& store, const Config& config) {
-  const std::string name = *invocation.value("source");
-  EH_ASSIGN(const auto sources, store.sources());
-  EH_ASSIGN(const SourceState source, find_named(sources, name, "source"));
+Status tell_source(Store& store, const std::string& name, const ChangeContext& context) {
+  EH_ASSIGN(const SourceState source, find_source(store, name));
   EH_ASSIGN(const Counter backlog,
             backlog_of(store, [&](const LaneKey& key) { return key.source == source.id; }));
   fmt::print(
       "Source {}: its blocks and cursors are dropped; {} records ({}) that sinks still wait for\n"
       "are lost, counted as forgotten. Positions belong to files and stay.\n",
       name, format_count(backlog.records), format_size(backlog.bytes));
-  if (has_component(config.sources, name))
-    fmt::print("It is in the config: at the next start it goes on where its files were read to.\n");
-  if (!invocation.has("yes")) return ask_for_yes(invocation, "buffer forget");
-  EH_TRY(change(store, [&](Store::Transaction& t) { return t.forget_source(source.id); }));
-  fmt::print("Forgotten.\n");
-  return kExitOk;
+  if (context.has_source(name))
+    fmt::print(
+        "It is in the config: a running agent refuses; at the next start it goes on where its "
+        "files\n"
+        "were read to.\n");
+  return {};
+}
+
+constexpr std::size_t kPositionsTold = 10;
+
+Status tell_positions(Store& store, const ChangeContext& context) {
+  std::vector<std::string> paths;
+  std::uint64_t count = 0;
+  EH_TRY(store.for_each_file([&](FileId, const FileState& file) {
+    if (context.reaches(file.path)) return;
+    if (++count <= kPositionsTold) paths.push_back(printable(file.path));
+  }));
+  fmt::print("{} positions are of files that no source in the config can reach{}\n",
+             format_count(count), count == 0 ? "." : ":");
+  for (const std::string& path : paths) fmt::print("  {}\n", path);
+  if (count > paths.size()) fmt::print("  and {} more\n", format_count(count - paths.size()));
+  if (count > 0)
+    fmt::print("If a source names one of them again, it is read by that source's start_at.\n");
+  return {};
 }
 
 int buffer_forget(const Invocation& invocation) {
-  const bool source = invocation.has("source");
-  if (source != invocation.words.empty())
-    return usage_error("buffer forget", "name one thing to forget: a sink, or --source NAME");
-  const OpenedBuffer opened = open_for(invocation);
+  const auto source = invocation.value("source");
+  const bool positions = invocation.has("positions");
+  if ((source ? 1 : 0) + (positions ? 1 : 0) + (invocation.words.empty() ? 0 : 1) != 1)
+    return usage_error("buffer forget",
+                       "name one thing to forget: a sink, --source NAME or --positions");
+  const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
-  const Config& config = opened.config->config;
-  const auto code = source ? forget_source(invocation, *opened.store, config)
-                           : forget_sink(invocation, *opened.store, config);
-  return code ? *code : failed(code.error());
+  const ChangeContext context = change_context(opened.config->config, false);
+  Store& store = *opened.store;
+  const Status told = source      ? tell_source(store, *source, context)
+                      : positions ? tell_positions(store, context)
+                                  : tell_sink(store, invocation.words[0], context);
+  if (!told) return failed(told.error());
+  const ControlChange change = source      ? ControlChange(ForgetSource{*source})
+                        : positions ? ControlChange(ForgetPositions{})
+                                    : ControlChange(ForgetSink{invocation.words[0]});
+  return with_yes(invocation, "buffer forget", change);
 }
 
 // --- confirm -------------------------------------------------------------------------------------
 
-Result<int> confirm_sink(const Invocation& invocation, Store& store) {
+int buffer_confirm(const Invocation& invocation) {
   const std::string& name = invocation.words[0];
-  EH_ASSIGN(const auto sinks, store.sinks());
-  EH_ASSIGN(SinkState sink, find_named(sinks, name, "sink"));
-  if (sink.note.empty()) {
+  const OpenedBuffer opened = open_for_reading(invocation);
+  if (opened.store == nullptr) return opened.code;
+  const auto sink = find_sink(*opened.store, name);
+  if (!sink) return failed(sink.error());
+  if (sink->note.empty()) {
     fmt::print(
         "Sink {} has nothing to confirm: its next delivery takes the destination that it finds.\n",
         name);
@@ -125,43 +123,36 @@ Result<int> confirm_sink(const Invocation& invocation, Store& store) {
   fmt::print(
       "Sink {}: the next delivery takes the destination that it finds then as the right one.\n",
       name);
-  if (!invocation.has("yes")) return ask_for_yes(invocation, "buffer confirm");
-  sink.note.clear();
-  EH_TRY(change(store, [&](Store::Transaction& t) { return t.put_sink(sink); }));
-  fmt::print("Confirmed.\n");
-  return kExitOk;
-}
-
-int buffer_confirm(const Invocation& invocation) {
-  const OpenedBuffer opened = open_for(invocation);
-  if (opened.store == nullptr) return opened.code;
-  const auto code = confirm_sink(invocation, *opened.store);
-  return code ? *code : failed(code.error());
+  return with_yes(invocation, "buffer confirm", ConfirmSink{name});
 }
 
 constexpr std::string_view kChangeCodes =
     "0  done\n"
-    "1  it failed: the agent runs (its pid is told), or there is no such name\n"
+    "1  it failed: there is no such name, or the running agent needs it; the\n"
+    "   message says which\n"
     "2  --yes is missing: nothing was changed; or a wrong command line or config";
 
 }  // namespace
 
 Command buffer_forget_command() {
   return {.name = "buffer forget",
-          .arguments = "SINK | --source NAME",
-          .summary = "retires the cursor of a sink, or a source, for good",
+          .arguments = "SINK | --source NAME | --positions",
+          .summary = "retires a sink's cursor, a source or positions for good",
           .description =
               "A sink that left the config still has its cursor, and the buffer keeps what it\n"
               "did not deliver (it yields first when the buffer is full). This retires it.\n"
               "With --source a source's blocks and cursors go. Positions in files stay, so\n"
-              "nothing is read twice.\n"
+              "nothing is read twice. With --positions those go that belong to files outside\n"
+              "the directories of every source in the config.\n"
               "\n"
-              "Without --yes it only says what would happen. With it the agent must be\n"
-              "stopped.",
+              "Without --yes it only says what would happen. A running agent is asked to do\n"
+              "it (as root or its user); it refuses for what is in its config.",
           .options = {{"source", "NAME", "Forgets a source rather than a sink"},
+                      {"positions", "", "Forgets positions of files that no source can reach"},
                       {"yes", "", "Does it"}},
-          .examples = "edgehose buffer forget old-archive\n"
-                      "edgehose buffer forget old-archive --yes",
+          .examples =
+              "edgehose buffer forget old-archive\n"
+              "edgehose buffer forget old-archive --yes",
           .exit_codes = kChangeCodes,
           .max_words = 1,
           .run = buffer_forget};
@@ -176,8 +167,8 @@ Command buffer_confirm_command() {
               "where another one, or a bare mount point, is at its path. This accepts: the\n"
               "next delivery records the file system that it finds.\n"
               "\n"
-              "Without --yes it only says what would happen. With it the agent must be\n"
-              "stopped.",
+              "Without --yes it only says what would happen. A running agent is asked to do\n"
+              "it (as root or its user), and goes on within seconds.",
           .options = {{"yes", "", "Does it"}},
           .examples = "edgehose buffer confirm archive --yes",
           .exit_codes = kChangeCodes,

@@ -10,13 +10,11 @@
 #include "agent/base/text.h"
 #include "agent/commands/layout.h"
 #include "agent/commands/load.h"
+#include "agent/commands/running_agent.h"
 #include "agent/commands/table.h"
 
 namespace edgehose {
 namespace {
-
-// Erased in transactions of at most so many.
-constexpr std::size_t kErasedAtOnce = 1000;
 
 struct Names {
   std::map<SinkId, std::string> sinks;
@@ -83,7 +81,7 @@ Result<std::uint64_t> for_each_selected(
   return visited;
 }
 
-// --- list, show, replay --------------------------------------------------------------------------
+// --- list, show, export --------------------------------------------------------------------------
 
 int list(const Invocation& invocation) {
   const OpenedBuffer opened = open_for_reading(invocation);
@@ -126,60 +124,62 @@ int show(const Invocation& invocation) {
   return count ? kExitOk : failed(count.error());
 }
 
-int replay(const Invocation& invocation) {
-  const auto selection = select(invocation, invocation.has("all"));
-  if (!selection) return usage_error("dead-letters replay", selection.error().message);
+int write_out(const Invocation& invocation, const Selection& selection) {
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   Status written;
   const auto count =
-      for_each_selected(*opened.store, *selection, [&](const DeadLetter& letter, const Names&) {
+      for_each_selected(*opened.store, selection, [&](const DeadLetter& letter, const Names&) {
         written = write_all(STDOUT_FILENO, letter.body + "\n", "standard output");
         return written.has_value();
       });
   if (!written) return failed(written.error());
   if (!count) return failed(count.error());
-  fmt::print(stderr,
-             "{} records written; they are still dead letters: edgehose dead-letters purge\n",
-             format_count(*count));
+  fmt::print(stderr, "{} records written; they are still dead letters\n", format_count(*count));
   return kExitOk;
 }
 
-// --- purge ---------------------------------------------------------------------------------------
+int export_letters(const Invocation& invocation) {
+  const auto selection = select(invocation, invocation.has("all"));
+  if (!selection) return usage_error("dead-letters export", selection.error().message);
+  return write_out(invocation, *selection);
+}
 
-Status erase(Store& store, const std::vector<std::uint64_t>& ids) {
-  for (std::size_t done = 0; done < ids.size();) {
-    EH_ASSIGN(const auto transaction, store.begin());
-    const std::size_t end = std::min(ids.size(), done + kErasedAtOnce);
-    for (; done < end; ++done) EH_TRY(transaction->erase_dead_letter(ids[done]));
-    EH_TRY(transaction->commit());
+// --- replay, purge -------------------------------------------------------------------------------
+
+// As many as fit into one change each; none named: all of them, in one.
+template <class C>
+std::vector<ControlChange> changes_for(const Selection& selection) {
+  const LetterSelection all{{}, selection.sink.value_or("")};
+  std::vector<ControlChange> changes;
+  LetterSelection part = all;
+  for (const std::uint64_t id : selection.ids) {
+    part.ids.push_back(id);
+    if (part.ids.size() == LetterSelection::kMaxIds) changes.push_back(C{std::exchange(part, all)});
   }
-  return store.close();
+  if (!part.ids.empty() || selection.ids.empty()) changes.push_back(C{part});
+  return changes;
+}
+
+int replay(const Invocation& invocation) {
+  const auto selection = select(invocation, invocation.has("all"));
+  if (!selection) return usage_error("dead-letters replay", selection.error().message);
+  if (invocation.has("stdout")) return write_out(invocation, *selection);
+  return make_changes(invocation, changes_for<ReplayLetters>(*selection));
 }
 
 int purge(const Invocation& invocation) {
   const auto selection = select(invocation, invocation.has("all"));
   if (!selection) return usage_error("dead-letters purge", selection.error().message);
-  const bool yes = invocation.has("yes");
-  const OpenedBuffer opened = yes ? open_for_writing(invocation) : open_for_reading(invocation);
+  if (invocation.has("yes")) return make_changes(invocation, changes_for<PurgeLetters>(*selection));
+  const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
-  std::vector<std::uint64_t> ids;
-  const auto count =
-      for_each_selected(*opened.store, *selection, [&](const DeadLetter& letter, const Names&) {
-        ids.push_back(letter.id);
-        return true;
-      });
+  const auto count = for_each_selected(*opened.store, *selection,
+                                       [](const DeadLetter&, const Names&) { return true; });
   if (!count) return failed(count.error());
-  if (!yes) {
-    fmt::print(
-        "{} dead letters would be deleted for good. Nothing was changed: stop the agent and add --yes.\n",
-        format_count(*count));
-    return kExitUsage;
-  }
-  const Status erased = erase(*opened.store, ids);
-  if (!erased) return failed(erased.error());
-  fmt::print("{} dead letters deleted.\n", format_count(*count));
-  return kExitOk;
+  fmt::print("{} dead letters would be deleted for good. Nothing was changed: add --yes.\n",
+             format_count(*count));
+  return kExitUsage;
 }
 
 const Option kSinkOption = {"sink", "NAME", "Only those of this sink"};
@@ -216,19 +216,41 @@ Command dead_letters_show_command() {
 Command dead_letters_replay_command() {
   return {.name = "dead-letters replay",
           .arguments = "ID... | --all",
-          .summary = "writes their records out, to be sent again",
+          .summary = "delivers them again, once what was wrong is mended",
           .description =
-              "Writes the records of dead letters to standard output, a line each, as they\n"
-              "were read. Append them to a file that a source reads, once what was wrong with\n"
-              "the destination or the records is mended: they then arrive as new records, at\n"
-              "every sink of that source. They stay dead letters until they are purged.",
-          .options = {{"all", "", "All of them"}, kSinkOption},
-          .examples =
-              "edgehose dead-letters replay --all --sink search >> /var/log/app/replay.log\n"
-              "edgehose dead-letters purge --all --sink search --yes   # agent stopped",
-          .exit_codes = {},
+              "The sink that refused the records delivers them again, under the identity that\n"
+              "they have: a destination with stable keys holds each once. Those that it takes\n"
+              "leave the dead letters and count as delivered; those that it refuses again\n"
+              "stay, with the new reason. Batches are kept small and go when nothing else\n"
+              "waits.\n"
+              "\n"
+              "A running agent is asked to do it (as root or its user) and begins at once;\n"
+              "without one it is done by the next run. The answer comes when it is asked for,\n"
+              "not when it is delivered: see dead-letters list.",
+          .options = {{"all", "", "All of them"},
+                      kSinkOption,
+                      {"stdout", "", "Writes the records to standard output instead, as export does"}},
+          .examples = "edgehose dead-letters replay --all --sink search",
+          .exit_codes =
+              "0  they will be delivered again; or there is none\n"
+              "1  it failed: there is no such number, or the agent refused\n"
+              "2  a wrong command line or config",
           .max_words = kAnyWords,
           .run = replay};
+}
+
+Command dead_letters_export_command() {
+  return {.name = "dead-letters export",
+          .arguments = "ID... | --all",
+          .summary = "writes their records to standard output",
+          .description =
+              "Writes the records of dead letters to standard output, a line each, as they\n"
+              "were read. They stay dead letters until they are replayed or purged.",
+          .options = {{"all", "", "All of them"}, kSinkOption},
+          .examples = "edgehose dead-letters export --all --sink search > refused.log",
+          .exit_codes = {},
+          .max_words = kAnyWords,
+          .run = export_letters};
 }
 
 Command dead_letters_purge_command() {
@@ -236,13 +258,13 @@ Command dead_letters_purge_command() {
           .arguments = "ID... | --all",
           .summary = "deletes dead letters for good",
           .description =
-              "Deletes dead letters. Without --yes it only says how many. With it the agent\n"
-              "must be stopped.",
+              "Deletes dead letters; they count as dropped (forgotten). Without --yes it only\n"
+              "says how many. A running agent is asked to do it (as root or its user).",
           .options = {{"all", "", "All of them"}, kSinkOption, {"yes", "", "Does it"}},
           .examples = "edgehose dead-letters purge 17 18 --yes",
           .exit_codes =
               "0  done\n"
-              "1  it failed: the agent runs (its pid is told), or there is no such number\n"
+              "1  it failed: there is no such number, or the agent refused\n"
               "2  --yes is missing: nothing was changed; or a wrong command line or config",
           .max_words = kAnyWords,
           .run = purge};

@@ -4,6 +4,7 @@
 #include "agent/base/log.h"
 #include "agent/commands/layout.h"
 #include "agent/commands/load.h"
+#include "agent/commands/running_agent.h"
 #include "agent/commands/status_screen.h"
 #include "agent/commands/table.h"
 #include "agent/commands/version.h"
@@ -11,12 +12,9 @@
 #include "agent/run/agent.h"
 #include "agent/run/registry.h"
 #include "agent/run/status_report.h"
-#include "agent/run/status_server.h"
 
 namespace edgehose {
 namespace {
-
-constexpr char kServiceSocket[] = "/run/edgehose/status.sock";
 
 int exit_code(Health health) {
   switch (health) {
@@ -33,23 +31,6 @@ int show(const StatusReport& report, bool json) {
   else
     fmt::print("{}", status_screen(report, wants_colour(stdout)));
   return exit_code(report.health);
-}
-
-// The agent of this data_dir; the service's socket may belong to another one. An empty data_dir
-// (the config cannot be read) takes any.
-Result<StatusReport> ask_agent(const std::vector<std::string>& sockets, const std::string& data_dir) {
-  std::optional<Error> refused;
-  for (const std::string& socket : sockets) {
-    auto answer = ask_status(socket);
-    if (!answer) {
-      if (answer.error().code != ErrorCode::kNotFound) refused = answer.error();
-      continue;
-    }
-    EH_ASSIGN(StatusReport report, parse_status(*answer));
-    if (data_dir.empty() || report.data_dir == data_dir) return report;
-  }
-  if (refused) return tl::unexpected(*refused);
-  return fail(ErrorCode::kNotFound, "no agent is running");
 }
 
 Result<StoreSnapshot> read_buffer(const Config& config, const Clock& clock) {
@@ -81,12 +62,12 @@ int status(const Invocation& invocation) {
   std::string data_dir;
   if (loaded) {
     data_dir = loaded->config.agent.data_dir;
-    sockets = {status_socket_path(loaded->config.agent), data_dir + "/status.sock"};
+    sockets = agent_sockets(loaded->config.agent);
   }
-  const auto report = ask_agent(sockets, data_dir);
-  if (report) return show(*report, json);
-  if (report.error().code != ErrorCode::kNotFound) {
-    complain(report.error().message);
+  const auto agent = find_agent(sockets, data_dir);
+  if (agent) return show(agent->report, json);
+  if (agent.error().code != ErrorCode::kNotFound) {
+    complain(agent.error().message);
     return kExitUsage;
   }
   if (!loaded) {

@@ -142,7 +142,12 @@ void Screen::sink_details(const SinkReport& sink) {
                       ? "nothing delivered yet"
                       : "last delivery " + ago(report_.at, sink.last_delivery));
   if (sink.dead_lettered.records > 0)
-    parts.push_back(fmt::format("{} dead letters", format_count(sink.dead_lettered.records)));
+    parts.push_back(fmt::format(
+        "{} dead letters ({}{})", format_count(sink.dead_lettered.records),
+        format_size(sink.dead_lettered.bytes),
+        sink.oldest_dead_letter.value == 0 ? "" : ", oldest " + ago(report_.at, sink.oldest_dead_letter)));
+  if (sink.replaying > 0)
+    parts.push_back(fmt::format("{} of them to be delivered again", format_count(sink.replaying)));
   for (std::size_t i = 0; i < sink.dropped.size(); ++i)
     if (sink.dropped[i].records > 0)
       parts.push_back(fmt::format("{} dropped ({})", format_count(sink.dropped[i].records),
@@ -181,11 +186,14 @@ void Screen::buffer() {
     line("  {:<13}{} last, {} mean", "commit", milliseconds(b.last_commit),
          milliseconds(b.mean_commit));
   if (b.dead_letters > 0)
-    line("  {:<13}{}, {}", "dead letters", format_count(b.dead_letters),
-         format_size(b.dead_letter_bytes));
+    line("  {:<13}{}, {} of {}", "dead letters", format_count(b.dead_letters),
+         format_size(b.dead_letter_bytes), format_size(b.dead_letter_quota));
   if (b.corrupt_blocks > 0 || b.quarantines > 0)
-    line("  {:<13}{} blocks since start, {} buffers kept aside", "damaged", b.corrupt_blocks,
-         b.quarantines);
+    line("  {:<13}{} blocks since start, {} buffers kept aside ({})", "damaged", b.corrupt_blocks,
+         b.quarantines, format_size(b.quarantine_bytes));
+  if (b.salvaged_records > 0 || b.lost_records > 0)
+    line("  {:<13}{} records by this start, {} lost", "salvaged", format_count(b.salvaged_records),
+         format_count(b.lost_records));
 }
 
 }  // namespace

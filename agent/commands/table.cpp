@@ -16,6 +16,7 @@ const std::vector<Command>& commands() {
       dead_letters_list_command(),
       dead_letters_show_command(),
       dead_letters_replay_command(),
+      dead_letters_export_command(),
       dead_letters_purge_command(),
       config_reference_command(),
       config_example_command(),

@@ -25,6 +25,7 @@ Command buffer_confirm_command();
 Command dead_letters_list_command();
 Command dead_letters_show_command();
 Command dead_letters_replay_command();
+Command dead_letters_export_command();
 Command dead_letters_purge_command();
 Command config_reference_command();
 Command config_example_command();

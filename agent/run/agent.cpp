@@ -13,6 +13,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/config/agent_id.h"
+#include "agent/run/control_server.h"
 #include "agent/run/intake.h"
 #include "agent/run/intake_thread.h"
 #include "agent/run/notify.h"
@@ -21,7 +22,6 @@
 #include "agent/run/registry.h"
 #include "agent/run/status_meter.h"
 #include "agent/run/status_report.h"
-#include "agent/run/status_server.h"
 #include "agent/run/watchdog.h"
 #include "sinks/delivery/courier_thread.h"
 
@@ -65,10 +65,11 @@ class Agent {
   Status open();
   Status open_store();
   Status make_parts();
-  void listen_for_status();
+  void listen_for_control();
   void log_start() const;
   void step();
   void take_signals();
+  void serve_control();
   bool in_the_kernel(const SinkSlot& sink) const;
   SinkInput sink_input(const SinkSlot& sink) const;
   std::vector<LoopSilence> loops(Instant now) const;
@@ -92,11 +93,12 @@ class Agent {
   Notifier notifier_ = Notifier::from_environment();
   Watchdog watchdog_{notifier_.watchdog_interval()};
   const std::shared_ptr<OpenProgress> opening_ = std::make_shared<OpenProgress>();
-  std::unique_ptr<StatusServer> status_server_;
+  std::unique_ptr<ControlServer> control_server_;
 
   // In the order of their dependence: what is later uses what is earlier.
   std::unique_ptr<Store> store_;
-  Waker intake_waker_;
+  Waker intake_waker_, control_waker_;
+  Mailbox<ChangeOutcome> change_outcomes_{control_waker_};
   std::unique_ptr<Intake> intake_;
   std::vector<SinkSlot> sinks_;
   std::unique_ptr<IntakeThread> intake_thread_;
@@ -112,7 +114,7 @@ Status Agent::start() {
   EH_ASSIGN(signals_, block_signals());
   EH_TRY(open_listening());
 
-  listen_for_status();
+  listen_for_control();
   log_start();
   intake_thread_ = std::make_unique<IntakeThread>(*intake_, *store_, *clock_, intake_waker_);
   if (!exit_code_)
@@ -121,10 +123,10 @@ Status Agent::start() {
   return {};
 }
 
-void Agent::listen_for_status() {
-  status_server_.reset();
-  if (auto server = StatusServer::listen(status_socket_path(config_.agent), *clock_))
-    status_server_ = std::move(*server);
+void Agent::listen_for_control() {
+  control_server_.reset();
+  if (auto server = ControlServer::listen(status_socket_path(config_.agent), *clock_))
+    control_server_ = std::move(*server);
   else  // a status that cannot be asked for is no reason to lose lines
     log::warn("status: {}; `edgehose status` will read the buffer instead", server.error().message);
 }
@@ -200,6 +202,8 @@ Status Agent::make_parts() {
   intake_ = std::make_unique<Intake>(*store_, *clock_, intake_waker_, options, std::move(sources),
                                      std::move(links));
 
+  intake_->connect_operator(change_outcomes_, change_context(config_, true));
+
   for (SinkParts& sink : parts) {
     CourierOptions courier;
     courier.retry = sink.config.retry;
@@ -242,12 +246,28 @@ void Agent::step() {
     if (once_is_over()) return;
     next = now + kOncePoll;
   }
-  const int status_fd = status_server_ ? status_server_->fd() : -1;
-  if (status_server_) next = std::min(next, status_server_->deadline());
-  const std::array<int, 2> fds{signals_.get(), status_fd};
+  const int control_fd = control_server_ ? control_server_->fd() : -1;
+  if (control_server_) next = std::min(next, control_server_->deadline());
+  const std::array<int, 3> fds{signals_.get(), control_fd, control_waker_.fd()};
   clock_->wait(fds, next);
   take_signals();
-  if (status_server_) status_server_->serve([this] { return make_status(); });
+  if (control_server_) serve_control();
+}
+
+// Changes are made by the intake thread, the only writer; their outcomes come back here.
+void Agent::serve_control() {
+  control_waker_.drain();
+  for (const ChangeOutcome& outcome : change_outcomes_.take()) {
+    const auto* confirm = std::get_if<ConfirmSink>(&outcome.change);
+    for (SinkSlot& sink : sinks_)
+      if (confirm != nullptr && outcome.report && sink.name == confirm->sink)
+        sink.thread->courier().note_changed();
+    control_server_->answer(outcome.ticket, outcome.report);
+  }
+  control_server_->serve({[this] { return make_status(); },
+                          [this](ControlTicket ticket, const ControlChange& change) {
+                            intake_->changes().post({ticket, change});
+                          }});
 }
 
 void Agent::take_signals() {
@@ -288,7 +308,7 @@ void Agent::sample() {
 // data_dir (systemd's StateDirectory), and reads again what is still there.
 void Agent::look_around(Instant now) {
   const std::string socket = status_socket_path(config_.agent);
-  if (status_server_ && ::access(socket.c_str(), F_OK) != 0) listen_for_status();
+  if (control_server_ && ::access(socket.c_str(), F_OK) != 0) listen_for_control();
   const IntakeStatus intake = intake_->status().read();
   if (intake.displaced.empty() || !intake.nothing_held) return;
   if (now - intake.displaced_since < kDisplacedPatience) return;

@@ -33,6 +33,7 @@ Intake::Intake(Store& store, const Clock& clock, Waker& waker, IntakeOptions opt
       waker_(waker),
       options_(std::move(options)),
       inbox_(waker),
+      changes_(waker),
       sinks_(std::move(sinks)) {
   budget_.limit = options_.pending_limit();
   for (std::unique_ptr<Source>& source : sources) {
@@ -63,6 +64,7 @@ Status Intake::start() {
 Instant Intake::step() {
   waker_.drain();
   take_events();
+  make_changes();
   if (clock_.now() >= next_place_look_) look_for_place();
   drain_sources();
   if (clock_.now() >= commit_due()) commit();
@@ -116,6 +118,7 @@ void Intake::take_events() {
           sink->measured(claim->second.size.bytes, settled->sent_bytes);
           sink->claims.erase(claim);
         }
+        if (sink->replays.erase(settled->ack.claim) > 0) sink->replays_wait = true;
       }
     }
     if (oldest_event_ == kNever) oldest_event_ = clock_.now();
@@ -171,7 +174,7 @@ std::size_t Intake::commit_bytes() const {
 
 Instant Intake::commit_due() {
   if (retry_at_ > clock_.now()) return retry_at_;
-  return std::min({records_due(), batches_due(), settlements_due()});
+  return std::min({records_due(), batches_due(), settlements_due(), replays_due()});
 }
 
 Instant Intake::records_due() const {

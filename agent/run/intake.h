@@ -21,6 +21,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/mailbox.h"
 #include "agent/config/agent_config.h"
+#include "agent/run/change.h"
 #include "agent/run/heartbeat.h"
 #include "agent/run/pending.h"
 #include "agent/run/sink_link.h"
@@ -40,6 +41,17 @@ struct IntakeOptions {
 
   // Raw bytes read and not committed, at most: sources go on a little while a commit fails.
   std::size_t pending_limit() const { return 2 * commit_bytes + kBlockRawBytes; }
+};
+
+// What a person asks of the running agent, and what became of it.
+struct ChangeRequest {
+  std::uint64_t ticket = 0;
+  ControlChange change;
+};
+struct ChangeOutcome {
+  std::uint64_t ticket = 0;
+  ControlChange change;
+  Result<ChangeReport> report;
 };
 
 struct IntakeStatus {
@@ -63,6 +75,8 @@ class Intake {
 
   // Where a sink's claims and the reasons for holding it go; once for each sink, before start().
   Status connect(const std::string& sink, Mailbox<Claim>& claims, Mailbox<std::string>& holds);
+  // Where outcomes of changes() go, and what the config allows; once, before start().
+  void connect_operator(Mailbox<ChangeOutcome>& outcomes, ChangeContext context);
   // Registers sinks and lanes, finds what is claimed already and hands it to the couriers.
   Status start();
   // Bounded work; returns when it wants to be called next (earlier when a descriptor is readable).
@@ -71,6 +85,7 @@ class Intake {
   Status stop();
 
   Mailbox<CourierEvent>& inbox() { return inbox_; }
+  Mailbox<ChangeRequest>& changes() { return changes_; }  // bounded by the control socket's clients
   std::vector<int> descriptors() const;  // to wait on, the waker's included
   const Published<IntakeStatus>& status() const { return status_; }
   Heartbeat& heartbeat() { return heartbeat_; }
@@ -149,12 +164,24 @@ class Intake {
   std::string key_of(const SinkLink& sink, const Claim& claim) const;
   Status claim_ripe(Store::Transaction& transaction, Made& made);
 
+  // intake_replays.cpp: what a person asks for, dead letters that are delivered again
+  void make_changes();
+  void changed(const ControlChange& change);
+  void resume_replays(const std::vector<Claim>& replays);
+  Instant replays_due() const;
+  Status begin_replays(Store::Transaction& transaction, Made& made);
+  Status begin_next(Store::Transaction& transaction, SinkLink& sink, const std::vector<Claim>& all,
+                    Made& made);
+
   Store& store_;
   const Clock& clock_;
   Waker& waker_;
   const IntakeOptions options_;
   Mailbox<CourierEvent> inbox_;
   Heartbeat heartbeat_;
+  Mailbox<ChangeRequest> changes_;
+  Mailbox<ChangeOutcome>* outcomes_ = nullptr;
+  ChangeContext context_;
   PendingBudget budget_;
   std::vector<SourceSlot> slots_;
   std::vector<SinkLink> sinks_;

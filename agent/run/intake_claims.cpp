@@ -24,6 +24,10 @@ bool SinkLink::has_room(SourceId source) const {
   return problem.empty() && claims.size() < kMaxClaims && claims_of(source) < config.concurrency;
 }
 
+bool SinkLink::has_lane(LaneKey lane) const {
+  return std::any_of(lanes.begin(), lanes.end(), [&](const LanePlanner& l) { return l.lane() == lane; });
+}
+
 void SinkLink::set_problem(std::string reason) {
   if (reason == problem) return;
   problem = std::move(reason);
@@ -84,6 +88,8 @@ Status Intake::resume_claims() {
     sink->lanes.emplace_back(lane.key, begin, sink->config.batch);
     EH_TRY(age_backlog(sink->lanes.back(), sink->config.batch));
   }
+  EH_ASSIGN(const std::vector<Claim> replays, store_.replays());
+  resume_replays(replays);
   return {};
 }
 
@@ -145,6 +151,12 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Learned& 
 Status Intake::write_settlement(Store::Transaction& transaction, const Halve& halve, Made& made) {
   SinkLink* const sink = link(halve.sink);
   if (sink == nullptr) return {};
+  if (sink->replays.contains(halve.claim)) {
+    made.replaced.emplace_back(sink, halve.claim);
+    const Status halved = transaction.halve_replay(halve.claim, halve.possible_duplicates);
+    const bool retired = !halved && halved.error().code == ErrorCode::kNotFound;
+    return retired ? Status() : halved;
+  }
   const auto found = sink->claims.find(halve.claim);
   if (found == sink->claims.end()) return {};
   EH_ASSIGN(const std::vector<Claim> parts, cut_in_two(*sink, found->second));
@@ -155,6 +167,14 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Halve& ha
 Status Intake::write_settlement(Store::Transaction& transaction, const Rekey& rekey, Made& made) {
   SinkLink* const sink = link(rekey.sink);
   if (sink == nullptr) return {};
+  if (sink->replays.contains(rekey.claim)) {
+    auto renamed = transaction.begin_replay(rekey.claim, rekey.key, sink->sink->rendering());
+    made.replaced.emplace_back(sink, rekey.claim);
+    if (!renamed && renamed.error().code == ErrorCode::kNotFound) return {};  // retired meanwhile
+    if (!renamed) return tl::unexpected<Error>(std::move(renamed).error());
+    made.claims.emplace_back(sink, std::move(*renamed));
+    return {};
+  }
   const auto found = sink->claims.find(rekey.claim);
   if (found == sink->claims.end()) return {};
   Claim claim = found->second;

@@ -42,6 +42,7 @@ Status Intake::try_commit(Attempt attempt) {
       return tl::unexpected<Error>(std::move(trimmed).error());
     if (attempt == Attempt::kWithRecords) EH_TRY(write_records(*transaction));
     EH_TRY(claim_ripe(*transaction, made));
+    EH_TRY(begin_replays(*transaction, made));
     beat();  // the flush may take a slow card half a minute
     return transaction->commit();
   }();
@@ -147,9 +148,12 @@ void Intake::committed(Attempt attempt, Made made) {
   for (auto at = made.applied.rbegin(); at != made.applied.rend(); ++at)
     events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(*at));
   oldest_event_ = events_.empty() ? kNever : clock_.now();
-  for (const auto& [sink, id] : made.replaced) sink->claims.erase(id);
+  for (const auto& [sink, id] : made.replaced) {
+    sink->claims.erase(id);
+    if (sink->replays.erase(id) > 0) sink->replays_wait = true;
+  }
   for (auto& [sink, claim] : made.claims) {
-    sink->claims.emplace(claim.id, claim);
+    (claim.replay() ? sink->replays : sink->claims).emplace(claim.id, claim);
     sink->courier->post(std::move(claim));
   }
 }

@@ -37,7 +37,7 @@ void Intake::look_for_place() {
 
 bool Intake::nothing_held() const {
   for (const SinkLink& sink : sinks_) {
-    if (!sink.claims.empty()) return false;
+    if (!sink.claims.empty() || !sink.replays.empty() || sink.replays_wait) return false;
     for (const LanePlanner& lane : sink.lanes)
       if (lane.has_pending()) return false;
   }

@@ -111,4 +111,24 @@ Result<std::vector<std::unique_ptr<Source>>> make_sources(const std::vector<Comp
   return make_file_sources(std::move(configs), store, clock, std::move(files));
 }
 
+ChangeContext change_context(const Config& config, bool running) {
+  const auto has = [](const std::vector<Component>& components) {
+    return [&components](std::string_view name) {
+      return std::ranges::any_of(components, [&](const Component& c) { return c.name == name; });
+    };
+  };
+  ChangeContext context{running, has(config.sinks), has(config.sources), nullptr};
+  // A rotated file lies beside what the globs name: what is anywhere below their base counts.
+  std::vector<std::string> bases;
+  for (const Component& source : config.sources)
+    for (const std::string& path : source.as<FileSourceConfig>().paths)
+      if (const auto glob = Glob::parse(path)) bases.push_back(glob->base());
+  context.reaches = [bases = std::move(bases)](std::string_view path) {
+    return std::ranges::any_of(bases, [&](const std::string& base) {
+      return base == "/" || (path.starts_with(base) && path.substr(base.size()).starts_with("/"));
+    });
+  };
+  return context;
+}
+
 }  // namespace edgehose

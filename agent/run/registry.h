@@ -14,6 +14,7 @@
 #include "agent/base/result.h"
 #include "agent/config/agent_config.h"
 #include "agent/config/schema.h"
+#include "agent/run/change.h"
 #include "agent/sources/file_source.h"
 #include "agent/sources/source.h"
 #include "buffer/store.h"
@@ -51,5 +52,8 @@ Result<SinkParts> make_sink(const Component& component, const SinkContext& conte
 Result<std::vector<std::unique_ptr<Source>>> make_sources(const std::vector<Component>& components,
                                                           Store& store, const Clock& clock,
                                                           FileEnvironment files);
+
+// What the config says to a change by hand (change.h). The config outlives it.
+ChangeContext change_context(const Config& config, bool running);
 
 }  // namespace edgehose

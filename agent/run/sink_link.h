@@ -27,6 +27,8 @@ struct SinkLink {
   std::string note;                   // what the sink has learned: SinkState::note
   std::vector<LanePlanner> lanes;
   std::map<ClaimId, Claim> claims;    // unsettled, at most kMaxClaims
+  std::map<ClaimId, Claim> replays;   // begun and unsettled: one at a time
+  bool replays_wait = false;          // there may be some that are not begun
   SizeEstimate estimate;
   std::string problem;                // why acknowledgements cannot be taken; empty: they can
 
@@ -34,6 +36,7 @@ struct SinkLink {
   std::size_t claims_of(SourceId source) const;
   bool takes(const std::string& source) const;  // as `inputs` says
   bool has_room(SourceId source) const;  // for another claim of that lane
+  bool has_lane(LaneKey lane) const;
   // Tells the courier when it changes; an empty one: all is well.
   void set_problem(std::string reason);
   // A claim of `raw_bytes` became `sent_bytes` at the destination: feeds the estimate.

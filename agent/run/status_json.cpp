@@ -108,6 +108,8 @@ Json sink_json(const SinkReport& s) {
           {"claims", s.claims},
           {"delivered", counter_json(s.delivered)},
           {"dead_lettered", counter_json(s.dead_lettered)},
+          {"oldest_dead_letter", time_json(s.oldest_dead_letter)},
+          {"replaying", s.replaying},
           {"dropped", drops_json(s.dropped)},
           {"possible_duplicates", s.possible_duplicates},
           {"sent_objects", s.sent_objects},
@@ -131,6 +133,8 @@ SinkReport sink_from(const Json& j) {
   j.at("claims").get_to(s.claims);
   s.delivered = counter_from(j.at("delivered"));
   s.dead_lettered = counter_from(j.at("dead_lettered"));
+  if (j.contains("oldest_dead_letter")) s.oldest_dead_letter = time_from(j.at("oldest_dead_letter"));
+  s.replaying = j.value("replaying", std::uint64_t{0});
   s.dropped = drops_from(j.at("dropped"));
   j.at("possible_duplicates").get_to(s.possible_duplicates);
   j.at("sent_objects").get_to(s.sent_objects);
@@ -162,8 +166,12 @@ Json buffer_json(const BufferReport& b) {
           {"mean_commit_seconds", seconds(b.mean_commit)},
           {"dead_letters", b.dead_letters},
           {"dead_letter_bytes", b.dead_letter_bytes},
+          {"dead_letter_quota_bytes", b.dead_letter_quota},
           {"corrupt_blocks", b.corrupt_blocks},
-          {"quarantines", b.quarantines}};
+          {"salvaged_records", b.salvaged_records},
+          {"lost_records", b.lost_records},
+          {"quarantines", b.quarantines},
+          {"quarantine_bytes", b.quarantine_bytes}};
 }
 
 BufferReport buffer_from(const Json& j) {
@@ -185,6 +193,10 @@ BufferReport buffer_from(const Json& j) {
   j.at("dead_letter_bytes").get_to(b.dead_letter_bytes);
   j.at("corrupt_blocks").get_to(b.corrupt_blocks);
   j.at("quarantines").get_to(b.quarantines);
+  b.dead_letter_quota = j.value("dead_letter_quota_bytes", std::uint64_t{0});
+  b.salvaged_records = j.value("salvaged_records", std::uint64_t{0});
+  b.lost_records = j.value("lost_records", std::uint64_t{0});
+  b.quarantine_bytes = j.value("quarantine_bytes", std::uint64_t{0});
   return b;
 }
 

@@ -100,6 +100,10 @@ std::vector<SinkReport> sink_reports(const ReportInput& input) {
     it->claims = static_cast<std::uint64_t>(
         std::count_if(input.store.claims.begin(), input.store.claims.end(),
                       [&](const LaneKey& lane) { return lane.sink == state.id; }));
+    if (const auto r = input.store.replaying.find(state.id); r != input.store.replaying.end())
+      it->replaying = r->second;
+    const auto& oldest = input.store.oldest_dead_letter;
+    if (const auto o = oldest.find(state.id); o != oldest.end()) it->oldest_dead_letter = o->second;
   }
   return reports;
 }
@@ -123,8 +127,12 @@ BufferReport buffer_report(const ReportInput& input) {
   report.mean_commit = usage.mean_commit;
   report.dead_letters = usage.dead_letters;
   report.dead_letter_bytes = usage.dead_letter_bytes;
+  report.dead_letter_quota = usage.dead_letter_quota;
   report.corrupt_blocks = usage.corrupt_blocks;
+  report.salvaged_records = usage.salvaged_records;
+  report.lost_records = usage.lost_records;
   report.quarantines = usage.quarantines;
+  report.quarantine_bytes = usage.quarantine_bytes;
   return report;
 }
 
@@ -150,6 +158,14 @@ std::string stall_text(const SinkReport& sink, const ReportInput& input) {
                      format_duration(std::chrono::duration_cast<std::chrono::minutes>(since)),
                      format_count(sink.backlog.records),
                      sink.last_error.empty() ? "" : ": " + sink.last_error);
+}
+
+std::string parked_text(const SinkInput& sink, const ReportInput& input) {
+  const WallTime since = sink.courier.error_since;
+  std::string how_long;
+  if (since.value != 0)
+    how_long = " for " + format_duration(std::chrono::duration_cast<std::chrono::seconds>(age(input.now, since)));
+  return fmt::format("sink {} is parked{}: {}", sink.name, how_long, sink.courier.last_error);
 }
 
 class Judge {
@@ -192,7 +208,7 @@ void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& ju
     if (hangs(r))
       judge.degraded(hang_text(r, input));
     else if (sink.courier.state == CourierStatus::State::kParked)
-      judge.degraded(fmt::format("sink {} is parked: {}", sink.name, sink.courier.last_error));
+      judge.degraded(parked_text(sink, input));
     else if (stalled(r, sink.max_age, input))
       judge.degraded(stall_text(r, input));
     else if (sink.courier.failing_alone > 0 && age(input.now, r.error_since) >= kStallTime)
@@ -211,7 +227,9 @@ void add_notes(const ReportInput& input, const StatusReport& report, Judge& judg
     judge.note(fmt::format("{} damaged blocks found since start (edgehose buffer verify)",
                            format_count(report.buffer.corrupt_blocks)));
   if (report.buffer.quarantines > 0)
-    judge.note(fmt::format("{} damaged buffers kept aside in {}", report.buffer.quarantines, input.data_dir));
+    judge.note(fmt::format("{} damaged buffer{} ({}) kept aside in {}", report.buffer.quarantines,
+                           report.buffer.quarantines == 1 ? "" : "s",
+                           format_size(report.buffer.quarantine_bytes), input.data_dir));
 }
 
 }  // namespace
@@ -279,6 +297,21 @@ Result<StoreSnapshot::Lane> read_lane(Store& store, LaneState state) {
   return lane;
 }
 
+// Letters lie in the order in which they were given up.
+Status read_letters(Store& store, StoreSnapshot& snapshot) {
+  EH_ASSIGN(const auto replays, store.replays());
+  for (const Claim& replay : replays) snapshot.replaying[replay.lane.sink] += replay.letters.size();
+  std::set<SinkId> wanted;
+  for (const StoreSnapshot::Lane& lane : snapshot.lanes)
+    if (lane.state.dead_lettered.records > 0) wanted.insert(lane.state.key.sink);
+  std::size_t looked = 0;
+  if (wanted.empty()) return {};
+  return store.for_each_dead_letter([&](const DeadLetter& letter) {
+    if (wanted.erase(letter.lane.sink) > 0) snapshot.oldest_dead_letter[letter.lane.sink] = letter.given_up;
+    return !wanted.empty() && ++looked < kLettersLookedAt;
+  });
+}
+
 // A walk of the catalogue in memory.
 Result<std::uint64_t> count_blocks(Store& store) {
   std::uint64_t blocks = 0;
@@ -304,6 +337,8 @@ Result<StoreSnapshot> read_store(Store& store) {
   }
   EH_ASSIGN(const auto claims, store.claims());
   for (const Claim& claim : claims) snapshot.claims.push_back(claim.lane);
+  // A damaged letter spoils no status.
+  (void)read_letters(store, snapshot);
   EH_ASSIGN(snapshot.compression, sample_compression(store));
   snapshot.usage = store.usage();
   return snapshot;

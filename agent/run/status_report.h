@@ -18,6 +18,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -65,7 +66,9 @@ struct SinkReport {
   std::optional<Duration> oldest_age;  // of the oldest record in the backlog
   std::uint64_t claims = 0;          // requests in flight, waiting for a retry or for their turn
   Counter delivered;                 // ever
-  Counter dead_lettered;             // ever
+  Counter dead_lettered;             // held as dead letters (before 1.1: purged ones too)
+  WallTime oldest_dead_letter;       // when it was given up; 0: none, or not known
+  std::uint64_t replaying = 0;       // dead letters that wait to be delivered again
   Drops dropped{};                   // ever
   std::uint64_t possible_duplicates = 0;
   std::uint64_t sent_objects = 0, sent_bytes = 0, retries = 0;  // since start
@@ -90,9 +93,11 @@ struct BufferReport {
   std::optional<double> writes_per_day;    // bytes, estimated
   std::optional<double> compression;       // raw : stored, of the newest blocks
   Duration last_commit{}, mean_commit{};
-  std::uint64_t dead_letters = 0, dead_letter_bytes = 0;
-  std::uint64_t corrupt_blocks = 0;
+  std::uint64_t dead_letters = 0, dead_letter_bytes = 0, dead_letter_quota = 0;
+  std::uint64_t corrupt_blocks = 0;  // since start
+  std::uint64_t salvaged_records = 0, lost_records = 0;  // by this start, out of a damaged buffer
   unsigned quarantines = 0;
+  std::uint64_t quarantine_bytes = 0;
   bool operator==(const BufferReport&) const = default;
 };
 
@@ -134,9 +139,12 @@ struct StoreSnapshot {
   std::vector<SinkState> sinks;
   std::vector<Lane> lanes;
   std::vector<LaneKey> claims;       // the lane of each unsettled claim
+  std::map<SinkId, std::uint64_t> replaying;    // dead letters in replays
+  std::map<SinkId, WallTime> oldest_dead_letter;  // of the first kLettersLookedAt
   StoreUsage usage;
   std::optional<double> compression;
 };
+constexpr std::size_t kLettersLookedAt = 4096;
 Result<StoreSnapshot> read_store(Store& store);
 
 // Running figures of the buffer, from status_meter.h.

@@ -62,6 +62,7 @@ void Courier::take_claims() {
 void Courier::take_holds() {
   for (std::string& reason : holds_.take()) {
     if (reason == hold_) continue;
+    if (hold_.empty()) hold_since_ = clock_.wall();
     if (reason.empty())
       log::info("sink {}: no longer held back", sink_->name());
     else
@@ -77,7 +78,8 @@ Status Courier::load_note(SinkId id) {
   std::string stored;
   for (const SinkState& state : sinks)
     if (state.id == id) stored = state.note;
-  if (!note_) note_persisted_ = true;
+  const bool by_hand = note_changed_.exchange(false);
+  if (!note_ || by_hand) note_persisted_ = true;
   if (!note_ || stored == *note_ || note_persisted_) {
     note_persisted_ = true;
     note_ = std::move(stored);
@@ -107,31 +109,35 @@ void Courier::start_requests(Instant now) {
   }
 }
 
-// While the sink fails, one request at a time, and each claim has its turn, so that a single bad
-// one does not stand for all of them.
 Courier::Held* Courier::next_to_start(Instant now) {
   if (next_start(now) > now) return nullptr;
   Held* best = nullptr;
   for (auto& [id, held] : held_) {
-    if (held.request) continue;
-    if (state_ == State::kOpen) {
-      if (held.not_before <= now) return &held;
-    } else if (best == nullptr || held.attempts < best->attempts) {
-      best = &held;
-    }
+    if (!may_start(held) || (state_ == State::kOpen && held.not_before > now)) continue;
+    if (best == nullptr || goes_before(held, *best)) best = &held;
   }
   return best;
 }
 
+// What a replay delivers leaves the dead letters: it makes the room that intake waits for.
+bool Courier::may_start(const Held& held) const {
+  return !held.request && (hold_.empty() || held.batch.claim.replay());
+}
+
+// Replays come last. While the sink fails, one request at a time, and each claim has its turn, so
+// that a single bad one does not stand for all of them; else the oldest goes first.
+bool Courier::goes_before(const Held& held, const Held& other) const {
+  if (held.batch.claim.replay() != other.batch.claim.replay()) return other.batch.claim.replay();
+  return state_ != State::kOpen && held.attempts < other.attempts;
+}
+
 Instant Courier::next_start(Instant now) const {
-  const std::size_t waiting = held_.size() - under_way_.size();
-  if (!hold_.empty() || waiting == 0) return kNever;
-  if (state_ != State::kOpen) return under_way_.empty() ? std::max(next_attempt_, now) : kNever;
-  if (under_way_.size() >= options_.concurrency) return kNever;
   Instant earliest = kNever;
   for (const auto& [id, held] : held_)
-    if (!held.request) earliest = std::min(earliest, std::max(held.not_before, now));
-  return earliest;
+    if (may_start(held)) earliest = std::min(earliest, std::max(held.not_before, now));
+  if (earliest == kNever) return kNever;
+  if (state_ != State::kOpen) return under_way_.empty() ? std::max(next_attempt_, now) : kNever;
+  return under_way_.size() >= options_.concurrency ? kNever : earliest;
 }
 
 void Courier::start(Held& held, Instant now) {
@@ -148,6 +154,7 @@ void Courier::start(Held& held, Instant now) {
   Result<std::unique_ptr<ObjectStream>> body = open_body_(held.batch);
   if (!body) {
     const Error& error = body.error();
+    if (held.batch.claim.replay() && error.code == ErrorCode::kNotFound) return settle(held, {});
     const bool hopeless =
         error.code == ErrorCode::kInvalid || error.code == ErrorCode::kUnsupported;
     return conclude(held, hopeless ? Verdict(Park{error.message}) : Verdict(Retry{error.message}),
@@ -212,7 +219,10 @@ void Courier::publish(Instant now) {
     shown.last_error = held.own_error;
     shown.error_since = held.own_error_since;
   }
-  if (!hold_.empty()) shown.last_error = hold_;
+  if (!hold_.empty()) {
+    shown.last_error = hold_;
+    shown.error_since = hold_since_;
+  }
   status_.publish(std::move(shown));
 }
 

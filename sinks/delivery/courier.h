@@ -9,7 +9,9 @@
 //  - at most `concurrency` requests are under way; one at a time while the sink fails;
 //  - a second attempt has the key, records and rendering of the first: all come from the claim;
 //  - a claim is cut anew (halved, or given another key) only where nothing of it may have arrived, or
-//    where the destination would tell.
+//    where the destination would tell;
+//  - a replay of dead letters starts when no other claim could, even while intake cannot take
+//    outcomes; what is refused again stays a dead letter and says nothing of the sink.
 //
 // Failures: a Retry makes the whole sink wait (full jitter, doubling), unless others were delivered
 // since the claim last failed: then only this claim waits. Park probes with one request within 60 s,
@@ -20,6 +22,7 @@
 // holds(), status() and waker() are for any.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -71,6 +74,11 @@ class Courier {
   // What the courier's thread is in, while step() does not return.
   Call call() const { return transport_->call(); }
   Waker& waker() { return waker_; }
+  // A person changed the sink's note in the store: it counts from the next probe on.
+  void note_changed() {
+    note_changed_ = true;
+    waker_.wake();
+  }
 
   // Bounded work; returns when it wants to be called next (earlier when a descriptor is readable).
   Instant step();
@@ -101,6 +109,8 @@ class Courier {
   Status complete_batch(Batch& batch);
   void start_requests(Instant now);
   Held* next_to_start(Instant now);
+  bool may_start(const Held& held) const;
+  bool goes_before(const Held& held, const Held& other) const;
   Instant next_start(Instant now) const;
   void start(Held& held, Instant now);
   void finish(const Completion& completion, Instant now);
@@ -148,7 +158,9 @@ class Courier {
   std::map<SourceId, std::string> source_names_;
   std::optional<std::string> note_;           // the sink's persisted note; none: not loaded yet
   bool note_persisted_ = false;               // the store was seen to have it
+  std::atomic<bool> note_changed_{false};
   std::string hold_;
+  WallTime hold_since_;
 
   State state_ = State::kOpen;
   Instant next_attempt_{};       // while not open

@@ -18,7 +18,7 @@ Overloaded(F...) -> Overloaded<F...>;
 
 // What the claim promises and the object does not hold.
 Counter unreadable(const Claim& claim, const ObjectSummary& body) {
-  if (body.missing_records == 0) return {};
+  if (body.missing_records == 0 || claim.replay()) return {};
   return {claim.size.records - std::min(claim.size.records, body.encoded.records),
           claim.size.bytes - std::min(claim.size.bytes, body.encoded.bytes)};
 }
@@ -134,6 +134,7 @@ std::uint64_t Courier::possible_duplicates(const Held& held) const {
 
 void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
+  if (claim.replay()) return bury(held, verdict, now);
   const bool whole = verdict.records.empty() || verdict.records.size() >= claim.size.records;
   if (!whole) {
     refused_ = 0;
@@ -196,9 +197,10 @@ void Courier::bury(Held& held, const Rejected& verdict, Instant now) {
   if (!dead) return retry(held, Retry{dead.error().message}, now);
   if (const auto count = refusal_lines_.pass(now))
     log::warn(
-        "sink {}: {} records of {} were refused and go to the dead letters: {} ({} batches since "
+        "sink {}: {} records of {} were refused and {} the dead letters: {} ({} batches since "
         "this was last told)",
-        sink_->name(), dead->size(), held.batch.claim.key, verdict.reason, *count);
+        sink_->name(), dead->size(), held.batch.claim.key,
+        held.batch.claim.replay() ? "stay among" : "go to", verdict.reason, *count);
   if (dead->size() < held.batch.claim.size.records) count_delivery();
   recovered(now);
   settle(held, std::move(*dead));

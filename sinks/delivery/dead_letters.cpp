@@ -29,8 +29,13 @@ class Collector {
     letter.time = record.time;
     letter.given_up = refusal_.given_up;
     letter.attempts = refusal_.attempts;
-    letter.reason = refusal_.reason.substr(0, kDeadLetterReasonBytes);
+    letter.reason = refusal_.reason.substr(0, kMaxDeadLetterReason);
     letter.body = record.body;
+    letter.file = record.file;
+    letter.begin = record.begin;
+    letter.truncated = record.truncated;
+    letter.partial = record.partial;
+    for (const Attribute& a : record.attributes) letter.attributes.emplace_back(a.name, a.value);
     return letter;
   }
 
@@ -40,10 +45,29 @@ class Collector {
   std::vector<DeadLetter> letters_;
 };
 
+// Those of a replay that were refused again: they are there already.
+Result<std::vector<DeadLetter>> collect_again(Store& store, const Claim& replay,
+                                              const Refusal& refusal) {
+  const std::unordered_set<Sequence> wanted(refusal.records.begin(), refusal.records.end());
+  std::vector<DeadLetter> letters;
+  for (const std::uint64_t id : replay.letters) {
+    auto letter = store.dead_letter(id);
+    if (!letter && letter.error().code != ErrorCode::kCorrupt) return tl::unexpected(letter.error());
+    if (!letter || !*letter) continue;
+    if (!wanted.empty() && !wanted.contains((*letter)->sequence)) continue;
+    (*letter)->given_up = refusal.given_up;
+    (*letter)->attempts = refusal.attempts;
+    (*letter)->reason = refusal.reason.substr(0, kMaxDeadLetterReason);
+    letters.push_back(std::move(**letter));
+  }
+  return letters;
+}
+
 }  // namespace
 
 Result<std::vector<DeadLetter>> collect_dead_letters(Store& store, const Claim& claim,
                                                      const Refusal& refusal) {
+  if (claim.replay()) return collect_again(store, claim, refusal);
   Collector collector(claim, refusal);
   for (BlockNumber from = claim.begin.block;;) {
     EH_ASSIGN(const auto info, store.next_block(claim.lane.source, from));

@@ -10,17 +10,15 @@
 
 namespace edgehose {
 
-constexpr std::size_t kDeadLetterReasonBytes = 1024;
-
 struct Refusal {
   std::vector<Sequence> records;  // which; none: all of the claim
-  std::string reason;             // shortened to kDeadLetterReasonBytes
+  std::string reason;             // shortened to kMaxDeadLetterReason
   std::uint32_t attempts = 0;
   WallTime given_up;
 };
 
 // Ids are given by the store. Records in blocks that cannot be read any more are left out: they
-// were in no request either.
+// were in no request either. Of a replay: the letters that are refused again, with their ids.
 Result<std::vector<DeadLetter>> collect_dead_letters(Store& store, const Claim& claim,
                                                      const Refusal& refusal);
 

@@ -100,6 +100,7 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConf
   std::unique_ptr<DirectorySink> sink(new DirectorySink(config, context.agent, std::move(prefix)));
   BatchOutline sample;
   sample.source = "source";
+  sample.replay = "00000000";
   EH_TRY(check_length(sink->key(sample, "")));
   return sink;
 }
@@ -115,8 +116,9 @@ std::string DirectorySink::key(const BatchOutline& batch, const std::string& not
   const std::size_t limit = portable ? kMaxPortablePartBytes : kMaxPartBytes;
   const std::string_view epoch(reinterpret_cast<const char*>(batch.epoch.data()), batch.epoch.size());
   const std::string stem = fmt::format(
-      "{}-{}-{}-{}-{:012}-{:012}", source_part(batch.source, limit), compact_time(batch.first_time),
-      name_part(agent_, limit), to_hex(epoch), batch.first.value, batch.last.value);
+      "{}-{}-{}-{}-{:012}-{:012}{}", source_part(batch.source, limit),
+      compact_time(batch.first_time), name_part(agent_, limit), to_hex(epoch), batch.first.value,
+      batch.last.value, batch.replay.empty() ? "" : "-replay-" + batch.replay);
   const std::string name = stem + object_extension(rendering_);
   const std::string prefix =
       prefix_.render({agent_, batch.source, batch.first_time, seed_of(stem)});
@@ -160,7 +162,7 @@ Verdict DirectorySink::judge(const Batch& batch, const Response& response) const
     return KeyRefused{part.empty() ? error.message : error.message + ": " + part};
   }
   if (file.other_filesystem)
-    return Park{fmt::format("{}, or stop the agent and accept the new one: edgehose buffer confirm {} --yes",
+    return Park{fmt::format("{}, or accept the new one: edgehose buffer confirm {} --yes",
                             error.message, name()),
                 kProbeEvery};
   // A look at a directory costs nothing: a stick that is put back is used within seconds.

@@ -10,6 +10,7 @@
 #include "sinks/object/age/encryptor.h"
 #include "sinks/object/claim_reader.h"
 #include "sinks/object/compressor.h"
+#include "sinks/object/letter_renderer.h"
 #include "sinks/object/record_format.h"
 
 namespace edgehose {
@@ -214,8 +215,12 @@ Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& c
   EH_TRY(check_rendering(rendering));
   EH_ASSIGN(auto compressor, make_compressor(rendering.compression, rendering.level));
   auto summary = std::make_shared<ObjectSummary>();
-  std::unique_ptr<ByteStream> stream = std::make_unique<Renderer>(
-      store, claim, rendering, source, std::move(compressor), summary);
+  std::unique_ptr<ByteStream> stream;
+  if (claim.replay()) {
+    EH_ASSIGN(stream, render_letters(store, claim, rendering, source, std::move(compressor), summary));
+  } else {
+    stream = std::make_unique<Renderer>(store, claim, rendering, source, std::move(compressor), summary);
+  }
   if (!rendering.age_recipients.empty()) {
     EH_ASSIGN(const auto recipients, parse_recipients(rendering.age_recipients));
     EH_ASSIGN(stream, AgeEncryptor::make(std::move(stream), recipients));

@@ -5,6 +5,8 @@
 // Runs of smaller blocks, and blocks that the claim has only a part of, are decompressed and
 // compressed again into frames of up to kBlockRawBytes.
 //
+// A replay's records come from the dead letters instead (letter_renderer.h).
+//
 // Every stream made from the same claim and rendering holds the same records in the same order. The
 // bytes may differ: a retry finds minis where there are none now, and age draws a key per object.
 //
@@ -54,7 +56,7 @@ class ObjectStream : public ByteStream {
 // `source`: the name of the claim's source, for ndjson; where it is empty (a lane over several
 // sources) names are looked up in the store. The store must outlive the stream. Blocks that fail
 // their check or are gone are left out and told by summary(); other errors end the stream.
-// kInvalid: a recipient or a level is wrong.
+// kInvalid: a recipient or a level is wrong. kNotFound: nothing of a replay is there any more.
 Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& claim,
                                                     const ObjectRendering& rendering,
                                                     std::string_view source);

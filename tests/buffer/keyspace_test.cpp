@@ -161,8 +161,56 @@ TEST(Keyspace, ClaimAndDeadLetter) {
   d.reason = "no";
   d.body = "b";
   EXPECT_EQ(to_hex(encode_dead_letter(d)), "0102" "03" "0100000000000000" "0200000000000000" "04"
-            "026e6f" "0162");
+            "026e6f" "0162" "00" "00" "00" "00");
   EXPECT_EQ(decode_dead_letter(dead_letter_key(9), encode_dead_letter(d))->body, "b");
+}
+
+TEST(Keyspace, ADeadLetterTellsWhereItCameFrom) {
+  DeadLetter d;
+  d.id = 9;
+  d.body = "b";
+  const std::string first = encode_dead_letter(d);
+  d.file = FileId(3);
+  d.begin = 300;
+  d.partial = true;
+  d.attributes = {{"unit", "ssh"}};
+  const std::string bytes = encode_dead_letter(d);
+  EXPECT_EQ(to_hex(bytes.substr(first.size() - 4)), "03" "ac02" "02" "01" "04756e6974" "03737368");
+  const auto back = decode_dead_letter(dead_letter_key(9), bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->file, d.file);
+  EXPECT_EQ(back->begin, 300u);
+  EXPECT_TRUE(back->partial);
+  EXPECT_FALSE(back->truncated);
+  EXPECT_EQ(back->attributes, d.attributes);
+  // Of format 1.0: nothing behind the body.
+  const auto old = decode_dead_letter(dead_letter_key(9), first.substr(0, first.size() - 4));
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->body, "b");
+  EXPECT_EQ(old->file, FileId());
+}
+
+TEST(Keyspace, Replay) {
+  Claim r;
+  r.id = ClaimId(5);
+  r.lane = {SinkId(1), SourceId(2)};
+  r.first = Sequence(3);
+  r.last = Sequence(9);
+  r.size = {3, 30};
+  r.first_time = WallTime(6);
+  r.key = "k";
+  r.rendering = "r";
+  r.letters = {7, 8, 4};  // in the order of their sequences
+  EXPECT_EQ(to_hex(replay_key(r.id)), "2052" "0000000000000005");
+  const std::string bytes = encode_replay(r);
+  EXPECT_EQ(to_hex(bytes), "0102" "03" "09" "031e" "0600000000000000" "016b" "0172" "03" "0e" "02" "07");
+  const auto back = decode_replay(replay_key(r.id), bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->letters, r.letters);
+  EXPECT_EQ(back->key, "k");
+  EXPECT_TRUE(back->replay());
+  r.letters.clear();
+  EXPECT_FALSE(decode_replay(replay_key(r.id), encode_replay(r))) << "one without records";
 }
 
 TEST(Keyspace, WhatIsCutShortIsCorrupt) {

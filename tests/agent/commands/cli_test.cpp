@@ -299,11 +299,53 @@ TEST_F(CliTest, AWholeLife) {
   EXPECT_EQ(run("dead-letters list --config c.toml").code, 0);
   EXPECT_EQ(run("buffer list --config c.toml --source ap").code, 1);
 
-  const Outcome asked = run("buffer forget archive --config c.toml");
-  EXPECT_EQ(asked.code, 2);
-  EXPECT_THAT(asked.out, HasSubstr("Nothing was changed"));
-  EXPECT_EQ(run("buffer forget archive --yes --config c.toml").code, 0);
-  EXPECT_EQ(run("buffer forget archive --yes --config c.toml").code, 1) << "it is forgotten already";
+}
+
+TEST_F(CliTest, ForgettingSaysWhatItWouldDo) {
+  write_config();
+  write("in/a.log", "one\ntwo\n");
+  ASSERT_EQ(run("run --once --timeout 60s --config c.toml").code, 0);
+
+  const Outcome sink = run("buffer forget archive --config c.toml");
+  EXPECT_EQ(sink.code, 2);
+  EXPECT_EQ(sink.out,
+            "Sink archive: 0 records (0 B) would not be delivered by it; 0 requests under way are given up.\n"
+            "It is in the config: a running agent refuses; at the next start it begins anew, and what it\n"
+            "delivered and is still buffered may be delivered twice.\n"
+            "Nothing was changed. To do it, say: edgehose buffer forget archive --yes\n");
+  const Outcome source = run("buffer forget --source app --config c.toml");
+  EXPECT_EQ(source.code, 2);
+  EXPECT_EQ(source.out,
+            "Source app: its blocks and cursors are dropped; 0 records (0 B) that sinks still wait for\n"
+            "are lost, counted as forgotten. Positions belong to files and stay.\n"
+            "It is in the config: a running agent refuses; at the next start it goes on where its files\n"
+            "were read to.\n"
+            "Nothing was changed. To do it, say: edgehose buffer forget --source app --yes\n");
+  const Outcome positions = run("buffer forget --positions --config c.toml");
+  EXPECT_EQ(positions.code, 2);
+  EXPECT_EQ(positions.out,
+            "0 positions are of files that no source in the config can reach.\n"
+            "Nothing was changed. To do it, say: edgehose buffer forget --positions --yes\n");
+  EXPECT_EQ(run("buffer forget --source app --positions --config c.toml").code, 2);
+
+  const Outcome done = run("buffer forget archive --yes --config c.toml");
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_TRUE(done.out.ends_with("Forgotten.\n")) << done.out;
+  const Outcome again = run("buffer forget archive --yes --config c.toml");
+  EXPECT_EQ(again.code, 1) << "it is forgotten already";
+  EXPECT_THAT(again.err, HasSubstr("the buffer knows no sink \"archive\""));
+}
+
+TEST_F(CliTest, DeadLettersWithoutAny) {
+  write_config();
+  write("in/a.log", "one\n");
+  ASSERT_EQ(run("run --once --timeout 60s --config c.toml").code, 0);
+  EXPECT_EQ(run("dead-letters replay --all --config c.toml").out, "No dead letter to replay.\n");
+  EXPECT_EQ(run("dead-letters purge --all --yes --config c.toml").out, "0 dead letters deleted.\n");
+  const Outcome one = run("dead-letters replay 7 --config c.toml");
+  EXPECT_EQ(one.code, 1);
+  EXPECT_THAT(one.err, HasSubstr("there is no dead letter 7"));
+  EXPECT_EQ(run("dead-letters replay --config c.toml").code, 2) << "numbers, or --all";
 }
 
 TEST_F(CliTest, ExportHasWhatIsNotDelivered) {

@@ -98,7 +98,14 @@ TEST(StatusScreen, ParkedSinkAndSourceThatCannotRead) {
   r.sources[0].lost_bytes = 2048;
   r.buffer.dead_letters = 3;
   r.buffer.dead_letter_bytes = 300;
+  r.buffer.dead_letter_quota = 16 << 20;
+  r.sinks[0].oldest_dead_letter = before(2h);
+  r.sinks[0].replaying = 2;
   r.buffer.corrupt_blocks = 1;
+  r.buffer.quarantines = 2;
+  r.buffer.quarantine_bytes = 34 << 20;
+  r.buffer.salvaged_records = 12345;
+  r.buffer.lost_records = 6;
   const std::string screen = status_screen(r, false);
   expect_narrow(screen);
   EXPECT_EQ(screen, R"screen(edgehose gw-0042: degraded   version 0.1.0, pid 1234, up 3 d 4 h
@@ -114,8 +121,8 @@ SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
 archive          parked               120   13.7 KiB       12 s     1,234,447
     error since 3 m ago: another file system is mounted at /media/usb/logs;
     next attempt in 57 s
-    last delivery 42 s ago, 3 dead letters, 10 dropped (buffer_full), 4
-    possibly twice
+    last delivery 42 s ago, 3 dead letters (300 B, oldest 2 h ago), 2 of them
+    to be delivered again, 10 dropped (buffer_full), 4 possibly twice
 
 BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   full in      3 d 4 h   when full: block
@@ -123,8 +130,9 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   compression  8.2 : 1
   flash writes 0.17 bytes per raw byte, about 1.5 GiB a day
   commit       12 ms last, 9 ms mean
-  dead letters 3, 300 B
-  damaged      1 blocks since start, 0 buffers kept aside
+  dead letters 3, 300 B of 16 MiB
+  damaged      1 blocks since start, 2 buffers kept aside (34 MiB)
+  salvaged     12,345 records by this start, 6 lost
 )screen");
 }
 

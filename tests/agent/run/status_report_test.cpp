@@ -108,10 +108,11 @@ TEST(StatusReport, AParkedSinkDegrades) {
   ReportInput input = sound();
   input.sinks[0].courier.state = CourierStatus::State::kParked;
   input.sinks[0].courier.last_error = "another file system is mounted there";
+  input.sinks[0].courier.error_since = before(3min);
   input.sinks[0].courier.next_attempt_in = 60s;
   const StatusReport report = make_report(input);
   EXPECT_EQ(report.health, Health::kDegraded);
-  EXPECT_THAT(report.reasons, ElementsAre("sink archive is parked: another file system is mounted there"));
+  EXPECT_THAT(report.reasons, ElementsAre("sink archive is parked for 3 m: another file system is mounted there"));
   EXPECT_EQ(report.sinks[0].next_attempt_in, Duration(60s));
 }
 
@@ -205,6 +206,13 @@ TEST(StatusReport, JsonKeepsEverything) {
   input.sinks[0].courier.error_since = before(90s);
   input.sinks[0].courier.next_attempt_in = 1500ms;
   input.store.lanes[0].state.dropped[1] = {3, 33};
+  input.store.replaying = {{SinkId(1), 3}};
+  input.store.oldest_dead_letter = {{SinkId(1), before(1h)}};
+  input.store.usage.dead_letter_quota = 1 << 20;
+  input.store.usage.salvaged_records = 12;
+  input.store.usage.lost_records = 2;
+  input.store.usage.quarantines = 1;
+  input.store.usage.quarantine_bytes = 4096;
   input.store.compression = 8.25;
   input.store.epoch = Epoch{0xAB, 0x01};
   input.store.blocks = 17;
@@ -213,6 +221,9 @@ TEST(StatusReport, JsonKeepsEverything) {
   const StatusReport report = make_report(input);
   EXPECT_EQ(report.buffer.epoch, "ab010000000000000000000000000000");
   EXPECT_EQ(report.buffer.blocks, 17u);
+  EXPECT_EQ(report.sinks[0].replaying, 3u);
+  EXPECT_EQ(report.sinks[0].oldest_dead_letter, before(1h));
+  EXPECT_EQ(report.buffer.lost_records, 2u);
   const auto back = parse_status(to_json(report));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, report);

@@ -41,6 +41,11 @@ class FakeStore final : public Store {
       return not_here();
     }
     Status erase_dead_letter(std::uint64_t) override { return {}; }
+    Result<Claim> replay(std::vector<std::uint64_t>) override { return not_here(); }
+    Result<Claim> begin_replay(ClaimId, const std::string&, const std::string&) override {
+      return not_here();
+    }
+    Status halve_replay(ClaimId, std::uint64_t) override { return {}; }
     Result<Counter> drop_oldest(std::uint64_t, const std::vector<LaneKey>&, DropScope) override {
       return not_here();
     }
@@ -85,6 +90,8 @@ class FakeStore final : public Store {
     return at == files.end() ? std::optional<FileState>() : at->second;
   }
   Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>&) override { return {}; }
+  Result<std::vector<Claim>> replays() override { return std::vector<Claim>(); }
+  Result<std::optional<DeadLetter>> dead_letter(std::uint64_t) override { return std::nullopt; }
   StoreUsage usage() const override { return {}; }
   void maintain() override {}
   Status close() override { return {}; }

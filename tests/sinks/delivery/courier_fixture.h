@@ -36,6 +36,7 @@ class FakeStore final : public Store {
   }
   std::string note;
   bool broken = false;  // every read fails
+  std::map<std::uint64_t, DeadLetter> letters;
 
   Result<std::optional<BlockInfo>> next_block(SourceId, BlockNumber from) override {
     const auto it = blocks_.lower_bound(from);
@@ -72,6 +73,12 @@ class FakeStore final : public Store {
   Status for_each_file(const std::function<void(FileId, const FileState&)>&) override { return {}; }
   Result<std::optional<FileState>> file(FileId) override { return none(); }
   Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>&) override { return {}; }
+  Result<std::vector<Claim>> replays() override { return std::vector<Claim>(); }
+  Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) override {
+    const auto found = letters.find(id);
+    if (found == letters.end()) return std::nullopt;
+    return found->second;
+  }
   StoreUsage usage() const override { return {}; }
   void maintain() override {}
   Status close() override { return {}; }
@@ -206,6 +213,20 @@ class CourierTest : public ::testing::Test {
   void post(std::uint64_t n) {
     store.add_block(n, 1, {"one", "two", "three"});
     courier->claims().post(claim(n));
+  }
+  // A replay of letters n1, n2, n3 over the records 1, 2, 3.
+  void post_replay(std::uint64_t n) {
+    Claim c = claim(n);
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+      DeadLetter letter;
+      letter.id = 10 * n + i;
+      letter.lane = c.lane;
+      letter.sequence = Sequence{i};
+      letter.attempts = 1;
+      store.letters[letter.id] = letter;
+      c.letters.push_back(letter.id);
+    }
+    courier->claims().post(c);
   }
   // Steps until it has nothing to do at this instant.
   Instant run() {

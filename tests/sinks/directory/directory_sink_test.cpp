@@ -139,7 +139,7 @@ TEST(DirectorySink, WhatNeedsAPersonParksTheRestIsRetried) {
   other.other_filesystem = true;
   EXPECT_TRUE(parks(other));
   EXPECT_EQ(std::get<Park>(sink->judge({}, other)).reason,
-            "words, or stop the agent and accept the new one: edgehose buffer confirm " + sink->name() + " --yes");
+            "words, or accept the new one: edgehose buffer confirm " + sink->name() + " --yes");
   EXPECT_TRUE(parks(failure(ErrorCode::kPermission, EACCES)));
   EXPECT_TRUE(parks(failure(ErrorCode::kIo, EROFS)));
   EXPECT_FALSE(parks(failure(ErrorCode::kFull, ENOSPC)));

@@ -84,11 +84,18 @@ class FakeStore final : public Store {
   Result<std::vector<Claim>> claims() override { return std::vector<Claim>(); }
   Status for_each_file(const std::function<void(FileId, const FileState&)>&) override { return {}; }
   Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>&) override { return {}; }
+  Result<std::vector<Claim>> replays() override { return std::vector<Claim>(); }
+  Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) override {
+    const auto found = letters.find(id);
+    if (found == letters.end()) return std::nullopt;
+    return found->second;
+  }
   StoreUsage usage() const override { return {}; }
   void maintain() override {}
   Status close() override { return {}; }
 
   int reads = 0;
+  std::map<std::uint64_t, DeadLetter> letters;
 
  private:
   static BlockInfo info(const StoredBlock& block) {

@@ -296,5 +296,74 @@ TEST(ObjectRenderings, ThePersistedFormReadsBackAndDamageIsTold) {
   EXPECT_EQ(parse_rendering("\x02" + bytes.substr(1)).error().code, ErrorCode::kUnsupported);
 }
 
+// --- replays --------------------------------------------------------------------------------------
+
+class Replay : public testing::Test {
+ protected:
+  Replay() {
+    replay.lane = {SinkId(1), kApp};
+    for (const std::uint64_t id : {3, 5, 4}) {
+      DeadLetter letter;
+      letter.id = id;
+      letter.lane = replay.lane;
+      letter.sequence = Sequence(10 * id);
+      letter.body = "refused " + std::to_string(id);
+      letter.file = FileId(1);
+      letter.begin = 100 * id;
+      store.letters[id] = letter;
+      replay.letters.push_back(id);
+    }
+    replay.key = "k";
+  }
+  std::string encoded(const ObjectRendering& rendering) {
+    auto stream = encode_object(store, replay, rendering, "app");
+    EXPECT_TRUE(stream) << stream.error().message;
+    summary = (*stream)->summary();
+    std::string out;
+    for (char chunk[7];;) {
+      const auto n = (*stream)->read(chunk, sizeof chunk);
+      EXPECT_TRUE(n);
+      if (!n || *n == 0) return out;
+      out.append(chunk, *n);
+    }
+  }
+  FakeStore store;
+  Claim replay;
+  std::shared_ptr<const ObjectSummary> summary;
+};
+
+TEST_F(Replay, HoldsTheLettersInTheirOrder) {
+  ObjectRendering plain;
+  plain.compression = Compression::kNone;
+  EXPECT_EQ(encoded(plain), "refused 3\nrefused 5\nrefused 4\n");
+  EXPECT_EQ(summary->encoded, (Counter{3, 30}));
+  EXPECT_TRUE(summary->complete);
+}
+
+TEST_F(Replay, RecordsKeepTheirIdentityAndOrigin) {
+  ObjectRendering rendering;
+  rendering.format = Format::kNdjson;
+  rendering.compression = Compression::kNone;
+  rendering.agent = "gw-1";
+  replay.letters = {4};
+  const auto json = nlohmann::json::parse(encoded(rendering));
+  EXPECT_EQ(json["sequence"], 40);
+  EXPECT_EQ(json["agent"], "gw-1");
+  EXPECT_EQ(json["source"], "app");
+  EXPECT_EQ(json["file"], "/var/log/app.log");
+  EXPECT_EQ(json["offset"], 400);
+  EXPECT_EQ(json["message"], "refused 4");
+}
+
+TEST_F(Replay, PurgedLettersAreLeftOutAndCounted) {
+  ObjectRendering plain;
+  plain.compression = Compression::kNone;
+  store.letters.erase(5);
+  EXPECT_EQ(encoded(plain), "refused 3\nrefused 4\n");
+  EXPECT_EQ(summary->missing_records, 1u);
+  store.letters.clear();
+  EXPECT_EQ(encode_object(store, replay, plain, "app").error().code, ErrorCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace edgehose

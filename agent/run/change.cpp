@@ -1,0 +1,274 @@
+#include "agent/run/change.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "agent/base/text.h"
+
+namespace edgehose {
+namespace {
+
+template <class State>
+Result<State> find_named(const std::vector<State>& states, const std::string& name,
+                         std::string_view kind) {
+  std::vector<std::string_view> names;
+  for (const State& state : states) {
+    if (state.name == name) return state;
+    names.push_back(state.name);
+  }
+  const auto near = nearest(name, names);
+  return fail(ErrorCode::kNotFound, "the buffer knows no {} \"{}\"{}", kind, name,
+              near ? fmt::format("; did you mean \"{}\"?", *near) : "");
+}
+
+Status in_one_transaction(Store& store, const std::function<Status(Store::Transaction&)>& work) {
+  EH_ASSIGN(const auto transaction, store.begin());
+  EH_TRY(work(*transaction));
+  return transaction->commit();
+}
+
+std::string plural(std::uint64_t n, std::string_view one) {
+  return fmt::format("{} {}{}", format_count(n), one, n == 1 ? "" : "s");
+}
+
+// --- dead letters --------------------------------------------------------------------------------
+
+std::map<SinkId, std::string> sink_names(const std::vector<SinkState>& sinks) {
+  std::map<SinkId, std::string> names;
+  for (const SinkState& sink : sinks) names[sink.id] = sink.name;
+  return names;
+}
+
+// Visits what is selected, until `visit` says false; then numbers that are not there are no error.
+Status for_each_selected(Store& store, const LetterSelection& which,
+                         const std::function<bool(const DeadLetter&, const std::string&)>& visit) {
+  EH_ASSIGN(const auto sinks, store.sinks());
+  if (!which.sink.empty()) EH_TRY(find_named(sinks, which.sink, "sink"));
+  auto names = sink_names(sinks);
+  std::set<std::uint64_t> missing(which.ids.begin(), which.ids.end());
+  bool stopped = false;
+  EH_TRY(store.for_each_dead_letter([&](const DeadLetter& letter) {
+    const std::string& sink = names[letter.lane.sink];
+    if (!which.takes(letter, sink)) return true;
+    missing.erase(letter.id);
+    stopped = !visit(letter, sink);
+    return !stopped;
+  }));
+  if (stopped || missing.empty()) return {};
+  return fail(ErrorCode::kNotFound, "there is no dead letter {}{}", fmt::join(missing, ", "),
+              which.sink.empty() ? "" : fmt::format(" of sink {}", which.sink));
+}
+
+// Sorts letters into replays: of one lane, bounded, what is in one already left out.
+class ReplayPlan {
+ public:
+  ReplayPlan(const std::vector<Claim>& open, const std::vector<LaneState>& lanes,
+             const ChangeContext& context)
+      : room_(kMaxReplays - std::min(kMaxReplays, open.size())), context_(context) {
+    for (const Claim& replay : open) busy_.insert(replay.letters.begin(), replay.letters.end());
+    for (const LaneState& lane : lanes) lanes_.insert(lane.key);
+  }
+
+  // False where no more fits.
+  bool add(const DeadLetter& letter, const std::string& sink) {
+    if (++seen_ > kSeenAtOnce) return full();
+    if (busy_.contains(letter.id)) {
+      ++already_;
+      return true;
+    }
+    if (!lanes_.contains(letter.lane) || !context_.has_sink(sink)) {
+      ++homeless_;
+      return true;
+    }
+    Batch& batch = open_[letter.lane];
+    const bool ripe = batch.ids.size() == kReplayRecords ||
+                      (!batch.ids.empty() && batch.bytes + letter.body.size() + 1 > kReplayBytes);
+    if (ripe) ready_.push_back(std::exchange(batch, {}).ids);
+    if (batch.ids.empty() && batches() == room_) return full();
+    batch.ids.push_back(letter.id);
+    batch.bytes += letter.body.size() + 1;
+    ++records_;
+    return true;
+  }
+
+  std::vector<std::vector<std::uint64_t>> take() {
+    for (auto& [lane, batch] : open_)
+      if (!batch.ids.empty()) ready_.push_back(std::move(batch.ids));
+    return std::move(ready_);
+  }
+
+  ChangeReport report(std::size_t replays) const {
+    ChangeReport report;
+    report.records = records_;
+    report.more = more_;
+    report.text =
+        records_ == 0
+            ? "No dead letter to replay."
+            : fmt::format("{} will be delivered again, in {}.", plural(records_, "record"),
+                          replays == 1 ? "1 batch" : fmt::format("{} batches", replays));
+    if (already_ > 0)
+      report.text += fmt::format(" {} are being replayed already.", format_count(already_));
+    if (homeless_ > 0)
+      report.text += fmt::format(" {} stay: their sink is not in the config, or was forgotten.",
+                                 format_count(homeless_));
+    if (more_) report.text += " There are more: ask again when these are delivered.";
+    return report;
+  }
+
+ private:
+  struct Batch {
+    std::vector<std::uint64_t> ids;
+    std::uint64_t bytes = 0;
+  };
+  bool full() {
+    more_ = true;
+    return false;
+  }
+  std::size_t batches() const {
+    return ready_.size() + static_cast<std::size_t>(std::ranges::count_if(
+                               open_, [](const auto& o) { return !o.second.ids.empty(); }));
+  }
+
+  const std::size_t room_;
+  const ChangeContext& context_;
+  std::set<std::uint64_t> busy_;
+  std::set<LaneKey> lanes_;
+  std::map<LaneKey, Batch> open_;
+  std::vector<std::vector<std::uint64_t>> ready_;
+  std::uint64_t seen_ = 0, records_ = 0, already_ = 0, homeless_ = 0;
+  bool more_ = false;
+};
+
+Result<ChangeReport> apply(Store& store, const ReplayLetters& change,
+                           const ChangeContext& context) {
+  EH_ASSIGN(const auto open, store.replays());
+  EH_ASSIGN(const auto lanes, store.lanes());
+  ReplayPlan plan(open, lanes, context);
+  EH_TRY(for_each_selected(
+      store, change.which,
+      [&](const DeadLetter& letter, const std::string& sink) { return plan.add(letter, sink); }));
+  const auto batches = plan.take();
+  if (batches.empty()) return plan.report(0);
+  EH_TRY(in_one_transaction(store, [&](Store::Transaction& t) -> Status {
+    for (const auto& ids : batches)
+      if (const auto made = t.replay(ids); !made) return tl::unexpected(made.error());
+    return {};
+  }));
+  return plan.report(batches.size());
+}
+
+Result<ChangeReport> apply(Store& store, const PurgeLetters& change, const ChangeContext&) {
+  std::vector<std::uint64_t> ids;
+  bool more = false;
+  EH_TRY(for_each_selected(store, change.which, [&](const DeadLetter& letter, const std::string&) {
+    more = ids.size() == kPurgedAtOnce;
+    if (!more) ids.push_back(letter.id);
+    return !more;
+  }));
+  const Status erased = in_one_transaction(store, [&](Store::Transaction& t) -> Status {
+    for (const std::uint64_t id : ids) EH_TRY(t.erase_dead_letter(id));
+    return {};
+  });
+  if (!erased) return tl::unexpected(erased.error());
+  return ChangeReport{done_text(change, ids.size()), ids.size(), more};
+}
+
+// --- names ---------------------------------------------------------------------------------------
+
+Result<ChangeReport> apply(Store& store, const ConfirmSink& change, const ChangeContext&) {
+  EH_ASSIGN(SinkState sink, find_sink(store, change.sink));
+  if (sink.note.empty())
+    return ChangeReport{
+        fmt::format("Sink {} has nothing to confirm: its next delivery takes the "
+                    "destination that it finds.",
+                    sink.name)};
+  sink.note.clear();
+  EH_TRY(in_one_transaction(store, [&](Store::Transaction& t) { return t.put_sink(sink); }));
+  return ChangeReport{"Confirmed."};
+}
+
+Result<ChangeReport> apply(Store& store, const ForgetSink& change, const ChangeContext& context) {
+  EH_ASSIGN(const SinkState sink, find_sink(store, change.sink));
+  if (context.running && context.has_sink(sink.name))
+    return fail(ErrorCode::kBusy,
+                "sink {} is in the running agent's config: take it out and restart "
+                "the agent, or stop the agent first",
+                sink.name);
+  EH_TRY(in_one_transaction(store, [&](Store::Transaction& t) { return t.forget_sink(sink.id); }));
+  return ChangeReport{"Forgotten."};
+}
+
+Result<ChangeReport> apply(Store& store, const ForgetSource& change, const ChangeContext& context) {
+  EH_ASSIGN(const SourceState source, find_source(store, change.source));
+  if (context.running && context.has_source(source.name))
+    return fail(ErrorCode::kBusy,
+                "source {} is in the running agent's config: take it out and restart "
+                "the agent, or stop the agent first",
+                source.name);
+  if (context.running) {
+    EH_ASSIGN(const auto claims, store.claims());
+    const bool sending = std::ranges::any_of(
+        claims, [&](const Claim& c) { return !c.done && c.lane.source == source.id; });
+    if (sending)
+      return fail(ErrorCode::kBusy,
+                  "records of source {} are just being delivered: try again when "
+                  "they are, or stop the agent first",
+                  source.name);
+  }
+  EH_TRY(
+      in_one_transaction(store, [&](Store::Transaction& t) { return t.forget_source(source.id); }));
+  return ChangeReport{"Forgotten."};
+}
+
+Result<ChangeReport> apply(Store& store, const ForgetPositions& change,
+                           const ChangeContext& context) {
+  std::vector<FileId> files;
+  bool more = false;
+  EH_TRY(store.for_each_file([&](FileId id, const FileState& file) {
+    if (context.reaches(file.path)) return;
+    more = files.size() == kPurgedAtOnce;
+    if (!more) files.push_back(id);
+  }));
+  const Status erased = in_one_transaction(store, [&](Store::Transaction& t) -> Status {
+    for (const FileId id : files) EH_TRY(t.erase_file(id));
+    return {};
+  });
+  if (!erased) return tl::unexpected(erased.error());
+  return ChangeReport{done_text(change, files.size()), files.size(), more};
+}
+
+}  // namespace
+
+bool LetterSelection::takes(const DeadLetter& letter, std::string_view sink_name) const {
+  return (ids.empty() || std::ranges::find(ids, letter.id) != ids.end()) &&
+         (sink.empty() || sink_name == sink);
+}
+
+bool repeats(const ControlChange& change) {
+  return std::holds_alternative<PurgeLetters>(change) ||
+         std::holds_alternative<ForgetPositions>(change);
+}
+
+std::string done_text(const ControlChange& change, std::uint64_t records) {
+  if (std::holds_alternative<PurgeLetters>(change))
+    return plural(records, "dead letter") + " deleted.";
+  return plural(records, "position") + " forgotten.";
+}
+
+Result<SinkState> find_sink(Store& store, const std::string& name) {
+  EH_ASSIGN(const auto sinks, store.sinks());
+  return find_named(sinks, name, "sink");
+}
+
+Result<SourceState> find_source(Store& store, const std::string& name) {
+  EH_ASSIGN(const auto sources, store.sources());
+  return find_named(sources, name, "source");
+}
+
+Result<ChangeReport> apply_change(Store& store, const ControlChange& change,
+                                  const ChangeContext& context) {
+  return std::visit([&](const auto& c) { return apply(store, c, context); }, change);
+}
+
+}  // namespace edgehose
