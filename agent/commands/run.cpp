@@ -39,14 +39,16 @@ Command run_command() {
               "delivered stays in the buffer and goes out after the next start.\n"
               "\n"
               "With --once it reads what is there now, delivers all of it, shows its\n"
-              "progress and ends.",
+              "progress and ends. What it could not read, had to drop or what a destination\n"
+              "refused is told then.",
           .options = {{"once", "", "Delivers what is there now, then ends; 0 only when all of it is acknowledged"},
-                      {"timeout", "DURATION", "With --once: gives up after this long (30s, 5m); nothing is lost"}},
+                      {"timeout", "DURATION", "With --once: gives up after this long (30s, 5m)"}},
           .examples = "edgehose run                        # what the service does\n"
                       "edgehose run --once --timeout 10m   # empty a device before it is unplugged",
           .exit_codes = "0  stopped as asked; with --once: everything is acknowledged\n"
                         "1  it cannot run: the buffer is held by another process, damaged beyond\n"
-                        "   recovery, or out of reach\n"
+                        "   recovery, or out of reach; with --once: something could not be read,\n"
+                        "   was dropped (buffer.when_full) or refused\n"
                         "2  the command line or the config is wrong\n"
                         "3  --timeout came first: the rest stays in the buffer",
           .run = run};

@@ -17,6 +17,7 @@
 #include "agent/run/intake.h"
 #include "agent/run/intake_thread.h"
 #include "agent/run/notify.h"
+#include "agent/run/once.h"
 #include "agent/run/opening.h"
 #include "agent/run/progress.h"
 #include "agent/run/registry.h"
@@ -48,6 +49,7 @@ Result<FileDescriptor> block_signals() {
 
 struct SinkSlot {
   std::string name;
+  std::vector<std::string> inputs;
   Duration max_age{};
   std::unique_ptr<CourierThread> thread;
 };
@@ -79,6 +81,7 @@ class Agent {
   void sample();
   void look_around(Instant now);
   bool once_is_over();
+  int once_ends(bool complete) const;
   Progress progress() const;
   int take_down();
 
@@ -103,6 +106,7 @@ class Agent {
   std::vector<SinkSlot> sinks_;
   std::unique_ptr<IntakeThread> intake_thread_;
 
+  std::optional<OnceReport> once_;  // run --once
   BufferMeter meter_;
   ProgressPrinter printer_{stderr, ::isatty(STDERR_FILENO) == 1};
   Instant next_sample_{};
@@ -162,7 +166,13 @@ Status Agent::open() {
   EH_TRY(open_store());
   opening_->begin("making sources and sinks");
   EH_TRY(make_parts());
-  return intake_->start();
+  EH_TRY(intake_->start());
+  if (!options_.once) return {};
+  EH_ASSIGN(Ledger ledger, read_ledger(*store_));
+  std::vector<SinkInputs> sinks;
+  for (const SinkSlot& sink : sinks_) sinks.push_back({sink.name, sink.inputs});
+  once_.emplace(std::move(ledger), std::move(sinks));
+  return {};
 }
 
 Status Agent::open_store() {
@@ -214,7 +224,7 @@ Status Agent::make_parts() {
         std::make_unique<Courier>(sink.sink, std::move(sink.transport), sink.bodies(*store_),
                                   *store_, *clock_, intake_->inbox(), courier);
     EH_TRY(intake_->connect(sink.config.name, made->claims(), made->holds()));
-    sinks_.push_back({sink.config.name, sink.config.batch.max_age,
+    sinks_.push_back({sink.config.name, sink.config.inputs, sink.config.batch.max_age,
                       std::make_unique<CourierThread>(std::move(made), *clock_)});
   }
   return {};
@@ -373,12 +383,7 @@ Progress Agent::progress() const {
     progress.bytes_read += source.read_bytes;
     progress.bytes_total += source.read_bytes + source.behind_bytes;
   }
-  const auto lanes = store_->lanes();
-  if (!lanes) return progress;
-  for (const LaneState& lane : *lanes) {
-    progress.records += lane.committed.records;
-    progress.delivered += lane.committed.records - lane.buffered().records;
-  }
+  if (const auto ledger = read_ledger(*store_)) once_->count(*ledger, progress);
   return progress;
 }
 
@@ -392,13 +397,31 @@ bool Agent::once_is_over() {
   const bool late = too_late(now);
   // At first nobody knows what there is: no bar of nothing.
   const Progress so_far = progress();
-  const bool known = so_far.bytes_total > 0 || so_far.records > so_far.delivered;
+  const bool known = so_far.bytes_total > 0 || so_far.waiting > 0;
   if (options_.progress && known) printer_.update(so_far, now);
   if (!complete && !late) return false;
   if (options_.progress) printer_.finish(progress(), now);
-  if (!complete) log::warn("run --once: the time limit came first; nothing is lost, run it again");
-  exit_code_ = complete ? 0 : 3;
+  exit_code_ = once_ends(complete);
   return true;
+}
+
+// Says what is not as it was asked for; the exit code.
+int Agent::once_ends(bool complete) const {
+  const std::vector<SourceHealth> sources = intake_->status().read().sources;
+  std::vector<std::string> shortfalls;
+  if (const auto ledger = read_ledger(*store_))
+    shortfalls = once_->shortfalls(*ledger, sources);
+  else
+    shortfalls.push_back(ledger.error().message);
+  if (!complete)
+    log::warn("run --once: the time limit came first; {}run it again",
+              shortfalls.empty() ? "nothing is lost, " : "what waits is kept: ");
+  for (const std::string& line : shortfalls) log::error("run --once: not delivered: {}", line);
+  for (const SourceHealth& source : sources)
+    if (!source.unreadable && !source.problem.empty())
+      log::warn("run --once: source {}: {}", source.name, source.problem);
+  if (!complete) return 3;
+  return shortfalls.empty() ? 0 : 1;
 }
 
 // Couriers first: what they have settled rides the last commit. Whoever hangs in a system call on a

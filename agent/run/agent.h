@@ -26,8 +26,9 @@ constexpr Duration kStopTime = std::chrono::seconds(4);
 // What an opening that is asked to stop has left to end by itself; then it is broken off.
 constexpr Duration kOpeningStopTime = std::chrono::seconds(2);
 
-// Exit codes as in agent/commands/command.h: 0, or 3 where `timeout` came first. Errors are those
-// of the start; what fails later is told by log and status and tried again.
+// Exit codes as in agent/commands/command.h: 0; of `once` 1 where something could not be read, was
+// dropped or refused, 3 where `timeout` came first. Errors are those of the start; what fails later
+// is told by log and status and tried again.
 Result<int> run_agent(const LoadedConfig& config, const RunOptions& options);
 
 // How the buffer is opened under this config: size limits resolved, keys read. Also for `check` and

@@ -15,7 +15,7 @@ double seconds_since(const Progress& progress, Instant now) {
 }
 
 double fraction_done(const Progress& progress) {
-  if (progress.bytes_total == 0) return progress.records == progress.delivered ? 1.0 : 0.0;
+  if (progress.bytes_total == 0) return progress.waiting == 0 ? 1.0 : 0.0;
   const double done = static_cast<double>(bytes_done(progress));
   return std::min(1.0, done / static_cast<double>(progress.bytes_total));
 }
@@ -51,10 +51,10 @@ std::string time_left(const Progress& progress, Instant now) {
 }  // namespace
 
 std::uint64_t bytes_done(const Progress& progress) {
-  if (progress.delivered >= progress.records) return progress.bytes_read;
+  if (progress.waiting == 0) return progress.bytes_read;
+  const auto records = static_cast<double>(std::max(progress.records, progress.waiting));
   return static_cast<std::uint64_t>(static_cast<double>(progress.bytes_read) *
-                                    static_cast<double>(progress.delivered) /
-                                    static_cast<double>(progress.records));
+                                    (records - static_cast<double>(progress.waiting)) / records);
 }
 
 std::string progress_bar(const Progress& progress, Instant now, unsigned width) {
@@ -70,10 +70,15 @@ std::string progress_bar(const Progress& progress, Instant now, unsigned width) 
 }
 
 std::string progress_line(const Progress& progress, Instant now) {
-  return fmt::format("read {} of {} ({} records), delivered {} records, {} %, {}, {}",
-                     format_size(progress.bytes_read), format_size(progress.bytes_total),
-                     format_count(progress.records), format_count(progress.delivered),
-                     percent(progress), rate(progress, now), time_left(progress, now));
+  const std::uint64_t done = progress.records - std::min(progress.records, progress.waiting);
+  std::string read = format_count(progress.records - progress.earlier) + " records";
+  if (progress.earlier > 0) read += fmt::format(" and {} of earlier runs", format_count(progress.earlier));
+  std::string delivered = format_count(progress.delivered) + " records";
+  if (done > progress.delivered)
+    delivered += ", gave up " + format_count(done - progress.delivered);
+  return fmt::format("read {} of {} ({}), delivered {}, {} %, {}, {}",
+                     format_size(progress.bytes_read), format_size(progress.bytes_total), read,
+                     delivered, percent(progress), rate(progress, now), time_left(progress, now));
 }
 
 void ProgressPrinter::update(const Progress& progress, Instant now) {

@@ -1,6 +1,7 @@
 #include "agent/sources/file_source.h"
 
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -80,6 +81,13 @@ class FileSource final : public Source {
   SourceHealth health() const override;
 
  private:
+  std::string no_match() const {
+    std::string text = fmt::format("no file matches {}", fmt::join(files_.config.paths, ", "));
+    if (!table_->environment().once)
+      text += ": looked for every " + format_duration(files_.config.poll_interval);
+    return text;
+  }
+
   void visit(TrackedFile& file, RecordSink& out) {
     const std::uint64_t before = file.line.begin;
     switch (reader_.visit(file, out)) {
@@ -191,10 +199,8 @@ SourceHealth FileSource::health() const {
   }
   if (unreadable > 1) health.problem += fmt::format(" (and {} other files)", unreadable - 1);
   if (health.problem.empty()) health.problem = files_.listing_problem;
-  if (health.problem.empty() && table_->looked() && files_.named == 0)
-    health.problem = fmt::format("no file matches {}: looked for every {}",
-                                 files_.config.paths.empty() ? "" : files_.config.paths[0],
-                                 format_duration(files_.config.poll_interval));
+  health.unreadable = !health.problem.empty();
+  if (health.problem.empty() && table_->looked() && files_.named == 0) health.problem = no_match();
   if (health.problem.empty()) health.problem = table_->watch_problem();
   return health;
 }

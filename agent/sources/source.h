@@ -54,6 +54,8 @@ struct SourceHealth {
   std::uint64_t truncated_records = 0;
   std::uint64_t lost_bytes = 0;     // known to have vanished before they were read
   std::string problem;              // what keeps it from reading, and what to do; empty: nothing
+  bool unreadable = false;          // there is something that `problem` keeps it from reading
+  bool operator==(const SourceHealth&) const = default;
 };
 
 class Source {

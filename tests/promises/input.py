@@ -52,9 +52,8 @@ class Promise(promise.PromiseCase):
         for line in self.box.lines():
             json.loads(line.decode("utf8", "strict"))
 
-    def test_an_unreadable_file_is_named_and_read_once_it_can_be(self):
-        self.box.log(lines=50)
-        path = self.box.logs / "app.log"
+    def as_another_user(self, path):
+        """Root may read any file: the agent is to be somebody who may not read this one."""
         path.chmod(0)
         prefix = []
         if os.geteuid() == 0:
@@ -67,6 +66,21 @@ class Promise(promise.PromiseCase):
                 self.skipTest("another user may not run the binary where it is")
         command = self.box.command
         self.box.command = lambda *a: [*prefix, *map(str, command(*a))]
+
+    def test_run_once_fails_and_names_what_it_could_not_read(self):
+        self.box.log(lines=50)
+        path = self.box.logs / "secret.log"
+        path.write_text("unread\n")
+        self.as_another_user(path)
+        result = self.box.call("run", "--once", "--timeout", "10s")
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertRegex(result.stderr, r"not delivered: source app: .*secret\.log")
+        self.assertEqual(len(self.box.lines()), 50, "what can be read is delivered")
+
+    def test_an_unreadable_file_is_named_and_read_once_it_can_be(self):
+        self.box.log(lines=50)
+        path = self.box.logs / "app.log"
+        self.as_another_user(path)
         agent = self.box.start()
         promise.wait_until(lambda: "app.log" in agent.output(), what="the log names the file")
         self.assertTrue(agent.running())

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 namespace edgehose {
@@ -299,6 +300,39 @@ TEST_F(CliTest, AWholeLife) {
   EXPECT_EQ(run("dead-letters list --config c.toml").code, 0);
   EXPECT_EQ(run("buffer list --config c.toml --source ap").code, 1);
 
+}
+
+TEST_F(CliTest, OnceCountsWhatThisRunReadNotWhatItsSinksSum) {
+  write_config();
+  fs::create_directories(directory_ + "/out2");
+  write("c.toml", read("c.toml") + "[sinks.second]\ntype = \"directory\"\npath = \"" + directory_ + "/out2\"\n");
+  std::string lines;
+  for (int i = 0; i < 1000; ++i) lines += "earlier\n";
+  write("in/a.log", lines);
+  EXPECT_THAT(run("run --once --config c.toml").err, HasSubstr("(1,000 records), delivered 1,000 records, 100 %"));
+  write("in/b.log", "one\ntwo\n");
+  EXPECT_THAT(run("run --once --config c.toml").err, HasSubstr("(2 records), delivered 2 records, 100 %"));
+}
+
+TEST_F(CliTest, OnceThatDropsEndsWith1AndSaysHowMuch) {
+  write_config();
+  std::mt19937 random(7);
+  std::string lines;
+  for (int i = 0; i < 300; ++i, lines += '\n')
+    for (int k = 0; k < 60'000; ++k) lines += static_cast<char>('!' + random() % 90);
+  write("in/a.log", lines);
+  const std::string full = " --set buffer.max_size=8MiB --set buffer.when_full=drop_newest";
+  const Outcome outcome = run("run --once --config c.toml" + full);
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_THAT(outcome.err, MatchesRegex("(.|\n)*source app: [0-9]+ record.s., [0-9.]+ MiB, were dropped: the buffer was full\n(.|\n)*"));
+  EXPECT_THAT(outcome.err, HasSubstr(", gave up "));
+}
+
+TEST_F(CliTest, OnceWithoutAMatchingFileWarnsAndIsDone) {
+  write_config();
+  const Outcome outcome = run("run --once --config c.toml");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("source app: no file matches " + directory_ + "/in/*.log\n"));
 }
 
 TEST_F(CliTest, ForgettingSaysWhatItWouldDo) {

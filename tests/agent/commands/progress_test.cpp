@@ -13,12 +13,17 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr Instant kStart(1s);
 
-Progress half_way() { return {200 * kMiB, 200 * kMiB, 1000, 500, kStart}; }
+Progress half_way() {
+  Progress progress{.bytes_total = 200 * kMiB, .bytes_read = 200 * kMiB, .started = kStart};
+  progress.records = 1000;
+  progress.waiting = progress.delivered = 500;
+  return progress;
+}
 
 TEST(Progress, WhatIsAcknowledgedCounts) {
   EXPECT_EQ(bytes_done(half_way()), 100 * kMiB);
   Progress all = half_way();
-  all.delivered = 1000;
+  all.waiting = 0;
   EXPECT_EQ(bytes_done(all), 200 * kMiB);
 }
 
@@ -38,22 +43,31 @@ TEST(Progress, APlainLine) {
       "read 200 MiB of 200 MiB (1,000 records), delivered 500 records, 50 %, 10 MiB/s, 10 s left");
 }
 
+TEST(Progress, EarlierRunsAndWhatWasGivenUpAreTold) {
+  Progress progress = half_way();
+  progress.earlier = 900;
+  progress.delivered = 480;
+  EXPECT_EQ(progress_line(progress, kStart + 10s),
+            "read 200 MiB of 200 MiB (100 records and 900 of earlier runs), delivered 480 records, "
+            "gave up 20, 50 %, 10 MiB/s, 10 s left");
+}
+
 TEST(Progress, TheBarIsFullOnlyAtTheEnd) {
   Progress progress = half_way();
-  progress.delivered = 999;
+  progress.waiting = 1;
   EXPECT_THAT(progress_bar(progress, kStart + 10s), ::testing::HasSubstr(" 99 %"));
-  progress.delivered = 1000;
+  progress.waiting = 0;
   EXPECT_EQ(progress_bar(progress, kStart + 10s, 79),
             "[##############################] 100 %  200 MiB of 200 MiB  20 MiB/s  took 10 s");
 }
 
 TEST(Progress, NothingThereIsDone) {
-  EXPECT_THAT(progress_bar({0, 0, 0, 0, kStart}, kStart), ::testing::HasSubstr("100 %"));
+  EXPECT_THAT(progress_bar({.started = kStart}, kStart), ::testing::HasSubstr("100 %"));
 }
 
 TEST(Progress, BeforeAnythingIsAcknowledgedNoTimeIsGuessed) {
   Progress progress = half_way();
-  progress.delivered = 0;
+  progress.waiting = 1000;
   EXPECT_THAT(progress_line(progress, kStart + 1s),
               ::testing::HasSubstr("nothing acknowledged yet"));
 }

@@ -241,7 +241,9 @@ TEST_F(FileSourceTest, NoMatchIsSaidAndTheFirstFileIsFoundInTime) {
   environment.inotify = false;
   config.paths = {dir + "/deep/er/*.log"};
   run(1s);
-  EXPECT_NE(source->health().problem.find("no file matches"), std::string::npos);
+  EXPECT_NE(source->health().problem.find("no file matches " + config.paths[0] + ": "),
+            std::string::npos);
+  EXPECT_FALSE(source->health().unreadable) << "there is nothing";
   std::filesystem::create_directories(path("deep/er"));
   append("deep/er/x.log", "found\n");
   run(10s);

@@ -94,12 +94,14 @@ TEST_F(Limits, AnUnreadableFileIsNamedWithTheRemedyAndReadOnceItMayBe) {
     EXPECT_EQ(text(), "public\n");
     EXPECT_NE(source->health().problem.find("setfacl -m u:"), std::string::npos) << source->health().problem;
     EXPECT_NE(source->health().problem.find("a.log"), std::string::npos);
+    EXPECT_TRUE(source->health().unreadable);
     char c = 'x';
     EXPECT_EQ(::write(go[1], &c, 1), 1);
     EXPECT_EQ(::read(done[0], &c, 1), 1);
     run(config.poll_interval + 1s);
     expect_once("public\nsecret\n");
     EXPECT_EQ(source->health().problem, "");
+    EXPECT_FALSE(source->health().unreadable);
   });
   int status = 0;
   ::waitpid(owner, &status, 0);

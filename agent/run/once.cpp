@@ -1,0 +1,124 @@
+#include "agent/run/once.h"
+
+#include <algorithm>
+
+#include "agent/base/text.h"
+
+namespace edgehose {
+namespace {
+
+// Two reads of the store are two moments: a difference below zero is one of nothing.
+std::uint64_t since(std::uint64_t start, std::uint64_t now) { return now - std::min(start, now); }
+Counter since(const Counter& start, const Counter& now) {
+  return {since(start.records, now.records), since(start.bytes, now.bytes)};
+}
+
+template <class State, class Id>
+const State* find_by(const std::vector<State>& states, Id State::* member, const Id& id) {
+  const auto found = std::find_if(states.begin(), states.end(),
+                                  [&](const State& state) { return state.*member == id; });
+  return found == states.end() ? nullptr : &*found;
+}
+
+// As it was at the start; what was not there yet had counted nothing.
+template <class State, class Id>
+State before(const std::vector<State>& start, Id State::* member, const State& now) {
+  const State* const found = find_by(start, member, now.*member);
+  return found == nullptr ? State{} : *found;
+}
+
+Counter given_up(const LaneState& lane) {
+  Counter sum = lane.dead_lettered;
+  for (const Counter& dropped : lane.dropped) sum += dropped;
+  return sum;
+}
+
+std::string amount(const Counter& counter) {
+  return fmt::format("{} record(s), {},", format_count(counter.records), format_size(counter.bytes));
+}
+
+constexpr std::string_view words(DropReason reason) {
+  switch (reason) {
+    case DropReason::kBufferFull: return "were dropped: the buffer was full";
+    case DropReason::kCorrupt: return "were dropped: their blocks in the buffer are damaged";
+    case DropReason::kForgotten: return "were dropped: a person had the agent forget them";
+    case DropReason::kCount_: break;
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<Ledger> read_ledger(Store& store) {
+  Ledger ledger;
+  EH_ASSIGN(ledger.sources, store.sources());
+  EH_ASSIGN(ledger.sinks, store.sinks());
+  EH_ASSIGN(ledger.lanes, store.lanes());
+  return ledger;
+}
+
+bool OnceReport::waits_for(const LaneState& lane, const Ledger& now) const {
+  const SinkState* const sink = find_by(now.sinks, &SinkState::id, lane.key.sink);
+  const SourceState* const source = find_by(now.sources, &SourceState::id, lane.key.source);
+  if (sink == nullptr || source == nullptr) return false;
+  const SinkInputs* const inputs = find_by(sinks_, &SinkInputs::name, sink->name);
+  return inputs != nullptr && (inputs->sources.empty() ||
+                               std::find(inputs->sources.begin(), inputs->sources.end(),
+                                         source->name) != inputs->sources.end());
+}
+
+void OnceReport::count(const Ledger& now, Progress& progress) const {
+  for (const SourceState& source : now.sources) {
+    std::uint64_t earlier = 0, records = 0, waiting = 0, missed = 0;
+    for (const LaneState& lane : now.lanes) {
+      if (lane.key.source != source.id || !waits_for(lane, now)) continue;
+      const LaneState start = before(start_.lanes, &LaneState::key, lane);
+      const std::uint64_t backlog = start.buffered().records;
+      const std::uint64_t left = lane.buffered().records;
+      earlier = std::max(earlier, backlog);
+      records = std::max(records, backlog + since(start.committed.records, lane.committed.records));
+      waiting = std::max(waiting, left);
+      missed = std::max(missed, left + since(given_up(start).records, given_up(lane).records));
+    }
+    const SourceState start = before(start_.sources, &SourceState::id, source);
+    progress.earlier += earlier;
+    progress.records += records + since(start.not_taken.records, source.not_taken.records);
+    progress.waiting += waiting;
+    progress.delivered += since(missed, records);
+  }
+}
+
+std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
+                                                const std::vector<SourceHealth>& sources) const {
+  std::vector<std::string> lines;
+  for (const SourceHealth& source : sources) {
+    if (source.unreadable) lines.push_back(fmt::format("source {}: {}", source.name, source.problem));
+    if (source.lost_bytes > 0)
+      lines.push_back(fmt::format("source {}: {} vanished before they were read", source.name,
+                                  format_size(source.lost_bytes)));
+  }
+  for (const SourceState& source : now.sources) {
+    const SourceState start = before(start_.sources, &SourceState::id, source);
+    if (const Counter lost = since(start.not_taken, source.not_taken); lost.records > 0)
+      lines.push_back(fmt::format("source {}: {} {}", source.name, amount(lost),
+                                  words(DropReason::kBufferFull)));
+  }
+  for (const LaneState& lane : now.lanes) {
+    if (!waits_for(lane, now)) continue;
+    const LaneState start = before(start_.lanes, &LaneState::key, lane);
+    const std::string where =
+        fmt::format("sink {}, source {}", find_by(now.sinks, &SinkState::id, lane.key.sink)->name,
+                    find_by(now.sources, &SourceState::id, lane.key.source)->name);
+    for (std::size_t i = 0; i < lane.dropped.size(); ++i)
+      if (const Counter lost = since(start.dropped[i], lane.dropped[i]); lost.records > 0)
+        lines.push_back(
+            fmt::format("{}: {} {}", where, amount(lost), words(static_cast<DropReason>(i))));
+    if (const Counter refused = since(start.dead_lettered, lane.dead_lettered); refused.records > 0)
+      lines.push_back(fmt::format("{}: {} were refused and are kept as dead letters (edgehose "
+                                  "dead-letters list)",
+                                  where, amount(refused)));
+  }
+  return lines;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,54 @@
+// What `run --once` has to say of itself: how far it came, and at its end what was not delivered.
+// Both are differences of the buffer's counters between its start and now: what earlier runs read
+// and delivered is not this run's.
+//
+// Threading: values and pure functions, but read_ledger(), which reads the store.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/run/progress.h"
+#include "agent/sources/source.h"
+#include "buffer/state.h"
+#include "buffer/store.h"
+
+namespace edgehose {
+
+// The buffer's counters as of one moment.
+struct Ledger {
+  std::vector<SourceState> sources;
+  std::vector<SinkState> sinks;
+  std::vector<LaneState> lanes;
+};
+Result<Ledger> read_ledger(Store& store);
+
+// A sink of the config and the sources that it takes; none: all.
+struct SinkInputs {
+  std::string name;
+  std::vector<std::string> sources;
+};
+
+class OnceReport {
+ public:
+  // `start`: before this run read anything.
+  OnceReport(Ledger start, std::vector<SinkInputs> sinks)
+      : start_(std::move(start)), sinks_(std::move(sinks)) {}
+
+  // The counts of records, summed over sources; a source's by its slowest sink.
+  void count(const Ledger& now, Progress& progress) const;
+
+  // Why not everything that was there is acknowledged, one line for each source and sink: what
+  // could not be read, was dropped or refused by this run. Empty: all of it is.
+  std::vector<std::string> shortfalls(const Ledger& now,
+                                      const std::vector<SourceHealth>& sources) const;
+
+ private:
+  bool waits_for(const LaneState& lane, const Ledger& now) const;
+
+  const Ledger start_;
+  const std::vector<SinkInputs> sinks_;
+};
+
+}  // namespace edgehose
