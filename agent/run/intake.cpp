@@ -58,6 +58,7 @@ Status Intake::start() {
   EH_TRY(register_sinks());
   EH_TRY(resume_claims());
   publish();
+  next_publish_ = {};  // what the first look finds is shown at once
   return {};
 }
 
@@ -75,11 +76,16 @@ Instant Intake::step() {
     store_.maintain();
     next_maintenance_ = now + kMaintenanceEvery;
   }
+  if (now >= drop_report_due()) report_drops();
   const bool changed = complete() != shown_.complete || blocked() != shown_.blocked ||
                        displaced_ != shown_.displaced;
-  if (now >= next_publish_ || changed) publish();
+  Instant show = publish_due();
+  if (changed || now >= show) {
+    publish();
+    show = kNever;
+  }
 
-  Instant next = std::min(commit_due(), next_place_look_);
+  Instant next = std::min({commit_due(), next_place_look_, drop_report_due(), show});
   if (!may_drain()) {
     for (const SourceSlot& slot : slots_) next = std::min(next, slot.next_look);
     return next;
@@ -95,6 +101,7 @@ Status Intake::stop() {
   Status status = try_commit(Attempt::kWithRecords);
   if (!status && status.error().code == ErrorCode::kFull)
     status = try_commit(Attempt::kSettlementsOnly);
+  report_drops();
   publish();
   return status;
 }
@@ -265,7 +272,20 @@ Intake::SourceSlot* Intake::slot_of(SourceId id) {
   return found == slots_.end() ? nullptr : &*found;
 }
 
+// Once a change is known nothing is compared until it is shown: steps may be many.
+Instant Intake::publish_due() {
+  unshown_ = unshown_ || state() != shown_;
+  return unshown_ ? next_publish_ : kNever;
+}
+
 void Intake::publish() {
+  shown_ = state();
+  status_.publish(shown_);
+  unshown_ = false;
+  next_publish_ = clock_.now() + kPublishEvery;
+}
+
+IntakeStatus Intake::state() const {
   IntakeStatus status;
   for (const SourceSlot& slot : slots_) status.sources.push_back(slot.source->health());
   for (const SinkLink& sink : sinks_)
@@ -279,9 +299,7 @@ void Intake::publish() {
   status.problem_since = problem_since_;
   status.commits = commits_;
   status.complete = complete();
-  shown_ = status;
-  status_.publish(std::move(status));
-  next_publish_ = clock_.now() + kPublishEvery;
+  return status;
 }
 
 }  // namespace edgehose

@@ -66,6 +66,7 @@ struct IntakeStatus {
   std::uint64_t commits = 0;
   std::vector<std::string> sink_problems;  // sinks whose acknowledgements cannot be taken, and why
   bool complete = false;        // flush: everything read is acknowledged
+  bool operator==(const IntakeStatus&) const = default;
 };
 
 class Intake {
@@ -131,6 +132,8 @@ class Intake {
   void beat() { heartbeat_.working(clock_.now()); }
   SinkLink* link(SinkId id);
   SourceSlot* slot_of(SourceId id);
+  IntakeStatus state() const;
+  Instant publish_due();  // kNever where nothing has changed
   void publish();
 
   // intake_place.cpp: a buffer that is deleted under the agent
@@ -146,6 +149,7 @@ class Intake {
   Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block, DropScope scope);
   void committed(Attempt attempt, Made made);
   void commit_failed(const Error& error);
+  Instant drop_report_due() const;
   void report_drops();
 
   // intake_claims.cpp: what becomes of claims
@@ -208,6 +212,7 @@ class Intake {
   std::uint64_t commits_ = 0;
   Duration mean_commit_{};   // of the store, as of the last commit
   std::size_t next_source_ = 0;  // round robin
+  bool unshown_ = false;         // something is not as it was published
   IntakeStatus shown_;           // as last published
   Published<IntakeStatus> status_;
 };

@@ -141,7 +141,6 @@ void Intake::committed(Attempt attempt, Made made) {
       slot.pending->clear();
       slot.urgent = false;
     }
-    report_drops();
   } else if (blocked() && !made.applied.empty()) {
     blocked_until_ = clock_.now();  // acknowledgements may have made room
   }
@@ -170,8 +169,12 @@ void Intake::commit_failed(const Error& error) {
 }
 
 // One line a minute at most, however many commits drop something.
+Instant Intake::drop_report_due() const {
+  return dropping_.records == 0 ? kNever : next_drop_report_;
+}
+
 void Intake::report_drops() {
-  if (dropping_.records == 0 || clock_.now() < next_drop_report_) return;
+  if (dropping_.records == 0) return;
   log::warn(
       "buffer: full, {} records ({}) were dropped: what no sink of the config waits for, then "
       "what buffer.when_full says",

@@ -60,7 +60,11 @@ class ScriptedSource final : public Source {
   void settled(bool committed) override { committed ? ++commits : ++aborts; }
   bool caught_up() const override { return lines.empty(); }
   Duration commit_patience(Duration limit) const override { return std::min(limit, patience); }
-  SourceHealth health() const override { return {}; }
+  SourceHealth health() const override {
+    SourceHealth health;
+    health.read_records = drained;
+    return health;
+  }
 
   std::deque<std::string> lines;
   std::uint64_t offset = 0;
@@ -486,6 +490,49 @@ TEST_F(IntakeTest, DropOldestSkipsWhatIsClaimedAndCounts) {
   const auto first = store_->next_block(SourceId{}, BlockNumber{});
   ASSERT_TRUE(first && *first);
   EXPECT_EQ((*first)->first, Sequence{1});
+}
+
+TEST_F(IntakeTest, DropsThatNoLineToldYetAreToldAtTheStop) {
+  store_options_.max_size = 2 << 20;
+  options_.when_full = WhenFull::kDropNewest;
+  start();
+  dense_lines(100'000);
+  testing::internal::CaptureStderr();
+  run();
+  intake_->step();
+  ASSERT_TRUE(intake_->stop());
+  const std::string log = testing::internal::GetCapturedStderr();
+  std::uint64_t told = 0;
+  constexpr std::string_view kBefore = "buffer: full, ";
+  for (std::size_t at = 0; (at = log.find(kBefore, at)) != std::string::npos;) {
+    at += kBefore.size();
+    std::string number = log.substr(at, log.find(' ', at) - at);
+    std::erase(number, ',');
+    told += std::stoull(number);
+  }
+  const auto sources = store_->sources();
+  ASSERT_TRUE(sources);
+  EXPECT_GT(told, 0u);
+  EXPECT_EQ(told, sources->at(0).not_taken.records) << log;
+}
+
+// --- what status shows ---------------------------------------------------------------------------
+
+TEST_F(IntakeTest, WhatChangedIsShownWithinASecondAndNothingWakesItAfter) {
+  start();
+  const auto shown = [&] { return intake_->status().read().sources.at(0).read_records; };
+  lines(1);
+  run();
+  EXPECT_EQ(shown(), 1u) << "the first look's at once";
+  lines(4);
+  run();
+  EXPECT_EQ(shown(), 1u) << "one a second at most";
+  const Instant next = intake_->step();
+  EXPECT_LE(next, clock_.now() + seconds(1));
+  clock_.advance(next - clock_.now());
+  run();
+  EXPECT_EQ(shown(), 5u);
+  EXPECT_GT(intake_->step(), clock_.now() + seconds(10)) << "nothing changes: asleep";
 }
 
 // --- the watchdog's view -------------------------------------------------------------------------
