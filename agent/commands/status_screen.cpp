@@ -130,8 +130,12 @@ std::string ago(WallTime now, WallTime then) {
 
 void Screen::sink_details(const SinkReport& sink) {
   if (!sink.last_error.empty()) {
-    std::string text =
-        fmt::format("error since {}: {}", ago(report_.at, sink.error_since), sink.last_error);
+    // A reason for the health has it in full already.
+    const bool told = std::any_of(
+        report_.reasons.begin(), report_.reasons.end(),
+        [&](const std::string& r) { return r.find(sink.last_error) != std::string::npos; });
+    std::string text = fmt::format("error since {}: {}", ago(report_.at, sink.error_since),
+                                   told ? "see above" : sink.last_error);
     if (sink.next_attempt_in)
       text += fmt::format("; next attempt in {}", rough_duration(*sink.next_attempt_in));
     item("", text, 4);
@@ -178,7 +182,7 @@ void Screen::buffer() {
        format_size(b.disk_free));
   if (b.compression) line("  {:<13}{:.1f} : 1", "compression", *b.compression);
   if (b.write_ratio)
-    line("  {:<13}{:.2f} bytes per raw byte{}", "flash writes", *b.write_ratio,
+    line("  {:<13}{:.2f} bytes per raw byte{}", "disk writes", *b.write_ratio,
          b.writes_per_day ? fmt::format(", about {} a day",
                                         format_size(static_cast<std::uint64_t>(*b.writes_per_day)))
                           : "");

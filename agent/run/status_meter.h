@@ -1,4 +1,4 @@
-// Running rates of the buffer for the status: how fast it fills, what it costs the flash.
+// Running rates of the buffer for the status: how fast it fills, what the process writes.
 //
 // Threading: one thread. Fed with a sample now and then (every few seconds; any interval is right).
 #pragma once

@@ -12,8 +12,12 @@ TEST(Layout, WrapsBeforeColumn80) {
   EXPECT_EQ(text, std::string(40, 'a') + "\n    " + std::string(40, 'b') + " c\n");
 }
 
-TEST(Layout, AWordThatIsTooLongStaysWhole) {
-  EXPECT_EQ(wrapped(std::string(100, 'a'), 2), std::string(100, 'a') + "\n");
+TEST(Layout, AWordThatIsTooLongIsBrokenAPathAtItsSlash) {
+  const std::string a(50, 'a'), b(50, 'b');
+  EXPECT_EQ(wrapped(a + "/" + b, 2), a + "/\n  " + b + "\n");
+  EXPECT_EQ(wrapped(std::string(100, 'a'), 2),
+            std::string(77, 'a') + "\n  " + std::string(23, 'a') + "\n");
+  EXPECT_EQ(wrapped(std::string(76, 'a') + "é", 2), std::string(76, 'a') + "\n  é\n");
 }
 
 TEST(Layout, TerminalsGetNoControlCharacters) {

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <random>
+
 namespace edgehose {
 namespace {
 
@@ -52,7 +56,11 @@ StatusReport healthy() {
 void expect_narrow(const std::string& screen) {
   for (std::size_t begin = 0; begin < screen.size();) {
     const std::size_t end = screen.find('\n', begin);
-    EXPECT_LE(end - begin, 80u) << screen.substr(begin, end - begin);
+    const std::string line = screen.substr(begin, end - begin);
+    const auto columns = std::count_if(line.begin(), line.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // where a character begins
+    });
+    EXPECT_LE(columns, 80) << line;
     begin = end + 1;
   }
 }
@@ -73,7 +81,7 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   full in      3 d 4 h   when full: block
   on disk      130 MiB allocated, 12 GiB free
   compression  8.2 : 1
-  flash writes 0.17 bytes per raw byte, about 1.5 GiB a day
+  disk writes  0.17 bytes per raw byte, about 1.5 GiB a day
   commit       12 ms last, 9 ms mean
 )screen");
 }
@@ -119,8 +127,7 @@ app                          12      1,234,567    120.2 MiB        4 KiB
 
 SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
 archive          parked               120   13.7 KiB       12 s     1,234,447
-    error since 3 m ago: another file system is mounted at /media/usb/logs;
-    next attempt in 57 s
+    error since 3 m ago: see above; next attempt in 57 s
     last delivery 42 s ago, 3 dead letters (300 B, oldest 2 h ago), 2 of them
     to be delivered again, 10 dropped (buffer_full), 4 possibly twice
 
@@ -128,7 +135,7 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   full in      3 d 4 h   when full: block
   on disk      130 MiB allocated, 12 GiB free
   compression  8.2 : 1
-  flash writes 0.17 bytes per raw byte, about 1.5 GiB a day
+  disk writes  0.17 bytes per raw byte, about 1.5 GiB a day
   commit       12 ms last, 9 ms mean
   dead letters 3, 300 B of 16 MiB
   damaged      1 blocks since start, 2 buffers kept aside (34 MiB)
@@ -198,6 +205,29 @@ TEST(StatusScreen, WordsOfOthersCannotMoveTheCursor) {
   r.reasons = {"x\033[31my"};
   r.sinks[0].last_error = "\rroot";
   EXPECT_EQ(status_screen(r, false).find_first_of("\033\r"), std::string::npos);
+}
+
+TEST(StatusScreen, EveryLineFitsWhateverNamesAndErrorsAre) {
+  std::mt19937 random(7);
+  const auto word = [&] {
+    constexpr std::string_view kParts[] = {"a", "/", " ", "é", "_", "object.log.zst", "\033"};
+    std::string text;
+    for (auto n = random() % 200; n > 0; --n) text += kParts[random() % std::size(kParts)];
+    return text;
+  };
+  for (int round = 0; round < 1000; ++round) {
+    StatusReport r = healthy();
+    r.running = random() % 2 == 0;
+    r.agent = word(), r.version = word(), r.data_dir = word();
+    r.sources[0].name = word(), r.sinks[0].name = word();
+    r.sources[0].configured = r.sinks[0].configured = random() % 2 == 0;
+    r.sinks[0].state = "parked";
+    r.sinks[0].last_error = word();
+    r.sinks[0].next_attempt_in = 57s;
+    r.reasons = {word(), "sink x is parked: " + r.sinks[0].last_error};
+    r.notes = {word()};
+    expect_narrow(status_screen(r, false));
+  }
 }
 
 TEST(StatusScreen, LargeNumbersAndLongNamesStayInTheirColumns) {
