@@ -92,10 +92,8 @@ std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
                                                 const std::vector<SourceHealth>& sources) const {
   std::vector<std::string> lines;
   for (const SourceHealth& source : sources) {
+    // What vanished is counted by its source: it is not there to be read.
     if (source.unreadable) lines.push_back(fmt::format("source {}: {}", source.name, source.problem));
-    if (source.lost_bytes > 0)
-      lines.push_back(fmt::format("source {}: {} vanished before they were read", source.name,
-                                  format_size(source.lost_bytes)));
   }
   for (const SourceState& source : now.sources) {
     const SourceState start = before(start_.sources, &SourceState::id, source);

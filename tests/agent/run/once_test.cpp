@@ -97,7 +97,6 @@ TEST(OnceReport, ShortfallsNameSourceSinkAndNumber) {
   EXPECT_THAT(
       report().shortfalls(now, {source}),
       ElementsAre("source app: /var/log/x.log cannot be opened",
-                  "source app: 2 KiB vanished before they were read",
                   "source app: 140 record(s), 1.4 KiB, were dropped: the buffer was full",
                   "sink archive, source app: 1 record(s), 10 B, were dropped: the buffer was full",
                   "sink usb, source app: 3 record(s), 30 B, were dropped: their blocks in the buffer "
