@@ -38,7 +38,7 @@ BROKEN = [
     ("includes", "buffer/lanes.cpp", '#include "store.h"\n', "by its path from the top"),
     ("includes", "attic/old.h", "#pragma once\n", "MAY_INCLUDE"),
     ("libraries", "buffer/store.cpp", '#include "buffer/store.h"\n#include <lmdb.h>\n', "buffer/lmdb.cpp"),
-    ("libraries", "tests/buffer/store_test.cpp", "#include <curl/curl.h>\n", "no file"),
+    ("libraries", "tests/buffer/store_test.cpp", "#include <curl/curl.h>\n", "sinks/http/exchange.h"),
     ("headers", "buffer/store.h", "", "no #pragma once"),
     ("headers", "buffer/store.h", "// #pragma once\n", "no #pragma once"),
     ("headers", "buffer/store.cpp", '#include <vector>\n#include "buffer/store.h"\n', "before anything"),

@@ -18,6 +18,7 @@ import sys
 BASE, CONFIG, BUFFER, SOURCES = "agent/base", "agent/config", "buffer", "agent/sources"
 RUN, COMMANDS = "agent/run", "agent/commands"
 SINKS, OBJECT, AGE, DELIVERY = "sinks", "sinks/object", "sinks/object/age", "sinks/delivery"
+HTTP = "sinks/http"
 MAY_INCLUDE = {
     BASE: set(),
     CONFIG: {BASE},
@@ -25,6 +26,7 @@ MAY_INCLUDE = {
     SOURCES: {BASE, CONFIG, BUFFER},
     SINKS: {BASE, BUFFER},
     AGE: {BASE},
+    HTTP: {BASE, CONFIG, SINKS},
     OBJECT: {BASE, CONFIG, BUFFER, SINKS, AGE},
     DELIVERY: {BASE, CONFIG, BUFFER, SINKS, OBJECT},
     RUN: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, DELIVERY, "a sink"},
@@ -39,7 +41,7 @@ BEHIND = {
     "lmdb.h": {"buffer/lmdb.cpp"},
     "toml++/": {"agent/config/toml_file.cpp"},
     "boost/program_options": {"agent/commands/command_line.cpp"},
-    "curl/": set(),  # nothing of ours speaks HTTP
+    "curl/": {"sinks/http/exchange.h", "sinks/http/http_client.cpp"},
 }
 
 # Words that speak of the place where this was written, not of edgehose. Spelt so that this file does

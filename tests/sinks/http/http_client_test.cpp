@@ -1,0 +1,261 @@
+#include "sinks/http/http_client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/sinks/http/fault_server.h"
+
+namespace edgehose {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace std::chrono_literals;
+
+class HttpClientTest : public ::testing::Test {
+ protected:
+  HttpClient& client() {
+    if (!client_) client_ = std::make_unique<HttpClient>(options_, *clock_);
+    return *client_;
+  }
+  HttpResponse send(HttpRequest request) { return exchange(client(), *clock_, std::move(request)); }
+  HttpResponse send(const std::string& method, const std::string& path, std::string body) {
+    return send({.method = method, .url = server_.url(path), .body = body_of(std::move(body))});
+  }
+  HttpResponse get(const std::string& path) {
+    return send({.method = "GET", .url = server_.url(path)});
+  }
+  void next(json fault) { faults({std::move(fault)}); }
+  void faults(std::vector<json> faults) {
+    HttpClient control({}, *clock_);
+    const HttpResponse response = exchange(
+        control, *clock_,
+        {.method = "POST", .url = server_.url("/__faults"), .body = body_of(json(faults).dump())});
+    ASSERT_EQ(response.status, 200) << response.problem;
+  }
+  json log() {
+    HttpClient control({}, *clock_);
+    return json::parse(
+        exchange(control, *clock_,
+                 {.method = "GET", .url = server_.url("/__log"), .response_limit = 1 << 20})
+            .body);
+  }
+
+  std::unique_ptr<Clock> clock_ = make_system_clock();
+  FaultServer server_;
+  HttpClientOptions options_;
+  std::unique_ptr<HttpClient> client_;
+};
+
+// 3 MiB that no buffer of libcurl's holds whole.
+std::string large_body() {
+  std::string body(3 << 20, ' ');
+  for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i % 23);
+  return body;
+}
+
+TEST_F(HttpClientTest, PutsABodyAndGetsItBack) {
+  const std::string body = large_body();
+  options_.config.max_upload_rate.reset();
+  EXPECT_EQ(send("PUT", "/bucket/a//b/../c", body).status, 200);
+  EXPECT_EQ(log().back()["path"], "/bucket/a//b/../c") << "paths are sent as they are";
+  HttpRequest request{.method = "GET", .url = server_.url("/bucket/a//b/../c")};
+  request.response_limit = 4 << 20;
+  const HttpResponse response = send(std::move(request));
+  EXPECT_EQ(response.failure, HttpFailure::kNone) << response.problem;
+  EXPECT_EQ(response.body, body);
+  EXPECT_FALSE(response.verified) << "plain http proves nothing";
+}
+
+TEST_F(HttpClientTest, HeadersGoAndComeBackInLowerCase) {
+  next({{"do", "status"},
+        {"status", 503},
+        {"headers", {{"Retry-After", "7"}, {"X-Amz-Id", "a b "}}}});
+  const HttpResponse response = send({.method = "PUT",
+                                      .url = server_.url("/x?uploads="),
+                                      .headers = {{"x-amz-meta-k", "v  w"}, {"x-empty", ""}},
+                                      .body = body_of("")});
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(*response.header("retry-after"), "7");
+  EXPECT_EQ(*response.header("x-amz-id"), "a b");
+  const json asked = log().back();
+  EXPECT_EQ(asked["path"], "/x?uploads=");
+  EXPECT_EQ(asked["headers"]["x-amz-meta-k"], "v  w");
+  EXPECT_EQ(asked["headers"]["x-empty"], "");
+  EXPECT_EQ(asked["headers"]["content-length"], "0");
+  EXPECT_FALSE(asked["headers"].contains("expect"));
+}
+
+TEST_F(HttpClientTest, HeadHasNoBody) {
+  send("PUT", "/x", "1234");
+  const HttpResponse response = send({.method = "HEAD", .url = server_.url("/x")});
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(*response.header("content-length"), "4");
+  EXPECT_EQ(response.body, "");
+}
+
+TEST_F(HttpClientTest, ConnectionsAreKeptAlive) {
+  for (int i = 0; i < 3; ++i) send("PUT", "/x", "1");
+  const json asked = log();
+  EXPECT_EQ(asked[0]["peer"], asked[2]["peer"]);
+}
+
+TEST_F(HttpClientTest, SeveralAreUnderWayAtOnce) {
+  faults({{{"do", "late"}, {"path", "/slow"}, {"pause", 1}}});
+  client().start(1, {.method = "PUT", .url = server_.url("/slow"), .body = body_of("1")});
+  client().start(2, {.method = "PUT", .url = server_.url("/quick"), .body = body_of("2")});
+  std::vector<HttpClient::Finished> finished;
+  while (finished.size() < 2) {
+    const Instant next = client().step(finished);
+    const int fd = client().descriptor();
+    if (finished.size() < 2) clock_->wait({&fd, 1}, next);
+  }
+  EXPECT_EQ(finished[0].id, 2u);
+  EXPECT_EQ(finished[1].id, 1u);
+  EXPECT_EQ(finished[1].response.status, 200) << finished[1].response.problem;
+}
+
+TEST_F(HttpClientTest, WhatIsRefusedBeforeItsBodyIsNotUploaded) {
+  next({{"do", "early"}, {"status", 403}, {"body", "<Error/>"}});
+  HttpRequest request{.method = "PUT", .url = server_.url("/x"), .body = body_of(large_body())};
+  request.expect_continue = true;
+  const HttpResponse response = send(std::move(request));
+  EXPECT_EQ(response.status, 403) << response.problem;
+  EXPECT_EQ(response.body, "<Error/>");
+  EXPECT_LT(client().wire_bytes().sent, 4096u);
+}
+
+TEST_F(HttpClientTest, AResetBeforeTheBodyIsSentDidNotArrive) {
+  next({{"do", "reset"}, {"after", 65536}});
+  const HttpResponse response = send("PUT", "/x", large_body());
+  EXPECT_EQ(response.status, 0);
+  EXPECT_EQ(response.failure, HttpFailure::kReset) << response.problem;
+  EXPECT_FALSE(response.maybe_arrived);
+  EXPECT_THAT(response.problem, HasSubstr("http://127.0.0.1:" + server_.port()));
+}
+
+TEST_F(HttpClientTest, ALostAnswerMayHaveArrived) {
+  next({{"do", "lost"}});
+  const HttpResponse response = send("PUT", "/x", "1");
+  EXPECT_EQ(response.failure, HttpFailure::kReset) << response.problem;
+  EXPECT_TRUE(response.maybe_arrived);
+}
+
+TEST_F(HttpClientTest, AnEndlessAnswerIsCutOff) {
+  next({{"do", "endless"}});
+  const HttpResponse response = get("/x");
+  EXPECT_EQ(response.failure, HttpFailure::kResponse);
+  EXPECT_EQ(response.status, 0);
+  EXPECT_THAT(response.problem, HasSubstr("longer than 64 KiB"));
+}
+
+TEST_F(HttpClientTest, AnAnswerCutShortIsNone) {
+  next({{"do", "short"}});
+  EXPECT_EQ(get("/x").failure, HttpFailure::kResponse);
+}
+
+TEST_F(HttpClientTest, GarbageIsNoAnswer) {
+  next({{"do", "garbage"}});
+  const HttpResponse response = get("/x");
+  EXPECT_EQ(response.status, 0);
+  EXPECT_THAT(response.failure, ::testing::AnyOf(HttpFailure::kResponse, HttpFailure::kReset));
+}
+
+TEST_F(HttpClientTest, NobodyListens) {
+  const HttpResponse response = send({.method = "GET", .url = "http://127.0.0.1:1/secret?token=x"});
+  EXPECT_EQ(response.failure, HttpFailure::kConnect);
+  EXPECT_FALSE(response.maybe_arrived);
+  EXPECT_THAT(response.problem, Not(HasSubstr("token"))) << "paths and queries are not shown";
+}
+
+TEST_F(HttpClientTest, AnUnknownHostIsATransientState) {
+  const HttpResponse response = send({.method = "GET", .url = "http://nobody.invalid/"});
+  EXPECT_EQ(response.failure, HttpFailure::kResolve) << response.problem;
+}
+
+TEST_F(HttpClientTest, ADrippingServerStalls) {
+  options_.stall = {.window = 1s, .min_bytes = 1024, .answer = 1s};
+  next({{"do", "drip"}, {"pause", 0.1}});
+  const HttpResponse response = get("/x");
+  EXPECT_EQ(response.failure, HttpFailure::kStalled) << response.problem;
+}
+
+TEST_F(HttpClientTest, ASilentServerHasItsTimeToAnswer) {
+  options_.stall = {.window = 1s, .min_bytes = 1, .answer = 2s};
+  next({{"do", "silent"}});
+  const HttpResponse response = send("PUT", "/x", "1");
+  EXPECT_EQ(response.failure, HttpFailure::kStalled) << response.problem;
+  EXPECT_TRUE(response.maybe_arrived);
+}
+
+TEST_F(HttpClientTest, ADeafServerStallsTheUpload) {
+  options_.stall = {.window = 1s, .min_bytes = 1024, .answer = 60s};
+  next({{"do", "deaf"}});
+  const HttpResponse response = send("PUT", "/x", std::string(32 << 20, 'x'));
+  EXPECT_EQ(response.failure, HttpFailure::kStalled) << response.problem;
+  EXPECT_FALSE(response.maybe_arrived);
+}
+
+// Fails after `good` bytes.
+class BrokenBody final : public RequestBody {
+ public:
+  std::uint64_t size() const override { return 1000; }
+  Result<std::unique_ptr<ByteStream>> open() override { return std::make_unique<Stream>(); }
+
+ private:
+  struct Stream final : ByteStream {
+    Result<std::size_t> read(char*, std::size_t) override {
+      return fail(ErrorCode::kCorrupt, "block 7 is damaged");
+    }
+  };
+};
+
+TEST_F(HttpClientTest, ABodyThatCannotBeReadIsTold) {
+  HttpRequest request{
+      .method = "PUT", .url = server_.url("/x"), .body = std::make_shared<BrokenBody>()};
+  const HttpResponse response = send(std::move(request));
+  EXPECT_EQ(response.failure, HttpFailure::kBody);
+  EXPECT_EQ(response.problem, "block 7 is damaged");
+}
+
+TEST_F(HttpClientTest, AStaleConnectionIsReplacedUnnoticed) {
+  send("PUT", "/x", "1");
+  next({{"do", "reset"}});  // the kept connection breaks before a byte of an answer
+  const HttpResponse response = send("PUT", "/x", "2");
+  EXPECT_EQ(response.status, 200) << response.problem;
+}
+
+TEST_F(HttpClientTest, UploadsKeepToTheirRate) {
+  options_.config.max_upload_rate = 256 << 10;
+  const Instant before = clock_->now();
+  const HttpResponse response = send("PUT", "/x", std::string(512 << 10, 'x'));
+  EXPECT_EQ(response.status, 200) << response.problem;
+  // 512 KiB less the burst of 64 KiB: never faster than the limit allows.
+  EXPECT_GE(clock_->now() - before, 1700ms);
+}
+
+TEST_F(HttpClientTest, WireBytesCountHeadersAndRetries) {
+  send("PUT", "/x", std::string(10'000, 'x'));
+  const WireBytes bytes = client().wire_bytes();
+  EXPECT_GT(bytes.sent, 10'000u);
+  EXPECT_LT(bytes.sent, 11'000u);
+  EXPECT_GT(bytes.received, 50u);
+}
+
+TEST_F(HttpClientTest, AbandonedExchangesGiveNoAnswer) {
+  next({{"do", "silent"}});
+  client().start(1, {.method = "GET", .url = server_.url("/x")});
+  std::vector<HttpClient::Finished> finished;
+  client().step(finished);
+  client().abandon();
+  EXPECT_TRUE(client().idle());
+  EXPECT_EQ(client().step(finished), kNever);
+  EXPECT_TRUE(finished.empty());
+}
+
+}  // namespace
+}  // namespace edgehose
