@@ -1,0 +1,293 @@
+#include "sinks/s3/upload_options.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "agent/base/check.h"
+#include "agent/base/text.h"
+#include "agent/config/field.h"
+#include "sinks/object/age/base64.h"
+#include "sinks/s3/endpoint.h"
+
+namespace edgehose {
+
+using namespace config;
+
+namespace {
+
+constexpr std::size_t kCustomerKeyBytes = 32;
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+constexpr std::size_t kMaxTags = 10, kMaxTagKey = 128, kMaxTagValue = 256;
+// All user metadata of an object, names and values.
+constexpr std::size_t kMaxMetadata = 2048;
+
+std::string not_a_class(const std::string& name) {
+  const auto& known = s3_storage_classes();
+  if (name.empty() || std::find(known.begin(), known.end(), name) != known.end()) return "";
+  return "\"" + name + "\" is no storage class" + suggestion(name, known, "classes") +
+         "; for one that is new, use storage_class_unchecked";
+}
+
+std::string not_tags(const std::map<std::string, std::string>& tags) {
+  if (tags.size() > kMaxTags) return "has more than the 10 tags that S3 keeps";
+  for (const auto& [key, value] : tags)
+    if (key.empty() || key.size() > kMaxTagKey || value.size() > kMaxTagValue)
+      return "has the tag \"" + key + "\": a key has 1 to 128 characters, a value at most 256";
+  return "";
+}
+
+bool plain(char c) { return c > ' ' && c < 0x7F; }
+
+std::string not_metadata(const std::map<std::string, std::string>& metadata) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : metadata) {
+    bytes += name.size() + value.size();
+    const bool good_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    });
+    if (!good_name) return "has \"" + name + "\": names are of a-z, 0-9, '-', '_' and '.'";
+    if (!std::all_of(value.begin(), value.end(), [](char c) { return plain(c) || c == ' '; }))
+      return "has a value at \"" + name + "\" that is not ASCII";
+  }
+  return bytes > kMaxMetadata ? "is more than the 2 KiB that S3 keeps" : "";
+}
+
+std::string not_an_account(const std::string& id) {
+  const bool digits =
+      std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return id.size() == 12 && digits ? "" : "must be an account's number, 12 digits";
+}
+
+std::string not_a_value(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return plain(c) || c == ' '; })
+             ? ""
+             : "must be printable ASCII";
+}
+
+Fields<S3Encryption> encryption_fields() {
+  using Kind = S3Encryption::Kind;
+  return Fields<S3Encryption>{
+      choice<&S3Encryption::kind>("type",
+                                  {{"bucket", Kind::kBucketDefault},
+                                   {"s3", Kind::kS3},
+                                   {"kms", Kind::kKms},
+                                   {"kms-dsse", Kind::kKmsDsse},
+                                   {"customer", Kind::kCustomer}},
+                                  "`bucket`: as the bucket says. `s3`: S3's own keys. `kms`, "
+                                  "`kms-dsse`: a key in KMS. `customer`: your key, which S3 "
+                                  "forgets (SSE-C, https only)."),
+      field<&S3Encryption::kms_key>("kms_key", "The KMS key: id, ARN or alias.")
+          .check(not_a_value)
+          .unset_means("the account's aws/s3"),
+      field<&S3Encryption::context>("context", "The encryption context of KMS."),
+      field<&S3Encryption::bucket_key>("bucket_key",
+                                       "Fewer calls to KMS, by a key of the bucket's.")
+          .unset_means("as the bucket says"),
+      field<&S3Encryption::customer_key>("customer_key", "32 random bytes, or their base64."),
+  }
+      .rule({"kms_key", "type"},
+            [](const S3Encryption& e) {
+              const bool kms = e.kind == Kind::kKms || e.kind == Kind::kKmsDsse;
+              return kms || e.kms_key.empty() ? "" : "goes with type = \"kms\" or \"kms-dsse\"";
+            })
+      .rule({"customer_key", "type"}, [](const S3Encryption& e) {
+        return (e.kind == Kind::kCustomer) == e.customer_key.set()
+                   ? ""
+                   : "goes with type = \"customer\": give both";
+      });
+}
+
+Fields<S3ObjectLock> lock_fields() {
+  using Mode = S3ObjectLock::Mode;
+  return Fields<S3ObjectLock>{
+      choice<&S3ObjectLock::mode>(
+          "mode",
+          {{"none", Mode::kNone},
+           {"governance", Mode::kGovernance},
+           {"compliance", Mode::kCompliance}},
+          "Who may delete an object before its time: some (`governance`), nobody (`compliance`)."),
+      field<&S3ObjectLock::retain>("retain", "How long, from the upload on: `365d`."),
+      field<&S3ObjectLock::legal_hold>("legal_hold", "Kept until the hold is lifted."),
+  }
+      .rule({"retain", "mode"}, [](const S3ObjectLock& lock) {
+        return (lock.mode == Mode::kNone) == (lock.retain <= Duration{})
+                   ? ""
+                   : "goes with \"mode\": give both";
+      });
+}
+
+std::string base64(std::string_view bytes) { return age::encode_base64(bytes, true); }
+
+std::string md5(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EH_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) == 1);
+  return {reinterpret_cast<const char*>(digest.data()), size};
+}
+
+// As in a form: key=value&key=value.
+std::string encode_tags(const std::map<std::string, std::string>& tags) {
+  std::string text;
+  for (const auto& [key, value] : tags) {
+    std::string pair = s3_encode_key(key) + "=" + s3_encode_key(value);
+    for (std::size_t at = 0; (at = pair.find('/', at)) != std::string::npos;)
+      pair.replace(at, 1, "%2F");
+    text += (text.empty() ? "" : "&") + pair;
+  }
+  return text;
+}
+
+class Headers {
+ public:
+  void add(std::string name, std::string value) {
+    if (!value.empty()) list_.push_back({std::move(name), std::move(value)});
+  }
+  std::vector<HttpHeader> take() { return std::move(list_); }
+
+ private:
+  std::vector<HttpHeader> list_;
+};
+
+void add_encryption(Headers& headers, const S3Encryption& encryption) {
+  using Kind = S3Encryption::Kind;
+  const std::string name = "x-amz-server-side-encryption";
+  switch (encryption.kind) {
+    case Kind::kBucketDefault:
+    case Kind::kCustomer: break;
+    case Kind::kS3: headers.add(name, "AES256"); break;
+    case Kind::kKms: headers.add(name, "aws:kms"); break;
+    case Kind::kKmsDsse: headers.add(name, "aws:kms:dsse"); break;
+  }
+  headers.add(name + "-aws-kms-key-id", encryption.kms_key);
+  if (!encryption.context.empty())
+    headers.add(name + "-context", base64(nlohmann::json(encryption.context).dump()));
+  if (encryption.bucket_key)
+    headers.add(name + "-bucket-key-enabled", *encryption.bucket_key ? "true" : "false");
+}
+
+void add_customer_key(Headers& headers, const Secret& key) {
+  const std::string name = "x-amz-server-side-encryption-customer-";
+  headers.add(name + "algorithm", "AES256");
+  headers.add(name + "key", base64(key.reveal()));
+  headers.add(name + "key-MD5", base64(md5(key.reveal())));
+}
+
+void add_lock(Headers& headers, const S3ObjectLock& lock, WallTime now) {
+  const std::string name = "x-amz-object-lock-";
+  if (lock.mode != S3ObjectLock::Mode::kNone) {
+    headers.add(name + "mode",
+                lock.mode == S3ObjectLock::Mode::kGovernance ? "GOVERNANCE" : "COMPLIANCE");
+    headers.add(name + "retain-until-date", format_wall(WallTime(now.value + lock.retain.count())));
+  }
+  if (lock.legal_hold) headers.add(name + "legal-hold", "ON");
+}
+
+// What an object is, given once: with the whole of it, or when its multipart upload begins.
+void add_object(Headers& headers, const S3UploadOptions& options, WallTime now) {
+  headers.add("content-type", options.content_type);
+  headers.add("content-encoding", options.content_encoding);
+  headers.add("x-amz-storage-class", options.storage_class_unchecked.empty()
+                                         ? options.storage_class
+                                         : options.storage_class_unchecked);
+  headers.add("x-amz-tagging", encode_tags(options.tags));
+  for (const auto& [name, value] : options.metadata) headers.add("x-amz-meta-" + name, value);
+  add_encryption(headers, options.encryption);
+  add_lock(headers, options.lock, now);
+}
+
+}  // namespace
+
+const std::vector<std::string>& s3_storage_classes() {
+  static const std::vector<std::string> classes{
+      "STANDARD",           "STANDARD_IA", "ONEZONE_IA",   "INTELLIGENT_TIERING",
+      "GLACIER_IR",         "GLACIER",     "DEEP_ARCHIVE", "EXPRESS_ONEZONE",
+      "REDUCED_REDUNDANCY", "OUTPOSTS",    "SNOW",
+  };
+  return classes;
+}
+
+Fields<S3UploadOptions> s3_upload_fields() {
+  return Fields<S3UploadOptions>{
+      field<&S3UploadOptions::storage_class>("storage_class", "What an hour of keeping costs.")
+          .check(not_a_class)
+          .unset_means("STANDARD")
+          .example("\"STANDARD_IA\""),
+      field<&S3UploadOptions::storage_class_unchecked>(
+          "storage_class_unchecked", "A class that this version does not know, sent as it is.")
+          .check(not_a_value),
+      field<&S3UploadOptions::tags>("tags", "Tags of each object, ten at most.").check(not_tags),
+      field<&S3UploadOptions::metadata>("metadata", "User metadata of each object.")
+          .check(not_metadata),
+      table<&S3UploadOptions::encryption>("server_side_encryption", encryption_fields(),
+                                          "How S3 encrypts what it keeps."),
+      table<&S3UploadOptions::lock>("object_lock", lock_fields(),
+                                    "Keeps objects from being deleted; the bucket must allow it."),
+      choice<&S3UploadOptions::checksum>("checksum",
+                                         {{"crc64nvme", S3Checksum::kCrc64Nvme},
+                                          {"crc32c", S3Checksum::kCrc32c},
+                                          {"sha256", S3Checksum::kSha256},
+                                          {"none", S3Checksum::kNone}},
+                                         "What S3 checks an upload against. `none` for services "
+                                         "that do not know them."),
+      field<&S3UploadOptions::expected_bucket_owner>("expected_bucket_owner",
+                                                     "Only a bucket of this account is written to.")
+          .check(
+              [](const std::string& id) { return id.empty() ? std::string() : not_an_account(id); })
+          .example("\"111122223333\""),
+      field<&S3UploadOptions::content_type>("content_type", "Content-Type of each object.")
+          .check(not_a_value),
+      field<&S3UploadOptions::content_encoding>("content_encoding",
+                                                "Content-Encoding of each object, for clients that "
+                                                "are to decompress by themselves.")
+          .check(not_a_value),
+      field<&S3UploadOptions::requester_pays>("requester_pays", "The bucket's requesters pay."),
+      field<&S3UploadOptions::create_only>("create_only",
+                                           "Never replaces an object (If-None-Match: *)."),
+  }
+      .rule({"storage_class_unchecked", "storage_class"},
+            [](const S3UploadOptions& o) {
+              return o.storage_class.empty() || o.storage_class_unchecked.empty()
+                         ? ""
+                         : "stands in place of \"storage_class\": give one";
+            })
+      .rule({"checksum", "object_lock"}, [](const S3UploadOptions& o) {
+        const bool locked = o.lock.mode != S3ObjectLock::Mode::kNone || o.lock.legal_hold;
+        return locked && o.checksum == S3Checksum::kNone ? "S3 asks for one with an object lock"
+                                                         : "";
+      });
+}
+
+std::vector<HttpHeader> s3_headers(const S3UploadOptions& options, S3Call call, WallTime now,
+                                   const Secret& customer_key) {
+  Headers headers;
+  const bool begins = call == S3Call::kPut || call == S3Call::kCreateMultipart;
+  const bool carries = call == S3Call::kPut || call == S3Call::kUploadPart;
+  const bool ends = call == S3Call::kPut || call == S3Call::kCompleteMultipart;
+  if (begins) add_object(headers, options, now);
+  if (options.encryption.kind == S3Encryption::Kind::kCustomer && (begins || carries))
+    add_customer_key(headers, customer_key);
+  if (call == S3Call::kCreateMultipart)
+    headers.add("x-amz-checksum-algorithm", std::string(checksum_algorithm(options.checksum)));
+  if (ends && options.create_only) headers.add("if-none-match", "*");
+  headers.add("x-amz-expected-bucket-owner", options.expected_bucket_owner);
+  if (options.requester_pays) headers.add("x-amz-request-payer", "requester");
+  return headers.take();
+}
+
+Result<Secret> read_customer_key(const SecretRef& key) {
+  EH_ASSIGN(Secret bytes, key.read());
+  if (bytes.reveal().size() == kCustomerKeyBytes) return bytes;
+  EH_ASSIGN(const Secret text, key.read_text());
+  if (const auto decoded = age::decode_base64(text.reveal(), true);
+      decoded && decoded->size() == kCustomerKeyBytes)
+    return Secret(*decoded);
+  return fail(ErrorCode::kAuth,
+              "server_side_encryption.customer_key: {} must hold 32 bytes or their base64 (openssl "
+              "rand -base64 32)",
+              key.text());
+}
+
+}  // namespace edgehose
