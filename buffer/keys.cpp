@@ -13,6 +13,7 @@
 #include <climits>
 #include <cstring>
 
+#include "agent/base/base64.h"
 #include "agent/base/bytes.h"
 #include "agent/base/crc32c.h"
 #include "agent/base/log.h"
@@ -204,17 +205,6 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
-// base64 of exactly 32 bytes, padded.
-std::optional<std::string> decode_base64_key(std::string_view text) {
-  if (text.size() != 44) return std::nullopt;
-  std::string out(33, '\0');
-  if (EVP_DecodeBlock(bytes(out.data()), bytes(text), 44) != 33 || text[43] != '=' ||
-      text[42] == '=')
-    return std::nullopt;
-  out.resize(kKeyBytes);
-  return out;
-}
-
 bool is_text(std::string_view s) {
   return std::ranges::all_of(s, [](unsigned char c) { return c >= 0x20 && c < 0x7F; });
 }
@@ -241,7 +231,7 @@ Result<WrappingKey> parse_wrapping_key(std::string_view name, std::string_view c
     key.text = content;
   } else if (auto hex = text.size() == 2 * kKeyBytes ? from_hex(text) : std::nullopt) {
     key.text = std::move(*hex);
-  } else if (auto decoded = decode_base64_key(text)) {
+  } else if (auto decoded = decode_base64(text, true)) {
     key.text = std::move(*decoded);
   }
   if (key.text.size() != kKeyBytes)

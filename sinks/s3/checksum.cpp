@@ -5,9 +5,9 @@
 #include <array>
 #include <cstring>
 
+#include "agent/base/base64.h"
 #include "agent/base/check.h"
 #include "agent/base/crc32c.h"
-#include "sinks/object/age/base64.h"
 
 namespace edgehose {
 namespace {
@@ -126,7 +126,7 @@ std::string ChecksumBuilder::value() {
     }
     case S3Checksum::kNone: break;
   }
-  return age::encode_base64(bytes, true);
+  return encode_base64(bytes, true);
 }
 
 }  // namespace edgehose

@@ -6,10 +6,10 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "agent/base/base64.h"
 #include "agent/base/check.h"
 #include "agent/base/text.h"
 #include "agent/config/field.h"
-#include "sinks/object/age/base64.h"
 #include "sinks/s3/endpoint.h"
 
 namespace edgehose {
@@ -119,7 +119,7 @@ Fields<S3ObjectLock> lock_fields() {
       });
 }
 
-std::string base64(std::string_view bytes) { return age::encode_base64(bytes, true); }
+std::string base64(std::string_view bytes) { return encode_base64(bytes, true); }
 
 std::string md5(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -281,7 +281,7 @@ Result<Secret> read_customer_key(const SecretRef& key) {
   EH_ASSIGN(Secret bytes, key.read());
   if (bytes.reveal().size() == kCustomerKeyBytes) return bytes;
   EH_ASSIGN(const Secret text, key.read_text());
-  if (const auto decoded = age::decode_base64(text.reveal(), true);
+  if (const auto decoded = decode_base64(text.reveal(), true);
       decoded && decoded->size() == kCustomerKeyBytes)
     return Secret(*decoded);
   return fail(ErrorCode::kAuth,

@@ -34,7 +34,7 @@ MAY_INCLUDE = {
     "agent": {BASE, COMMANDS},  # main.cpp
 }
 # Every other folder of sinks/ is a sink: all may include the same, and none another.
-A_SINK = {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, AGE, DELIVERY}
+A_SINK = {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, DELIVERY}
 
 # Headers of libraries that are kept behind few files of ours, by how their names begin.
 BEHIND = {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "sinks/object/age/base64.h"
+#include "agent/base/base64.h"
 
 namespace edgehose::age {
 namespace {

@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "sinks/object/age/base64.h"
 #include "sinks/object/age/decryptor.h"
 #include "sinks/object/age/encryptor.h"
 #include "tests/sinks/object/support.h"
@@ -199,20 +198,6 @@ TEST(AgeDamage, EveryCutAndEveryChangeIsAnError) {
     EXPECT_TRUE(cut.error) << "cut at " << at;
     EXPECT_TRUE(plain.starts_with(cut.bytes));
   }
-}
-
-TEST(Base64, RoundTripsAndRefusesOtherSpellings) {
-  for (std::size_t size = 0; size < 70; ++size) {
-    const std::string bytes = test::random_text(size, static_cast<unsigned>(size));
-    for (const bool padded : {false, true})
-      EXPECT_EQ(age::decode_base64(age::encode_base64(bytes, padded), padded), bytes);
-  }
-  EXPECT_EQ(age::encode_base64("f", true), "Zg==");
-  EXPECT_EQ(age::encode_base64("fo", false), "Zm8");
-  for (const char* wrong : {"Zg==", "Zh", "Z", "Zm9v=", "Zm 9", "Zm9vZ"})
-    EXPECT_FALSE(age::decode_base64(wrong, false)) << wrong;
-  for (const char* wrong : {"Zg", "Zg=", "Zh==", "Z===", "====", "Zg==Zg=="})
-    EXPECT_FALSE(age::decode_base64(wrong, true)) << wrong;
 }
 
 }  // namespace

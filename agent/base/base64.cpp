@@ -1,9 +1,9 @@
-#include "sinks/object/age/base64.h"
+#include "agent/base/base64.h"
 
 #include <array>
 #include <cstdint>
 
-namespace edgehose::age {
+namespace edgehose {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -58,4 +58,4 @@ std::optional<std::string> decode_base64(std::string_view text, bool padded) {
   return out;
 }
 
-}  // namespace edgehose::age
+}  // namespace edgehose

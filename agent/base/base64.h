@@ -6,10 +6,10 @@
 #include <string>
 #include <string_view>
 
-namespace edgehose::age {
+namespace edgehose {
 
 std::string encode_base64(std::string_view bytes, bool padded);
 // None for a foreign character, wrong padding, or bits set after the last byte.
 std::optional<std::string> decode_base64(std::string_view text, bool padded);
 
-}  // namespace edgehose::age
+}  // namespace edgehose
