@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sinks/aws/uri.h"
+
 namespace edgehose {
 namespace {
 
@@ -109,24 +111,7 @@ Result<S3Endpoint> S3Endpoint::resolve(const S3Bucket& bucket) {
 
 std::string S3Endpoint::path(std::string_view key) const {
   if (key.empty()) return base_.empty() ? "/" : base_;
-  return base_ + "/" + s3_encode_key(key);
-}
-
-std::string s3_encode_key(std::string_view key) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(key.size() + key.size() / 4);
-  for (const char c : key) {
-    const bool kept = lower_alphanumeric(c) || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-                      c == '_' || c == '~' || c == '/';
-    if (kept) {
-      out.push_back(c);
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-  }
-  return out;
+  return base_ + "/" + aws::uri_encode(key, aws::Slash::kKept);
 }
 
 }  // namespace edgehose

@@ -43,7 +43,4 @@ class S3Endpoint {
   std::string base_;  // path in front of the key, "" or "/prefix/bucket"
 };
 
-// As in SigV4's canonical URI for S3: unreserved characters and '/' stay, everything else is %XX.
-std::string s3_encode_key(std::string_view key);
-
 }  // namespace edgehose

@@ -10,7 +10,7 @@
 #include "agent/base/check.h"
 #include "agent/base/text.h"
 #include "agent/config/field.h"
-#include "sinks/s3/endpoint.h"
+#include "sinks/aws/uri.h"
 
 namespace edgehose {
 
@@ -130,12 +130,12 @@ std::string md5(std::string_view bytes) {
 
 // As in a form: key=value&key=value.
 std::string encode_tags(const std::map<std::string, std::string>& tags) {
+  const auto encode = [](const std::string& part) {
+    return aws::uri_encode(part, aws::Slash::kEncoded);
+  };
   std::string text;
   for (const auto& [key, value] : tags) {
-    std::string pair = s3_encode_key(key) + "=" + s3_encode_key(value);
-    for (std::size_t at = 0; (at = pair.find('/', at)) != std::string::npos;)
-      pair.replace(at, 1, "%2F");
-    text += (text.empty() ? "" : "&") + pair;
+    text += (text.empty() ? "" : "&") + encode(key) + "=" + encode(value);
   }
   return text;
 }

@@ -53,8 +53,11 @@ TEST(S3Endpoint, TheHostIsSentAsItIsSigned) {
 }
 
 TEST(S3Endpoint, KeysAreEncodedAsTheyAreSigned) {
-  EXPECT_EQ(s3_encode_key("site=north/a b+c/\xC3\xA9~._-"), "site%3Dnorth/a%20b%2Bc/%C3%A9~._-");
-  EXPECT_EQ(s3_encode_key("a//b/./c"), "a//b/./c") << "nothing is normalised";
+  const std::string bucket = "https://telemetry.s3.eu-west-1.amazonaws.com/";
+  EXPECT_EQ(url({"telemetry", "eu-west-1", "", {}}, "site=north/a b+c/\xC3\xA9~._-"),
+            bucket + "site%3Dnorth/a%20b%2Bc/%C3%A9~._-");
+  EXPECT_EQ(url({"telemetry", "eu-west-1", "", {}}, "a//b/./c"), bucket + "a//b/./c")
+      << "nothing is normalised";
 }
 
 TEST(S3Endpoint, WhatIsWrongIsNamed) {
