@@ -37,7 +37,8 @@ char* put_varint(char* to, std::uint64_t value) {
 bool BlockBuilder::would_overflow(const NewRecord& record) const {
   if (block_.records == 0) return false;
   if (block_.bodies.size() + record.body.size() + 1 > kBlockRawBytes) return true;
-  if (block_.extents.size() >= kBlockMaxExtents && !continues(block_.extents.back(), record.file, record.begin))
+  if (block_.extents.size() >= kBlockMaxExtents &&
+      !continues(block_.extents.back(), record.file, record.begin))
     return true;
   return block_.index.size() + attributes_size(record) > kMaxIndexBytes;
 }
@@ -64,8 +65,10 @@ void BlockBuilder::append(const NewRecord& record) {
 
   block_.last_time = record.time;
   ++block_.records;
-  if (positioned) extend(record.file, 1, record.begin, record.end);
-  else extend(record.file, 1, 0, 0);
+  if (positioned)
+    extend(record.file, 1, record.begin, record.end);
+  else
+    extend(record.file, 1, 0, 0);
 }
 
 TakenLines BlockBuilder::append_lines(const NewLines& lines) {
@@ -85,8 +88,8 @@ TakenLines BlockBuilder::append_lines(const NewLines& lines) {
   constexpr std::size_t kLongestEntry = 21;
   char* entry = entries;
   const char* at = begin;
-  while (const auto* lf = static_cast<const char*>(
-             std::memchr(at, '\n', static_cast<std::size_t>(end - at)))) {
+  while (const auto* lf =
+             static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)))) {
     const auto length = static_cast<std::uint64_t>(lf + 1 - at);
     if (length - 1 > lines.longest) break;
     entry = put_varint(put_varint(entry, length), time);
@@ -131,7 +134,9 @@ RawBlock BlockBuilder::take() {
 }
 
 RecordReader::RecordReader(const DecodedBlock& block)
-    : block_(block), index_(block.index), bodies_(block.bodies),
+    : block_(block),
+      index_(block.index),
+      bodies_(block.bodies),
       time_(block.header.first_time.value) {
   if (!block.header.extents.empty()) offset_ = block.header.extents.front().begin;
 }

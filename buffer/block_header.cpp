@@ -95,8 +95,7 @@ void encode_header(const BlockHeader& header, std::string& out) {
   put_fixed(header, out);
   std::string extents;
   put_extents(header, extents);
-  const std::uint32_t crc =
-      crc32c(crc32c(0, std::string_view(out).substr(start)), extents);
+  const std::uint32_t crc = crc32c(crc32c(0, std::string_view(out).substr(start)), extents);
   put_le(out, crc);
   out.append(extents);
 }
@@ -148,7 +147,8 @@ Result<BlockHeader> decode_header(std::string_view bytes) {
       size > bytes.size())
     return fail(ErrorCode::kCorrupt, "the block header's size contradicts its extents");
   get_fixed(in, h);
-  if (in.le<std::uint32_t>() != header_crc(bytes, size)) return fail(ErrorCode::kCorrupt, "the block header fails its checksum");
+  if (in.le<std::uint32_t>() != header_crc(bytes, size))
+    return fail(ErrorCode::kCorrupt, "the block header fails its checksum");
   if (!get_extents(in, extents, h) || h.records == 0)
     return fail(ErrorCode::kCorrupt, "block {}: extents and records disagree", h.number.value);
   return h;

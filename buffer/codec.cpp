@@ -116,8 +116,8 @@ Result<std::string_view> BlockEncoder::encode(const RawBlock& block, BlockHeader
   header.check = {};
   if (header.key != 0) {
     header.flags |= kBlockSealed;
-    EH_TRY(keys->seal(header.key, associated_data(header), frames, size, header.nonce,
-                      header.check));
+    EH_TRY(
+        keys->seal(header.key, associated_data(header), frames, size, header.nonce, header.check));
   } else {
     set_crc(header, {frames, size});
   }

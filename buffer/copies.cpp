@@ -26,18 +26,18 @@ std::string path_in(const std::string& directory, std::string_view file) {
 
 // When a copy was written, by its file; 0: there is none.
 std::int64_t written_at(const std::string& path) {
-  struct stat st{};
+  struct stat st {};
   if (::stat(path.c_str(), &st) != 0) return 0;
   return st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec;
 }
 
-// Durable on return, in the blocks that the file has already. The file's size changes only where the
-// content's does: a new size is another write of the file system's journal.
+// Durable on return, in the blocks that the file has already. The file's size changes only where
+// the content's does: a new size is another write of the file system's journal.
 Status overwrite(const std::string& path, std::string_view content) {
   const bool fresh = written_at(path) == 0;
   EH_ASSIGN(const FileDescriptor fd, open_file(path, O_WRONLY | O_CREAT, 0600));
   EH_TRY(write_all(fd.get(), content, path));
-  struct stat st{};
+  struct stat st {};
   const auto size = static_cast<off_t>(content.size());
   if (::fstat(fd.get(), &st) != 0 || (st.st_size != size && ::ftruncate(fd.get(), size) != 0))
     return fail_errno(errno, fmt::format("writing {}", path));
@@ -146,7 +146,7 @@ Result<ControlEntries> read_copies(const std::string& directory) {
 std::uint64_t copy_bytes(const std::string& directory) {
   std::uint64_t largest = 0;
   for (const std::string_view file : kCopyFiles) {
-    struct stat st{};
+    struct stat st {};
     if (::stat(path_in(directory, file).c_str(), &st) == 0)
       largest = std::max(largest, static_cast<std::uint64_t>(st.st_size));
   }

@@ -2,12 +2,13 @@
 // cursors, counters, claims, file positions) in a file of its own, so that damage to the
 // environment does not take it along. Dead letters and blocks are not in it.
 //
-//   "EHCOPY1\n" | count u64 | for each: varint length, key, varint length, value | CRC-32C u32 of all before
+//   "EHCOPY1\n" | count u64 | for each: varint length, key, varint length, value | CRC-32C u32 of
+//   all before
 //
-// Keys and values stand verbatim: encrypted ones stay encrypted. There are two files, overwritten in
-// turn and synced, so that one is whole at any instant: writing aside and renaming costs a small file
-// twenty pages of the file system's journal and tables, ten times what it holds.
-// Threading: pure functions of the file system and a transaction.
+// Keys and values stand verbatim: encrypted ones stay encrypted. There are two files, overwritten
+// in turn and synced, so that one is whole at any instant: writing aside and renaming costs a small
+// file twenty pages of the file system's journal and tables, ten times what it holds. Threading:
+// pure functions of the file system and a transaction.
 #pragma once
 
 #include <array>

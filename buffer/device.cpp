@@ -34,28 +34,38 @@ struct Kind {
   bool stable_id;  // f_fsid comes from the UUID
 };
 constexpr Kind kKinds[] = {
-    {0xEF53, "ext4", false, true},        {0x58465342, "xfs", false, true},
-    {0x9123683E, "btrfs", false, true},   {0xF2F52010, "f2fs", false, true},
-    {0x4D44, "vfat", false, false},       {0x2011BAB0, "exfat", false, false},
-    {0x01021994, "tmpfs", false, false},  {0x858458F6, "ramfs", false, false},
+    {0xEF53, "ext4", false, true},         {0x58465342, "xfs", false, true},
+    {0x9123683E, "btrfs", false, true},    {0xF2F52010, "f2fs", false, true},
+    {0x4D44, "vfat", false, false},        {0x2011BAB0, "exfat", false, false},
+    {0x01021994, "tmpfs", false, false},   {0x858458F6, "ramfs", false, false},
     {0x794C7630, "overlay", false, false}, {0x73717368, "squashfs", false, false},
-    {0x24051905, "ubifs", false, true},   {0x72B6, "jffs2", false, false},
-    {0x2FC12FC1, "zfs", false, true},     {0x6969, "nfs", true, false},
-    {0xFF534D42, "cifs", true, false},    {0xFE534D42, "smb2", true, false},
-    {0x517B, "smb", true, false},         {0x01021997, "9p", true, false},
-    {0x00C36400, "ceph", true, false},    {0x5346414F, "afs", true, false},
-    {0x65735546, "fuse", true, false},    {0x73757245, "coda", true, false},
-    {0x0BD00BD0, "lustre", true, false},  {0x01161970, "gfs2", true, false},
-    {0x7461636F, "ocfs2", true, false},   {0x786F4256, "vboxsf", true, false},
+    {0x24051905, "ubifs", false, true},    {0x72B6, "jffs2", false, false},
+    {0x2FC12FC1, "zfs", false, true},      {0x6969, "nfs", true, false},
+    {0xFF534D42, "cifs", true, false},     {0xFE534D42, "smb2", true, false},
+    {0x517B, "smb", true, false},          {0x01021997, "9p", true, false},
+    {0x00C36400, "ceph", true, false},     {0x5346414F, "afs", true, false},
+    {0x65735546, "fuse", true, false},     {0x73757245, "coda", true, false},
+    {0x0BD00BD0, "lustre", true, false},   {0x01161970, "gfs2", true, false},
+    {0x7461636F, "ocfs2", true, false},    {0x786F4256, "vboxsf", true, false},
 };
 // File systems that the kernel makes up: no place for files.
-constexpr std::uint32_t kPseudo[] = {
-    0x9FA0 /* proc */,         0x62656572 /* sysfs */,     0x27E0EB /* cgroup */,
-    0x63677270 /* cgroup2 */,  0x64626720 /* debugfs */,   0x74726163 /* tracefs */,
-    0x73636673 /* security */, 0x62656570 /* configfs */,  0x1CD1 /* devpts */,
-    0xCAFE4A11 /* bpf */,      0x6165676C /* pstore */,    0xDE5E81E4 /* efivarfs */,
-    0x19800202 /* mqueue */,   0x958458F6 /* hugetlbfs */, 0xF97CFF8C /* selinux */,
-    0x6E736673 /* nsfs */,     0x42494E4D /* binfmt_misc */};
+constexpr std::uint32_t kPseudo[] = {0x9FA0 /* proc */,
+                                     0x62656572 /* sysfs */,
+                                     0x27E0EB /* cgroup */,
+                                     0x63677270 /* cgroup2 */,
+                                     0x64626720 /* debugfs */,
+                                     0x74726163 /* tracefs */,
+                                     0x73636673 /* security */,
+                                     0x62656570 /* configfs */,
+                                     0x1CD1 /* devpts */,
+                                     0xCAFE4A11 /* bpf */,
+                                     0x6165676C /* pstore */,
+                                     0xDE5E81E4 /* efivarfs */,
+                                     0x19800202 /* mqueue */,
+                                     0x958458F6 /* hugetlbfs */,
+                                     0xF97CFF8C /* selinux */,
+                                     0x6E736673 /* nsfs */,
+                                     0x42494E4D /* binfmt_misc */};
 constexpr std::uint32_t kTmpfs = 0x01021994, kRamfs = 0x858458F6, kOverlay = 0x794C7630,
                         kFuse = 0x65735546;
 
@@ -285,9 +295,9 @@ Status refuse_unfit(const std::string& path) {
     return fail_errno(errno, "looking at the file system of " + path);
   const auto magic = static_cast<std::uint32_t>(fs.f_type);
   if (std::ranges::find(kPseudo, magic) != std::end(kPseudo))
-    return fail(ErrorCode::kUnsupported,
-                "{} is made up by the kernel and keeps no files; put agent.data_dir on a local disk",
-                path);
+    return fail(
+        ErrorCode::kUnsupported,
+        "{} is made up by the kernel and keeps no files; put agent.data_dir on a local disk", path);
   if (!is_remote(magic)) return {};
   if (magic == kFuse) {
     // Local disks come through FUSE too (ntfs-3g, exfat-fuse): those have a block device.

@@ -73,8 +73,8 @@ Result<bool> punch(int fd, std::uint64_t offset, std::uint64_t length);
 Result<std::uint64_t> filesystem_id(const std::string& path, const std::string& root = "");
 Result<std::uint64_t> filesystem_id(int fd, const std::string& root = "");
 
-// A small file of /sys, /proc or /etc without the NUL or white space at its end; empty where it is not
-// there or not for us to read.
+// A small file of /sys, /proc or /etc without the NUL or white space at its end; empty where it is
+// not there or not for us to read.
 std::string read_small_file(const std::string& path);
 // Names in a directory but hidden ones, sorted; none where it cannot be read.
 std::vector<std::string> list_directory(const std::string& directory);

@@ -115,25 +115,37 @@ Result<std::string> inspect_meta_pages(const std::string& path) {
   if (first.layout == nullptr) return std::string("its first meta page is not one");
   if (second.layout != first.layout) return std::string("its meta pages disagree");
   if (!native(*first.layout))
-    return fail(ErrorCode::kUnsupported,
-                "{} was written by a {} program, and this one is {}: LMDB files cannot be moved between "
-                "them. Let the old installation deliver everything (edgehose run --once), or move the "
-                "file away to start with an empty buffer; nothing was changed",
-                path, first.layout->name, sizeof(std::size_t) == 8 ? "64-bit" : "32-bit");
-  if (first.version != second.version) return std::string("its meta pages disagree about the version");
+    return fail(
+        ErrorCode::kUnsupported,
+        "{} was written by a {} program, and this one is {}: LMDB files cannot be moved between "
+        "them. Let the old installation deliver everything (edgehose run --once), or move the "
+        "file away to start with an empty buffer; nothing was changed",
+        path, first.layout->name, sizeof(std::size_t) == 8 ? "64-bit" : "32-bit");
+  if (first.version != second.version)
+    return std::string("its meta pages disagree about the version");
   if (first.version != kDataVersion)
-    return fail(ErrorCode::kUnsupported,
-                "{} was written by another version of LMDB (data format {}, this one reads {}); use the "
-                "program that wrote it, or move the file away to start with an empty buffer; nothing "
-                "was changed",
-                path, first.version, kDataVersion);
-  if (second.page_size != first.page_size) return std::string("its meta pages disagree about the page size");
+    return fail(
+        ErrorCode::kUnsupported,
+        "{} was written by another version of LMDB (data format {}, this one reads {}); use the "
+        "program that wrote it, or move the file away to start with an empty buffer; nothing "
+        "was changed",
+        path, first.version, kDataVersion);
+  if (second.page_size != first.page_size)
+    return std::string("its meta pages disagree about the page size");
   return std::string();
 }
 
 // --- the child ---------------------------------------------------------------------------------
 
-enum Frame : std::uint8_t { kEntry = 1, kBlock = 2, kComplete = 3, kSound = 4, kDamaged = 5, kForeign = 6, kRefused = 7 };
+enum Frame : std::uint8_t {
+  kEntry = 1,
+  kBlock = 2,
+  kComplete = 3,
+  kSound = 4,
+  kDamaged = 5,
+  kForeign = 6,
+  kRefused = 7
+};
 
 class Answer {
  public:
@@ -184,7 +196,8 @@ class Walk {
     std::vector<std::string> stored;
     EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
     auto entry = cursor.at_or_after(keyspace::kDataKeyPrefix);
-    for (; entry && *entry && (*entry)->key.starts_with(keyspace::kDataKeyPrefix) && stored.size() < 4096;
+    for (; entry && *entry && (*entry)->key.starts_with(keyspace::kDataKeyPrefix) &&
+           stored.size() < 4096;
          entry = cursor.next())
       stored.emplace_back((*entry)->value);
     if (!entry) return tl::unexpected(std::move(entry).error());
@@ -234,7 +247,8 @@ class Walk {
       return {};
     }
     // Unknown keys of known kinds may be a later minor version's; others are damage.
-    if (key.size() > kMaxKey || (!is_control_key(key) && !key.starts_with(keyspace::kDeadLetterPrefix)))
+    if (key.size() > kMaxKey ||
+        (!is_control_key(key) && !key.starts_with(keyspace::kDeadLetterPrefix)))
       return corrupt("it holds a key of no kind");
     if (auto decoded = decode(key, value); !decoded) {
       if (undecodable_.empty()) undecodable_ = decoded.error().message;
@@ -272,7 +286,8 @@ class Walk {
     if (key.starts_with(kSourcePrefix)) return plain(decode_source(key, value));
     if (key.starts_with(kSinkPrefix)) return plain(decode_sink(key, value));
     if (key.starts_with(kLanePrefix)) return plain(decode_lane(key, value));
-    if (key.starts_with(kFilePrefix)) return sealed(key, value, [](auto& v) { return decode_file(v); });
+    if (key.starts_with(kFilePrefix))
+      return sealed(key, value, [](auto& v) { return decode_file(v); });
     if (key.starts_with(kClaimPrefix))
       return sealed(key, value, [&](auto& v) { return decode_claim(key, v); });
     if (key.starts_with(kReplayPrefix))
@@ -290,10 +305,12 @@ class Walk {
     for (std::size_t before = 0; entry && *entry; entry = cursor.next()) {
       const auto [key, value] = **entry;
       std::size_t id = 0, count = 0;
-      if (key.size() != sizeof id || value.size() < sizeof count) return corrupt("its free list is damaged");
+      if (key.size() != sizeof id || value.size() < sizeof count)
+        return corrupt("its free list is damaged");
       std::memcpy(&id, key.data(), sizeof id);
       std::memcpy(&count, value.data(), sizeof count);
-      if (id <= before || count > value.size() / sizeof count - 1) return corrupt("its free list is damaged");
+      if (id <= before || count > value.size() / sizeof count - 1)
+        return corrupt("its free list is damaged");
       before = id;
       std::size_t previous = space_.last_page + 1;
       for (std::size_t i = 1; i <= count; ++i) {
@@ -318,8 +335,10 @@ class Walk {
       if (!value) return corrupt("a block is not where its key says");
       bytes += value->size();
       const auto opened = open_block(*value, &keys_);
-      if (!opened && opened.error().code == ErrorCode::kCorrupt) return tl::unexpected(opened.error());
-      if (opened && opened->header.number != block->number) return corrupt("a block lies under another's key");
+      if (!opened && opened.error().code == ErrorCode::kCorrupt)
+        return tl::unexpected(opened.error());
+      if (opened && opened->header.number != block->number)
+        return corrupt("a block lies under another's key");
     }
     return {};
   }
@@ -343,7 +362,8 @@ class Walk {
   log::set_level(log::Level::kOff);  // another thread may have held the log's lock
   const rlimit no_core{};
   ::setrlimit(RLIMIT_CORE, &no_core);
-  for (const int sig : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGPIPE, SIGTERM, SIGINT}) ::signal(sig, SIG_DFL);
+  for (const int sig : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGPIPE, SIGTERM, SIGINT})
+    ::signal(sig, SIG_DFL);
   // LMDB's assertions are no news here.
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null >= 0) ::dup2(null, STDERR_FILENO);
@@ -353,7 +373,8 @@ class Walk {
     answer.send(kSound, {});
   } else if (status.error().code == ErrorCode::kUnsupported) {
     answer.send(kForeign, status.error().message);
-  } else if (status.error().code == ErrorCode::kPermission || status.error().code == ErrorCode::kBusy) {
+  } else if (status.error().code == ErrorCode::kPermission ||
+             status.error().code == ErrorCode::kBusy) {
     answer.send(kRefused, status.error().message);
   } else {
     answer.send(kDamaged, status.error().message);
@@ -370,7 +391,8 @@ std::string listen(int fd, bool& timed_out, OpenProgress& progress) {
   const auto deadline = SteadyClock::now() + kWalkDeadline;
   std::string chunk(1 << 16, '\0');
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
     if (left <= 0ms || answer.size() > kMaxAnswer) {
       timed_out = true;
       return answer;
@@ -463,8 +485,9 @@ Result<EnvironmentCheck> check_environment(const std::string& path, const StoreO
 
 Status refuse_truncated(const lmdb::Environment& environment, const std::string& path,
                         const StoreOptions& options) {
-  struct stat st{};
-  if (::fstat(environment.fd(), &st) != 0) return fail_errno(errno, fmt::format("looking at {}", path));
+  struct stat st {};
+  if (::fstat(environment.fd(), &st) != 0)
+    return fail_errno(errno, fmt::format("looking at {}", path));
   if (static_cast<std::uint64_t>(st.st_size) >= environment.full_length()) return {};
   EH_ASSIGN(const EnvironmentCheck check, check_environment(path, options));
   if (check.sound) return {};

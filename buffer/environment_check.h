@@ -31,9 +31,9 @@ struct LiveBlock {
 
 struct EnvironmentCheck {
   bool sound = false;
-  std::string reason;     // what is damaged, in words
-  bool complete = false;  // `entries` and `blocks` are all that the last commit held
-  ControlEntries entries; // small values and dead letters, verbatim
+  std::string reason;      // what is damaged, in words
+  bool complete = false;   // `entries` and `blocks` are all that the last commit held
+  ControlEntries entries;  // small values and dead letters, verbatim
   std::map<BlockNumber, LiveBlock> blocks;
 };
 

@@ -119,7 +119,10 @@ struct DataKey {
 
   DataKey() = default;
   DataKey(DataKey&& o) noexcept
-      : id(o.id), cipher(o.cipher), key(o.key), wrapped_by(std::move(o.wrapped_by)),
+      : id(o.id),
+        cipher(o.cipher),
+        key(o.key),
+        wrapped_by(std::move(o.wrapped_by)),
         wrapped(std::move(o.wrapped)) {
     OPENSSL_cleanse(o.key.data(), o.key.size());
   }

@@ -23,8 +23,10 @@ std::optional<Id> number_after(std::string_view prefix, std::string_view key) {
 }
 
 tl::unexpected<Error> bad(std::string_view what) {
-  return fail(ErrorCode::kCorrupt, "the buffer's {} cannot be read; stop the agent and run "
-              "'edgehose buffer verify'", what);
+  return fail(ErrorCode::kCorrupt,
+              "the buffer's {} cannot be read; stop the agent and run "
+              "'edgehose buffer verify'",
+              what);
 }
 
 // A value that grew in a later minor version has more bytes at its end: they are ignored.
@@ -406,7 +408,10 @@ Result<Claim> decode_replay(std::string_view key, std::string_view value) {
   return finish(in, std::move(c), "replay");
 }
 
-std::string counters_key() { return "\x20" "N"; }
+std::string counters_key() {
+  return "\x20"
+         "N";
+}
 
 std::string encode_counters(const Counters& c) {
   std::string out;
@@ -432,7 +437,10 @@ Result<Counters> decode_counters(std::string_view value) {
   return finish(in, c, "counters");
 }
 
-std::string clean_mark_key() { return "\x20" "M"; }
+std::string clean_mark_key() {
+  return "\x20"
+         "M";
+}
 
 std::string encode_clean_mark(BlockNumber last) {
   std::string out;
@@ -460,7 +468,8 @@ std::string encode_dead_letter(const DeadLetter& d) {
   put_string(out, d.body);
   put_varint(out, d.file.value);
   put_varint(out, d.begin);
-  put_le(out, static_cast<std::uint8_t>((d.truncated ? kTruncated : 0) | (d.partial ? kPartial : 0)));
+  put_le(out,
+         static_cast<std::uint8_t>((d.truncated ? kTruncated : 0) | (d.partial ? kPartial : 0)));
   put_varint(out, d.attributes.size());
   for (const auto& [name, text] : d.attributes) {
     put_string(out, name);

@@ -6,12 +6,12 @@
 //   00 02 | key id u64           wrapped data key    00 03   machine fingerprint
 //   10 | block u64 | source u32  block: the source stands in the key so that a walk over the leaf
 //                                pages finds a source's blocks without touching their content
-//   20 'C' claim  'F' file  'K' sink  'L' lane  'M' clean mark  'N' counters  'R' replay  'S' source
-//   30 | id u64                  dead letter
+//   20 'C' claim  'F' file  'K' sink  'L' lane  'M' clean mark  'N' counters  'R' replay  'S'
+//   source 30 | id u64                  dead letter
 //
-// Values of files, claims, replays and dead letters go through Keyring::seal_value with their key as
-// associated data; the functions here see them in plain. All others begin with the CRC-32C of their
-// key and the rest, so that a flipped bit is damage and never a wrong counter.
+// Values of files, claims, replays and dead letters go through Keyring::seal_value with their key
+// as associated data; the functions here see them in plain. All others begin with the CRC-32C of
+// their key and the rest, so that a flipped bit is damage and never a wrong counter.
 //
 // Threading: pure functions. decode_* answer kCorrupt for what they cannot read.
 #pragma once
@@ -64,33 +64,45 @@ std::string block_key(BlockNumber number, SourceId source);
 std::string block_key(BlockNumber from);  // sorts before every block numbered at or after it
 std::optional<BlockKey> parse_block_key(std::string_view key);
 
-constexpr std::string_view kFilePrefix = "\x20" "F";
+constexpr std::string_view kFilePrefix =
+    "\x20"
+    "F";
 std::string file_key(FileId id);
 std::optional<FileId> parse_file_key(std::string_view key);
 std::string encode_file(const FileState& file);
 Result<FileState> decode_file(std::string_view value);
 
-constexpr std::string_view kSourcePrefix = "\x20" "S";
+constexpr std::string_view kSourcePrefix =
+    "\x20"
+    "S";
 std::string source_key(SourceId id);
 std::string encode_source(const SourceState& source);  // the id is in the key
 Result<SourceState> decode_source(std::string_view key, std::string_view value);
 
-constexpr std::string_view kSinkPrefix = "\x20" "K";
+constexpr std::string_view kSinkPrefix =
+    "\x20"
+    "K";
 std::string sink_key(SinkId id);
 std::string encode_sink(const SinkState& sink);
 Result<SinkState> decode_sink(std::string_view key, std::string_view value);
 
-constexpr std::string_view kLanePrefix = "\x20" "L";
+constexpr std::string_view kLanePrefix =
+    "\x20"
+    "L";
 std::string lane_key(LaneKey lane);
 std::string encode_lane(const LaneState& lane);
 Result<LaneState> decode_lane(std::string_view key, std::string_view value);
 
-constexpr std::string_view kClaimPrefix = "\x20" "C";
+constexpr std::string_view kClaimPrefix =
+    "\x20"
+    "C";
 std::string claim_key(ClaimId id);
 std::string encode_claim(const Claim& claim);
 Result<Claim> decode_claim(std::string_view key, std::string_view value);
 
-constexpr std::string_view kReplayPrefix = "\x20" "R";
+constexpr std::string_view kReplayPrefix =
+    "\x20"
+    "R";
 std::string replay_key(ClaimId id);
 std::string encode_replay(const Claim& replay);
 Result<Claim> decode_replay(std::string_view key, std::string_view value);

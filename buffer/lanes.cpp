@@ -126,8 +126,10 @@ Status TransactionImpl::forget_source(SourceId id) {
     if (claim.lane.source.value != 0) continue;
     const auto block = next_key(id, claim.begin.block);
     if (block && Position{block->number, 0} < claim.end)
-      return fail(ErrorCode::kBusy, "source {} is just being delivered together with others: try "
-                  "again when that is done, or forget the sink first", id.value);
+      return fail(ErrorCode::kBusy,
+                  "source {} is just being delivered together with others: try "
+                  "again when that is done, or forget the sink first",
+                  id.value);
   }
   std::vector<LaneKey> lanes;
   for (const auto& [key, lane] : state_.lanes)

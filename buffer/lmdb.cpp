@@ -26,9 +26,7 @@ constexpr MDB_dbi kFreeList = 0;
 constexpr mode_t kMode = 0600;
 constexpr unsigned kMaxReaders = 64;
 
-MDB_val to_val(std::string_view bytes) {
-  return {bytes.size(), const_cast<char*>(bytes.data())};
-}
+MDB_val to_val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 std::string_view to_view(const MDB_val& val) {
   return {static_cast<const char*>(val.mv_data), val.mv_size};
 }
@@ -39,8 +37,8 @@ ErrorCode code_of(int code) {
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID: return ErrorCode::kCorrupt;
-    // LMDB gave up after a failed write. Nothing is wrong with what is stored: whoever took this for
-    // damage would leave sound blocks out.
+    // LMDB gave up after a failed write. Nothing is wrong with what is stored: whoever took this
+    // for damage would leave sound blocks out.
     case MDB_PANIC: return ErrorCode::kUnavailable;
     case MDB_VERSION_MISMATCH: return ErrorCode::kUnsupported;
     case MDB_NOTFOUND: return ErrorCode::kNotFound;
@@ -54,7 +52,8 @@ Status check(int code, std::string_view what) {
   return tl::unexpected(error(code, what));
 }
 
-// The meta page as LMDB 0.9 lays it out, in the words of this machine (mdb.c, MDB_page and MDB_meta).
+// The meta page as LMDB 0.9 lays it out, in the words of this machine (mdb.c, MDB_page and
+// MDB_meta).
 struct MetaPage {
   struct Database {
     std::uint32_t pad;
@@ -92,7 +91,7 @@ std::string meta_page(std::size_t number) {
 }
 
 std::uint64_t file_size(const std::string& path) {
-  struct stat st{};
+  struct stat st {};
   return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
 }
 
@@ -104,7 +103,8 @@ Result<MDB_env*> try_open(const std::string& path, std::uint64_t map_size, bool 
   EH_TRY(check(mdb_env_create(&env), "creating an LMDB environment"));
   int code = mdb_env_set_mapsize(env, static_cast<std::size_t>(map_size));
   if (code == 0) code = mdb_env_set_maxreaders(env, kMaxReaders);
-  if (code == 0) code = mdb_env_open(env, path.c_str(), kFlags | (read_only ? MDB_RDONLY : 0u), kMode);
+  if (code == 0)
+    code = mdb_env_open(env, path.c_str(), kFlags | (read_only ? MDB_RDONLY : 0u), kMode);
   if (code == 0) {
     give_to_owner_of_parent(path + "-lock");  // LMDB made it where there was none
     return env;
@@ -140,9 +140,9 @@ struct LargeHeader {
   std::uint32_t pages;
 };
 
-// LMDB believes the header before a large value when it frees the value's pages, and after damage it
-// may say anything: free pages that others use, or millions that are not there. It is known what it
-// must say.
+// LMDB believes the header before a large value when it frees the value's pages, and after damage
+// it may say anything: free pages that others use, or millions that are not there. It is known what
+// it must say.
 Status mend_large_header(MDB_txn* txn, std::string_view value) {
   constexpr std::uint16_t kLargeFlag = 0x04;
   MDB_env* const env = mdb_txn_env(txn);
@@ -150,13 +150,16 @@ Status mend_large_header(MDB_txn* txn, std::string_view value) {
   MDB_stat stat;
   EH_TRY(check(mdb_env_stat(env, &stat), "reading the buffer's page size"));
   const char* const at = value.data() - sizeof(LargeHeader);
-  if (map == nullptr || at < map->begin || at >= map->begin + map->bytes) return {};  // or in memory
+  if (map == nullptr || at < map->begin || at >= map->begin + map->bytes)
+    return {};  // or in memory
   const auto offset = static_cast<std::size_t>(at - map->begin);
   if (offset % stat.ms_psize != 0) return {};  // it shares a page with others
   LargeHeader header;
   std::memcpy(&header, at, sizeof header);
-  const LargeHeader right{offset / stat.ms_psize, 0, kLargeFlag, static_cast<std::uint32_t>(
-      (sizeof(LargeHeader) + value.size() + stat.ms_psize - 1) / stat.ms_psize)};
+  const LargeHeader right{
+      offset / stat.ms_psize, 0, kLargeFlag,
+      static_cast<std::uint32_t>((sizeof(LargeHeader) + value.size() + stat.ms_psize - 1) /
+                                 stat.ms_psize)};
   if (header.number == right.number && header.flags == right.flags && header.pages == right.pages)
     return {};
   log::warn("the buffer's page {} was damaged: its header is put right", right.number);
@@ -175,16 +178,15 @@ std::uint64_t round_to_pages(std::uint64_t bytes) {
 
 }  // namespace
 
-std::string version() {
-  return mdb_version(nullptr, nullptr, nullptr);
-}
+std::string version() { return mdb_version(nullptr, nullptr, nullptr); }
 
 Error error(int code, std::string_view what) {
   if (code > 0) return errno_error(code, what);
   return Error{code_of(code), 0, fmt::format("{}: {}", what, mdb_strerror(code))};
 }
 
-// --- Transaction -----------------------------------------------------------------------------------
+// --- Transaction
+// -----------------------------------------------------------------------------------
 
 Transaction& Transaction::operator=(Transaction&& o) noexcept {
   if (this != &o) {
@@ -234,7 +236,9 @@ Result<Space> Transaction::space() const {
   MDB_env* const env = mdb_txn_env(txn_);
   EH_TRY(check(mdb_env_info(env, &info), "reading the buffer's size"));
   EH_TRY(check(mdb_env_stat(env, &stat), "reading the buffer's size"));
-  Space space{.page_size = stat.ms_psize, .last_page = info.me_last_pgno, .free_pages = 0,
+  Space space{.page_size = stat.ms_psize,
+              .last_page = info.me_last_pgno,
+              .free_pages = 0,
               .map_size = info.me_mapsize};
   EH_ASSIGN(Cursor cursor, Cursor::open_free_list(*this));
   for (auto entry = cursor.first();; entry = cursor.next()) {
@@ -257,7 +261,8 @@ void Transaction::abort() {
   if (txn_ != nullptr) mdb_txn_abort(std::exchange(txn_, nullptr));
 }
 
-// --- Cursor ----------------------------------------------------------------------------------------
+// --- Cursor
+// ----------------------------------------------------------------------------------------
 
 namespace {
 Result<MDB_cursor*> open_cursor(MDB_txn* txn, MDB_dbi dbi) {
@@ -296,7 +301,8 @@ Result<std::optional<Entry>> Cursor::at_or_after(std::string_view key) {
   return move(MDB_SET_RANGE, key);
 }
 
-// --- Environment -----------------------------------------------------------------------------------
+// --- Environment
+// -----------------------------------------------------------------------------------
 
 Environment& Environment::operator=(Environment&& o) noexcept {
   if (this != &o) {
@@ -329,28 +335,34 @@ Status Environment::move_into_place(const std::string& from, const std::string& 
   return sync_directory(parent_directory(to));
 }
 
-Result<Environment> Environment::open(const std::string& path, std::uint64_t map_size, bool read_only) {
-  const std::uint64_t smallest = round_to_pages(std::max<std::uint64_t>(file_size(path), 2 * kPageBytes));
+Result<Environment> Environment::open(const std::string& path, std::uint64_t map_size,
+                                      bool read_only) {
+  const std::uint64_t smallest =
+      round_to_pages(std::max<std::uint64_t>(file_size(path), 2 * kPageBytes));
   const std::uint64_t wanted = std::max(round_to_pages(map_size), smallest);
   for (std::uint64_t size = wanted;;) {
     auto env = try_open(path, size, read_only);
     if (env) {
       if (size < wanted)
-        log::warn("the machine maps {} of the buffer {}, not the {} that its limit asks for: it will be "
-                  "full earlier", format_size(size), path, format_size(wanted));
+        log::warn(
+            "the machine maps {} of the buffer {}, not the {} that its limit asks for: it will be "
+            "full earlier",
+            format_size(size), path, format_size(wanted));
       Environment opened;
       opened.env_ = *env;
       mdb_env_set_userctx(opened.env_, new Mapping(find_mapping(opened.fd())));
       return opened;
     }
-    if (env.error().sys != ENOMEM || size == smallest) return tl::unexpected(std::move(env).error());
+    if (env.error().sys != ENOMEM || size == smallest)
+      return tl::unexpected(std::move(env).error());
     size = std::max(round_to_pages(size - size / 8), smallest);
   }
 }
 
 Status Environment::check_open() const {
   if (env_ != nullptr) return {};
-  return fail(ErrorCode::kUnavailable, "the buffer is not open: it could not be opened anew, or is closed");
+  return fail(ErrorCode::kUnavailable,
+              "the buffer is not open: it could not be opened anew, or is closed");
 }
 
 Result<Transaction> Environment::begin_write() {

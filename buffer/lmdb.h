@@ -1,5 +1,5 @@
-// LMDB, wrapped: the only header of ours that stands between lmdb.h and everything else. Environment,
-// transaction and cursor own what they name; errors are values.
+// LMDB, wrapped: the only header of ours that stands between lmdb.h and everything else.
+// Environment, transaction and cursor own what they name; errors are values.
 //
 // Only the unnamed database is used. Flags: MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, and the
 // default sync; never MDB_WRITEMAP or MDB_NOSYNC.
@@ -131,8 +131,8 @@ class Environment {
   Result<Transaction> begin_read() const;
   // A compact copy at `path`, synced; the file must not exist.
   Status copy_compact(const std::string& path) const;
-  // Processes that were killed while they read stay in the table of readers (64 places), and what they
-  // looked at would never be reused. Cheap while there is none.
+  // Processes that were killed while they read stay in the table of readers (64 places), and what
+  // they looked at would never be reused. Cheap while there is none.
   void forget_dead_readers() const;
   // The smallest transaction id that a reader still looks at; the newest id where there is none.
   std::uint64_t oldest_reader() const;
@@ -158,8 +158,8 @@ class Environment {
 // What the map of a buffer of this limit takes: a quarter and 16 MiB above it, for what must always
 // find room. At most 1 GiB where pointers have 32 bits.
 std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits = sizeof(void*) * 8);
-// The largest limit whose map_size_for() fits into a map of this size; half of a small map where that
-// is more.
+// The largest limit whose map_size_for() fits into a map of this size; half of a small map where
+// that is more.
 std::uint64_t max_size_for(std::uint64_t map_size);
 
 }  // namespace edgehose::lmdb

@@ -9,8 +9,8 @@
 
 namespace edgehose {
 
-// Held while the descriptor is open. kBusy, naming the pid, where another process holds it for longer
-// than two seconds: one that was killed lets go when the kernel has taken it apart.
+// Held while the descriptor is open. kBusy, naming the pid, where another process holds it for
+// longer than two seconds: one that was killed lets go when the kernel has taken it apart.
 Result<FileDescriptor> take_lock(const std::string& path);
 
 }  // namespace edgehose

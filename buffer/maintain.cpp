@@ -99,7 +99,7 @@ void StoreImpl::write_copies_now() {
 }
 
 void StoreImpl::give_disk_back() {
-  struct stat st{};
+  struct stat st {};
   if (::fstat(environment_.fd(), &st) != 0) return;
   const std::uint64_t allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
   std::uint64_t used = 0;

@@ -169,8 +169,13 @@ Result<RawBlock> TransactionImpl::read_run(SourceId source, const Run& run, Sequ
   for (const Mini& mini : run) {
     EH_ASSIGN(const StoredBlock stored, store_.read_in(txn_, mini.number));
     EH_ASSIGN(DecodedBlock block, store_.decode(stored));
-    RawBlock raw{source, block.header.records, block.header.first_time, block.header.last_time,
-                 std::move(block.bodies), std::move(block.index), std::move(block.header.extents)};
+    RawBlock raw{source,
+                 block.header.records,
+                 block.header.first_time,
+                 block.header.last_time,
+                 std::move(block.bodies),
+                 std::move(block.index),
+                 std::move(block.header.extents)};
     if (joined.records == 0) {
       first = block.header.first_sequence;
       joined = std::move(raw);

@@ -31,12 +31,12 @@ Result<Epoch> random_epoch() {
 }
 
 std::uint64_t file_size(const std::string& path) {
-  struct stat st{};
+  struct stat st {};
   return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
 }
 
 bool exists(const std::string& path) {
-  struct stat st{};
+  struct stat st {};
   return ::stat(path.c_str(), &st) == 0;
 }
 
@@ -56,7 +56,8 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const Cl
   return store;
 }
 
-Result<std::unique_ptr<Store>> Store::open_read_only(const StoreOptions& options, const Clock& clock) {
+Result<std::unique_ptr<Store>> Store::open_read_only(const StoreOptions& options,
+                                                     const Clock& clock) {
   auto store = std::make_unique<StoreImpl>(options, clock);
   EH_TRY(store->open_reader());
   return store;
@@ -196,7 +197,8 @@ Status StoreImpl::compact_if_sparse() {
   }
   environment_.close();
   EH_TRY(lmdb::Environment::move_into_place(copy, path()));
-  log::info("the buffer was compacted from {} to {}", format_size(size), format_size(file_size(path())));
+  log::info("the buffer was compacted from {} to {}", format_size(size),
+            format_size(file_size(path())));
   return open_environment();
 }
 
@@ -216,7 +218,8 @@ Status StoreImpl::adopt(Loaded loaded) {
 
 Status StoreImpl::open_reader() {
   read_only_ = true;
-  if (!exists(path())) return fail(ErrorCode::kNotFound, "there is no buffer in {}", options_.directory);
+  if (!exists(path()))
+    return fail(ErrorCode::kNotFound, "there is no buffer in {}", options_.directory);
   EH_TRY(open_environment());
   EH_TRY(open_keys());
   return refresh();

@@ -48,7 +48,8 @@ void Rebuild::decode(const ControlEntries& entries) {
       if (!plain) continue;
       if (const auto claim = decode_claim(key, *plain)) claims_[claim->id] = *claim;
     } else if (key.starts_with(kReplayPrefix)) {
-      ++replays_;  // its letters may be lost; what is not is replayed under the same key when asked again
+      ++replays_;  // its letters may be lost; what is not is replayed under the same key when asked
+                   // again
     } else {
       entries_[key] = value;
     }
@@ -278,8 +279,8 @@ Result<ControlEntries> Rebuild::finish(Losses& losses) {
   settle_lanes(losses);
   advance_counters();
   if (replays_ > 0)
-    losses.assumed.push_back(fmt::format(
-        "{} replays of dead letters are given up: ask for them again", replays_));
+    losses.assumed.push_back(
+        fmt::format("{} replays of dead letters are given up: ask for them again", replays_));
   EH_TRY(encode_files(losses));
   if (!epoch_ || !counters_known_) {
     epoch_.emplace();

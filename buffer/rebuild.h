@@ -6,8 +6,8 @@
 //    copies far past it (kNumbersSkipped), so that none is ever given twice;
 //  - minis are listed as kept; sources that lost their names are called "recovered-N";
 //  - from old copies, files move on to the end of the newest block's extents, their hash unknown; a
-//    file of which blocks are lost that were delivered nowhere moves back to the first of them, to be
-//    read again: what was salvaged behind it may then arrive twice (possible_duplicates);
+//    file of which blocks are lost that were delivered nowhere moves back to the first of them, to
+//    be read again: what was salvaged behind it may then arrive twice (possible_duplicates);
 //  - every lane's equation holds again: what is neither delivered nor held is dropped(kCorrupt);
 //  - a claim stays where all its records are held, else it goes, with those of its lane behind it.
 //
@@ -31,8 +31,8 @@ constexpr std::uint64_t kSequencesSkipped = 1ull << 32;
 constexpr std::uint64_t kNumbersSkipped = 1ull << 20;
 
 struct Losses {
-  Counter corrupt;             // of all lanes together, newly counted as dropped(kCorrupt)
-  std::uint64_t claims = 0;    // given up: their records may be delivered twice
+  Counter corrupt;           // of all lanes together, newly counted as dropped(kCorrupt)
+  std::uint64_t claims = 0;  // given up: their records may be delivered twice
   bool new_epoch = false;
   std::vector<std::string> assumed;  // in words
 };
@@ -56,7 +56,7 @@ class Rebuild {
     bool mini = false;
   };
   struct FileEnd {
-    BlockNumber block;                 // the newest that was kept, and where its extents end
+    BlockNumber block;  // the newest that was kept, and where its extents end
     std::uint64_t end = 0;
     bool newer = false;                // that block is newer than the entries
     bool undelivered_after = false;    // no lane has passed what came after it

@@ -17,19 +17,19 @@ struct Attribute {
 
 // What a source hands in. The bytes are borrowed for the call.
 struct NewRecord {
-  std::string_view body;  // without its line ending; may hold any byte but LF
-  WallTime time;          // when it was observed
-  FileId file;            // where it came from; 0: a source without positions
-  std::uint64_t begin = 0, end = 0;  // its bytes in that file, line ending included
-  bool truncated = false;  // longer than max_record_bytes: the body is its beginning
-  bool partial = false;    // the file's last line, shipped without its line ending
+  std::string_view body;              // without its line ending; may hold any byte but LF
+  WallTime time;                      // when it was observed
+  FileId file;                        // where it came from; 0: a source without positions
+  std::uint64_t begin = 0, end = 0;   // its bytes in that file, line ending included
+  bool truncated = false;             // longer than max_record_bytes: the body is its beginning
+  bool partial = false;               // the file's last line, shipped without its line ending
   std::vector<Attribute> attributes;  // few; names and values of at most 64 KiB
 };
 
 // Whole lines of one file, one after the other, observed at one time: most of what a file gives.
 // Borrowed for the call.
 struct NewLines {
-  std::string_view bytes;     // the last LF ends the last line; what follows it is none
+  std::string_view bytes;  // the last LF ends the last line; what follows it is none
   WallTime time;
   FileId file;                // not 0
   std::uint64_t begin = 0;    // of the first, in that file

@@ -96,8 +96,10 @@ class Recovery {
     std::vector<std::string> whole;
     for (const std::string& wrapped : stored) {
       const auto one = Keyring::open({wrapped}, options_.keys);
-      if (one) whole.push_back(wrapped);
-      else if (one.error().code != ErrorCode::kCorrupt) return tl::unexpected(one.error());
+      if (one)
+        whole.push_back(wrapped);
+      else if (one.error().code != ErrorCode::kCorrupt)
+        return tl::unexpected(one.error());
     }
     return Keyring::open(whole, options_.keys);
   }
@@ -105,14 +107,16 @@ class Recovery {
   Result<std::vector<BlockSummary>> find_blocks(const Keyring& keys, const Rebuild& rebuild) {
     std::vector<BlockSummary> found;
     const auto take = [&](const FoundBlock& block) {
-      if (!block.checked) ++report_.unreadable_blocks;
-      else if (!is_live(block) || rebuild.delivered(summarize(block))) ++report_.stale;
-      else found.push_back(summarize(block));
+      if (!block.checked)
+        ++report_.unreadable_blocks;
+      else if (!is_live(block) || rebuild.delivered(summarize(block)))
+        ++report_.stale;
+      else
+        found.push_back(summarize(block));
       return found.size() < kMaxFoundBlocks;
     };
-    EH_ASSIGN(const ScanResult scan,
-              scan_blocks(path_, &keys, clock_, clock_.now() + kScanDeadline, take,
-                          options_.progress.get()));
+    EH_ASSIGN(const ScanResult scan, scan_blocks(path_, &keys, clock_, clock_.now() + kScanDeadline,
+                                                 take, options_.progress.get()));
     report_.damaged_blocks = scan.damaged;
     report_.scan_complete = scan.complete;
     Choice choice = choose_blocks(std::move(found));
@@ -130,9 +134,8 @@ class Recovery {
   // Leaves out the oldest where not all of them fit into the buffer's limit and the disk.
   Status fit(std::vector<BlockSummary>& blocks, const lmdb::Environment& env) {
     EH_ASSIGN(const DiskSpace disk, disk_space(options_.directory));
-    const std::uint64_t room =
-        std::min({options_.max_size, lmdb::max_size_for(env.map_size()),
-                  disk.free - std::min(disk.free, kDiskKept)});
+    const std::uint64_t room = std::min({options_.max_size, lmdb::max_size_for(env.map_size()),
+                                         disk.free - std::min(disk.free, kDiskKept)});
     std::uint64_t used = 0;
     std::size_t first = blocks.size();
     while (first > 0 && used + pages(blocks[first - 1].size) <= room)

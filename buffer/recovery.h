@@ -22,14 +22,14 @@
 namespace edgehose {
 
 struct RecoveryReport {
-  bool damaged = false;       // false: sound, or there was no buffer; nothing below is filled in
+  bool damaged = false;  // false: sound, or there was no buffer; nothing below is filled in
   std::string reason;
-  std::string quarantine;     // where the damaged file lies now; empty: not kept
-  std::uint64_t blocks = 0, records = 0;      // salvaged
-  std::uint64_t stale = 0;                    // found, but delivered, merged or rolled back before
-  std::uint64_t damaged_blocks = 0;           // found, failing their check
-  std::uint64_t unreadable_blocks = 0;        // encrypted with a data key that is lost
-  std::uint64_t left_out = 0;                 // they did not fit
+  std::string quarantine;                 // where the damaged file lies now; empty: not kept
+  std::uint64_t blocks = 0, records = 0;  // salvaged
+  std::uint64_t stale = 0;                // found, but delivered, merged or rolled back before
+  std::uint64_t damaged_blocks = 0;       // found, failing their check
+  std::uint64_t unreadable_blocks = 0;    // encrypted with a data key that is lost
+  std::uint64_t left_out = 0;             // they did not fit
   bool scan_complete = true;
   Losses losses;
 

@@ -7,7 +7,7 @@
 
 namespace edgehose {
 namespace {
-constexpr unsigned kTrimAtLeast = 16;       // small blocks; one that fills pages goes at once
+constexpr unsigned kTrimAtLeast = 16;  // small blocks; one that fills pages goes at once
 // With so few blocks in all, they share the one leaf page that every commit writes anyway.
 constexpr std::size_t kFewBlocks = 8;
 constexpr unsigned kTrimAtMost = 256;

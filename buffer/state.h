@@ -28,7 +28,7 @@ struct FileIdentity {
   std::uint64_t filesystem =
       0;  // statfs f_fsid (or a hash of the mount's source): st_dev is renumbered by reboots
   std::uint64_t inode = 0;
-  std::int64_t birth_ns = 0;        // statx btime, 0: unknown
+  std::int64_t birth_ns = 0;  // statx btime, 0: unknown
   std::uint32_t prefix_length =
       0;  // bytes hashed from the start, at most 1024; grows with the file
   std::array<std::uint8_t, 16> prefix_hash{};  // SHA-256 of them, shortened
@@ -37,20 +37,20 @@ struct FileIdentity {
 
 // How far a file was read: committed with the records it covers.
 struct FileState {
-  std::string path;            // where it was last seen
+  std::string path;  // where it was last seen
   FileIdentity identity;
-  std::uint64_t offset = 0;    // bytes of the (uncompressed) content that are committed or skipped
-  std::uint32_t crc = 0;       // CRC-32C of content [0, offset): recognises copies and rotations
-  bool crc_known = true;       // false after start_at = "end" or a salvage
-  bool finished = false;       // gone or fully read in its rotated form; kept to recognise copies
-  WallTime seen;               // when it was last looked at
-  std::string note;            // source-specific, opaque to the store (at most 256 bytes)
+  std::uint64_t offset = 0;  // bytes of the (uncompressed) content that are committed or skipped
+  std::uint32_t crc = 0;     // CRC-32C of content [0, offset): recognises copies and rotations
+  bool crc_known = true;     // false after start_at = "end" or a salvage
+  bool finished = false;     // gone or fully read in its rotated form; kept to recognise copies
+  WallTime seen;             // when it was last looked at
+  std::string note;          // source-specific, opaque to the store (at most 256 bytes)
 };
 
 enum class DropReason : std::uint8_t {
-  kBufferFull,    // drop_oldest or drop_newest
-  kCorrupt,       // a block that failed its checksum
-  kForgotten,     // buffer forget, dead letters purge
+  kBufferFull,  // drop_oldest or drop_newest
+  kCorrupt,     // a block that failed its checksum
+  kForgotten,   // buffer forget, dead letters purge
   kCount_,
 };
 std::string_view name(DropReason reason);
@@ -70,8 +70,8 @@ struct SourceState {
   SourceId id;
   std::string name;
   Sequence next_sequence{1};
-  Counter committed;    // ever
-  Counter not_taken;    // dropped before they were committed (drop_newest), by no lane seen
+  Counter committed;  // ever
+  Counter not_taken;  // dropped before they were committed (drop_newest), by no lane seen
   std::vector<BlockNumber> minis;  // the source's unmerged blocks, oldest first, at most kMaxMinis
 };
 constexpr std::size_t kMaxMinis = 64;
@@ -93,8 +93,8 @@ struct LaneKey {
 // committed since the lane began = delivered + buffered + dropped + dead_lettered, always.
 struct LaneState {
   LaneKey key;
-  Position cursor;      // everything before it is done with
-  Counter committed;    // since this lane began, its start included
+  Position cursor;    // everything before it is done with
+  Counter committed;  // since this lane began, its start included
   Counter delivered;
   Counter dead_lettered;
   std::array<Counter, static_cast<std::size_t>(DropReason::kCount_)> dropped{};
@@ -109,35 +109,35 @@ struct LaneState {
 struct Claim {
   ClaimId id;
   LaneKey lane;
-  Position begin, end;      // [begin, end) of the lane's records
-  Sequence first, last;     // of the lane's source; for a mixed lane of its first and last record
-  Counter size;             // records and raw bytes
-  WallTime first_time;      // the oldest record's: the instant in the key
-  std::string key;          // the sink's name for the object, rendered once
-  std::string rendering;    // the sink's options at that time, opaque to the store
+  Position begin, end;    // [begin, end) of the lane's records
+  Sequence first, last;   // of the lane's source; for a mixed lane of its first and last record
+  Counter size;           // records and raw bytes
+  WallTime first_time;    // the oldest record's: the instant in the key
+  std::string key;        // the sink's name for the object, rendered once
+  std::string rendering;  // the sink's options at that time, opaque to the store
   bool done = false;
-  bool resumed = false;     // not persisted: it is of an earlier life, which may have attempted it
+  bool resumed = false;  // not persisted: it is of an earlier life, which may have attempted it
   // Of a replay: the dead letters that it delivers again, by id, in the order of their sequences.
   // Its records are theirs; begin and end mean nothing. Its key is empty until it is begun.
   std::vector<std::uint64_t> letters;
   bool replay() const { return !letters.empty(); }
 };
-constexpr std::size_t kReplayRecords = 1024;       // of one replay, at most
-constexpr std::uint64_t kReplayBytes = 1u << 20;   // raw, but for a single larger record
-constexpr std::size_t kMaxReplays = 64;            // unsettled ones, of all sinks
+constexpr std::size_t kReplayRecords = 1024;      // of one replay, at most
+constexpr std::uint64_t kReplayBytes = 1u << 20;  // raw, but for a single larger record
+constexpr std::size_t kMaxReplays = 64;           // unsettled ones, of all sinks
 
 constexpr std::size_t kMaxDeadLetterReason = 1024;
 
 // A record that its sink refused for good.
 struct DeadLetter {
-  std::uint64_t id = 0;     // given by the store
+  std::uint64_t id = 0;  // given by the store
   LaneKey lane;
   Sequence sequence;
-  WallTime time;            // the record's
+  WallTime time;  // the record's
   WallTime given_up;
   std::uint32_t attempts = 0;
-  std::string reason;       // the server's words, at most 1 KiB
-  std::string body;         // raw
+  std::string reason;  // the server's words, at most 1 KiB
+  std::string body;    // raw
   // As in Record; unknown (0, none) for letters of format 1.0.
   FileId file;
   std::uint64_t begin = 0;
@@ -151,9 +151,9 @@ struct DeadLetter {
 // refused again, by id, with the new reason and the attempts to add.
 struct Acknowledgement {
   ClaimId claim;
-  std::vector<DeadLetter> dead;           // the others were delivered
+  std::vector<DeadLetter> dead;  // the others were delivered
   std::uint64_t possible_duplicates = 0;
-  Counter unreadable{};                   // the buffer could not give these: dropped, kCorrupt
+  Counter unreadable{};  // the buffer could not give these: dropped, kCorrupt
 };
 
 }  // namespace edgehose

@@ -24,9 +24,7 @@ std::string StoreImpl::path(std::string_view name) const {
   return fmt::format("{}/{}", options_.directory, name);
 }
 
-std::uint64_t StoreImpl::reserve() const {
-  return std::min(options_.reserve, limit_ / 4);
-}
+std::uint64_t StoreImpl::reserve() const { return std::min(options_.reserve, limit_ / 4); }
 
 // --- transactions --------------------------------------------------------------------------------
 
@@ -263,12 +261,12 @@ StoreUsage StoreImpl::usage() const {
   usage.dead_letter_quota = options_.dead_letter_quota;
   usage.limit = limit_;
   usage.corrupt_blocks = corrupt_;
-  struct stat st{};
+  struct stat st {};
   if (::stat(path().c_str(), &st) == 0) {
     usage.file_size = static_cast<std::uint64_t>(st.st_size);
     usage.allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
   }
-  struct statvfs disk{};
+  struct statvfs disk {};
   if (::statvfs(options_.directory.c_str(), &disk) == 0)
     usage.disk_free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
   return usage;

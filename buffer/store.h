@@ -39,7 +39,7 @@ struct StoreOptions {
   unsigned free_disk_percent = 5;         // of the file system, always left free; below: kFull
   std::uint64_t dead_letter_quota = 16ull << 20;
   int zstd_level = 1;
-  std::vector<WrappingKey> keys;       // newest first; empty: not encrypted
+  std::vector<WrappingKey> keys;  // newest first; empty: not encrypted
   // Of open(): never null.
   std::shared_ptr<OpenProgress> progress = std::make_shared<OpenProgress>();
 };
@@ -57,7 +57,7 @@ struct BlockInfo {
 // A stored block as it lies there, checked and opened (decrypted), not decompressed.
 struct StoredBlock {
   BlockHeader header;
-  std::string body_frame;   // one zstd frame
+  std::string body_frame;  // one zstd frame
   std::string index_frame;
 };
 
@@ -69,11 +69,11 @@ struct StoreUsage {
   std::uint64_t disk_free = 0;
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0;  // as stored
   std::uint64_t dead_letter_quota = 0;
-  std::uint64_t commits = 0;            // since start
-  std::uint64_t committed_raw = 0;      // raw body bytes since start
-  Duration last_commit{};               // how long the last commit took, and a running mean
+  std::uint64_t commits = 0;        // since start
+  std::uint64_t committed_raw = 0;  // raw body bytes since start
+  Duration last_commit{};           // how long the last commit took, and a running mean
   Duration mean_commit{};
-  std::uint64_t corrupt_blocks = 0;     // found since start
+  std::uint64_t corrupt_blocks = 0;  // found since start
   unsigned quarantines = 0;
   std::uint64_t quarantine_bytes = 0;
   // By this start, where it found the buffer damaged: lost ones are in the lanes' drops too.
@@ -101,7 +101,7 @@ class Store {
   // --- names; registering persists with the next commit --------------------------------------
   virtual SourceId source_id(std::string_view name) = 0;  // known or newly given; intake thread
   virtual SinkId sink_id(std::string_view name) = 0;
-  virtual FileId new_file_id() = 0;                       // intake thread
+  virtual FileId new_file_id() = 0;  // intake thread
   virtual const Epoch& epoch() const = 0;
   // For a reader: why a writer could not open the buffer's keys with those of the options.
   virtual Status keys_fit() const { return {}; }
@@ -117,7 +117,7 @@ class Store {
   virtual Result<std::vector<SourceState>> sources() = 0;
   virtual Result<std::vector<SinkState>> sinks() = 0;
   virtual Result<std::vector<LaneState>> lanes() = 0;
-  virtual Result<std::vector<Claim>> claims() = 0;  // by id; replays are apart
+  virtual Result<std::vector<Claim>> claims() = 0;   // by id; replays are apart
   virtual Result<std::vector<Claim>> replays() = 0;  // by id, begun or not; at most kMaxReplays
   virtual Status for_each_file(const std::function<void(FileId, const FileState&)>& visit) = 0;
   virtual Result<std::optional<FileState>> file(FileId id) = 0;

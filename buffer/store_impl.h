@@ -126,7 +126,7 @@ class StoreImpl final : public Store {
   bool names_changed_ = false;  // names or files came since they were written
   std::uint64_t copied_commits_ = UINT64_MAX;
   Instant copied_at_{};
-  Instant copy_names_from_{};   // not before, however many files come
+  Instant copy_names_from_{};  // not before, however many files come
 
   mutable std::mutex mutex_;  // guards what follows
   State state_;

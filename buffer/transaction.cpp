@@ -12,9 +12,15 @@
 namespace edgehose {
 
 BlockInfo info_of(const BlockHeader& h) {
-  return {.number = h.number, .source = h.source, .first = h.first_sequence, .records = h.records,
-          .mini = h.mini(), .body_raw = h.body_raw, .body_stored = h.body_stored,
-          .first_time = h.first_time, .last_time = h.last_time};
+  return {.number = h.number,
+          .source = h.source,
+          .first = h.first_sequence,
+          .records = h.records,
+          .mini = h.mini(),
+          .body_raw = h.body_raw,
+          .body_stored = h.body_stored,
+          .first_time = h.first_time,
+          .last_time = h.last_time};
 }
 
 BlockInfo unreadable(keyspace::BlockKey key) {
@@ -42,7 +48,8 @@ TransactionImpl::~TransactionImpl() {
   store_.writing_ = false;
 }
 
-// --- writing -----------------------------------------------------------------------------------------
+// --- writing
+// -----------------------------------------------------------------------------------------
 
 // After a failed write LMDB's transaction is of no use; a full map, a bad page or a bad disk.
 Status TransactionImpl::remember(Status status) {
@@ -63,7 +70,8 @@ Status TransactionImpl::erase(std::string_view key) {
 }
 
 Result<SourceState*> TransactionImpl::source(SourceId id) {
-  if (const auto found = state_.sources.find(id); found != state_.sources.end()) return &found->second;
+  if (const auto found = state_.sources.find(id); found != state_.sources.end())
+    return &found->second;
   const std::lock_guard lock(store_.mutex_);
   for (const auto& [name, given] : store_.source_names_) {
     if (given != id) continue;
@@ -102,7 +110,8 @@ Status TransactionImpl::put_sink(const SinkState& sink) {
   return put(keyspace::sink_key(sink.id), keyspace::encode_sink(sink));
 }
 
-// --- room --------------------------------------------------------------------------------------------
+// --- room
+// --------------------------------------------------------------------------------------------
 
 Status TransactionImpl::room_for(std::uint64_t bytes) {
   std::uint64_t quarantined = 0;
@@ -113,9 +122,9 @@ Status TransactionImpl::room_for(std::uint64_t bytes) {
   const std::uint64_t limit = store_.limit_;
   const std::int64_t used = static_cast<std::int64_t>(space_.used() + quarantined + bytes) + grown_;
   if (used > static_cast<std::int64_t>(limit))
-    return fail(ErrorCode::kFull, "the buffer {} is full: it holds its {} bytes ({})", store_.path(),
-                limit, limit < store_.options_.max_size ? "all that this machine can map"
-                                                        : "buffer.max_size");
+    return fail(
+        ErrorCode::kFull, "the buffer {} is full: it holds its {} bytes ({})", store_.path(), limit,
+        limit < store_.options_.max_size ? "all that this machine can map" : "buffer.max_size");
   return disk_room_for(static_cast<std::int64_t>(bytes));
 }
 
@@ -125,27 +134,30 @@ Status TransactionImpl::disk_room_for(std::int64_t bytes) {
   if (store_.options_.free_disk_percent == 0) return {};
   if (!disk_checked_) {
     disk_checked_ = true;
-    struct statvfs disk{};
+    struct statvfs disk {};
     if (::statvfs(store_.options_.directory.c_str(), &disk) != 0) return {};
     const std::uint64_t floor = disk.f_blocks / 100 * store_.options_.free_disk_percent;
     below_floor_ = disk.f_bavail < floor;
   }
   if (!below_floor_) return {};
-  struct stat st{};
+  struct stat st {};
   if (::fstat(store_.environment_.fd(), &st) != 0) return {};
-  const std::int64_t owned = static_cast<std::int64_t>(st.st_blocks) * 512 -
-                             static_cast<std::int64_t>(space_.used());
+  const std::int64_t owned =
+      static_cast<std::int64_t>(st.st_blocks) * 512 - static_cast<std::int64_t>(space_.used());
   if (owned - std::max<std::int64_t>(grown_, 0) - bytes >=
       static_cast<std::int64_t>(store_.reserve() / 2))
     return {};
-  return fail(ErrorCode::kFull, "the file system of {} has less than {} % free "
-              "(buffer.free_disk_percent): nothing is taken in until there is more", store_.options_.directory,
-              store_.options_.free_disk_percent);
+  return fail(ErrorCode::kFull,
+              "the file system of {} has less than {} % free "
+              "(buffer.free_disk_percent): nothing is taken in until there is more",
+              store_.options_.directory, store_.options_.free_disk_percent);
 }
 
-// --- blocks ------------------------------------------------------------------------------------------
+// --- blocks
+// ------------------------------------------------------------------------------------------
 
-std::optional<keyspace::BlockKey> TransactionImpl::next_key(SourceId source, BlockNumber from) const {
+std::optional<keyspace::BlockKey> TransactionImpl::next_key(SourceId source,
+                                                            BlockNumber from) const {
   std::optional<BlockKey> first;
   {
     const std::lock_guard lock(store_.mutex_);
@@ -200,7 +212,8 @@ Status TransactionImpl::erase_block(BlockKey key) {
   return {};
 }
 
-// --- commit ------------------------------------------------------------------------------------------
+// --- commit
+// ------------------------------------------------------------------------------------------
 
 Status TransactionImpl::write_small_state() {
   std::vector<SourceId> unwritten;

@@ -23,13 +23,15 @@ std::vector<std::string> wrapped_keys(const lmdb::Transaction& txn) {
   auto cursor = lmdb::Cursor::open(txn);
   if (!cursor) return stored;
   auto entry = cursor->at_or_after(keyspace::kDataKeyPrefix);
-  for (; entry && *entry && (*entry)->key.starts_with(keyspace::kDataKeyPrefix); entry = cursor->next())
+  for (; entry && *entry && (*entry)->key.starts_with(keyspace::kDataKeyPrefix);
+       entry = cursor->next())
     stored.emplace_back((*entry)->value);
   return stored;
 }
 
 Result<lmdb::Environment> open_for_reading(const std::string& path, const StoreOptions& options) {
-  if (::access(path.c_str(), F_OK) != 0) return fail(ErrorCode::kNotFound, "there is no buffer {}", path);
+  if (::access(path.c_str(), F_OK) != 0)
+    return fail(ErrorCode::kNotFound, "there is no buffer {}", path);
   EH_ASSIGN(lmdb::Environment env,
             lmdb::Environment::open(path, lmdb::map_size_for(options.max_size), true));
   EH_TRY(refuse_truncated(env, path, options));
@@ -73,16 +75,21 @@ class Verifier {
 
   template <class T, class Use>
   void with(const Result<T>& decoded, Use use) {
-    if (decoded) use(*decoded);
-    else finding("{}", decoded.error().message);
+    if (decoded)
+      use(*decoded);
+    else
+      finding("{}", decoded.error().message);
   }
 
   template <class Use>
   void with_sealed(std::string_view key, std::string_view value, Use use) {
     const auto plain = keys_.open_value(key, value);
-    if (plain) use(*plain);
-    else if (plain.error().code == ErrorCode::kAuth) ++report_.unopened;
-    else finding("a small value: {}", plain.error().message);
+    if (plain)
+      use(*plain);
+    else if (plain.error().code == ErrorCode::kAuth)
+      ++report_.unopened;
+    else
+      finding("a small value: {}", plain.error().message);
   }
 
   void visit(std::string_view key, std::string_view value) {
@@ -97,13 +104,20 @@ class Verifier {
       });
     }
     if (key.starts_with(kSourcePrefix))
-      return with(decode_source(key, value), [&](const SourceState& s) { sources_[s.id] = s; ++report_.sources; });
+      return with(decode_source(key, value), [&](const SourceState& s) {
+        sources_[s.id] = s;
+        ++report_.sources;
+      });
     if (key.starts_with(kSinkPrefix)) return with(decode_sink(key, value), [](const SinkState&) {});
     if (key.starts_with(kLanePrefix))
-      return with(decode_lane(key, value), [&](const LaneState& l) { lanes_[l.key] = l; ++report_.lanes; });
+      return with(decode_lane(key, value), [&](const LaneState& l) {
+        lanes_[l.key] = l;
+        ++report_.lanes;
+      });
     if (key.starts_with(kFilePrefix)) {
       ++report_.files;
-      return with_sealed(key, value, [&](const std::string& v) { with(decode_file(v), [](const FileState&) {}); });
+      return with_sealed(
+          key, value, [&](const std::string& v) { with(decode_file(v), [](const FileState&) {}); });
     }
     if (key.starts_with(kClaimPrefix)) {
       ++report_.claims;
@@ -133,7 +147,8 @@ class Verifier {
     if (header->number != place->number || header->source != place->source)
       finding("block {} lies under the key of block {}", header->number.value, place->number.value);
     if (stored_size(*header) != value.size())
-      finding("block {} is {} bytes long and should be {}", place->number.value, value.size(), stored_size(*header));
+      finding("block {} is {} bytes long and should be {}", place->number.value, value.size(),
+              stored_size(*header));
     check_order(*header);
     Held held{place->number, place->source, {header->records, header->body_raw}, {}};
     check_records(value, *header, held);
@@ -180,7 +195,8 @@ class Verifier {
   void check_sources() {
     for (const auto& [id, last] : last_) {
       const auto source = sources_.find(id);
-      if (source == sources_.end()) finding("source {} has blocks and no name", id.value);
+      if (source == sources_.end())
+        finding("source {} has blocks and no name", id.value);
       else if (source->second.next_sequence < last.end)
         finding("source {}: its next sequence {} was given already", source->second.name,
                 source->second.next_sequence.value);
@@ -201,7 +217,8 @@ class Verifier {
 
   Counter before(const Held& block, std::uint32_t records) const {
     Counter sum{records, 0};
-    for (std::size_t i = 0; i < records && i < block.lengths.size(); ++i) sum.bytes += block.lengths[i];
+    for (std::size_t i = 0; i < records && i < block.lengths.size(); ++i)
+      sum.bytes += block.lengths[i];
     return sum;
   }
 
@@ -234,7 +251,8 @@ class Verifier {
         finding("claim {} lies before its lane's cursor", claim.id.value);
       const Counter size = held(claim.lane, claim.begin, &claim.end);
       if (size.records != claim.size.records)
-        finding("claim {} covers {} records, and {} of them are held", claim.id.value, claim.size.records, size.records);
+        finding("claim {} covers {} records, and {} of them are held", claim.id.value,
+                claim.size.records, size.records);
     }
   }
 
@@ -247,8 +265,9 @@ class Verifier {
       sum += lane.dead_lettered;
       for (const Counter& dropped : lane.dropped) sum += dropped;
       if (sum.records != lane.committed.records)
-        finding("lane of sink {} and source {}: {} records were committed, and {} are accounted for",
-                key.sink.value, key.source.value, lane.committed.records, sum.records);
+        finding(
+            "lane of sink {} and source {}: {} records were committed, and {} are accounted for",
+            key.sink.value, key.source.value, lane.committed.records, sum.records);
     }
   }
 
@@ -310,7 +329,8 @@ Result<ExportReport> export_buffer(const std::string& path, const StoreOptions& 
   ExportReport report;
   EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
   auto entry = cursor.at_or_after(keyspace::kBlockPrefix);
-  for (; entry && *entry && (*entry)->key.starts_with(keyspace::kBlockPrefix); entry = cursor.next()) {
+  for (; entry && *entry && (*entry)->key.starts_with(keyspace::kBlockPrefix);
+       entry = cursor.next()) {
     EH_ASSIGN(const bool readable, export_block((*entry)->value, keys, decoder, write, report));
     if (!readable) ++report.unreadable_blocks;
   }
@@ -324,9 +344,12 @@ Result<ExportReport> export_salvaged(const std::string& path, const StoreOptions
   const Keyring keys = Keyring::open_available(wrapped, options.keys);
   std::vector<BlockSummary> found;
   ExportReport report;
-  EH_ASSIGN(const ScanResult scan, scan_blocks(path, &keys, clock, kNever, [&](const FoundBlock& block) {
-              if (block.checked) found.push_back(summarize(block));
-              else ++report.unreadable_blocks;
+  EH_ASSIGN(const ScanResult scan,
+            scan_blocks(path, &keys, clock, kNever, [&](const FoundBlock& block) {
+              if (block.checked)
+                found.push_back(summarize(block));
+              else
+                ++report.unreadable_blocks;
               return found.size() < kMaxFoundBlocks;
             }));
   report.unreadable_blocks += scan.damaged;

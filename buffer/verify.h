@@ -24,10 +24,10 @@ struct VerifyReport {
   std::uint64_t blocks = 0, minis = 0;
   std::uint64_t records = 0, raw_bytes = 0;
   std::uint64_t sources = 0, files = 0, lanes = 0, claims = 0, dead_letters = 0;
-  std::uint64_t sequence_gaps = 0;     // places where a source's sequences do not follow on
-  std::uint64_t unopened = 0;          // blocks and values whose key is not configured
-  std::uint64_t found = 0;             // findings, those beyond the list too
-  std::vector<std::string> findings;   // at most kMaxFindings, in words
+  std::uint64_t sequence_gaps = 0;    // places where a source's sequences do not follow on
+  std::uint64_t unopened = 0;         // blocks and values whose key is not configured
+  std::uint64_t found = 0;            // findings, those beyond the list too
+  std::vector<std::string> findings;  // at most kMaxFindings, in words
   bool sound() const { return found == 0; }
 };
 

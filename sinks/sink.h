@@ -16,8 +16,8 @@
 #include <variant>
 #include <vector>
 
-#include "agent/base/compression.h"
 #include "agent/base/bytes.h"
+#include "agent/base/compression.h"
 #include "agent/base/crc32c.h"
 #include "agent/base/result.h"
 #include "agent/base/stream.h"
@@ -28,12 +28,12 @@ namespace edgehose {
 
 // What a claim will hold, when it is cut.
 struct BatchOutline {
-  std::string source;       // its name; empty for a lane that mixes sources
+  std::string source;  // its name; empty for a lane that mixes sources
   Epoch epoch{};
   Sequence first, last;
   Counter size;
   WallTime first_time;
-  std::string replay;       // of a replay: says which records between first and last; else empty
+  std::string replay;  // of a replay: says which records between first and last; else empty
 };
 
 // Which records between its first and last a replay holds: the same dead letters always have the
@@ -46,8 +46,7 @@ inline std::string replay_mark(const Claim& claim) {
 }
 
 inline BatchOutline outline_of(const Claim& claim, const std::string& source, const Epoch& epoch) {
-  return {source,     epoch, claim.first, claim.last, claim.size, claim.first_time,
-          replay_mark(claim)};
+  return {source, epoch, claim.first, claim.last, claim.size, claim.first_time, replay_mark(claim)};
 }
 
 // How an object's bytes are made from its records. Persisted with the claim ("rendering"), so that
@@ -64,7 +63,8 @@ struct ObjectRendering {
 
 // By what a destination tells a repeated delivery from a new one.
 enum class Recognises {
-  kNothing,  // at least once: a batch whose earlier attempt may have arrived is a possible duplicate
+  kNothing,  // at least once: a batch whose earlier attempt may have arrived is a possible
+             // duplicate
   kKey,      // the same key is the same object, so an unclear attempt binds its key to its records
   kRecords,  // each record has an id
 };
@@ -103,22 +103,22 @@ using Response = std::variant<FileResponse>;
 // --- what an answer means ------------------------------------------------------------------------
 
 struct Delivered {};
-struct Retry {          // transient: back off and send the same again
+struct Retry {  // transient: back off and send the same again
   std::string reason;
   std::optional<Duration> after{};  // the server's wish
   bool maybe_arrived = false;       // no clear refusal: it may have been taken nevertheless
 };
-struct Rejected {       // these records (sequences; none: all) never; the others were delivered
+struct Rejected {  // these records (sequences; none: all) never; the others were delivered
   std::vector<Sequence> records;
   std::string reason;
 };
-struct TooLarge {       // halve
+struct TooLarge {  // halve
   std::string reason;
 };
-struct KeyRefused {     // the destination can never take this key: nothing has arrived under it
-  std::string reason;   // which part of it, and what the destination said
+struct KeyRefused {    // the destination can never take this key: nothing has arrived under it
+  std::string reason;  // which part of it, and what the destination said
 };
-struct Park {           // needs a person: keep everything, probe slowly, say it loudly
+struct Park {  // needs a person: keep everything, probe slowly, say it loudly
   std::string reason;
   std::optional<Duration> probe_every{};  // where a probe costs nothing; else backoff.h's pace
 };

@@ -36,8 +36,10 @@ std::string encode_base64(std::string_view bytes, bool padded) {
 std::optional<std::string> decode_base64(std::string_view text, bool padded) {
   if (padded) {
     if (text.size() % 4 != 0) return std::nullopt;
-    if (text.ends_with("==")) text.remove_suffix(2);
-    else if (text.ends_with('=')) text.remove_suffix(1);
+    if (text.ends_with("=="))
+      text.remove_suffix(2);
+    else if (text.ends_with('='))
+      text.remove_suffix(1);
   }
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;

@@ -52,9 +52,8 @@ class ByteReader {
     std::make_unsigned_t<Int> v = 0;
     const std::string_view b = take(sizeof(Int));
     for (std::size_t i = 0; i < b.size(); ++i)
-      v |= static_cast<std::make_unsigned_t<Int>>(static_cast<std::make_unsigned_t<Int>>(
-               static_cast<unsigned char>(b[i]))
-           << (8 * i));
+      v |= static_cast<std::make_unsigned_t<Int>>(
+          static_cast<std::make_unsigned_t<Int>>(static_cast<unsigned char>(b[i])) << (8 * i));
     return static_cast<Int>(v);
   }
 

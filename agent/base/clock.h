@@ -32,7 +32,7 @@ class ManualClock final : public Clock {
   Instant now() const override { return now_; }
   WallTime wall() const override { return wall_; }
   void wait(std::span<const int> descriptors, Instant deadline) override;
-  void advance(Duration by);           // both times
+  void advance(Duration by);                  // both times
   void set_wall(WallTime to) { wall_ = to; }  // a jump of the wall clock alone
 
  private:

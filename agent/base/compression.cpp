@@ -1,5 +1,5 @@
-// gzip is read with zlib: libdeflate needs a whole member, and a file from elsewhere may be a single
-// member of any size.
+// gzip is read with zlib: libdeflate needs a whole member, and a file from elsewhere may be a
+// single member of any size.
 #include "agent/base/compression.h"
 
 #include <zlib.h>
@@ -56,8 +56,7 @@ class ZstdDecompressor final : public Decompressor {
  public:
   ZstdDecompressor(std::unique_ptr<ByteStream> input, int max_window_log)
       : Decompressor(std::move(input)), max_window_log_(max_window_log) {
-    if (context_)
-      ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, max_window_log);
+    if (context_) ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, max_window_log);
   }
 
  private:
@@ -81,7 +80,8 @@ class ZstdDecompressor final : public Decompressor {
       if (inside_)
         return fail(ErrorCode::kCorrupt,
                     "zstd: the data end inside a frame, after {} compressed bytes: the file is cut "
-                    "short", offset());
+                    "short",
+                    offset());
       return std::size_t{0};
     }
   }
@@ -91,7 +91,8 @@ class ZstdDecompressor final : public Decompressor {
       case ZSTD_error_frameParameter_windowTooLarge:
         return fail(ErrorCode::kUnsupported,
                     "zstd: a frame asks for a window of more than {} MiB: decompress it with "
-                    "`zstd -dc --long=31`", (1 << max_window_log_) >> 20);
+                    "`zstd -dc --long=31`",
+                    (1 << max_window_log_) >> 20);
       case ZSTD_error_dictionary_wrong:
         return fail(ErrorCode::kUnsupported, "zstd: a frame needs a dictionary");
       case ZSTD_error_prefix_unknown:
@@ -130,7 +131,8 @@ class GzipDecompressor final : public Decompressor {
       if (!more)
         return fail(ErrorCode::kCorrupt,
                     "gzip: the data end inside a member, after {} compressed bytes: the file is "
-                    "cut short", offset());
+                    "cut short",
+                    offset());
       EH_ASSIGN(const std::size_t n, inflate_some(out, room));
       if (n > 0) return n;
     }

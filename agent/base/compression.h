@@ -22,7 +22,8 @@ constexpr int kMaxWindowLog = 23;  // 8 MiB, what every zstd decoder must accept
 
 // A stream of the decompressed bytes of `input`. kCorrupt for damage and for an end inside a frame;
 // the message says which and where (input bytes). A zstd frame that asks for a window above
-// 2^max_window_log, which may be 128 MiB, is refused (kUnsupported). Errors of `input` pass through.
+// 2^max_window_log, which may be 128 MiB, is refused (kUnsupported). Errors of `input` pass
+// through.
 std::unique_ptr<ByteStream> make_decompressor(Compression compression,
                                               std::unique_ptr<ByteStream> input,
                                               int max_window_log = kMaxWindowLog);

@@ -24,7 +24,8 @@ void FileDescriptor::reset() {
 
 // No error: who may not give it away, or a file system without owners, is no worse off than before.
 void give_to_owner_of_parent(const std::string& path) {
-  struct stat parent{}, own{};
+  struct stat parent {
+  }, own{};
   if (::geteuid() != 0 || ::stat(parent_directory(path).c_str(), &parent) != 0) return;
   if (parent.st_uid == 0 || ::lstat(path.c_str(), &own) != 0 || own.st_uid != 0) return;
   [[maybe_unused]] const int ignored = ::lchown(path.c_str(), parent.st_uid, parent.st_gid);
@@ -99,7 +100,7 @@ Status sync_directory(const std::string& path) {
 }
 
 Status make_directories(const std::string& path, mode_t mode) {
-  struct stat st{};
+  struct stat st {};
   if (::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return {};
   const std::string parent = parent_directory(path);
   if (parent != path && parent != ".") EH_TRY(make_directories(parent, mode));

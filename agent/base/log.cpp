@@ -19,7 +19,7 @@ std::atomic<Level> g_level{Level::kInfo};
 // systemd sets JOURNAL_STREAM=device:inode for a standard error that is its own.
 bool is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
-  struct stat st{};
+  struct stat st {};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0) return false;
   return fmt::format("{}:{}", st.st_dev, st.st_ino) == stream;
 }

@@ -32,25 +32,18 @@ ErrorCode code_of(int sys) {
   switch (sys) {
     case ENOENT:
     case ENOTDIR:
-    case ENODEV:
-      return ErrorCode::kNotFound;
+    case ENODEV: return ErrorCode::kNotFound;
     case EACCES:
-    case EPERM:
-      return ErrorCode::kPermission;
+    case EPERM: return ErrorCode::kPermission;
     case ENOSPC:
-    case EDQUOT:
-      return ErrorCode::kFull;
+    case EDQUOT: return ErrorCode::kFull;
     case EBUSY:
-    case EAGAIN:
-      return ErrorCode::kBusy;
+    case EAGAIN: return ErrorCode::kBusy;
     case EINVAL:
-    case ENAMETOOLONG:
-      return ErrorCode::kInvalid;
+    case ENAMETOOLONG: return ErrorCode::kInvalid;
     case ENOSYS:
-    case EOPNOTSUPP:
-      return ErrorCode::kUnsupported;
-    default:
-      return ErrorCode::kIo;  // EIO, EROFS, EMFILE ...: may work later
+    case EOPNOTSUPP: return ErrorCode::kUnsupported;
+    default: return ErrorCode::kIo;  // EIO, EROFS, EMFILE ...: may work later
   }
 }
 }  // namespace

@@ -55,9 +55,9 @@ inline tl::unexpected<Error> fail_errno(int sys, std::string_view what) {
 }
 
 // Passes an error on: EH_TRY(commit());
-#define EH_TRY(expression)                                              \
-  do {                                                                  \
-    if (auto eh_status_ = (expression); !eh_status_)                    \
+#define EH_TRY(expression)                                                     \
+  do {                                                                         \
+    if (auto eh_status_ = (expression); !eh_status_)                           \
       return tl::unexpected<::edgehose::Error>(std::move(eh_status_).error()); \
   } while (0)
 
@@ -66,8 +66,8 @@ inline tl::unexpected<Error> fail_errno(int sys, std::string_view what) {
 // Takes the value or passes the error on: EH_ASSIGN(auto fd, open_file(path));
 #define EH_ASSIGN(declaration, expression) \
   EH_ASSIGN_(EH_CONCAT(eh_result_, __LINE__), declaration, expression)
-#define EH_ASSIGN_(result, declaration, expression)                     \
-  auto result = (expression);                                           \
+#define EH_ASSIGN_(result, declaration, expression)                                 \
+  auto result = (expression);                                                       \
   if (!result) return tl::unexpected<::edgehose::Error>(std::move(result).error()); \
   declaration = std::move(*result)
 

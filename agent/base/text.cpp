@@ -17,8 +17,8 @@ namespace {
 // Splits "12.5KiB" into its number and what follows; the number may not be negative.
 std::optional<double> take_number(std::string_view& text) {
   double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value,
-                                            std::chars_format::fixed);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (error != std::errc{} || text.empty() || text[0] == '-') return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return value;

@@ -19,11 +19,11 @@ std::optional<std::uint64_t> parse_size(std::string_view text);
 // "5m", "250ms", "1h30m", "7d". A bare number is refused: the unit is asked for.
 std::optional<Duration> parse_duration(std::string_view text);
 
-std::string format_size(std::uint64_t bytes);       // "8.0 MiB", exact multiples "8 MiB"
-std::string format_duration(Duration duration);     // "5 m", "1 h 30 m", two units at most
-std::string format_wall(WallTime time);             // "2026-11-23T01:24:00Z"
-std::string format_wall_ms(WallTime time);          // "2026-11-23T01:24:00.123Z"
-std::string format_count(std::uint64_t n);          // "1,234,567"
+std::string format_size(std::uint64_t bytes);    // "8.0 MiB", exact multiples "8 MiB"
+std::string format_duration(Duration duration);  // "5 m", "1 h 30 m", two units at most
+std::string format_wall(WallTime time);          // "2026-11-23T01:24:00Z"
+std::string format_wall_ms(WallTime time);       // "2026-11-23T01:24:00.123Z"
+std::string format_count(std::uint64_t n);       // "1,234,567"
 
 // The candidate with the smallest edit distance, if it is near enough to be meant.
 std::optional<std::string_view> nearest(std::string_view word,

@@ -1,5 +1,5 @@
-// edgehose buffer list, export: what the buffer holds, and what one that was set aside as damaged held.
-// For reading, also beside a running agent.
+// edgehose buffer list, export: what the buffer holds, and what one that was set aside as damaged
+// held. For reading, also beside a running agent.
 #include <unistd.h>
 
 #include <charconv>
@@ -30,7 +30,8 @@ Result<std::map<SourceId, std::string>> source_names(Store& store) {
   return names;
 }
 
-Result<SourceId> wanted_source(const Invocation& invocation, const std::map<SourceId, std::string>& names) {
+Result<SourceId> wanted_source(const Invocation& invocation,
+                               const std::map<SourceId, std::string>& names) {
   const auto wanted = invocation.value("source");
   if (!wanted) return SourceId{};
   std::vector<std::string_view> known;
@@ -47,13 +48,15 @@ Result<SourceId> wanted_source(const Invocation& invocation, const std::map<Sour
 
 void print_block(const BlockInfo& block, const std::string& source) {
   fmt::print("{:>9}  {:<14}  {:>11}  {:>8}  {:>10}  {:>10}  {:<20}  {}\n", block.number.value,
-             clipped(printable(source), 14), block.first.value, block.records, format_size(block.body_raw),
-             format_size(block.body_stored), format_wall(block.first_time), block.mini ? "mini" : "");
+             clipped(printable(source), 14), block.first.value, block.records,
+             format_size(block.body_raw), format_size(block.body_stored),
+             format_wall(block.first_time), block.mini ? "mini" : "");
 }
 
-Status list_blocks(Store& store, SourceId source, std::uint64_t limit, const std::map<SourceId, std::string>& names) {
-  fmt::print("{:>9}  {:<14}  {:>11}  {:>8}  {:>10}  {:>10}  {:<20}  {}\n", "BLOCK", "SOURCE", "FIRST SEQ", "RECORDS",
-             "RAW", "STORED", "FIRST TIME", "FLAGS");
+Status list_blocks(Store& store, SourceId source, std::uint64_t limit,
+                   const std::map<SourceId, std::string>& names) {
+  fmt::print("{:>9}  {:<14}  {:>11}  {:>8}  {:>10}  {:>10}  {:<20}  {}\n", "BLOCK", "SOURCE",
+             "FIRST SEQ", "RECORDS", "RAW", "STORED", "FIRST TIME", "FLAGS");
   BlockNumber from{1};
   for (std::uint64_t shown = 0;; ++shown) {
     EH_ASSIGN(const std::optional<BlockInfo> block, store.next_block(source, from));
@@ -108,12 +111,13 @@ std::string ndjson_line(const Record& record, std::string_view source, std::stri
                                  {"sequence", record.sequence.value},
                                  {"agent", agent},
                                  {"message", record.body}};
-  for (const Attribute& attribute : record.attributes) line["attributes"][std::string(attribute.name)] = attribute.value;
+  for (const Attribute& attribute : record.attributes)
+    line["attributes"][std::string(attribute.name)] = attribute.value;
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-Status export_block(const DecodedBlock& block, bool ndjson, std::string_view source, std::string_view agent,
-                    Output& output) {
+Status export_block(const DecodedBlock& block, bool ndjson, std::string_view source,
+                    std::string_view agent, Output& output) {
   if (!ndjson) {
     output.text() += block.bodies;
     return output.flush_if_large();
@@ -129,7 +133,8 @@ Status export_block(const DecodedBlock& block, bool ndjson, std::string_view sou
 }
 
 // Damaged blocks are told and left out. Returns how many.
-Result<std::uint64_t> export_blocks(Store& store, SourceId source, bool ndjson, std::string_view agent,
+Result<std::uint64_t> export_blocks(Store& store, SourceId source, bool ndjson,
+                                    std::string_view agent,
                                     const std::map<SourceId, std::string>& names) {
   Output output;
   std::uint64_t damaged = 0;
@@ -138,10 +143,13 @@ Result<std::uint64_t> export_blocks(Store& store, SourceId source, bool ndjson, 
     if (!info) break;
     from = info->number + 1;
     const auto block = store.read_decoded(info->number);
-    if (!block && block.error().code == ErrorCode::kNotFound) continue;  // delivered and trimmed meanwhile
+    if (!block && block.error().code == ErrorCode::kNotFound)
+      continue;  // delivered and trimmed meanwhile
     const auto name = names.find(info->source);
-    const Status exported = !block ? Status(tl::unexpected(block.error()))
-                                   : export_block(*block, ndjson, name == names.end() ? "" : name->second, agent, output);
+    const Status exported =
+        !block
+            ? Status(tl::unexpected(block.error()))
+            : export_block(*block, ndjson, name == names.end() ? "" : name->second, agent, output);
     if (exported) continue;
     if (exported.error().code == ErrorCode::kIo) return tl::unexpected(exported.error());
     complain(fmt::format("block {} ({} records) is left out: {}", info->number.value, info->records,
@@ -152,8 +160,8 @@ Result<std::uint64_t> export_blocks(Store& store, SourceId source, bool ndjson, 
   return damaged;
 }
 
-// What opens and names the blocks of a buffer file: its own entries, where it is sound, else those of the
-// copy beside the living buffer.
+// What opens and names the blocks of a buffer file: its own entries, where it is sound, else those
+// of the copy beside the living buffer.
 struct Salvaged {
   std::vector<std::string> keys;  // wrapped
   std::map<SourceId, std::string> names;
@@ -164,13 +172,14 @@ Salvaged known_from(const ControlEntries& entries) {
   for (const auto& [key, value] : entries) {
     if (key.starts_with(keyspace::kDataKeyPrefix)) known.keys.push_back(value);
     if (!key.starts_with(keyspace::kSourcePrefix)) continue;
-    if (const auto source = keyspace::decode_source(key, value)) known.names[source->id] = source->name;
+    if (const auto source = keyspace::decode_source(key, value))
+      known.names[source->id] = source->name;
   }
   return known;
 }
 
-Status export_record(const Record& record, bool ndjson, std::string_view source, std::string_view agent,
-                     Output& output) {
+Status export_record(const Record& record, bool ndjson, std::string_view source,
+                     std::string_view agent, Output& output) {
   output.text() += ndjson ? ndjson_line(record, source, agent) : std::string(record.body);
   output.text() += '\n';
   return output.flush_if_large();
@@ -185,15 +194,16 @@ int export_file(const Invocation& invocation, const std::string& path, bool ndjs
   if (!agent) return failed(agent.error());
   const auto check = check_environment(path, *options);
   if (!check) return failed(check.error());
-  const Salvaged known =
-      known_from(check->sound ? check->entries : read_copies(options->directory).value_or(ControlEntries{}));
+  const Salvaged known = known_from(
+      check->sound ? check->entries : read_copies(options->directory).value_or(ControlEntries{}));
   const auto only = wanted_source(invocation, known.names);
   if (!only) return failed(only.error());
   Output output;
   const ExportRecord write = [&](SourceId id, const BlockHeader&, const Record& record) -> Status {
     if (only->value != 0 && *only != id) return {};
     const auto name = known.names.find(id);
-    return export_record(record, ndjson, name == known.names.end() ? "" : name->second, *agent, output);
+    return export_record(record, ndjson, name == known.names.end() ? "" : name->second, *agent,
+                         output);
   };
   const std::unique_ptr<Clock> clock = make_system_clock();
   const auto report = check->sound ? export_buffer(path, *options, write)
@@ -201,15 +211,18 @@ int export_file(const Invocation& invocation, const std::string& path, bool ndjs
   if (!report) return failed(report.error());
   if (const Status flushed = output.flush(); !flushed) return failed(flushed.error());
   if (report->unreadable_blocks == 0) return kExitOk;
-  complain(fmt::format("{} damaged blocks are left out of {}", format_count(report->unreadable_blocks), path));
+  complain(fmt::format("{} damaged blocks are left out of {}",
+                       format_count(report->unreadable_blocks), path));
   return kExitFailed;
 }
 
 int buffer_export(const Invocation& invocation) {
   const std::string format = invocation.value("format").value_or("lines");
   if (format != "lines" && format != "ndjson")
-    return usage_error("buffer export", fmt::format("--format {} is neither lines nor ndjson", format));
-  if (const auto file = invocation.value("file")) return export_file(invocation, *file, format == "ndjson");
+    return usage_error("buffer export",
+                       fmt::format("--format {} is neither lines nor ndjson", format));
+  if (const auto file = invocation.value("file"))
+    return export_file(invocation, *file, format == "ndjson");
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   const auto names = source_names(*opened.store);
@@ -250,15 +263,19 @@ Command buffer_export_command() {
               "that is damaged is told on standard error and left out.\n"
               "With --file, of another buffer file; of a damaged one whatever can be read,\n"
               "wherever it lies, also what was delivered long ago.",
-          .options = {{"source", "NAME", "Only this source's records"},
-                      {"format", "FORMAT", "lines: as they were read (default); ndjson: with time, source, sequence, agent"},
-                      {"file", "FILE", "Another buffer file, such as one that was set aside as damaged"}},
-          .examples = "edgehose buffer export | zstd > rescue.log.zst\n"
-                      "edgehose buffer export --source app --format ndjson | jq .message\n"
-                      "edgehose buffer export --file buffer.mdb.damaged-20261123T031152Z",
-          .exit_codes = "0  all of it was written\n"
-                        "1  damaged blocks were left out, or it failed\n"
-                        "2  the command line or the config is wrong",
+          .options =
+              {{"source", "NAME", "Only this source's records"},
+               {"format", "FORMAT",
+                "lines: as they were read (default); ndjson: with time, source, sequence, agent"},
+               {"file", "FILE", "Another buffer file, such as one that was set aside as damaged"}},
+          .examples =
+              "edgehose buffer export | zstd > rescue.log.zst\n"
+              "edgehose buffer export --source app --format ndjson | jq .message\n"
+              "edgehose buffer export --file buffer.mdb.damaged-20261123T031152Z",
+          .exit_codes =
+              "0  all of it was written\n"
+              "1  damaged blocks were left out, or it failed\n"
+              "2  the command line or the config is wrong",
           .run = buffer_export};
 }
 

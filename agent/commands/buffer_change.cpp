@@ -101,8 +101,8 @@ int buffer_forget(const Invocation& invocation) {
                                   : tell_sink(store, invocation.words[0], context);
   if (!told) return failed(told.error());
   const ControlChange change = source      ? ControlChange(ForgetSource{*source})
-                        : positions ? ControlChange(ForgetPositions{})
-                                    : ControlChange(ForgetSink{invocation.words[0]});
+                               : positions ? ControlChange(ForgetPositions{})
+                                           : ControlChange(ForgetSink{invocation.words[0]});
   return with_yes(invocation, "buffer forget", change);
 }
 

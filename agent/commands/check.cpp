@@ -137,12 +137,14 @@ Command check_command() {
               "groups that the unit adds. Logs that cannot be read are warnings, with the\n"
               "command that helps.",
           .options = {},
-          .examples = "edgehose check\n"
-                      "edgehose --config ./edgehose.toml check\n"
-                      "edgehose check --set sinks.archive.path=/mnt/logs",
-          .exit_codes = "0  good; there may be warnings\n"
-                        "1  the config can be read, but would fail on this device\n"
-                        "2  the command line or the config is wrong",
+          .examples =
+              "edgehose check\n"
+              "edgehose --config ./edgehose.toml check\n"
+              "edgehose check --set sinks.archive.path=/mnt/logs",
+          .exit_codes =
+              "0  good; there may be warnings\n"
+              "1  the config can be read, but would fail on this device\n"
+              "2  the command line or the config is wrong",
           .run = check};
 }
 

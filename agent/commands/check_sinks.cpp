@@ -34,24 +34,29 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
     // The sink makes it itself where its parent is there and no medium belongs there.
     const std::string parent = parent_directory(sink.path);
     if (errno == EACCES)
-      return error(fmt::format("{} cannot be reached: open the directories above it with: "
-                               "setfacl -m u:edgehose:x DIRECTORY",
-                               sink.path));
-    const bool makes_it = errno == ENOENT && !is_below_mount_points(sink.path) && ::access(parent.c_str(), W_OK | X_OK) == 0;
-    if (!makes_it) error(fmt::format("{} is not there: mount it, or make it with: install -d -o edgehose {}", sink.path, sink.path));
+      return error(
+          fmt::format("{} cannot be reached: open the directories above it with: "
+                      "setfacl -m u:edgehose:x DIRECTORY",
+                      sink.path));
+    const bool makes_it = errno == ENOENT && !is_below_mount_points(sink.path) &&
+                          ::access(parent.c_str(), W_OK | X_OK) == 0;
+    if (!makes_it)
+      error(fmt::format("{} is not there: mount it, or make it with: install -d -o edgehose {}",
+                        sink.path, sink.path));
   } else if (!S_ISDIR(info.st_mode)) {
     error(fmt::format("{} is not a directory", sink.path));
   } else if (const Status mounted = look_for_medium(sink.path); !mounted) {
     findings.warnings.push_back(fmt::format("sink {}: {}; until then nothing is written",
                                             sink.common.name, mounted.error().message));
   } else if (::access(sink.path.c_str(), W_OK | X_OK) != 0) {
-    error(fmt::format("{} cannot be written: grant it with: setfacl -m u:edgehose:rwx {}", sink.path, sink.path));
+    error(fmt::format("{} cannot be written: grant it with: setfacl -m u:edgehose:rwx {}",
+                      sink.path, sink.path));
   }
 }
 
 bool is_at_or_below(std::string_view path, std::string_view directory) {
-  return path.starts_with(directory) &&
-         (path.size() == directory.size() || directory.ends_with('/') || path[directory.size()] == '/');
+  return path.starts_with(directory) && (path.size() == directory.size() ||
+                                         directory.ends_with('/') || path[directory.size()] == '/');
 }
 
 bool unit_allows(const std::string& path) {
@@ -67,10 +72,10 @@ void tell_read_only(const DirectoryConfig& sink, const std::string& data_dir, Fi
   if (is_at_or_below(sink.path, data_dir)) return;
   // "-": a stick that is not mounted keeps no service from starting.
   const std::string_view absent = is_below_mount_points(sink.path) ? "-" : "";
-  findings.warnings.push_back(
-      fmt::format("sink {}: the service may write only where its unit allows it (ProtectSystem=strict): "
-                  "systemctl edit edgehose: [Service] ReadWritePaths={}{}",
-                  sink.common.name, absent, sink.path));
+  findings.warnings.push_back(fmt::format(
+      "sink {}: the service may write only where its unit allows it (ProtectSystem=strict): "
+      "systemctl edit edgehose: [Service] ReadWritePaths={}{}",
+      sink.common.name, absent, sink.path));
 }
 
 BatchOutline sample_batch(const SinkConfig& sink, const Config& config,

@@ -19,38 +19,40 @@ bool takes(const FileSourceConfig& config, const FileStat& stat, const Clock& cl
   return clock.wall().value - stat.mtime_ns <= config.ignore_older.count();
 }
 
-void tell_unreadable(const SourceCheck& check, const std::vector<std::string>& unreadable, Findings& findings) {
+void tell_unreadable(const SourceCheck& check, const std::vector<std::string>& unreadable,
+                     Findings& findings) {
   for (std::size_t i = 0; i < unreadable.size() && i < kToldFiles; ++i)
-    findings.warnings.push_back(fmt::format("source {}: {} cannot be read: {}", check.name, unreadable[i],
-                                            how_to_grant(unreadable[i], false)));
+    findings.warnings.push_back(fmt::format("source {}: {} cannot be read: {}", check.name,
+                                            unreadable[i], how_to_grant(unreadable[i], false)));
   if (unreadable.size() > kToldFiles)
-    findings.warnings.push_back(fmt::format("source {}: and {} more files cannot be read", check.name,
-                                            unreadable.size() - kToldFiles));
+    findings.warnings.push_back(fmt::format("source {}: and {} more files cannot be read",
+                                            check.name, unreadable.size() - kToldFiles));
 }
 
 // systemd hides or closes some directories, whatever their permissions say.
 void tell_hidden(const FileSourceConfig& config, Findings& findings) {
   for (const std::string& path : config.paths)
     if (path.starts_with("/tmp/") || path.starts_with("/var/tmp/"))
-      findings.warnings.push_back(
-          fmt::format("source {}: the service has a /tmp of its own and does not see {}; to change it, "
-                      "systemctl edit edgehose: [Service] PrivateTmp=no",
-                      config.name, path));
+      findings.warnings.push_back(fmt::format(
+          "source {}: the service has a /tmp of its own and does not see {}; to change it, "
+          "systemctl edit edgehose: [Service] PrivateTmp=no",
+          config.name, path));
 }
 
 // A rotation that copies and then truncates loses what is written in between, to every reader.
 void tell_copytruncate(const FileSourceConfig& config, std::size_t index, const Discovery& found,
                        const std::vector<LogrotateRule>& rules, Findings& findings) {
   for (const LogrotateRule& rule : rules) {
-    const auto hit = std::find_if(found.files.begin(), found.files.end(), [&](const FoundFile& file) {
-      return file.named && file.selection == index && rotates(rule, file.path);
-    });
+    const auto hit =
+        std::find_if(found.files.begin(), found.files.end(), [&](const FoundFile& file) {
+          return file.named && file.selection == index && rotates(rule, file.path);
+        });
     if (hit == found.files.end()) continue;
-    findings.warnings.push_back(
-        fmt::format("source {}: {} rotates {} with copytruncate: what is written between its copy and its "
-                    "truncation is lost, whoever reads; let it use create, and a postrotate by which the "
-                    "program opens its log anew",
-                    config.name, rule.file, hit->path));
+    findings.warnings.push_back(fmt::format(
+        "source {}: {} rotates {} with copytruncate: what is written between its copy and its "
+        "truncation is lost, whoever reads; let it use create, and a postrotate by which the "
+        "program opens its log anew",
+        config.name, rule.file, hit->path));
   }
 }
 
@@ -61,21 +63,25 @@ bool selects(const FileSelection& selection, const std::string& path) {
 }
 
 // A file belongs to the first source that names it.
-void tell_shadowed(const std::vector<FileSelection>& selections, const std::vector<FileSourceConfig>& configs,
-                   const Discovery& found, Findings& findings) {
+void tell_shadowed(const std::vector<FileSelection>& selections,
+                   const std::vector<FileSourceConfig>& configs, const Discovery& found,
+                   Findings& findings) {
   for (std::size_t i = 1; i < configs.size(); ++i) {
     std::vector<std::uint64_t> taken(i, 0);  // by an earlier source
     for (const FoundFile& file : found.files)
-      if (file.named && file.selection < i && selects(selections[i], file.path)) ++taken[file.selection];
+      if (file.named && file.selection < i && selects(selections[i], file.path))
+        ++taken[file.selection];
     for (std::size_t owner = 0; owner < i; ++owner)
       if (taken[owner] > 0)
-        findings.warnings.push_back(fmt::format("source {}: {} of the files that it names are read by [sources.{}] alone",
-                                                configs[i].name, format_count(taken[owner]), configs[owner].name));
+        findings.warnings.push_back(
+            fmt::format("source {}: {} of the files that it names are read by [sources.{}] alone",
+                        configs[i].name, format_count(taken[owner]), configs[owner].name));
   }
 }
 
-SourceCheck check_file_source(const FileSourceConfig& config, const FileSelection& selection, std::size_t index,
-                              const Discovery& found, const Clock& clock, Findings& findings) {
+SourceCheck check_file_source(const FileSourceConfig& config, const FileSelection& selection,
+                              std::size_t index, const Discovery& found, const Clock& clock,
+                              Findings& findings) {
   SourceCheck check{config.name, 0, 0};
   std::vector<std::string> unreadable;
   for (const FoundFile& file : found.files) {
@@ -97,7 +103,8 @@ SourceCheck check_file_source(const FileSourceConfig& config, const FileSelectio
 
 }  // namespace
 
-std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock, Findings& findings) {
+std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock,
+                                       Findings& findings) {
   std::vector<FileSourceConfig> configs;
   std::vector<FileSelection> selections;
   for (const Component& source : config.sources) {
@@ -109,7 +116,8 @@ std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock,
     if (selection)
       selections.back() = *std::move(selection);
     else
-      findings.errors.push_back(fmt::format("source {}: {}", source.name, selection.error().message));
+      findings.errors.push_back(
+          fmt::format("source {}: {}", source.name, selection.error().message));
   }
   StatCache stats;
   const Discovery found = discover(selections, {}, stats);

@@ -54,8 +54,8 @@ struct Command {
   std::string_view summary;      // one line, lower case, no full stop
   std::string_view description;  // paragraphs, lines of at most 79 columns
   std::vector<Option> options;
-  std::string_view examples;     // lines, each "command   # what for"
-  std::string_view exit_codes;   // what the codes mean here, one a line; empty: the common ones
+  std::string_view examples;    // lines, each "command   # what for"
+  std::string_view exit_codes;  // what the codes mean here, one a line; empty: the common ones
   std::size_t min_words = 0, max_words = 0;
   int (*run)(const Invocation&) = nullptr;
 };

@@ -105,7 +105,8 @@ int list(const Invocation& invocation) {
 
 bool show_letter(const DeadLetter& letter, const Names& names) {
   fmt::print(
-      "id        {}\nsink      {}\nsource    {}\nsequence  {}\ntime      {}\ngiven up  {}\nattempts  {}\n"
+      "id        {}\nsink      {}\nsource    {}\nsequence  {}\n"
+      "time      {}\ngiven up  {}\nattempts  {}\n"
       "reason    {}\nbody      {} bytes:\n",
       letter.id, printable(names.sink(letter.lane.sink)),
       printable(names.source(letter.lane.source)), letter.sequence.value,
@@ -214,29 +215,30 @@ Command dead_letters_show_command() {
 }
 
 Command dead_letters_replay_command() {
-  return {.name = "dead-letters replay",
-          .arguments = "ID... | --all",
-          .summary = "delivers them again, once what was wrong is mended",
-          .description =
-              "The sink that refused the records delivers them again, under the identity that\n"
-              "they have: a destination with stable keys holds each once. Those that it takes\n"
-              "leave the dead letters and count as delivered; those that it refuses again\n"
-              "stay, with the new reason. Batches are kept small and go when nothing else\n"
-              "waits.\n"
-              "\n"
-              "A running agent is asked to do it (as root or its user) and begins at once;\n"
-              "without one it is done by the next run. The answer comes when it is asked for,\n"
-              "not when it is delivered: see dead-letters list.",
-          .options = {{"all", "", "All of them"},
-                      kSinkOption,
-                      {"stdout", "", "Writes the records to standard output instead, as export does"}},
-          .examples = "edgehose dead-letters replay --all --sink search",
-          .exit_codes =
-              "0  they will be delivered again; or there is none\n"
-              "1  it failed: there is no such number, or the agent refused\n"
-              "2  a wrong command line or config",
-          .max_words = kAnyWords,
-          .run = replay};
+  return {
+      .name = "dead-letters replay",
+      .arguments = "ID... | --all",
+      .summary = "delivers them again, once what was wrong is mended",
+      .description =
+          "The sink that refused the records delivers them again, under the identity that\n"
+          "they have: a destination with stable keys holds each once. Those that it takes\n"
+          "leave the dead letters and count as delivered; those that it refuses again\n"
+          "stay, with the new reason. Batches are kept small and go when nothing else\n"
+          "waits.\n"
+          "\n"
+          "A running agent is asked to do it (as root or its user) and begins at once;\n"
+          "without one it is done by the next run. The answer comes when it is asked for,\n"
+          "not when it is delivered: see dead-letters list.",
+      .options = {{"all", "", "All of them"},
+                  kSinkOption,
+                  {"stdout", "", "Writes the records to standard output instead, as export does"}},
+      .examples = "edgehose dead-letters replay --all --sink search",
+      .exit_codes =
+          "0  they will be delivered again; or there is none\n"
+          "1  it failed: there is no such number, or the agent refused\n"
+          "2  a wrong command line or config",
+      .max_words = kAnyWords,
+      .run = replay};
 }
 
 Command dead_letters_export_command() {

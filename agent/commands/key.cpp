@@ -96,8 +96,9 @@ Command key_new_command() {
           .options = {{"age", "", "An age identity"},
                       {"buffer", "", "A key for [buffer] encryption_keys"},
                       {"output", "FILE", "Where it goes (default: standard output)"}},
-          .examples = "edgehose key new --age --output fleet.age\n"
-                      "edgehose key new --buffer --output /etc/edgehose/buffer.key",
+          .examples =
+              "edgehose key new --age --output fleet.age\n"
+              "edgehose key new --buffer --output /etc/edgehose/buffer.key",
           .exit_codes = {},
           .run = key_new};
 }

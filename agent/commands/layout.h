@@ -12,8 +12,9 @@ namespace edgehose {
 constexpr std::size_t kColumns = 80;
 
 // `text` broken at spaces, and words longer than a line at '/' or anywhere, so that every line ends
-// before column 80 (bytes, so earlier where characters have several); each line but the first, which
-// starts where it stands (at column `indent`), begins with `indent` spaces. Ends in a line feed.
+// before column 80 (bytes, so earlier where characters have several); each line but the first,
+// which starts where it stands (at column `indent`), begins with `indent` spaces. Ends in a line
+// feed.
 std::string wrapped(std::string_view text, std::size_t indent);
 
 // Without what could move the cursor: control characters become '?'. For words of others (servers,

@@ -64,7 +64,8 @@ std::optional<LoadedConfig> load_or_complain(const Invocation& invocation) {
 
 Error with_advice(Error error, const std::string& data_dir) {
   // What is in a closed directory seems not to be there.
-  if (error.code == ErrorCode::kNotFound && ::access(data_dir.c_str(), X_OK) != 0 && errno == EACCES)
+  if (error.code == ErrorCode::kNotFound && ::access(data_dir.c_str(), X_OK) != 0 &&
+      errno == EACCES)
     error = errno_error(EACCES, "opening " + data_dir);
   if (error.sys == EROFS)
     error.message +=
@@ -72,12 +73,17 @@ Error with_advice(Error error, const std::string& data_dir) {
   if (error.code != ErrorCode::kPermission || error.message.find(data_dir) == std::string::npos)
     return error;
   const auto owner = owner_of(data_dir);
-  const std::string who = owner ? fmt::format("{0} (sudo -u {0} edgehose ...)", owner->name) : "whoever it is";
+  const std::string who =
+      owner ? fmt::format("{0} (sudo -u {0} edgehose ...)", owner->name) : "whoever it is";
   error.message += fmt::format("; run this as the owner of {}: {}", data_dir, who);
   return error;
 }
 
-OpenedBuffer open_for_reading(const Invocation& invocation) { return open_buffer(invocation, Access::kRead); }
-OpenedBuffer open_for_writing(const Invocation& invocation) { return open_buffer(invocation, Access::kWrite); }
+OpenedBuffer open_for_reading(const Invocation& invocation) {
+  return open_buffer(invocation, Access::kRead);
+}
+OpenedBuffer open_for_writing(const Invocation& invocation) {
+  return open_buffer(invocation, Access::kWrite);
+}
 
 }  // namespace edgehose

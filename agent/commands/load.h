@@ -30,8 +30,8 @@ struct OpenedBuffer {
   int code = kExitOk;
 };
 OpenedBuffer open_for_reading(const Invocation& invocation);
-// For changing it while no daemon runs: takes the lock (running_agent.h asks a daemon). Root becomes
-// the owner of data_dir for good, so that the service can open what is written.
+// For changing it while no daemon runs: takes the lock (running_agent.h asks a daemon). Root
+// becomes the owner of data_dir for good, so that the service can open what is written.
 OpenedBuffer open_for_writing(const Invocation& invocation);
 
 }  // namespace edgehose

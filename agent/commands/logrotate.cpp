@@ -27,8 +27,10 @@ std::vector<std::string> words_of(std::string_view line) {
   };
   for (const char c : line) {
     if (quote != 0) {
-      if (c == quote) quote = 0;
-      else word += c;
+      if (c == quote)
+        quote = 0;
+      else
+        word += c;
     } else if (c == '"' || c == '\'') {
       quote = c;
     } else if (c == '#' && word.empty()) {
@@ -47,14 +49,16 @@ std::vector<std::string> words_of(std::string_view line) {
 }
 
 bool begins_script(const std::string& word) {
-  return word == "postrotate" || word == "prerotate" || word == "firstaction" || word == "lastaction" ||
-         word == "preremove";
+  return word == "postrotate" || word == "prerotate" || word == "firstaction" ||
+         word == "lastaction" || word == "preremove";
 }
 
 // One file, line by line.
 class Parser {
  public:
-  Parser(std::string file, bool everywhere) : everywhere_(everywhere) { rule_.file = std::move(file); }
+  Parser(std::string file, bool everywhere) : everywhere_(everywhere) {
+    rule_.file = std::move(file);
+  }
 
   void take(const std::vector<std::string>& words) {
     if (words.empty()) return;
@@ -95,7 +99,8 @@ class Parser {
 
 }  // namespace
 
-std::vector<LogrotateRule> copytruncate_rules_in(const std::string& file, std::string_view text, bool& everywhere) {
+std::vector<LogrotateRule> copytruncate_rules_in(const std::string& file, std::string_view text,
+                                                 bool& everywhere) {
   Parser parser(file, everywhere);
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -119,7 +124,8 @@ std::vector<LogrotateRule> copytruncate_rules(const std::string& etc) {
   for (const std::string& file : files) {
     const auto text = read_file(file, kMaxFileBytes);
     if (!text) continue;
-    for (LogrotateRule& rule : copytruncate_rules_in(file, *text, everywhere)) rules.push_back(std::move(rule));
+    for (LogrotateRule& rule : copytruncate_rules_in(file, *text, everywhere))
+      rules.push_back(std::move(rule));
   }
   return rules;
 }

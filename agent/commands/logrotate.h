@@ -1,7 +1,8 @@
 // What logrotate does to files by copytruncate, as far as its config says.
 //
-// Format: logrotate.conf(5): paths, globs among them, before "{"; directives, one a line, up to "}";
-// directives outside hold for the rules after them. Scripts (postrotate ... endscript) are skipped.
+// Format: logrotate.conf(5): paths, globs among them, before "{"; directives, one a line, up to
+// "}"; directives outside hold for the rules after them. Scripts (postrotate ... endscript) are
+// skipped.
 #pragma once
 
 #include <string>

@@ -15,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kSystemLogs[] = {"syslog", "messages", "auth.log", "kern.log", "daemon.log", "user.log"};
+constexpr std::string_view kSystemLogs[] = {"syslog",   "messages",   "auth.log",
+                                            "kern.log", "daemon.log", "user.log"};
 
 std::vector<std::string> names_in(const fs::path& directory) {
   std::vector<std::string> names;
@@ -28,7 +29,8 @@ std::vector<std::string> names_in(const fs::path& directory) {
 
 bool holds_logs(const fs::path& directory) {
   const auto names = names_in(directory);
-  return std::any_of(names.begin(), names.end(), [](const std::string& name) { return name.ends_with(".log"); });
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return name.ends_with(".log"); });
 }
 
 void look_at(const fs::path& root, const std::string& name, FoundLogs& found) {
@@ -36,11 +38,14 @@ void look_at(const fs::path& root, const std::string& name, FoundLogs& found) {
   const fs::path path = root / "var/log" / name;
   const std::string shown = "/var/log/" + name;
   if (fs::is_directory(path, error)) {
-    if (name != "journal" && found.directories.size() < kMaxFound && holds_logs(path)) found.directories.push_back(shown);
+    if (name != "journal" && found.directories.size() < kMaxFound && holds_logs(path))
+      found.directories.push_back(shown);
     return;
   }
-  const bool known = std::find(std::begin(kSystemLogs), std::end(kSystemLogs), name) != std::end(kSystemLogs);
-  if ((known || name.ends_with(".log")) && found.system.size() < kMaxFound) found.system.push_back(shown);
+  const bool known =
+      std::find(std::begin(kSystemLogs), std::end(kSystemLogs), name) != std::end(kSystemLogs);
+  if ((known || name.ends_with(".log")) && found.system.size() < kMaxFound)
+    found.system.push_back(shown);
 }
 
 // A source's name from a directory's: a-z, 0-9, "-" and "_", at most kMaxName of them.
@@ -54,20 +59,22 @@ std::string source_name(std::string_view directory, std::set<std::string>& taken
   }
   base.resize(std::min(base.size(), kMaxName - kMaxNumber));
   std::string name = base;
-  for (unsigned number = 2; !taken.insert(name).second; ++number) name = fmt::format("{}-{}", base, number);
+  for (unsigned number = 2; !taken.insert(name).second; ++number)
+    name = fmt::format("{}-{}", base, number);
   return name;
 }
 
 std::string system_source(const std::vector<std::string>& paths) {
-  std::string out = "# What the system writes. Rotated files are recognised; nothing is read twice.\n[sources.system]\n"
-                    "type  = \"file\"\npaths = [\n";
+  std::string out =
+      "# What the system writes. Rotated files are recognised; nothing is read twice.\n[sources.system]\n"
+      "type  = \"file\"\npaths = [\n";
   for (const std::string& path : paths) out += fmt::format("  {},\n", config::quote(path));
   return out + "]\n\n";
 }
 
 std::string directory_source(const std::string& directory, std::set<std::string>& taken) {
-  return fmt::format("[sources.{}]\ntype  = \"file\"\npaths = [{}]\n\n", source_name(directory, taken),
-                     config::quote(directory + "/**/*.log"));
+  return fmt::format("[sources.{}]\ntype  = \"file\"\npaths = [{}]\n\n",
+                     source_name(directory, taken), config::quote(directory + "/**/*.log"));
 }
 
 std::string no_files(bool journal) {
@@ -108,7 +115,8 @@ FoundLogs look_for_logs(const std::string& root) {
   const fs::path base = root.empty() ? fs::path("/") : fs::path(root);
   for (const std::string& name : names_in(base / "var/log")) look_at(base, name, found);
   std::error_code error;
-  found.journal = fs::exists(base / "var/log/journal", error) || fs::exists(base / "run/log/journal", error) ||
+  found.journal = fs::exists(base / "var/log/journal", error) ||
+                  fs::exists(base / "run/log/journal", error) ||
                   fs::exists(base / "run/systemd/journal/socket", error);
   return found;
 }
@@ -117,7 +125,8 @@ std::string proposed_config(const FoundLogs& found) {
   std::string out(kHead);
   std::set<std::string> taken = {"system"};
   if (found.system.empty() && found.directories.empty())
-    out += no_files(found.journal) + "[sources.app]\ntype  = \"file\"\npaths = [\"/var/log/app/**/*.log\"]\n\n";
+    out += no_files(found.journal) +
+           "[sources.app]\ntype  = \"file\"\npaths = [\"/var/log/app/**/*.log\"]\n\n";
   if (!found.system.empty()) out += system_source(found.system);
   for (const std::string& directory : found.directories) out += directory_source(directory, taken);
   return out + std::string(kSink);

@@ -7,9 +7,9 @@
 namespace edgehose {
 
 struct FoundLogs {
-  std::vector<std::string> system;        // "/var/log/syslog", "/var/log/auth.log", ...
-  std::vector<std::string> directories;   // of /var/log, that hold *.log: one application each
-  bool journal = false;                   // the journal keeps or takes logs here
+  std::vector<std::string> system;       // "/var/log/syslog", "/var/log/auth.log", ...
+  std::vector<std::string> directories;  // of /var/log, that hold *.log: one application each
+  bool journal = false;                  // the journal keeps or takes logs here
 };
 
 // Looks below `root` ("" in life, a directory in tests), at most kMaxFound of each kind, sorted.

@@ -14,8 +14,10 @@ int run(const Invocation& invocation) {
   if (const auto timeout = invocation.value("timeout")) {
     const auto duration = parse_duration(*timeout);
     if (!duration || *duration <= Duration{})
-      return usage_error("run", fmt::format("--timeout {} is not a duration: 30s, 5m, 1h30m", *timeout));
-    if (!options.once) return usage_error("run", "--timeout needs --once: a service runs until it is stopped");
+      return usage_error("run",
+                         fmt::format("--timeout {} is not a duration: 30s, 5m, 1h30m", *timeout));
+    if (!options.once)
+      return usage_error("run", "--timeout needs --once: a service runs until it is stopped");
     options.timeout = *duration;
   }
   const auto loaded = load_or_complain(invocation);
@@ -29,29 +31,33 @@ int run(const Invocation& invocation) {
 }  // namespace
 
 Command run_command() {
-  return {.name = "run",
-          .arguments = "",
-          .summary = "reads the sources and delivers them, until stopped",
-          .description =
-              "Runs the agent in the foreground: reads what the config names, keeps it in\n"
-              "the buffer below data_dir and delivers it to every sink. The log goes to\n"
-              "standard error. SIGTERM and SIGINT end it within 5 s; what is not yet\n"
-              "delivered stays in the buffer and goes out after the next start.\n"
-              "\n"
-              "With --once it reads what is there now, delivers all of it, shows its\n"
-              "progress and ends. What it could not read, had to drop or what a destination\n"
-              "refused is told then.",
-          .options = {{"once", "", "Delivers what is there now, then ends; 0 only when all of it is acknowledged"},
-                      {"timeout", "DURATION", "With --once: gives up after this long (30s, 5m)"}},
-          .examples = "edgehose run                        # what the service does\n"
-                      "edgehose run --once --timeout 10m   # empty a device before it is unplugged",
-          .exit_codes = "0  stopped as asked; with --once: everything is acknowledged\n"
-                        "1  it cannot run: the buffer is held by another process, damaged beyond\n"
-                        "   recovery, or out of reach; with --once: something could not be read,\n"
-                        "   was dropped (buffer.when_full) or refused\n"
-                        "2  the command line or the config is wrong\n"
-                        "3  --timeout came first: the rest stays in the buffer",
-          .run = run};
+  return {
+      .name = "run",
+      .arguments = "",
+      .summary = "reads the sources and delivers them, until stopped",
+      .description =
+          "Runs the agent in the foreground: reads what the config names, keeps it in\n"
+          "the buffer below data_dir and delivers it to every sink. The log goes to\n"
+          "standard error. SIGTERM and SIGINT end it within 5 s; what is not yet\n"
+          "delivered stays in the buffer and goes out after the next start.\n"
+          "\n"
+          "With --once it reads what is there now, delivers all of it, shows its\n"
+          "progress and ends. What it could not read, had to drop or what a destination\n"
+          "refused is told then.",
+      .options = {{"once", "",
+                   "Delivers what is there now, then ends; 0 only when all of it is acknowledged"},
+                  {"timeout", "DURATION", "With --once: gives up after this long (30s, 5m)"}},
+      .examples =
+          "edgehose run                        # what the service does\n"
+          "edgehose run --once --timeout 10m   # empty a device before it is unplugged",
+      .exit_codes =
+          "0  stopped as asked; with --once: everything is acknowledged\n"
+          "1  it cannot run: the buffer is held by another process, damaged beyond\n"
+          "   recovery, or out of reach; with --once: something could not be read,\n"
+          "   was dropped (buffer.when_full) or refused\n"
+          "2  the command line or the config is wrong\n"
+          "3  --timeout came first: the rest stays in the buffer",
+      .run = run};
 }
 
 }  // namespace edgehose

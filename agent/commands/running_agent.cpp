@@ -32,8 +32,9 @@ int make_directly(const Invocation& invocation, const std::vector<ControlChange>
   const OpenedBuffer opened = open_for_writing(invocation);
   if (opened.store == nullptr) return opened.code;
   const ChangeContext context = change_context(opened.config->config, false);
-  const int code = make_all(
-      changes, [&](const ControlChange& change) { return apply_change(*opened.store, change, context); });
+  const int code = make_all(changes, [&](const ControlChange& change) {
+    return apply_change(*opened.store, change, context);
+  });
   const Status closed = opened.store->close();
   return closed ? code : failed(closed.error());
 }
@@ -68,7 +69,8 @@ int make_changes(const Invocation& invocation, const std::vector<ControlChange>&
   const auto agent = find_agent(agent_sockets(config), config.data_dir);
   if (!agent && agent.error().code != ErrorCode::kNotFound) return failed(agent.error());
   if (!agent) return make_directly(invocation, changes);
-  return make_all(changes, [&](const ControlChange& change) { return ask_change(agent->socket, change); });
+  return make_all(changes,
+                  [&](const ControlChange& change) { return ask_change(agent->socket, change); });
 }
 
 }  // namespace edgehose

@@ -47,7 +47,8 @@ ReportInput without_agent(const Config& config, const Clock& clock) {
   input.now = clock.wall();
   input.when_full = name(config.buffer.when_full);
   if (const auto id = agent_id(config.agent, false)) input.agent = *id;
-  for (const Component& sink : config.sinks) input.sinks.push_back({.name = sink.name, .courier = {}, .max_age = {}});
+  for (const Component& sink : config.sinks)
+    input.sinks.push_back({.name = sink.name, .courier = {}, .max_age = {}});
   return input;
 }
 
@@ -80,7 +81,8 @@ int status(const Invocation& invocation) {
   auto snapshot = read_buffer(loaded->config, *clock);
   if (snapshot) input.store = std::move(*snapshot);
   StatusReport stopped = make_report(input);
-  if (!snapshot) stopped.notes.push_back(with_advice(snapshot.error(), loaded->config.agent.data_dir).message);
+  if (!snapshot)
+    stopped.notes.push_back(with_advice(snapshot.error(), loaded->config.agent.data_dir).message);
   return show(stopped, json);
 }
 
@@ -103,12 +105,15 @@ Command status_command() {
               "nothing was acknowledged for 10 minutes, or the buffer is at 90 %.\n"
               "down: no agent runs, its intake stands still, or the buffer is full and its\n"
               "policy is to block.",
-          .options = {{"json", "", "The same as JSON, for programs: versioned by its field \"format\""}},
-          .examples = "edgehose status\n"
-                      "edgehose status --json | jq .buffer.full_in_seconds",
-          .exit_codes = "0  healthy\n"
-                        "1  degraded\n"
-                        "2  down; also a wrong command line or config",
+          .options = {{"json", "",
+                       "The same as JSON, for programs: versioned by its field \"format\""}},
+          .examples =
+              "edgehose status\n"
+              "edgehose status --json | jq .buffer.full_in_seconds",
+          .exit_codes =
+              "0  healthy\n"
+              "1  degraded\n"
+              "2  down; also a wrong command line or config",
           .run = status};
 }
 

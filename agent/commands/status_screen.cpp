@@ -146,10 +146,11 @@ void Screen::sink_details(const SinkReport& sink) {
                       ? "nothing delivered yet"
                       : "last delivery " + ago(report_.at, sink.last_delivery));
   if (sink.dead_lettered.records > 0)
-    parts.push_back(fmt::format(
-        "{} dead letters ({}{})", format_count(sink.dead_lettered.records),
-        format_size(sink.dead_lettered.bytes),
-        sink.oldest_dead_letter.value == 0 ? "" : ", oldest " + ago(report_.at, sink.oldest_dead_letter)));
+    parts.push_back(fmt::format("{} dead letters ({}{})", format_count(sink.dead_lettered.records),
+                                format_size(sink.dead_lettered.bytes),
+                                sink.oldest_dead_letter.value == 0
+                                    ? ""
+                                    : ", oldest " + ago(report_.at, sink.oldest_dead_letter)));
   if (sink.replaying > 0)
     parts.push_back(fmt::format("{} of them to be delivered again", format_count(sink.replaying)));
   for (std::size_t i = 0; i < sink.dropped.size(); ++i)

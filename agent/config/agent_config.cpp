@@ -55,9 +55,10 @@ std::string wrong_timezone(const std::string& name) {
       name == "UTC" ||
       (::stat(("/usr/share/zoneinfo/" + name).c_str(), &info) == 0 && S_ISREG(info.st_mode));
   return known ? ""
-               : fmt::format("{} is not in this system's tzdata: check the spelling "
-                             "(\"Europe/Berlin\", \"UTC\") or install the package tzdata",
-                             quote(name));
+               : fmt::format(
+                     "{} is not in this system's tzdata: check the spelling "
+                     "(\"Europe/Berlin\", \"UTC\") or install the package tzdata",
+                     quote(name));
 }
 
 std::pair<std::string, WhenFull> named(WhenFull policy) {
@@ -115,10 +116,10 @@ Fields<BufferConfig> buffer_fields() {
           .range(8 << 20, 1ull << 40)
           .unset_means("the smaller of 512 MiB and 5 % of the file system, but 32 MiB at least")
           .example("\"512MiB\""),
-      choice<&BufferConfig::when_full>("when_full",
-                                       {named(WhenFull::kBlock), named(WhenFull::kDropOldest),
-                                        named(WhenFull::kDropNewest)},
-                                       "When the buffer is full: stop reading, or drop and count."),
+      choice<&BufferConfig::when_full>(
+          "when_full",
+          {named(WhenFull::kBlock), named(WhenFull::kDropOldest), named(WhenFull::kDropNewest)},
+          "When the buffer is full: stop reading, or drop and count."),
       choice<&BufferConfig::storage>(
           "storage",
           {{"auto", StorageChoice::kAuto},

@@ -19,7 +19,8 @@
 
 namespace edgehose {
 
-// Something wrong in one source or sink, or (as a warning) probably not meant. No secrets in messages.
+// Something wrong in one source or sink, or (as a warning) probably not meant. No secrets in
+// messages.
 struct Complaint {
   std::string key;  // "prefix", "encrypt.age"
   std::string message;
@@ -45,13 +46,13 @@ class ConfigSchema {
  public:
   template <class C>
   ConfigSchema& source(std::string name, std::string help, config::Fields<C> fields,
-                             Examine<C> examine = nullptr) {
+                       Examine<C> examine = nullptr) {
     sources_.push_back(type(std::move(name), std::move(help), std::move(fields), examine));
     return *this;
   }
   template <class C>
   ConfigSchema& sink(std::string name, std::string help, config::Fields<C> fields,
-                           Examine<C> examine = nullptr) {
+                     Examine<C> examine = nullptr) {
     sinks_.push_back(type(std::move(name), std::move(help), std::move(fields), examine));
     return *this;
   }
@@ -64,12 +65,12 @@ class ConfigSchema {
   static ComponentType type(std::string name, std::string help, config::Fields<C> fields,
                             Examine<C> examine) {
     ComponentType made{std::move(name),
-            std::move(help),
-            std::move(fields.fields),
-            std::move(fields.rules),
-            [] { return std::any(C{}); },
-            [](std::any& a) -> void* { return std::any_cast<C>(&a); },
-            {}};
+                       std::move(help),
+                       std::move(fields.fields),
+                       std::move(fields.rules),
+                       [] { return std::any(C{}); },
+                       [](std::any& a) -> void* { return std::any_cast<C>(&a); },
+                       {}};
     if (examine != nullptr)
       made.examine = [examine](const std::any& a, const AgentConfig& agent) {
         return examine(*std::any_cast<C>(&a), agent);

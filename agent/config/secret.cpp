@@ -67,10 +67,8 @@ Result<Secret> read_secret_file(const std::string& path, std::string_view what_t
 
 Result<Secret> SecretRef::read() const {
   switch (kind) {
-    case Kind::kNone:
-      return fail(ErrorCode::kNotFound, "no secret is configured");
-    case Kind::kPlain:
-      return plain;
+    case Kind::kNone: return fail(ErrorCode::kNotFound, "no secret is configured");
+    case Kind::kPlain: return plain;
     case Kind::kFile:
       return read_secret_file(where, "create it, readable by the service's user alone (mode 0400)");
     case Kind::kEnv: {
@@ -106,16 +104,11 @@ std::string SecretRef::text() const {
     return fmt::format("{{ {} = {} }}", key, config::quote(where));
   };
   switch (kind) {
-    case Kind::kNone:
-      return {};
-    case Kind::kFile:
-      return in("file");
-    case Kind::kEnv:
-      return in("env");
-    case Kind::kCredential:
-      return in("credential");
-    case Kind::kPlain:
-      break;
+    case Kind::kNone: return {};
+    case Kind::kFile: return in("file");
+    case Kind::kEnv: return in("env");
+    case Kind::kCredential: return in("credential");
+    case Kind::kPlain: break;
   }
   return "\"***\"";
 }

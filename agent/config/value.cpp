@@ -8,12 +8,9 @@ namespace edgehose::config {
 
 std::string Origin::text() const {
   switch (kind) {
-    case Kind::kDefault:
-      return "default";
-    case Kind::kSet:
-      return "--set " + name;
-    case Kind::kFile:
-      break;
+    case Kind::kDefault: return "default";
+    case Kind::kSet: return "--set " + name;
+    case Kind::kFile: break;
   }
   return line == 0 ? name : fmt::format("{}:{}:{}", name, line, column);
 }
@@ -88,21 +85,11 @@ std::string quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
           out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));

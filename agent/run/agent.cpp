@@ -122,8 +122,8 @@ Status Agent::start() {
   log_start();
   intake_thread_ = std::make_unique<IntakeThread>(*intake_, *store_, *clock_, intake_waker_);
   if (!exit_code_)
-    notifier_.ready(fmt::format("{} source(s), {} sink(s)", config_.sources.size(),
-                                config_.sinks.size()));
+    notifier_.ready(
+        fmt::format("{} source(s), {} sink(s)", config_.sources.size(), config_.sinks.size()));
   return {};
 }
 
@@ -371,9 +371,10 @@ void Agent::hourly_line() {
     retries += status.retries;
   }
   const StoreUsage usage = store_->usage();
-  log::info("since start: {} records read, {} behind, {} batches delivered, {} retries; buffer {} of {}",
-            format_count(read), format_size(behind), format_count(sent), format_count(retries),
-            format_size(usage.used), format_size(usage.limit));
+  log::info(
+      "since start: {} records read, {} behind, {} batches delivered, {} retries; buffer {} of {}",
+      format_count(read), format_size(behind), format_count(sent), format_count(retries),
+      format_size(usage.used), format_size(usage.limit));
 }
 
 Progress Agent::progress() const {

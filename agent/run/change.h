@@ -1,5 +1,5 @@
-// ControlChange: what a person asks of the buffer by hand, and how it is done. The same code runs in the
-// agent, on its intake thread, and in a command while no agent runs.
+// ControlChange: what a person asks of the buffer by hand, and how it is done. The same code runs
+// in the agent, on its intake thread, and in a command while no agent runs.
 //
 // Threading: apply_change() belongs to the store's one writer; it is one transaction, or none.
 #pragma once
@@ -40,8 +40,8 @@ struct ReplayLetters {
 struct PurgeLetters {
   LetterSelection which;
 };
-using ControlChange = std::variant<ConfirmSink, ForgetSink, ForgetSource, ForgetPositions, ReplayLetters,
-                            PurgeLetters>;
+using ControlChange = std::variant<ConfirmSink, ForgetSink, ForgetSource, ForgetPositions,
+                                   ReplayLetters, PurgeLetters>;
 
 // What the config says that decides whether a change is wise.
 struct ChangeContext {
@@ -62,7 +62,8 @@ constexpr std::size_t kSeenAtOnce = 100'000;  // dead letters that one replay lo
 
 // Durable on return. kNotFound: no such name or number; kBusy: it is in use, the message says what
 // to do.
-Result<ChangeReport> apply_change(Store& store, const ControlChange& change, const ChangeContext& context);
+Result<ChangeReport> apply_change(Store& store, const ControlChange& change,
+                                  const ChangeContext& context);
 
 // Whether a change that says `more` is simply asked for again, and what was done by all of them.
 bool repeats(const ControlChange& change);

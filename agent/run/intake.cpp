@@ -13,8 +13,8 @@ namespace {
 constexpr Duration kMaintenanceEvery = std::chrono::minutes(1);
 constexpr Duration kPublishEvery = std::chrono::seconds(1);
 constexpr Duration kLookEvery = std::chrono::seconds(1);  // at most, while nothing can be taken
-// A batch's commit comes so much before its age at most, lest the commit make it late. Batches of 5 s
-// then follow each other in less, and two of them share a commit of ext4's journal: it comes 5 s
+// A batch's commit comes so much before its age at most, lest the commit make it late. Batches of 5
+// s then follow each other in less, and two of them share a commit of ext4's journal: it comes 5 s
 // after the first change.
 constexpr Duration kBatchLead = std::chrono::milliseconds(250);
 
@@ -38,13 +38,15 @@ Intake::Intake(Store& store, const Clock& clock, Waker& waker, IntakeOptions opt
   budget_.limit = options_.pending_limit();
   for (std::unique_ptr<Source>& source : sources) {
     SourceSlot slot;
-    slot.pending = std::make_unique<PendingRecords>(store_.source_id(source->name()), clock_, budget_);
+    slot.pending =
+        std::make_unique<PendingRecords>(store_.source_id(source->name()), clock_, budget_);
     slot.source = std::move(source);
     slots_.push_back(std::move(slot));
   }
 }
 
-Status Intake::connect(const std::string& sink, Mailbox<Claim>& claims, Mailbox<std::string>& holds) {
+Status Intake::connect(const std::string& sink, Mailbox<Claim>& claims,
+                       Mailbox<std::string>& holds) {
   for (SinkLink& link : sinks_) {
     if (link.config.name != sink) continue;
     link.courier = &claims;
@@ -229,7 +231,9 @@ Duration Intake::claim_lead(const SinkLink& sink) const {
 
 bool Intake::full_batch_waits(const SinkLink& sink, LanePlanner& lane) {
   if (!lane.has_pending()) return false;
-  const NextBlock blocks = [this](SourceId s, BlockNumber from) { return store_.next_block(s, from); };
+  const NextBlock blocks = [this](SourceId s, BlockNumber from) {
+    return store_.next_block(s, from);
+  };
   const auto batch = lane.next(blocks, sink.estimate, clock_.now(), all_is_ripe());
   return batch && batch->has_value();
 }
@@ -262,7 +266,8 @@ bool Intake::complete() const {
 }
 
 SinkLink* Intake::link(SinkId id) {
-  const auto found = std::find_if(sinks_.begin(), sinks_.end(), [&](const SinkLink& s) { return s.id == id; });
+  const auto found =
+      std::find_if(sinks_.begin(), sinks_.end(), [&](const SinkLink& s) { return s.id == id; });
   return found == sinks_.end() ? nullptr : &*found;
 }
 
@@ -289,7 +294,8 @@ IntakeStatus Intake::state() const {
   IntakeStatus status;
   for (const SourceSlot& slot : slots_) status.sources.push_back(slot.source->health());
   for (const SinkLink& sink : sinks_)
-    if (!sink.problem.empty()) status.sink_problems.push_back(sink.config.name + ": " + sink.problem);
+    if (!sink.problem.empty())
+      status.sink_problems.push_back(sink.config.name + ": " + sink.problem);
   status.pending_bytes = budget_.used;
   status.blocked = blocked();
   status.displaced = displaced_;

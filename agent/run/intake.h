@@ -3,8 +3,9 @@
 // It commits as late as is safe, because every commit costs at least 16 KiB of flash.
 //
 // A commit is due at the first of: a batch that is ripe, or would be with what is pending; 2 MiB of
-// records; the profile's limit since the oldest pending record; a source that says it cannot be read
-// again; acknowledgements that free the way for the next claim, or have waited long enough; a stop.
+// records; the profile's limit since the oldest pending record; a source that says it cannot be
+// read again; acknowledgements that free the way for the next claim, or have waited long enough; a
+// stop.
 //
 // Threading: everything but inbox(), status() and reading heartbeat() belongs to the intake thread;
 // step() is bounded work, and beats between its pieces.
@@ -34,8 +35,8 @@ namespace edgehose {
 struct IntakeOptions {
   WhenFull when_full = WhenFull::kBlock;
   Duration commit_limit = std::chrono::seconds(60);  // re-readable records wait at most this long
-  Duration ack_limit = std::chrono::seconds(30);     // acknowledgements alone wait at most this long
-  std::size_t commit_bytes = 2u << 20;               // raw; twice that on slow media
+  Duration ack_limit = std::chrono::seconds(30);  // acknowledgements alone wait at most this long
+  std::size_t commit_bytes = 2u << 20;            // raw; twice that on slow media
   // run --once: what is there becomes ripe as soon as the sources are read to the end.
   bool flush = false;
 
@@ -57,15 +58,15 @@ struct ChangeOutcome {
 struct IntakeStatus {
   std::vector<SourceHealth> sources;
   std::uint64_t pending_bytes = 0;
-  bool blocked = false;         // the buffer is full and sources wait
-  std::string displaced;        // the buffer's file is not where it was; why, and what to do
+  bool blocked = false;   // the buffer is full and sources wait
+  std::string displaced;  // the buffer's file is not where it was; why, and what to do
   Instant displaced_since{};
-  bool nothing_held = false;    // everything that is committed was delivered
-  std::string problem;          // why commits fail; empty: they do not
+  bool nothing_held = false;  // everything that is committed was delivered
+  std::string problem;        // why commits fail; empty: they do not
   WallTime problem_since;
   std::uint64_t commits = 0;
   std::vector<std::string> sink_problems;  // sinks whose acknowledgements cannot be taken, and why
-  bool complete = false;        // flush: everything read is acknowledged
+  bool complete = false;                   // flush: everything read is acknowledged
   bool operator==(const IntakeStatus&) const = default;
 };
 
@@ -87,7 +88,7 @@ class Intake {
 
   Mailbox<CourierEvent>& inbox() { return inbox_; }
   Mailbox<ChangeRequest>& changes() { return changes_; }  // bounded by the control socket's clients
-  std::vector<int> descriptors() const;  // to wait on, the waker's included
+  std::vector<int> descriptors() const;                   // to wait on, the waker's included
   const Published<IntakeStatus>& status() const { return status_; }
   Heartbeat& heartbeat() { return heartbeat_; }
   bool complete() const;
@@ -96,8 +97,8 @@ class Intake {
   struct SourceSlot {
     std::unique_ptr<Source> source;
     std::unique_ptr<PendingRecords> pending;
-    Instant next_drain{};   // by time alone
-    Instant next_look{};    // the same, while nothing can be taken
+    Instant next_drain{};  // by time alone
+    Instant next_look{};   // the same, while nothing can be taken
     bool more = true;
     bool urgent = false;
   };
@@ -105,7 +106,7 @@ class Intake {
 
   // What a transaction made, to be acted on once it is durable.
   struct Made {
-    std::vector<std::size_t> applied;                    // indices of events_
+    std::vector<std::size_t> applied;                     // indices of events_
     std::vector<std::pair<SinkLink*, ClaimId>> replaced;  // claims that were cut anew
     std::vector<std::pair<SinkLink*, Claim>> claims;      // new ones, to be handed to couriers
   };
@@ -126,8 +127,8 @@ class Intake {
   bool blocked() const { return blocked_until_ != Instant{}; }
   bool waits() const { return blocked() || !displaced_.empty(); }  // records are not committed
   bool flushing() const;
-  // What is there is ripe whatever its size and age: at the end of run --once, in a full buffer, and in one that
-  // was deleted.
+  // What is there is ripe whatever its size and age: at the end of run --once, in a full buffer,
+  // and in one that was deleted.
   bool all_is_ripe() const { return waits() || flushing(); }
   void beat() { heartbeat_.working(clock_.now()); }
   SinkLink* link(SinkId id);
@@ -146,7 +147,8 @@ class Intake {
   Status write_records(Store::Transaction& transaction);
   Status append_pending(Store::Transaction& transaction, SourceSlot& slot);
   Status make_room(Store::Transaction& transaction, const RawBlock& block, Error full);
-  Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block, DropScope scope);
+  Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block,
+                               DropScope scope);
   void committed(Attempt attempt, Made made);
   void commit_failed(const Error& error);
   Instant drop_report_due() const;
@@ -200,17 +202,17 @@ class Intake {
   Instant blocked_until_{};  // the buffer was full: records are tried again then; 0: it is not
   Instant retry_at_{};       // a commit failed: not before then
   Duration retry_delay_{};
-  std::string displaced_;    // the buffer's file is not in its place: why
+  std::string displaced_;  // the buffer's file is not in its place: why
   Instant displaced_since_{};
-  Instant next_place_look_{};      // for its place
+  Instant next_place_look_{};  // for its place
   Instant next_maintenance_{};
   Instant next_publish_{};
   Instant next_drop_report_{};
-  Counter dropping_;         // by policy, since the last log line about it
+  Counter dropping_;  // by policy, since the last log line about it
   std::string problem_;
   WallTime problem_since_;
   std::uint64_t commits_ = 0;
-  Duration mean_commit_{};   // of the store, as of the last commit
+  Duration mean_commit_{};       // of the store, as of the last commit
   std::size_t next_source_ = 0;  // round robin
   bool unshown_ = false;         // something is not as it was published
   IntakeStatus shown_;           // as last published

@@ -25,7 +25,8 @@ bool SinkLink::has_room(SourceId source) const {
 }
 
 bool SinkLink::has_lane(LaneKey lane) const {
-  return std::any_of(lanes.begin(), lanes.end(), [&](const LanePlanner& l) { return l.lane() == lane; });
+  return std::any_of(lanes.begin(), lanes.end(),
+                     [&](const LanePlanner& l) { return l.lane() == lane; });
 }
 
 void SinkLink::set_problem(std::string reason) {

@@ -95,8 +95,7 @@ Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block,
   EH_ASSIGN(const bool made, drop_and_append(transaction, block, DropScope::kUnneeded));
   if (made) return {};
   switch (options_.when_full) {
-    case WhenFull::kBlock:
-      break;
+    case WhenFull::kBlock: break;
     case WhenFull::kDropOldest: {
       EH_ASSIGN(const bool appended, drop_and_append(transaction, block, DropScope::kAny));
       if (appended) return {};

@@ -72,17 +72,17 @@ class LanePlanner {
 
   LaneKey lane_;
   BatchConfig config_;
-  Position begin_;         // the first record of the lane that no claim covers
+  Position begin_;  // the first record of the lane that no claim covers
   // The walk: blocks in [begin_, scan_) are in pending_.
   BlockNumber scan_;
   PlannedBatch pending_;
   std::optional<Sequence> claimed_to_, next_;  // behind the last claimed, the last walked; if known
   bool passed_over_ = false;  // what follows next_ first is a block that tells nothing of itself
   std::uint64_t pending_bytes_ = 0;  // as the destination will count them
-  bool full_ = false;      // the next block would not fit any more
-  bool at_end_ = false;    // the walk saw no further block
-  Instant oldest_ = kNever;  // since when the oldest unclaimed record waits
-  Instant newest_ = kNever;  // the same for what arrived last: bounds the next batch's wait
+  bool full_ = false;                // the next block would not fit any more
+  bool at_end_ = false;              // the walk saw no further block
+  Instant oldest_ = kNever;          // since when the oldest unclaimed record waits
+  Instant newest_ = kNever;          // the same for what arrived last: bounds the next batch's wait
 };
 
 }  // namespace edgehose

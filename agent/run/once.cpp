@@ -14,7 +14,7 @@ Counter since(const Counter& start, const Counter& now) {
 }
 
 template <class State, class Id>
-const State* find_by(const std::vector<State>& states, Id State::* member, const Id& id) {
+const State* find_by(const std::vector<State>& states, Id State::*member, const Id& id) {
   const auto found = std::find_if(states.begin(), states.end(),
                                   [&](const State& state) { return state.*member == id; });
   return found == states.end() ? nullptr : &*found;
@@ -22,7 +22,7 @@ const State* find_by(const std::vector<State>& states, Id State::* member, const
 
 // As it was at the start; what was not there yet had counted nothing.
 template <class State, class Id>
-State before(const std::vector<State>& start, Id State::* member, const State& now) {
+State before(const std::vector<State>& start, Id State::*member, const State& now) {
   const State* const found = find_by(start, member, now.*member);
   return found == nullptr ? State{} : *found;
 }
@@ -34,7 +34,8 @@ Counter given_up(const LaneState& lane) {
 }
 
 std::string amount(const Counter& counter) {
-  return fmt::format("{} record(s), {},", format_count(counter.records), format_size(counter.bytes));
+  return fmt::format("{} record(s), {},", format_count(counter.records),
+                     format_size(counter.bytes));
 }
 
 constexpr std::string_view words(DropReason reason) {
@@ -62,9 +63,9 @@ bool OnceReport::waits_for(const LaneState& lane, const Ledger& now) const {
   const SourceState* const source = find_by(now.sources, &SourceState::id, lane.key.source);
   if (sink == nullptr || source == nullptr) return false;
   const SinkInputs* const inputs = find_by(sinks_, &SinkInputs::name, sink->name);
-  return inputs != nullptr && (inputs->sources.empty() ||
-                               std::find(inputs->sources.begin(), inputs->sources.end(),
-                                         source->name) != inputs->sources.end());
+  return inputs != nullptr &&
+         (inputs->sources.empty() || std::find(inputs->sources.begin(), inputs->sources.end(),
+                                               source->name) != inputs->sources.end());
 }
 
 void OnceReport::count(const Ledger& now, Progress& progress) const {
@@ -93,7 +94,8 @@ std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
   std::vector<std::string> lines;
   for (const SourceHealth& source : sources) {
     // What vanished is counted by its source: it is not there to be read.
-    if (source.unreadable) lines.push_back(fmt::format("source {}: {}", source.name, source.problem));
+    if (source.unreadable)
+      lines.push_back(fmt::format("source {}: {}", source.name, source.problem));
   }
   for (const SourceState& source : now.sources) {
     const SourceState start = before(start_.sources, &SourceState::id, source);
@@ -112,9 +114,10 @@ std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
         lines.push_back(
             fmt::format("{}: {} {}", where, amount(lost), words(static_cast<DropReason>(i))));
     if (const Counter refused = since(start.dead_lettered, lane.dead_lettered); refused.records > 0)
-      lines.push_back(fmt::format("{}: {} were refused and are kept as dead letters (edgehose "
-                                  "dead-letters list)",
-                                  where, amount(refused)));
+      lines.push_back(
+          fmt::format("{}: {} were refused and are kept as dead letters (edgehose "
+                      "dead-letters list)",
+                      where, amount(refused)));
   }
   return lines;
 }

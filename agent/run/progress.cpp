@@ -72,7 +72,8 @@ std::string progress_bar(const Progress& progress, Instant now, unsigned width) 
 std::string progress_line(const Progress& progress, Instant now) {
   const std::uint64_t done = progress.records - std::min(progress.records, progress.waiting);
   std::string read = format_count(progress.records - progress.earlier) + " records";
-  if (progress.earlier > 0) read += fmt::format(" and {} of earlier runs", format_count(progress.earlier));
+  if (progress.earlier > 0)
+    read += fmt::format(" and {} of earlier runs", format_count(progress.earlier));
   std::string delivered = format_count(progress.delivered) + " records";
   if (done > progress.delivered)
     delivered += ", gave up " + format_count(done - progress.delivered);

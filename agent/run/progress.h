@@ -1,8 +1,8 @@
 // Progress of `run --once`: how far it came, and how that looks.
 //
 // A terminal gets one line that is rewritten: a bar, the rate and the time left. Anything else gets
-// a plain line every few seconds. What counts as done is what every sink acknowledged, or gave up and
-// counted, so the bar is full when the command may end and not before.
+// a plain line every few seconds. What counts as done is what every sink acknowledged, or gave up
+// and counted, so the bar is full when the command may end and not before.
 //
 // Threading: the renderers are pure; a ProgressPrinter belongs to one thread.
 #pragma once
@@ -20,9 +20,9 @@ struct Progress {
   std::uint64_t bytes_read = 0;
   // Records: what this run read and what a sink still waited for when it began.
   std::uint64_t records = 0;
-  std::uint64_t earlier = 0;      // of them, read by earlier runs
-  std::uint64_t waiting = 0;      // of them, not done with: a sink waits for them
-  std::uint64_t delivered = 0;    // of them, acknowledged by every sink; the rest was given up
+  std::uint64_t earlier = 0;    // of them, read by earlier runs
+  std::uint64_t waiting = 0;    // of them, not done with: a sink waits for them
+  std::uint64_t delivered = 0;  // of them, acknowledged by every sink; the rest was given up
   Instant started;
 };
 

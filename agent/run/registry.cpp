@@ -24,7 +24,8 @@ Result<SinkParts> make_directory_sink(const Component& component, const SinkCont
   parts.transport = std::make_unique<FileTransport>();
   std::vector<std::string> warnings;  // told with the config
   EH_ASSIGN(std::unique_ptr<DirectorySink> sink,
-            DirectorySink::create(config, {context.agent_id, context.labels, context.timezone}, warnings));
+            DirectorySink::create(config, {context.agent_id, context.labels, context.timezone},
+                                  warnings));
   parts.own_files = sink->own_files();
   parts.sink = std::move(sink);
   return parts;
@@ -46,7 +47,8 @@ std::string without(std::string_view beginning, const std::string& message) {
   return message.starts_with(beginning) ? message.substr(beginning.size()) : message;
 }
 
-std::vector<Complaint> examine_directory_sink(const DirectoryConfig& config, const AgentConfig& agent) {
+std::vector<Complaint> examine_directory_sink(const DirectoryConfig& config,
+                                              const AgentConfig& agent) {
   std::vector<Complaint> complaints;
   for (std::size_t i = 0; i < config.age_recipients.size(); ++i)
     if (const auto recipient = AgeRecipient::parse(config.age_recipients[i]); !recipient)
@@ -82,8 +84,8 @@ const SinkType kSinkTypes[] = {
 
 ConfigSchema make_schema() {
   ConfigSchema schema;
-  schema.source("file", "Tails files through rotation, truncation and restarts.", file_source_fields(),
-                examine_file_source);
+  schema.source("file", "Tails files through rotation, truncation and restarts.",
+                file_source_fields(), examine_file_source);
   schema.sink("directory", "Writes objects into a directory: a disk, a stick, a network mount.",
               directory_fields(), examine_directory_sink);
   return schema;
@@ -94,8 +96,8 @@ Result<SinkParts> make_sink(const Component& component, const SinkContext& conte
     if (type.name != component.type) continue;
     auto parts = type.make(component, context);
     if (parts) return parts;
-    return tl::unexpected<Error>(
-        std::move(parts).error().with_context(component.origin.text() + ": sinks." + component.name));
+    return tl::unexpected<Error>(std::move(parts).error().with_context(
+        component.origin.text() + ": sinks." + component.name));
   }
   EH_CHECK(!"a sink type of the schema has no maker");
 }

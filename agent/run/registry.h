@@ -33,7 +33,7 @@ struct SinkParts {
   SinkConfig config;
   std::shared_ptr<const Sink> sink;
   std::unique_ptr<Transport> transport;
-  bool pass_through = false;   // its objects are the buffer's frames themselves
+  bool pass_through = false;  // its objects are the buffer's frames themselves
   Recognises recognises = Recognises::kKey;
   // What its requests' bodies are made by: objects, or records in the destination's own form.
   std::function<OpenBody(Store&)> bodies = object_bodies;

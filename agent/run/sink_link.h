@@ -18,24 +18,24 @@ namespace edgehose {
 struct SinkLink {
   SinkConfig config;
   std::shared_ptr<const Sink> sink;
-  bool pass_through = true;           // its objects are the stored frames themselves
-  Mailbox<Claim>* courier = nullptr;  // where claims go; outlives intake
+  bool pass_through = true;               // its objects are the stored frames themselves
+  Mailbox<Claim>* courier = nullptr;      // where claims go; outlives intake
   Mailbox<std::string>* holds = nullptr;  // where `problem` goes
 
   // Filled by Intake::start().
   SinkId id;
-  std::string note;                   // what the sink has learned: SinkState::note
+  std::string note;  // what the sink has learned: SinkState::note
   std::vector<LanePlanner> lanes;
-  std::map<ClaimId, Claim> claims;    // unsettled, at most kMaxClaims
-  std::map<ClaimId, Claim> replays;   // begun and unsettled: one at a time
-  bool replays_wait = false;          // there may be some that are not begun
+  std::map<ClaimId, Claim> claims;   // unsettled, at most kMaxClaims
+  std::map<ClaimId, Claim> replays;  // begun and unsettled: one at a time
+  bool replays_wait = false;         // there may be some that are not begun
   SizeEstimate estimate;
-  std::string problem;                // why acknowledgements cannot be taken; empty: they can
+  std::string problem;  // why acknowledgements cannot be taken; empty: they can
 
   static constexpr std::size_t kMaxClaims = 64;
   std::size_t claims_of(SourceId source) const;
   bool takes(const std::string& source) const;  // as `inputs` says
-  bool has_room(SourceId source) const;  // for another claim of that lane
+  bool has_room(SourceId source) const;         // for another claim of that lane
   bool has_lane(LaneKey lane) const;
   // Tells the courier when it changes; an empty one: all is well.
   void set_problem(std::string reason);

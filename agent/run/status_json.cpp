@@ -18,22 +18,26 @@ Duration from_seconds(double s) {
   return std::chrono::milliseconds(static_cast<std::int64_t>(s * 1000.0 + (s < 0 ? -0.5 : 0.5)));
 }
 
-Json time_json(WallTime time) { return time.value == 0 ? Json(nullptr) : Json(format_wall_ms(time)); }
+Json time_json(WallTime time) {
+  return time.value == 0 ? Json(nullptr) : Json(format_wall_ms(time));
+}
 
 WallTime time_from(const Json& json) {
   if (!json.is_string()) return WallTime{};
   tm parts{};
   int millisecond = 0;
   const auto text = json.get<std::string>();
-  if (std::sscanf(text.c_str(), "%d-%d-%dT%d:%d:%d.%dZ", &parts.tm_year, &parts.tm_mon, &parts.tm_mday,
-                  &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millisecond) != 7)
+  if (std::sscanf(text.c_str(), "%d-%d-%dT%d:%d:%d.%dZ", &parts.tm_year, &parts.tm_mon,
+                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &millisecond) != 7)
     return WallTime{};
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
   return WallTime((static_cast<std::int64_t>(timegm(&parts)) * 1000 + millisecond) * 1'000'000);
 }
 
-Json counter_json(const Counter& counter) { return {{"records", counter.records}, {"bytes", counter.bytes}}; }
+Json counter_json(const Counter& counter) {
+  return {{"records", counter.records}, {"bytes", counter.bytes}};
+}
 
 Counter counter_from(const Json& json) {
   return {json.at("records").get<std::uint64_t>(), json.at("bytes").get<std::uint64_t>()};
@@ -48,7 +52,9 @@ std::optional<Duration> seconds_or_none(const Json& json) {
   return from_seconds(json.get<double>());
 }
 
-Json optional_number(const std::optional<double>& number) { return number ? Json(*number) : Json(nullptr); }
+Json optional_number(const std::optional<double>& number) {
+  return number ? Json(*number) : Json(nullptr);
+}
 
 std::optional<double> number_or_none(const Json& json) {
   if (!json.is_number()) return std::nullopt;
@@ -133,7 +139,8 @@ SinkReport sink_from(const Json& j) {
   j.at("claims").get_to(s.claims);
   s.delivered = counter_from(j.at("delivered"));
   s.dead_lettered = counter_from(j.at("dead_lettered"));
-  if (j.contains("oldest_dead_letter")) s.oldest_dead_letter = time_from(j.at("oldest_dead_letter"));
+  if (j.contains("oldest_dead_letter"))
+    s.oldest_dead_letter = time_from(j.at("oldest_dead_letter"));
   s.replaying = j.value("replaying", std::uint64_t{0});
   s.dropped = drops_from(j.at("dropped"));
   j.at("possible_duplicates").get_to(s.possible_duplicates);
@@ -253,9 +260,10 @@ Result<StatusReport> parse_status(std::string_view json) {
     const Json parsed = Json::parse(json);
     const int format = parsed.at("format").get<int>();
     if (format != kStatusFormat)
-      return fail(ErrorCode::kUnsupported,
-                  "the agent's status has format {}, this edgehose reads format {}: use the agent's version", format,
-                  kStatusFormat);
+      return fail(
+          ErrorCode::kUnsupported,
+          "the agent's status has format {}, this edgehose reads format {}: use the agent's version",
+          format, kStatusFormat);
     return report_from(parsed);
   } catch (const std::exception& e) {
     return fail(ErrorCode::kInvalid, "the agent's answer is not a status: {}", e.what());

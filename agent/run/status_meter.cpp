@@ -10,9 +10,9 @@
 namespace edgehose {
 namespace {
 
-constexpr double kMemorySeconds = 600.0;  // of the growth rate
+constexpr double kMemorySeconds = 600.0;            // of the growth rate
 constexpr double kLongestSeconds = 30.0 * 86400.0;  // a longer time until full says nothing
-constexpr double kEnoughSeconds = 60.0;   // before an estimate per day is worth showing
+constexpr double kEnoughSeconds = 60.0;             // before an estimate per day is worth showing
 
 double seconds_between(Instant a, Instant b) {
   return std::chrono::duration<double>(b - a).count();

@@ -28,7 +28,7 @@ class BufferMeter {
     std::optional<std::uint64_t> written;
   };
   std::optional<Sample> first_, last_;
-  double growth_ = 0.0;        // bytes of the buffer a second, exponentially weighted
+  double growth_ = 0.0;         // bytes of the buffer a second, exponentially weighted
   double growth_weight_ = 0.0;  // of the samples in it; grows to 1
 };
 

@@ -64,7 +64,8 @@ void add_courier(SinkReport& report, const SinkInput& sink) {
   report.call = sink.call;
   report.call_for = sink.call_for;
   report.last_delivery = std::max(report.last_delivery, courier.last_success);
-  if (courier.state == CourierStatus::State::kBackingOff || courier.state == CourierStatus::State::kParked)
+  if (courier.state == CourierStatus::State::kBackingOff ||
+      courier.state == CourierStatus::State::kParked)
     report.next_attempt_in = courier.next_attempt_in;
 }
 
@@ -153,7 +154,8 @@ std::string hang_text(const SinkReport& sink, const ReportInput& input) {
 }
 
 std::string stall_text(const SinkReport& sink, const ReportInput& input) {
-  const Duration since = sink.last_delivery.value == 0 ? input.uptime : age(input.now, sink.last_delivery);
+  const Duration since =
+      sink.last_delivery.value == 0 ? input.uptime : age(input.now, sink.last_delivery);
   return fmt::format("sink {}: nothing acknowledged for {}, {} records wait{}", sink.name,
                      format_duration(std::chrono::duration_cast<std::chrono::minutes>(since)),
                      format_count(sink.backlog.records),
@@ -164,7 +166,9 @@ std::string parked_text(const SinkInput& sink, const ReportInput& input) {
   const WallTime since = sink.courier.error_since;
   std::string how_long;
   if (since.value != 0)
-    how_long = " for " + format_duration(std::chrono::duration_cast<std::chrono::seconds>(age(input.now, since)));
+    how_long =
+        " for " +
+        format_duration(std::chrono::duration_cast<std::chrono::seconds>(age(input.now, since)));
   return fmt::format("sink {} is parked{}: {}", sink.name, how_long, sink.courier.last_error);
 }
 
@@ -186,16 +190,19 @@ class Judge {
 void judge_process(const ReportInput& input, Judge& judge) {
   if (!input.running) return judge.down("the agent is not running");
   if (input.intake_silence >= kIntakeSilence)
-    judge.down(fmt::format("the intake loop has not moved for {}",
-                           format_duration(std::chrono::duration_cast<std::chrono::seconds>(input.intake_silence))));
+    judge.down(fmt::format(
+        "the intake loop has not moved for {}",
+        format_duration(std::chrono::duration_cast<std::chrono::seconds>(input.intake_silence))));
   if (!input.displaced.empty()) judge.down("nothing is read: " + input.displaced);
   if (!input.intake_problem.empty()) judge.degraded("intake: " + input.intake_problem);
 }
 
 void judge_buffer(const ReportInput& input, const BufferReport& buffer, Judge& judge) {
   if (input.running && input.buffer_full) {
-    if (input.when_full == "block") return judge.down("the buffer is full: nothing is read until a sink delivers");
-    return judge.degraded(fmt::format("the buffer is full: records are dropped ({})", input.when_full));
+    if (input.when_full == "block")
+      return judge.down("the buffer is full: nothing is read until a sink delivers");
+    return judge.degraded(
+        fmt::format("the buffer is full: records are dropped ({})", input.when_full));
   }
   if (buffer.limit > 0 && buffer.used >= buffer.limit / 100 * kAlmostFullPercent)
     judge.degraded(fmt::format("the buffer is {} % full", buffer.used * 100 / buffer.limit));
@@ -221,8 +228,9 @@ void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& ju
 void add_notes(const ReportInput& input, const StatusReport& report, Judge& judge) {
   for (const SinkReport& sink : report.sinks)
     if (!sink.configured)
-      judge.note(fmt::format("sink {} is not in the config; its {} records yield first (edgehose buffer forget {})",
-                             sink.name, format_count(sink.backlog.records), sink.name));
+      judge.note(fmt::format(
+          "sink {} is not in the config; its {} records yield first (edgehose buffer forget {})",
+          sink.name, format_count(sink.backlog.records), sink.name));
   if (report.buffer.corrupt_blocks > 0)
     judge.note(fmt::format("{} damaged blocks found since start (edgehose buffer verify)",
                            format_count(report.buffer.corrupt_blocks)));
@@ -261,7 +269,8 @@ StatusReport make_report(const ReportInput& input) {
   judge_buffer(input, report.buffer, judge);
   if (input.running) judge_sinks(input, report, judge);
   for (const SourceReport& source : report.sources)
-    if (!source.problem.empty()) judge.degraded(fmt::format("source {}: {}", source.name, source.problem));
+    if (!source.problem.empty())
+      judge.degraded(fmt::format("source {}: {}", source.name, source.problem));
   add_notes(input, report, judge);
   return report;
 }
@@ -291,7 +300,8 @@ Result<std::optional<double>> sample_compression(Store& store) {
 Result<StoreSnapshot::Lane> read_lane(Store& store, LaneState state) {
   StoreSnapshot::Lane lane{std::move(state), std::nullopt};
   if (lane.state.buffered().records == 0) return lane;
-  EH_ASSIGN(const std::optional<BlockInfo> block, store.next_block(lane.state.key.source, lane.state.cursor.block));
+  EH_ASSIGN(const std::optional<BlockInfo> block,
+            store.next_block(lane.state.key.source, lane.state.cursor.block));
   // A cursor inside the block makes this a little older than it is: by less than a block's span.
   if (block) lane.oldest = block->first_time;
   return lane;
@@ -307,7 +317,8 @@ Status read_letters(Store& store, StoreSnapshot& snapshot) {
   std::size_t looked = 0;
   if (wanted.empty()) return {};
   return store.for_each_dead_letter([&](const DeadLetter& letter) {
-    if (wanted.erase(letter.lane.sink) > 0) snapshot.oldest_dead_letter[letter.lane.sink] = letter.given_up;
+    if (wanted.erase(letter.lane.sink) > 0)
+      snapshot.oldest_dead_letter[letter.lane.sink] = letter.given_up;
     return !wanted.empty() && ++looked < kLettersLookedAt;
   });
 }

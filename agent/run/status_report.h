@@ -5,7 +5,8 @@
 //   down      no daemon; the intake loop has not beaten for kIntakeSilence; the buffer is full and
 //             its policy is "block": nothing is read; the buffer's file was deleted, moved or
 //             replaced and cannot be put back
-//   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the policy); a source has
+//   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the
+//   policy); a source has
 //             a problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
 //             acknowledged for kStallTime, and its oldest record has been ripe (older than the
 //             batch's max_age) for as long; a batch has failed for kStallTime while others went;
@@ -44,12 +45,12 @@ std::string_view name(Health health);
 
 struct SourceReport {
   std::string name;
-  bool configured = true;            // false: the buffer knows it, the config does not
+  bool configured = true;  // false: the buffer knows it, the config does not
   std::uint64_t files = 0;
-  Counter read;                      // since start
-  Counter committed;                 // ever
-  Counter not_taken;                 // ever: refused by drop_newest
-  std::uint64_t behind_bytes = 0;    // there, not yet read
+  Counter read;                    // since start
+  Counter committed;               // ever
+  Counter not_taken;               // ever: refused by drop_newest
+  std::uint64_t behind_bytes = 0;  // there, not yet read
   std::uint64_t truncated_records = 0;
   std::uint64_t lost_bytes = 0;
   std::string problem;
@@ -60,41 +61,41 @@ using Drops = std::array<Counter, static_cast<std::size_t>(DropReason::kCount_)>
 
 struct SinkReport {
   std::string name;
-  bool configured = true;            // false: a cursor without a sink in the config
-  std::string state;                 // idle, sending, backing off, parked; empty: no daemon
-  Counter backlog;                   // committed, not yet acknowledged
+  bool configured = true;              // false: a cursor without a sink in the config
+  std::string state;                   // idle, sending, backing off, parked; empty: no daemon
+  Counter backlog;                     // committed, not yet acknowledged
   std::optional<Duration> oldest_age;  // of the oldest record in the backlog
-  std::uint64_t claims = 0;          // requests in flight, waiting for a retry or for their turn
-  Counter delivered;                 // ever
-  Counter dead_lettered;             // held as dead letters (before 1.1: purged ones too)
-  WallTime oldest_dead_letter;       // when it was given up; 0: none, or not known
-  std::uint64_t replaying = 0;       // dead letters that wait to be delivered again
-  Drops dropped{};                   // ever
+  std::uint64_t claims = 0;            // requests in flight, waiting for a retry or for their turn
+  Counter delivered;                   // ever
+  Counter dead_lettered;               // held as dead letters (before 1.1: purged ones too)
+  WallTime oldest_dead_letter;         // when it was given up; 0: none, or not known
+  std::uint64_t replaying = 0;         // dead letters that wait to be delivered again
+  Drops dropped{};                     // ever
   std::uint64_t possible_duplicates = 0;
   std::uint64_t sent_objects = 0, sent_bytes = 0, retries = 0;  // since start
-  std::string last_error;            // empty: none since the last success
+  std::string last_error;  // empty: none since the last success
   WallTime error_since;
-  WallTime last_delivery;            // 0: never
+  WallTime last_delivery;  // 0: never
   std::optional<Duration> next_attempt_in;
-  std::string call;                  // the system call on the destination that is under way
-  Duration call_for{};               // and for how long
+  std::string call;     // the system call on the destination that is under way
+  Duration call_for{};  // and for how long
   bool operator==(const SinkReport&) const = default;
 };
 
 struct BufferReport {
-  std::string epoch;                 // hexadecimal, as in object names; empty: there is no buffer
-  std::uint64_t blocks = 0;          // held
+  std::string epoch;         // hexadecimal, as in object names; empty: there is no buffer
+  std::uint64_t blocks = 0;  // held
   std::uint64_t used = 0, limit = 0;
-  std::uint64_t allocated = 0;       // on the disk
+  std::uint64_t allocated = 0;  // on the disk
   std::uint64_t disk_free = 0;
-  std::string when_full;             // the policy
-  std::optional<Duration> full_in;   // at the present rate of growth; none: it does not grow
-  std::optional<double> write_ratio;       // bytes the agent wrote to devices per raw byte taken in
-  std::optional<double> writes_per_day;    // bytes, estimated
-  std::optional<double> compression;       // raw : stored, of the newest blocks
+  std::string when_full;                 // the policy
+  std::optional<Duration> full_in;       // at the present rate of growth; none: it does not grow
+  std::optional<double> write_ratio;     // bytes the agent wrote to devices per raw byte taken in
+  std::optional<double> writes_per_day;  // bytes, estimated
+  std::optional<double> compression;     // raw : stored, of the newest blocks
   Duration last_commit{}, mean_commit{};
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0, dead_letter_quota = 0;
-  std::uint64_t corrupt_blocks = 0;  // since start
+  std::uint64_t corrupt_blocks = 0;                      // since start
   std::uint64_t salvaged_records = 0, lost_records = 0;  // by this start, out of a damaged buffer
   unsigned quarantines = 0;
   std::uint64_t quarantine_bytes = 0;
@@ -102,11 +103,11 @@ struct BufferReport {
 };
 
 struct StatusReport {
-  bool running = true;               // false: read from the buffer without a daemon
+  bool running = true;  // false: read from the buffer without a daemon
   std::string agent, version, data_dir;
   std::int64_t pid = 0;
   Duration uptime{};
-  WallTime at;                       // when it was made
+  WallTime at;  // when it was made
   Health health = Health::kHealthy;
   std::vector<std::string> reasons;  // why not healthy, the gravest first
   std::vector<std::string> notes;
@@ -122,8 +123,8 @@ struct StatusReport {
 struct SinkInput {
   std::string name;
   CourierStatus courier;
-  Duration max_age{};                // of its batches: younger records do not wait, they ripen
-  std::string call{};                // as in SinkReport
+  Duration max_age{};  // of its batches: younger records do not wait, they ripen
+  std::string call{};  // as in SinkReport
   Duration call_for{};
 };
 
@@ -138,8 +139,8 @@ struct StoreSnapshot {
   std::vector<SourceState> sources;
   std::vector<SinkState> sinks;
   std::vector<Lane> lanes;
-  std::vector<LaneKey> claims;       // the lane of each unsettled claim
-  std::map<SinkId, std::uint64_t> replaying;    // dead letters in replays
+  std::vector<LaneKey> claims;                    // the lane of each unsettled claim
+  std::map<SinkId, std::uint64_t> replaying;      // dead letters in replays
   std::map<SinkId, WallTime> oldest_dead_letter;  // of the first kLettersLookedAt
   StoreUsage usage;
   std::optional<double> compression;
@@ -161,12 +162,12 @@ struct ReportInput {
   Duration uptime{};
   WallTime now;
   std::string when_full = "block";
-  bool buffer_full = false;          // the last append was refused
-  std::string intake_problem;        // why commits fail; empty: they do not
-  std::string displaced;             // the buffer's file was taken away: which, and what to do
-  Duration intake_silence{};         // since the intake loop last beat
-  std::vector<SourceHealth> sources; // of the config, running
-  std::vector<SinkInput> sinks;      // of the config
+  bool buffer_full = false;           // the last append was refused
+  std::string intake_problem;         // why commits fail; empty: they do not
+  std::string displaced;              // the buffer's file was taken away: which, and what to do
+  Duration intake_silence{};          // since the intake loop last beat
+  std::vector<SourceHealth> sources;  // of the config, running
+  std::vector<SinkInput> sinks;       // of the config
   StoreSnapshot store;
   BufferRates rates;
 };

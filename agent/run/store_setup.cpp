@@ -46,14 +46,9 @@ Result<StoreOptions> store_options(const Config& config) {
 CommitProfile commit_profile(const Config& config) {
   StorageProfile profile = StorageProfile::kSdCard;
   switch (config.buffer.storage) {
-    case StorageChoice::kAuto:
-      profile = find_device(config.agent.data_dir).profile;
-      break;
-    case StorageChoice::kSdCard:
-      break;
-    case StorageChoice::kSsd:
-      profile = StorageProfile::kSsd;
-      break;
+    case StorageChoice::kAuto: profile = find_device(config.agent.data_dir).profile; break;
+    case StorageChoice::kSdCard: break;
+    case StorageChoice::kSsd: profile = StorageProfile::kSsd; break;
   }
   const bool card = profile == StorageProfile::kSdCard;
   CommitProfile commits;

@@ -14,11 +14,11 @@ namespace edgehose {
 enum class StartAt { kBeginning, kEnd };
 
 struct FileSourceConfig {
-  std::string name;                     // the table's: [sources.NAME]
-  std::vector<std::string> paths;       // globs, ** crosses directories
-  std::vector<std::string> exclude;     // globs on the path or, without '/', on the file's name
-  StartAt start_at = StartAt::kBeginning;      // for files never seen before
-  std::uint64_t max_record_bytes = 1 << 20;    // longer lines are truncated and marked
+  std::string name;                        // the table's: [sources.NAME]
+  std::vector<std::string> paths;          // globs, ** crosses directories
+  std::vector<std::string> exclude;        // globs on the path or, without '/', on the file's name
+  StartAt start_at = StartAt::kBeginning;  // for files never seen before
+  std::uint64_t max_record_bytes = 1 << 20;           // longer lines are truncated and marked
   Duration poll_interval = std::chrono::seconds(10);  // the slow rescan beside inotify
   Duration ignore_older{};  // 0: never; else files not modified for this long when first seen
   Duration partial_line_timeout =

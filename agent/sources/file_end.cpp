@@ -1,5 +1,5 @@
-// The end of files in a FileTable: descriptors held for what has no name or may soon have none, what
-// is given up, what is forgotten.
+// The end of files in a FileTable: descriptors held for what has no name or may soon have none,
+// what is given up, what is forgotten.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 namespace edgehose {
 
 namespace {
-constexpr auto kKeepSeconds =
-    static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(kKeepFinished).count());
+constexpr auto kKeepSeconds = static_cast<std::uint64_t>(
+    std::chrono::duration_cast<std::chrono::seconds>(kKeepFinished).count());
 }
 
 void FileTable::finish(TrackedFile& file) {
@@ -91,8 +91,8 @@ void FileTable::set_aside(std::size_t index) {
   source.aside = 0;
   for (auto& [key, observed] : observed_)
     if (observed.waits && observed.selection == index)
-      candidates.push_back({observed.nameless_since != Instant{}, observed.stat.mtime_ns, &observed,
-                            nullptr});
+      candidates.push_back(
+          {observed.nameless_since != Instant{}, observed.stat.mtime_ns, &observed, nullptr});
   for (TrackedFile* file : source.files) {
     if (file->finished || file->in_open_list) continue;
     if (file->gone) {
@@ -118,8 +118,8 @@ void FileTable::set_aside(std::size_t index) {
 
 // False where it cannot be opened, or its name leads to another file by now.
 bool FileTable::open_aside(TrackedFile* file, Observed* observed) {
-  auto fd = open_file(file != nullptr ? file->path : observed->path,
-                      O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  auto fd =
+      open_file(file != nullptr ? file->path : observed->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (!fd) return false;
   const auto stat = stats_.descriptor(fd->get());
   const FileIdentity wanted = file != nullptr ? file->identity : identity_of(observed->stat, {});

@@ -172,8 +172,8 @@ Result<FileDescriptor> FileTable::open_seen(const FoundFile& found) {
   return file;
 }
 
-// The answer goes into the snapshot and, where the file itself gave it, is kept while the file stays
-// as it is. False: names changed under our hands, and nothing of this look may be believed.
+// The answer goes into the snapshot and, where the file itself gave it, is kept while the file
+// stays as it is. False: names changed under our hands, and nothing of this look may be believed.
 bool FileTable::answer(Look& look, const Question& question) {
   SeenFile& seen = look.now[question.seen];
   const Status read = read_answer(look.found.files[question.seen], seen, question);

@@ -17,7 +17,10 @@ TrackedFile::TrackedFile() = default;
 TrackedFile::~TrackedFile() = default;
 
 FileReader::FileReader(const FileSourceConfig& config, const Clock& clock)
-    : config_(config), clock_(clock), buffer_(kChunk), framer_(config.max_record_bytes),
+    : config_(config),
+      clock_(clock),
+      buffer_(kChunk),
+      framer_(config.max_record_bytes),
       bound_(std::max<std::uint64_t>(1, config.max_open_files)) {}
 
 // --- descriptors ---------------------------------------------------------------------------------
@@ -76,8 +79,8 @@ Result<std::size_t> FileReader::read_at(TrackedFile& file, char* out, std::size_
                                         std::uint64_t offset) {
   std::size_t filled = 0;
   while (filled < size) {
-    const ssize_t got = ::pread(file.fd.get(), out + filled, size - filled,
-                                static_cast<off_t>(offset + filled));
+    const ssize_t got =
+        ::pread(file.fd.get(), out + filled, size - filled, static_cast<off_t>(offset + filled));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno(errno, "reading " + file.path);
     if (got == 0) break;

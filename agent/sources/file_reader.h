@@ -23,7 +23,7 @@
 
 namespace edgehose {
 
-constexpr std::size_t kChunk = 64 * 1024;  // what is read, checked and copied while it is near
+constexpr std::size_t kChunk = 64 * 1024;    // what is read, checked and copied while it is near
 constexpr std::size_t kShare = 1024 * 1024;  // of one file, before the next one's turn
 
 // A compressed file that is being read: it cannot be read from the middle.

@@ -30,8 +30,11 @@ void watch_descriptor(int epoll, int fd) {
 class FileSource final : public Source {
  public:
   FileSource(std::shared_ptr<FileTable> table, std::size_t index)
-      : table_(std::move(table)), index_(index), files_(table_->source(index)),
-        reader_(files_.config, table_->clock()), events_(::epoll_create1(EPOLL_CLOEXEC)) {
+      : table_(std::move(table)),
+        index_(index),
+        files_(table_->source(index)),
+        reader_(files_.config, table_->clock()),
+        events_(::epoll_create1(EPOLL_CLOEXEC)) {
     watch_descriptor(events_.get(), table_->event_fd());
     watch_descriptor(events_.get(), files_.waker.fd());
   }
@@ -42,7 +45,8 @@ class FileSource final : public Source {
   DrainResult drain(RecordSink& out) override {
     files_.waker.drain();
     table_->service();
-    reader_.bound(files_.config.max_open_files - std::min(files_.config.max_open_files, files_.aside));
+    reader_.bound(files_.config.max_open_files -
+                  std::min(files_.config.max_open_files, files_.aside));
     while (!out.full()) {
       TrackedFile* file = table_->next_ready(index_);
       if (file == nullptr) break;

@@ -43,9 +43,12 @@ auto oldest_of(std::vector<TrackedFile*>& files) {
 
 FileTable::FileTable(std::vector<FileSourceConfig> configs, Store& store, const Clock& clock,
                      FileEnvironment environment)
-    : store_(store), clock_(clock), environment_(std::move(environment)),
+    : store_(store),
+      clock_(clock),
+      environment_(std::move(environment)),
       watcher_(environment_.inotify, environment_.max_watches),
-      events_(::epoll_create1(EPOLL_CLOEXEC)), poll_interval_(shortest_poll(configs)),
+      events_(::epoll_create1(EPOLL_CLOEXEC)),
+      poll_interval_(shortest_poll(configs)),
       loaded_at_(clock.now()) {
   if (environment_.boot_id.empty()) environment_.boot_id = this_boot();
   for (FileSourceConfig& config : configs)

@@ -45,7 +45,7 @@ struct SourceFiles {
   // Files to read from, by family; families take turns. FileTable::next_ready() takes them.
   std::unordered_map<std::size_t, std::vector<TrackedFile*>> ready;
   std::deque<std::size_t> turns;
-  Waker waker;                      // wakes this source for what another one's drain() found
+  Waker waker;  // wakes this source for what another one's drain() found
   std::size_t named = 0;
   bool known_before = false;  // an earlier process read this source: "the very first look" is over
   std::string listing_problem;
@@ -98,7 +98,7 @@ class FileTable {
   std::size_t size() const { return files_.size(); }
 
  private:
-  struct Observed {  // of a file that is not clear yet
+  struct Observed {     // of a file that is not clear yet
     FileDescriptor fd;  // while it waits: its name may go before it is clear what it is
     std::string path;
     std::size_t selection = 0;
@@ -115,11 +115,11 @@ class FileTable {
     Discovery found;
     std::vector<TrackedFile*> known;
     std::vector<KnownContent> before;
-    std::vector<SeenFile> now;  // by found.files
+    std::vector<SeenFile> now;   // by found.files
     std::size_t with_names = 0;  // of `now`; the others are held descriptors
-    std::vector<bool> present;  // by known
-    bool undecided = false;     // names changed meanwhile, or too many questions: nothing is known
-    bool soon = false;          // and it is worth looking again at once
+    std::vector<bool> present;   // by known
+    bool undecided = false;      // names changed meanwhile, or too many questions: nothing is known
+    bool soon = false;           // and it is worth looking again at once
   };
 
   FileTable(std::vector<FileSourceConfig> configs, Store& store, const Clock& clock,
@@ -185,7 +185,7 @@ class FileTable {
   FileDescriptor events_;  // epoll over the watcher: left out for a while after each event
   bool listening_ = false;
   Instant listen_at_ = kNever;
-  Instant look_at_{};      // the first look is due at once
+  Instant look_at_{};  // the first look is due at once
   Instant last_look_{};
   Duration poll_interval_;
   Instant loaded_at_;

@@ -1,8 +1,8 @@
 // Glob: a pattern of paths.
 //
 //   *      any characters of one name          ?      one character of a name
-//   [a-z]  one of these, [!a-z] none of them   **     as a whole segment: any directories, also none
-//   \x     x itself
+//   [a-z]  one of these, [!a-z] none of them   **     as a whole segment: any directories, also
+//   none \x     x itself
 //
 // As in a shell a name that begins with '.' is matched only by a pattern that says the dot.
 // Threading: values; no shared state. Linear time in practice: each '*' backtracks over one name.

@@ -107,8 +107,8 @@ FileIdentity identity_of(const FileStat& stat, std::string_view head) {
 }
 
 bool same_inode(const FileIdentity& identity, const FileStat& stat) {
-  return identity.inode == stat.inode && (identity.birth_ns == stat.birth_ns ||
-                                          identity.birth_ns == 0 || stat.birth_ns == 0);
+  return identity.inode == stat.inode &&
+         (identity.birth_ns == stat.birth_ns || identity.birth_ns == 0 || stat.birth_ns == 0);
 }
 
 bool same_start(const FileIdentity& identity, std::string_view head) {

@@ -73,15 +73,15 @@ constexpr std::size_t kTailBytes = 64;
 
 // What FileState.note holds for a file.
 struct FileNote {
-  std::string boot_id;               // when the position was last written
-  std::uint64_t tail_end = 0;  // the position that the tail lies before; a salvage of the buffer
-                               // moves positions without their tail: then it says nothing
-  std::uint32_t tail_length = 0;     // at most kTailBytes
+  std::string boot_id;            // when the position was last written
+  std::uint64_t tail_end = 0;     // the position that the tail lies before; a salvage of the buffer
+                                  // moves positions without their tail: then it says nothing
+  std::uint32_t tail_length = 0;  // at most kTailBytes
   std::uint32_t tail_crc = 0;
-  bool copytruncated = false;        // its name was seen truncated in place
-  bool compressed = false;           // offset and prefix are of the decompressed content
-  bool complete = false;             // nothing of it is left to be read, however large it is
-  std::uint64_t last_seen = 0;       // in seconds of service (file_table.h); 0: not known
+  bool copytruncated = false;   // its name was seen truncated in place
+  bool compressed = false;      // offset and prefix are of the decompressed content
+  bool complete = false;        // nothing of it is left to be read, however large it is
+  std::uint64_t last_seen = 0;  // in seconds of service (file_table.h); 0: not known
 };
 std::string encode(const FileNote& note);
 FileNote decode_note(std::string_view text);  // what cannot be read is left empty

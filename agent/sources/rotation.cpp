@@ -25,8 +25,12 @@ std::string prefix_key(std::uint32_t length, const PrefixHash& hash) {
 class Comparer {
  public:
   Comparer(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now, bool first)
-      : before_(before), now_(now), first_look_(first), seen_of_(before.size(), kNone),
-        taken_(before.size(), false), settled_(before.size(), false) {}
+      : before_(before),
+        now_(now),
+        first_look_(first),
+        seen_of_(before.size(), kNone),
+        taken_(before.size(), false),
+        settled_(before.size(), false) {}
 
   Comparison run() {
     index_by_inode();
@@ -34,9 +38,8 @@ class Comparer {
     for (std::size_t s = 0; s < now_.size(); ++s)
       if (!match(s)) unmatched.push_back(s);
     // Originals before their copies.
-    std::stable_sort(unmatched.begin(), unmatched.end(), [&](std::size_t a, std::size_t b) {
-      return rank(a) < rank(b);
-    });
+    std::stable_sort(unmatched.begin(), unmatched.end(),
+                     [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
     if (!unmatched.empty()) index_families();
     for (const std::size_t s : unmatched) place(s);
     for (std::size_t k = 0; k < before_.size(); ++k)

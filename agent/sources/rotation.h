@@ -28,11 +28,11 @@ struct KnownContent {
   std::uint64_t offset = 0;
   std::uint32_t crc = 0;
   bool crc_known = true;
-  bool finished = false;   // no longer at its inode; kept to recognise copies
-  bool suspect = false;    // a visit found other bytes in its place
-  bool complete = false;   // of a compressed file: all of it was read
-  bool draining = false;   // without a name, and its held descriptor still gives bytes
-  bool same_boot = true;   // its position was written in this boot
+  bool finished = false;  // no longer at its inode; kept to recognise copies
+  bool suspect = false;   // a visit found other bytes in its place
+  bool complete = false;  // of a compressed file: all of it was read
+  bool draining = false;  // without a name, and its held descriptor still gives bytes
+  bool same_boot = true;  // its position was written in this boot
 };
 
 struct ContentCrc {
@@ -44,8 +44,8 @@ struct SeenFile {
   std::string_view path;
   FileStat stat;
   Format format = Format::kPlain;
-  bool named = true;   // by a source's globs; else a neighbour of such a file
-  bool quiet = true;   // size and time stood still for a while: no copy is being made
+  bool named = true;  // by a source's globs; else a neighbour of such a file
+  bool quiet = true;  // size and time stood still for a while: no copy is being made
   // Answers; for a compressed file about what is inside.
   std::optional<std::string> head;  // at most kPrefixBytes
   bool unopened = false;            // it cannot be opened or read now: nothing can be asked
@@ -79,8 +79,8 @@ struct Change {
   std::uint64_t offset = 0;
   std::uint32_t crc = 0;
   bool crc_known = true;
-  bool fresh = false;  // kNew: the first look, and nothing of its family was known
-  bool settles = true; // kWait: time or reading will decide it; false: somebody must let us read
+  bool fresh = false;   // kNew: the first look, and nothing of its family was known
+  bool settles = true;  // kWait: time or reading will decide it; false: somebody must let us read
 };
 
 struct Comparison {

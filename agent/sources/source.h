@@ -38,8 +38,8 @@ class RecordSink {
 };
 
 struct DrainResult {
-  bool more = false;        // stopped by full(): call again soon
-  Instant next = kNever;    // when to call again even if no descriptor becomes readable
+  bool more = false;      // stopped by full(): call again soon
+  Instant next = kNever;  // when to call again even if no descriptor becomes readable
   // What was drained will not be readable again (rotated away, unlinked, truncated; a datagram):
   // commit without delay.
   bool urgent = false;
@@ -47,14 +47,14 @@ struct DrainResult {
 
 struct SourceHealth {
   std::string name;
-  std::size_t files = 0;            // matching now
-  std::uint64_t read_bytes = 0;     // since start
+  std::size_t files = 0;         // matching now
+  std::uint64_t read_bytes = 0;  // since start
   std::uint64_t read_records = 0;
-  std::uint64_t behind_bytes = 0;   // there, not yet read
+  std::uint64_t behind_bytes = 0;  // there, not yet read
   std::uint64_t truncated_records = 0;
-  std::uint64_t lost_bytes = 0;     // known to have vanished before they were read
-  std::string problem;              // what keeps it from reading, and what to do; empty: nothing
-  bool unreadable = false;          // there is something that `problem` keeps it from reading
+  std::uint64_t lost_bytes = 0;  // known to have vanished before they were read
+  std::string problem;           // what keeps it from reading, and what to do; empty: nothing
+  bool unreadable = false;       // there is something that `problem` keeps it from reading
   bool operator==(const SourceHealth&) const = default;
 };
 

@@ -31,15 +31,15 @@ struct TrackedFile {
   bool crc_known = true;
   bool finished = false;  // its content is no longer there; kept to recognise copies
   bool same_boot = true;
-  bool owned = false;     // false: known from the store only, not seen since the start
+  bool owned = false;  // false: known from the store only, not seen since the start
   WallTime seen;
 
   // As of the last look.
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
   bool in_memory = false;
-  bool gone = false;      // no name leads to it
-  bool leaving = false;   // rotated: commit what it still gives without delay
+  bool gone = false;     // no name leads to it
+  bool leaving = false;  // rotated: commit what it still gives without delay
   Instant gone_since{};
   std::uint64_t goal = 0;     // its size at the first look
   std::uint64_t at_risk = 0;  // bytes of a vanished content not read; counted lost after a while
@@ -52,12 +52,12 @@ struct TrackedFile {
   // As it was before its last fdatasync: while it is still so, nothing of it is new to the disk.
   std::uint64_t durable_size = UINT64_MAX;
   std::int64_t durable_mtime_ns = 0;
-  Instant grown{};          // when bytes were last found
-  bool suspect = false;     // its bytes are not those that were read: look again
+  Instant grown{};       // when bytes were last found
+  bool suspect = false;  // its bytes are not those that were read: look again
   bool queued = false;
   bool in_open_list = false;     // the reader still points to it: not to be forgotten yet
   bool in_partial_list = false;  // so does the source
-  std::string problem;      // why it cannot be read
+  std::string problem;           // why it cannot be read
 
   // Of the checkpoint.
   bool dirty = false;

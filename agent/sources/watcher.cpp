@@ -27,10 +27,11 @@ std::string instance_problem(int error) {
 }
 
 std::string watches_problem(std::size_t missing) {
-  return fmt::format("{} directories could not be watched (fs.inotify.max_user_watches): their new "
-                     "data is found by rescans only; raise it with: sysctl "
-                     "fs.inotify.max_user_watches=65536",
-                     missing);
+  return fmt::format(
+      "{} directories could not be watched (fs.inotify.max_user_watches): their new "
+      "data is found by rescans only; raise it with: sysctl "
+      "fs.inotify.max_user_watches=65536",
+      missing);
 }
 
 }  // namespace

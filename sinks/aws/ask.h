@@ -24,7 +24,7 @@ struct ClientCertificate {
 
 struct HttpAsk {
   std::string method;
-  std::string url;                // sent as it is; its host is also what TLS asks for (SNI)
+  std::string url;                    // sent as it is; its host is also what TLS asks for (SNI)
   std::vector<HttpHeader> headers{};  // beside Host and Content-Length
   std::string body{};
   Duration connect_timeout = std::chrono::seconds(10);

@@ -24,13 +24,13 @@ struct RetryConfig {
 enum class DeliverFrom { kOldest, kNow };
 
 struct SinkConfig {
-  std::string name;                     // the table's: [sinks.NAME]
-  std::vector<std::string> inputs;      // sources; empty: every one
+  std::string name;                 // the table's: [sinks.NAME]
+  std::vector<std::string> inputs;  // sources; empty: every one
   DeliverFrom start_at =
       DeliverFrom::kOldest;  // a new sink starts at the oldest record held, or now
   BatchConfig batch;
   RetryConfig retry;
-  unsigned concurrency = 2;             // requests in flight
+  unsigned concurrency = 2;  // requests in flight
 };
 
 config::Fields<BatchConfig> batch_fields();

@@ -8,15 +8,16 @@
 //  - a claim is never given up for time or attempts alone;
 //  - at most `concurrency` requests are under way; one at a time while the sink fails;
 //  - a second attempt has the key, records and rendering of the first: all come from the claim;
-//  - a claim is cut anew (halved, or given another key) only where nothing of it may have arrived, or
+//  - a claim is cut anew (halved, or given another key) only where nothing of it may have arrived,
+//  or
 //    where the destination would tell;
 //  - a replay of dead letters starts when no other claim could, even while intake cannot take
 //    outcomes; what is refused again stays a dead letter and says nothing of the sink.
 //
 // Failures: a Retry makes the whole sink wait (full jitter, doubling), unless others were delivered
-// since the claim last failed: then only this claim waits. Park probes with one request within 60 s,
-// later 5 min, until one succeeds. Ten batches in a row refused whole for one reason park the sink
-// too: a misconfigured destination must not drain the stream into the dead letters.
+// since the claim last failed: then only this claim waits. Park probes with one request within 60
+// s, later 5 min, until one succeeds. Ten batches in a row refused whole for one reason park the
+// sink too: a misconfigured destination must not drain the stream into the dead letters.
 //
 // Threading: step() and stop() belong to one thread (courier_thread.h, or a simulator); claims(),
 // holds(), status() and waker() are for any.
@@ -62,13 +63,14 @@ class Courier {
   static constexpr unsigned kRefusedInARow = 10;
 
   // All of them outlive the courier. `outcomes` is intake's mailbox.
-  Courier(std::shared_ptr<const Sink> sink, std::unique_ptr<Transport> transport, OpenBody open_body,
-          Store& store, const Clock& clock, Mailbox<CourierEvent>& outcomes, CourierOptions options);
+  Courier(std::shared_ptr<const Sink> sink, std::unique_ptr<Transport> transport,
+          OpenBody open_body, Store& store, const Clock& clock, Mailbox<CourierEvent>& outcomes,
+          CourierOptions options);
 
   // New and resumed claims alike; bounded by intake's window.
   Mailbox<Claim>& claims() { return claims_; }
-  // Why intake cannot take this sink's outcomes (the dead letters' quota is full): no request starts
-  // until an empty string says that it can again.
+  // Why intake cannot take this sink's outcomes (the dead letters' quota is full): no request
+  // starts until an empty string says that it can again.
   Mailbox<std::string>& holds() { return holds_; }
   const Published<CourierStatus>& status() const { return status_; }
   // What the courier's thread is in, while step() does not return.
@@ -152,26 +154,26 @@ class Courier {
   Mailbox<std::string> holds_{waker_};
   Published<CourierStatus> status_;
 
-  std::map<ClaimId, Held> held_;              // oldest first
+  std::map<ClaimId, Held> held_;  // oldest first
   std::map<RequestId, ClaimId> under_way_;
   RequestId next_request_{1};
   std::map<SourceId, std::string> source_names_;
-  std::optional<std::string> note_;           // the sink's persisted note; none: not loaded yet
-  bool note_persisted_ = false;               // the store was seen to have it
+  std::optional<std::string> note_;  // the sink's persisted note; none: not loaded yet
+  bool note_persisted_ = false;      // the store was seen to have it
   std::atomic<bool> note_changed_{false};
   std::string hold_;
   WallTime hold_since_;
 
   State state_ = State::kOpen;
-  Instant next_attempt_{};       // while not open
-  std::uint64_t round_ = 1;      // grows with each failure of the sink
-  std::uint64_t failures_ = 0;   // of the sink in a row
-  std::uint64_t probes_ = 0;     // since it was parked
+  Instant next_attempt_{};      // while not open
+  std::uint64_t round_ = 1;     // grows with each failure of the sink
+  std::uint64_t failures_ = 0;  // of the sink in a row
+  std::uint64_t probes_ = 0;    // since it was parked
   std::uint64_t deliveries_ = 0;
-  Instant failing_since_{};      // while not open
-  bool failure_told_ = false;    // in the log
+  Instant failing_since_{};    // while not open
+  bool failure_told_ = false;  // in the log
   LineGate parked_lines_, backoff_lines_, alone_lines_, refusal_lines_, halving_lines_, key_lines_;
-  std::string refusal_;          // why batches in a row were refused whole
+  std::string refusal_;  // why batches in a row were refused whole
   unsigned refused_ = 0;
   bool stopped_ = false;
   CourierStatus report_;

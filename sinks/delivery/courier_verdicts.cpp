@@ -103,8 +103,8 @@ void Courier::retry(Held& held, const Retry& verdict, Instant now) {
   }
   ++failures_;
   const Duration ceiling = backoff_ceiling(options_.retry, failures_);
-  const Duration pause = verdict.after ? obey(*verdict.after, ceiling, random_)
-                                       : full_jitter(ceiling, random_);
+  const Duration pause =
+      verdict.after ? obey(*verdict.after, ceiling, random_) : full_jitter(ceiling, random_);
   failed(State::kBackingOff, verdict.reason, now, now + pause);
 }
 
@@ -192,8 +192,8 @@ void Courier::key_refused(Held& held, const KeyRefused& verdict, Instant now) {
 
 // Settles a claim with what was refused as dead letters.
 void Courier::bury(Held& held, const Rejected& verdict, Instant now) {
-  auto dead = collect_dead_letters(
-      store_, held.batch.claim, {verdict.records, verdict.reason, held.attempts, clock_.wall()});
+  auto dead = collect_dead_letters(store_, held.batch.claim,
+                                   {verdict.records, verdict.reason, held.attempts, clock_.wall()});
   if (!dead) return retry(held, Retry{dead.error().message}, now);
   if (const auto count = refusal_lines_.pass(now))
     log::warn(

@@ -52,7 +52,8 @@ Result<std::vector<DeadLetter>> collect_again(Store& store, const Claim& replay,
   std::vector<DeadLetter> letters;
   for (const std::uint64_t id : replay.letters) {
     auto letter = store.dead_letter(id);
-    if (!letter && letter.error().code != ErrorCode::kCorrupt) return tl::unexpected(letter.error());
+    if (!letter && letter.error().code != ErrorCode::kCorrupt)
+      return tl::unexpected(letter.error());
     if (!letter || !*letter) continue;
     if (!wanted.empty() && !wanted.contains((*letter)->sequence)) continue;
     (*letter)->given_up = refusal.given_up;

@@ -10,22 +10,22 @@
 namespace edgehose {
 
 // courier -> intake. Bounded by the courier's window of claims.
-struct Settled {           // delivered, or dead-lettered in part
+struct Settled {  // delivered, or dead-lettered in part
   SinkId sink;
   Acknowledgement ack;
   std::uint64_t sent_bytes = 0;  // as stored at the destination: feeds the running ratio
 };
-struct Halve {             // refused as too large
+struct Halve {  // refused as too large
   SinkId sink;
   ClaimId claim;
   std::uint64_t possible_duplicates = 0;  // records: an earlier attempt may have arrived
 };
-struct Rekey {             // its key is refused for good, nothing arrived: cut anew under this one
+struct Rekey {  // its key is refused for good, nothing arrived: cut anew under this one
   SinkId sink;
   ClaimId claim;
   std::string key;
 };
-struct Learned {           // the sink's persisted note changed
+struct Learned {  // the sink's persisted note changed
   SinkId sink;
   std::string note;
 };
@@ -39,11 +39,11 @@ struct CourierStatus {
   std::uint64_t sent_objects = 0;  // since start
   std::uint64_t sent_bytes = 0;
   std::uint64_t retries = 0;
-  std::size_t failing_alone = 0;   // claims that fail while others are delivered
-  std::string last_error;          // of the sink, else of a claim that fails alone; empty: none
+  std::size_t failing_alone = 0;  // claims that fail while others are delivered
+  std::string last_error;         // of the sink, else of a claim that fails alone; empty: none
   WallTime error_since;
   WallTime last_success;
-  Duration next_attempt_in{};      // while backing off or parked
+  Duration next_attempt_in{};  // while backing off or parked
 };
 
 }  // namespace edgehose

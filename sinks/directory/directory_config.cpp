@@ -21,9 +21,8 @@ Fields<DirectoryConfig> directory_fields() {
   using Format = ObjectRendering::Format;
   return Fields<DirectoryConfig>{
       include<&DirectoryConfig::common>(sink_fields()),
-      field<&DirectoryConfig::path>(
-          "path", kRequired,
-          "The directory that objects go below. Below /media, /mnt and "
+      field<&DirectoryConfig::path>("path", kRequired,
+                                    "The directory that objects go below. Below /media, /mnt and "
                                     "/run/media it is never created: a stick that is not mounted "
                                     "is not replaced by a directory.")
           .check(not_absolute)

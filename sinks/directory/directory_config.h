@@ -13,8 +13,8 @@ namespace edgehose {
 
 struct DirectoryConfig {
   SinkConfig common;
-  std::string path;     // objects go below it; must exist, see README.md
-  std::string prefix;   // with expressions: !{timestamp:yyyy/MM/dd/HH}, !{label:site} ...
+  std::string path;    // objects go below it; must exist, see README.md
+  std::string prefix;  // with expressions: !{timestamp:yyyy/MM/dd/HH}, !{label:site} ...
   ObjectRendering::Format format = ObjectRendering::Format::kLines;
   ObjectRendering::Compression compression = ObjectRendering::Compression::kZstd;
   int compression_level = 1;

@@ -73,7 +73,8 @@ std::uint64_t seed_of(std::string_view text) {
 }
 
 ObjectRendering rendering_of(const DirectoryConfig& config, const std::string& agent) {
-  return {config.format, config.compression, config.compression_level, config.age_recipients, agent};
+  return {config.format, config.compression, config.compression_level, config.age_recipients,
+          agent};
 }
 
 // No file system takes a longer name, and a claim that was made with one keeps it.
@@ -82,8 +83,10 @@ Status check_length(const std::string& key) {
   for (std::size_t begin = 0; begin < key.size();) {
     const std::size_t end = std::min(key.find('/', begin), key.size());
     if (end - begin > kMaxNameBytes)
-      return fail(ErrorCode::kInvalid, "prefix: it makes the name {}... of {} bytes; {} are possible between "
-                  "two '/'", key.substr(begin, 40), end - begin, kMaxNameBytes);
+      return fail(ErrorCode::kInvalid,
+                  "prefix: it makes the name {}... of {} bytes; {} are possible between "
+                  "two '/'",
+                  key.substr(begin, 40), end - begin, kMaxNameBytes);
     begin = end + 1;
   }
   return {};
@@ -114,7 +117,8 @@ DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, Prefix p
 std::string DirectorySink::key(const BatchOutline& batch, const std::string& note) const {
   const bool portable = Memory::of(note).portable;
   const std::size_t limit = portable ? kMaxPortablePartBytes : kMaxPartBytes;
-  const std::string_view epoch(reinterpret_cast<const char*>(batch.epoch.data()), batch.epoch.size());
+  const std::string_view epoch(reinterpret_cast<const char*>(batch.epoch.data()),
+                               batch.epoch.size());
   const std::string stem = fmt::format(
       "{}-{}-{}-{}-{:012}-{:012}{}", source_part(batch.source, limit),
       compact_time(batch.first_time), name_part(agent_, limit), to_hex(epoch), batch.first.value,
@@ -139,8 +143,8 @@ std::vector<std::string> DirectorySink::own_files() const {
                        digits(32, "[0-9a-f]"), digits(12), digits(12));
   };
   const std::string below = quote_glob(config_.path) + "/**/";
-  return {object(name_part(agent_, kMaxPartBytes)), object(name_part(agent_, kMaxPortablePartBytes)),
-          below + object("*"), below + ".*.tmp"};
+  return {object(name_part(agent_, kMaxPartBytes)),
+          object(name_part(agent_, kMaxPortablePartBytes)), below + object("*"), below + ".*.tmp"};
 }
 
 std::string DirectorySink::rendering() const { return serialize_rendering(rendering_); }

@@ -48,8 +48,9 @@ class DirectorySink final : public Sink {
   Verdict judge(const Batch& batch, const Response& response) const override;
   std::optional<std::string> learn(const std::string& note,
                                    const Response& response) const override;
-  // Globs of what is ours in directories: every object of this agent wherever it lies, for links and
-  // mounts give a file several paths; and below `path` any agent's, and what a kill left half written.
+  // Globs of what is ours in directories: every object of this agent wherever it lies, for links
+  // and mounts give a file several paths; and below `path` any agent's, and what a kill left half
+  // written.
   std::vector<std::string> own_files() const;
 
  private:

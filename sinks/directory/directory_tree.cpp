@@ -33,7 +33,7 @@ std::string_view place_of_media(std::string_view path) {
 }
 
 bool exists(const std::string& path) {
-  struct stat st{};
+  struct stat st {};
   return ::stat(path.c_str(), &st) == 0 || errno != ENOENT;
 }
 
@@ -41,17 +41,19 @@ Status create_base(const std::string& path, const std::string& expected, BasePro
   problem = BaseProblem::kMissing;
   const std::string parent = parent_directory(path);
   if (is_below_mount_points(path) || is_below_mount_points(resolved(parent) + "/x"))
-    return fail(ErrorCode::kUnavailable,
-                "{} is not there, and nothing is created where media are mounted: mount the medium, "
-                "or create the directory on it",
-                path);
+    return fail(
+        ErrorCode::kUnavailable,
+        "{} is not there, and nothing is created where media are mounted: mount the medium, "
+        "or create the directory on it",
+        path);
   auto parent_fd = open_file(parent, O_RDONLY | O_DIRECTORY);
   if (!parent_fd)
     return fail(ErrorCode::kUnavailable, "neither {} nor its parent is there: create it", path);
   EH_ASSIGN(const std::string found, filesystem_identity(parent_fd->get()));
   if (!same_filesystem(expected, found))
     return fail(ErrorCode::kUnavailable,
-                "{} is not there; it was on another file system than its parent: mount that one", path);
+                "{} is not there; it was on another file system than its parent: mount that one",
+                path);
   problem = BaseProblem::kNone;
   if (::mkdir(path.c_str(), kDirectoryMode) == 0)
     give_to_owner_of_parent(path);
@@ -65,7 +67,8 @@ Status create_base(const std::string& path, const std::string& expected, BasePro
 bool is_below_mount_points(std::string_view path) { return !place_of_media(path).empty(); }
 
 bool is_unmounted(int directory, const std::string& place) {
-  struct stat found{}, there{}, above{};
+  struct stat found {
+  }, there{}, above{};
   const std::string real = resolved(place);
   if (::fstat(directory, &found) != 0 || ::stat(real.c_str(), &there) != 0 ||
       found.st_dev != there.st_dev)
@@ -117,7 +120,8 @@ Result<std::vector<std::string>> split_name(const std::string& name) {
     if (component == "." || component == ".." || component.find('\0') != std::string::npos)
       return fail(ErrorCode::kInvalid, "the object's name {} leads out of its directory", name);
     if (end == std::string::npos) {
-      if (component.empty()) return fail(ErrorCode::kInvalid, "the object's name {} is a directory", name);
+      if (component.empty())
+        return fail(ErrorCode::kInvalid, "the object's name {} is a directory", name);
       components.push_back(std::move(component));
       return components;
     }
@@ -156,7 +160,8 @@ Result<FileDescriptor> SubdirectoryOpener::open(int base, const std::string& bas
       if (durable_.size() >= kRemembered) durable_.clear();
       durable_.insert(path);
     }
-    FileDescriptor next(::openat(at.get(), components[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    FileDescriptor next(
+        ::openat(at.get(), components[i].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!next.valid()) return fail_errno(errno, fmt::format("opening the directory {}", path));
     at = std::move(next);
   }

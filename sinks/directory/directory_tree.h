@@ -42,8 +42,8 @@ Result<BaseDirectory> open_base(const std::string& path, const std::string& expe
 // The components of "a/b/c"; kInvalid for ".", ".." and an empty last one. Empty ones are skipped.
 Result<std::vector<std::string>> split_name(const std::string& name);
 
-// Whether errno `sys`, of a call that was to create `name` in `directory`, says that the file system
-// never takes that name, rather than that something is the matter with the place.
+// Whether errno `sys`, of a call that was to create `name` in `directory`, says that the file
+// system never takes that name, rather than that something is the matter with the place.
 bool refuses_name(int directory, const std::string& name, int sys);
 
 // Opens the directory of the last of `components` below `base`, creating the others with an fsync

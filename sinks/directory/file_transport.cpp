@@ -19,7 +19,7 @@ constexpr std::size_t kCutNameBytes = 120;  // a file system that takes the name
 constexpr mode_t kFileMode = 0644;
 
 bool exists(int directory, const std::string& name) {
-  struct stat st{};
+  struct stat st {};
   return ::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
@@ -142,7 +142,8 @@ class FileTransport::Job {
 
   // Whether `name` still leads to the file that is open.
   Result<bool> is_ours(const std::string& name) const {
-    struct stat opened{}, there{};
+    struct stat opened {
+    }, there{};
     if (::fstat(file_.get(), &opened) != 0) return problem_with("looking at", name);
     return ::fstatat(directory_.get(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
            there.st_ino == opened.st_ino && there.st_dev == opened.st_dev;

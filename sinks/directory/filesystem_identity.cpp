@@ -19,7 +19,7 @@ std::string uuid_of_device(dev_t device) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(kByUuid), ::closedir);
   if (!directory) return "";
   while (const dirent* entry = ::readdir(directory.get())) {
-    struct stat st{};
+    struct stat st {};
     if (::fstatat(::dirfd(directory.get()), entry->d_name, &st, 0) == 0 && S_ISBLK(st.st_mode) &&
         st.st_rdev == device)
       return entry->d_name;
@@ -42,8 +42,8 @@ std::string_view field(std::string_view identity, std::string_view name) {
 }  // namespace
 
 Result<std::string> filesystem_identity(int fd) {
-  struct statfs fs{};
-  struct stat st{};
+  struct statfs fs {};
+  struct stat st {};
   if (::fstatfs(fd, &fs) != 0 || ::fstat(fd, &st) != 0)
     return fail_errno(errno, "asking which file system it is");
   const auto type = static_cast<std::uint64_t>(static_cast<std::uint32_t>(fs.f_type));

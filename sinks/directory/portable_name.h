@@ -17,8 +17,8 @@ std::string shortened(std::string_view text, std::size_t limit);
 
 // A path, all components of which every file system takes: what is not printable ASCII, or one of
 // "*:<>?\| or DEL, is written %XX, as are a '.' or ' ' at a component's end and the first letter of
-// a name that DOS reserves ("con"); longer components are shortened. The last one, where `path` does
-// not end in '/', has `last_room` bytes at most, since something is appended to it.
+// a name that DOS reserves ("con"); longer components are shortened. The last one, where `path`
+// does not end in '/', has `last_room` bytes at most, since something is appended to it.
 std::string portable_path(std::string_view path, std::size_t last_room = kMaxPortableBytes);
 
 // What portable_path() would change first, in words: "':' in \"01:30\""; empty: nothing.

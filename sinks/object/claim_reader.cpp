@@ -18,7 +18,7 @@ std::uint64_t count_lines(std::string_view text) {
   for (; at + 8 <= text.size(); at += 8) {
     std::uint64_t v;
     std::memcpy(&v, text.data() + at, sizeof v);
-    v ^= '\n' * kOnes;                             // a byte is 0 where an LF is
+    v ^= '\n' * kOnes;                                     // a byte is 0 where an LF is
     const std::uint64_t others = ((v & kLow) + kLow) | v;  // top bit set where it is not
     count += ((~others >> 7 & kOnes) * kOnes) >> 56;
   }
@@ -30,8 +30,13 @@ std::uint64_t count_lines(std::string_view text) {
 void ClaimReader::FreeDecoder::operator()(ZSTD_DCtx_s* decoder) const { ZSTD_freeDCtx(decoder); }
 
 ClaimReader::ClaimReader(Store& store, const Claim& claim, ObjectSummary& summary)
-    : store_(store), summary_(summary), lane_(claim.lane), end_(claim.end), at_(claim.begin),
-      expected_(claim.first), last_(claim.last) {}
+    : store_(store),
+      summary_(summary),
+      lane_(claim.lane),
+      end_(claim.end),
+      at_(claim.begin),
+      expected_(claim.first),
+      last_(claim.last) {}
 
 Result<std::optional<BlockPart>> ClaimReader::next() {
   while (!ended_) {
@@ -108,9 +113,8 @@ Result<std::optional<std::string>> ClaimReader::bodies(const BlockPart& part,
   if (!decoder_) decoder_.reset(ZSTD_createDCtx());
   EH_CHECK(decoder_ != nullptr);
   std::string lines(block.header.body_raw, '\0');
-  const std::size_t n =
-      ZSTD_decompressDCtx(decoder_.get(), lines.data(), lines.size(), block.body_frame.data(),
-                          block.body_frame.size());
+  const std::size_t n = ZSTD_decompressDCtx(decoder_.get(), lines.data(), lines.size(),
+                                            block.body_frame.data(), block.body_frame.size());
   if (!ZSTD_isError(n) && n == lines.size() && count_lines(lines) == block.header.records)
     return std::optional<std::string>(std::move(lines));
   missing(part);

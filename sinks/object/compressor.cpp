@@ -87,8 +87,8 @@ class GzipCompressor final : public Compressor {
     const std::size_t used = out.size();
     const std::size_t bound = libdeflate_gzip_compress_bound(context_.get(), raw.size());
     out.resize(used + bound);
-    const std::size_t n = libdeflate_gzip_compress(context_.get(), raw.data(), raw.size(),
-                                                   out.data() + used, bound);
+    const std::size_t n =
+        libdeflate_gzip_compress(context_.get(), raw.data(), raw.size(), out.data() + used, bound);
     out.resize(used + n);
     if (n == 0) return fail(ErrorCode::kIo, "gzip: a member did not fit its own bound");
     return {};

@@ -1,5 +1,5 @@
-// Compression of objects through one interface; its reverse is agent/base/compression.h. Memory does not depend on the
-// amount of data.
+// Compression of objects through one interface; its reverse is agent/base/compression.h. Memory
+// does not depend on the amount of data.
 //
 //   zstd  concatenated frames (RFC 8878), each with a checksum; windows of at most 8 MiB
 //   gzip  members (RFC 1952) of at most kGzipMemberBytes raw, one after the other: `gzip -dc` reads

@@ -5,9 +5,9 @@
 namespace edgehose {
 namespace {
 
-constexpr std::string_view kMonths[] = {"January", "February", "March",     "April",
-                                        "May",     "June",     "July",      "August",
-                                        "September", "October", "November", "December"};
+constexpr std::string_view kMonths[] = {"January",   "February", "March",    "April",
+                                        "May",       "June",     "July",     "August",
+                                        "September", "October",  "November", "December"};
 constexpr std::string_view kDays[] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
                                       "Friday", "Saturday", "Sunday"};
 constexpr std::string_view kQuarters[] = {"1st quarter", "2nd quarter", "3rd quarter",
@@ -19,10 +19,10 @@ struct MaxCount {
 };
 // How often a letter may stand, as DateTimeFormatterBuilder.appendPattern has it.
 constexpr MaxCount kLetters[] = {
-    {'y', 19}, {'u', 19}, {'Y', 19}, {'M', 5}, {'L', 5}, {'d', 2}, {'D', 3},  {'Q', 4}, {'q', 4},
-    {'w', 2},  {'W', 1},  {'E', 5},  {'e', 5}, {'c', 5}, {'a', 1}, {'H', 2},  {'k', 2}, {'h', 2},
-    {'K', 2},  {'m', 2},  {'s', 2},  {'S', 9}, {'n', 19}, {'A', 19}, {'N', 19}, {'G', 3}, {'V', 2},
-    {'z', 3},  {'X', 5},  {'x', 5},  {'Z', 5}, {'O', 4}};
+    {'y', 19}, {'u', 19}, {'Y', 19}, {'M', 5}, {'L', 5}, {'d', 2}, {'D', 3},  {'Q', 4},
+    {'q', 4},  {'w', 2},  {'W', 1},  {'E', 5}, {'e', 5}, {'c', 5}, {'a', 1},  {'H', 2},
+    {'k', 2},  {'h', 2},  {'K', 2},  {'m', 2}, {'s', 2}, {'S', 9}, {'n', 19}, {'A', 19},
+    {'N', 19}, {'G', 3},  {'V', 2},  {'z', 3}, {'X', 5}, {'x', 5}, {'Z', 5},  {'O', 4}};
 
 // An instant in a zone, taken apart.
 struct Local {
@@ -155,8 +155,12 @@ std::string field_text(char letter, unsigned count, const Local& l, const TimeZo
       if (count == 3) return fmt::format("Q{}", quarter);
       return count == 4 ? std::string(kQuarters[quarter - 1]) : padded(quarter, count);
     }
-    case 'V': case 'z': case 'O': case 'X': case 'x': case 'Z':
-      return zone_text(letter, count, l, zone);
+    case 'V':
+    case 'z':
+    case 'O':
+    case 'X':
+    case 'x':
+    case 'Z': return zone_text(letter, count, l, zone);
     default: return time_text(letter, count, l);
   }
 }
@@ -204,7 +208,8 @@ Status DatePattern::add_field(char letter, unsigned count) {
   }
   return fail(ErrorCode::kInvalid,
               "the letter {} means nothing in a date pattern: put text in single quotes ('{}'); "
-              "yyyy, MM, dd, HH, mm and ss are the usual ones", letter, letter);
+              "yyyy, MM, dd, HH, mm and ss are the usual ones",
+              letter, letter);
 }
 
 Result<DatePattern> DatePattern::compile(std::string_view pattern,
@@ -226,9 +231,12 @@ Result<DatePattern> DatePattern::compile(std::string_view pattern,
       for (++at;; ++at) {
         if (at >= pattern.size())
           return fail(ErrorCode::kInvalid, "a single quote is not closed in the date pattern");
-        if (pattern[at] != '\'') text.push_back(pattern[at]);
-        else if (at + 1 < pattern.size() && pattern[at + 1] == '\'') text.push_back(pattern[at++]);
-        else break;
+        if (pattern[at] != '\'')
+          text.push_back(pattern[at]);
+        else if (at + 1 < pattern.size() && pattern[at + 1] == '\'')
+          text.push_back(pattern[at++]);
+        else
+          break;
       }
       literal(text.empty() ? "'" : std::string_view(text));
       ++at;

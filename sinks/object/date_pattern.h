@@ -1,6 +1,6 @@
 // Patterns of java.time.format.DateTimeFormatter, formatting only, in English:
-//   y u year   Y week-year   M L month   d day   D day of year   Q q quarter   w week   W week of month
-//   E day name   e c day of week   a AM/PM   H k h K hour   m minute   s second   S fraction
+//   y u year   Y week-year   M L month   d day   D day of year   Q q quarter   w week   W week of
+//   month E day name   e c day of week   a AM/PM   H k h K hour   m minute   s second   S fraction
 //   n nanosecond   A N milli-, nanosecond of day   G era   V z zone   X x Z O offset
 //   'text' literal   '' a quote   [ ] optional sections: written
 // Weeks are ISO 8601: they begin on Monday, the first has four days of the year at least.

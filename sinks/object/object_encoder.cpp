@@ -16,9 +16,9 @@
 namespace edgehose {
 namespace {
 
-constexpr std::size_t kReadyBytes = 64 * 1024;   // rendered before a read returns
-constexpr std::size_t kTextBytes = 64 * 1024;  // of rendered records, before they are compressed
-constexpr std::size_t kMaxFilePaths = 4096;      // remembered per stream
+constexpr std::size_t kReadyBytes = 64 * 1024;  // rendered before a read returns
+constexpr std::size_t kTextBytes = 64 * 1024;   // of rendered records, before they are compressed
+constexpr std::size_t kMaxFilePaths = 4096;     // remembered per stream
 
 // Turns the blocks of a claim into lines or ndjson, compressed; not encrypted.
 class Renderer final : public ByteStream {
@@ -26,8 +26,12 @@ class Renderer final : public ByteStream {
   Renderer(Store& store, const Claim& claim, const ObjectRendering& rendering,
            std::string_view source, std::unique_ptr<Compressor> compressor,
            std::shared_ptr<ObjectSummary> summary)
-      : store_(store), rendering_(rendering), source_(source), compressor_(std::move(compressor)),
-        summary_(std::move(summary)), blocks_(store, claim, *summary_) {}
+      : store_(store),
+        rendering_(rendering),
+        source_(source),
+        compressor_(std::move(compressor)),
+        summary_(std::move(summary)),
+        blocks_(store, claim, *summary_) {}
 
   Result<std::size_t> read(char* out, std::size_t size) override {
     if (failed_) return tl::unexpected<Error>(*failed_);
@@ -71,8 +75,10 @@ class Renderer final : public ByteStream {
     if (as_stored) {
       EH_TRY(compressor_->end_frame(ready_));
       // Handed out without a copy where nothing stands before it.
-      if (ready_.empty()) ready_.swap(block->body_frame);
-      else ready_.append(block->body_frame);
+      if (ready_.empty())
+        ready_.swap(block->body_frame);
+      else
+        ready_.append(block->body_frame);
       pending_raw_ = 0;
       ++summary_->passed_through;
       blocks_.encoded(part, block->header.body_raw);
@@ -217,9 +223,11 @@ Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& c
   auto summary = std::make_shared<ObjectSummary>();
   std::unique_ptr<ByteStream> stream;
   if (claim.replay()) {
-    EH_ASSIGN(stream, render_letters(store, claim, rendering, source, std::move(compressor), summary));
+    EH_ASSIGN(stream,
+              render_letters(store, claim, rendering, source, std::move(compressor), summary));
   } else {
-    stream = std::make_unique<Renderer>(store, claim, rendering, source, std::move(compressor), summary);
+    stream =
+        std::make_unique<Renderer>(store, claim, rendering, source, std::move(compressor), summary);
   }
   if (!rendering.age_recipients.empty()) {
     EH_ASSIGN(const auto recipients, parse_recipients(rendering.age_recipients));

@@ -39,12 +39,12 @@ struct MissingRecords {
 
 // What became of an object; grows while the stream is read, final once `complete`.
 struct ObjectSummary {
-  Counter encoded;                       // records and raw bytes (as Claim::size counts) in it
-  std::uint64_t object_bytes = 0;        // handed out
-  std::uint64_t passed_through = 0;      // blocks handed out as stored
-  std::vector<MissingRecords> missing;   // in order, neighbours joined
-  std::uint64_t missing_records = 0;     // how many
-  bool complete = false;                 // read to its end without an error
+  Counter encoded;                      // records and raw bytes (as Claim::size counts) in it
+  std::uint64_t object_bytes = 0;       // handed out
+  std::uint64_t passed_through = 0;     // blocks handed out as stored
+  std::vector<MissingRecords> missing;  // in order, neighbours joined
+  std::uint64_t missing_records = 0;    // how many
+  bool complete = false;                // read to its end without an error
 };
 
 class ObjectStream : public ByteStream {

@@ -57,9 +57,12 @@ std::string tidy(std::string_view key) {
     const std::string_view part = key.substr(at, slash - at);
     // The last part has no '/' behind it: the object's name follows, so dots stand for no
     // directory.
-    if (slash == key.size()) out.append(part);
-    else if (is_dots(part)) out.append(part.size(), '_').push_back('/');
-    else if (!part.empty()) out.append(part).push_back('/');
+    if (slash == key.size())
+      out.append(part);
+    else if (is_dots(part))
+      out.append(part.size(), '_').push_back('/');
+    else if (!part.empty())
+      out.append(part).push_back('/');
     at = slash + 1;
   }
   if (out.size() > kMaxPrefixBytes) {
@@ -114,8 +117,10 @@ Status Prefix::add_expression(std::string_view expression, const Labels& labels,
   const std::string_view value =
       colon == std::string_view::npos ? std::string_view() : expression.substr(colon + 1);
   if (space == "partitionKeyFromQuery" || space == "partitionKeyFromLambda")
-    return wrong("!{{{}}} is not supported: objects are not partitioned by what records hold; use "
-                 "!{{label:NAME}} or a sink for each source", expression);
+    return wrong(
+        "!{{{}}} is not supported: objects are not partitioned by what records hold; use "
+        "!{{label:NAME}} or a sink for each source",
+        expression);
   if (std::ranges::find(kNamespaces, space) == std::end(kNamespaces))
     return wrong("!{{{}}}: there is no namespace \"{}\"{}", expression, space,
                  did_you_mean(space, kNamespaces, "", fmt::format(":{}", value)));
@@ -155,8 +160,10 @@ Status Prefix::add_label(std::string_view name, const Labels& labels) {
   }
   const std::string& value = found->second;
   if (value.find('/') != std::string::npos || std::ranges::any_of(value, is_control))
-    return wrong("!{{label:{}}}: its value \"{}\" holds a '/' or a control character, which a key "
-                 "cannot take", name, safe(value));
+    return wrong(
+        "!{{label:{}}}: its value \"{}\" holds a '/' or a control character, which a key "
+        "cannot take",
+        name, safe(value));
   parts_.push_back({Part::Kind::kText, value, {}});
   return {};
 }

@@ -1,6 +1,7 @@
 // Firehose's prefix expressions, `!{namespace:value}`, and ours:
 //   !{timestamp:PATTERN}     a java.time.format.DateTimeFormatter pattern, at one instant
-//   !{firehose:random-string}  11 characters, here a function of the batch, so that a retry repeats it
+//   !{firehose:random-string}  11 characters, here a function of the batch, so that a retry repeats
+//   it
 //   !{edgehose:agent} !{edgehose:source} !{label:NAME}
 // Without a timestamp expression yyyy/MM/dd/HH/ is appended, as Firehose does (after a '/' where
 // the prefix ends without one). Compiled once, rendered per batch; both pure.
@@ -29,8 +30,8 @@ constexpr std::size_t kMaxPrefixBytes = 512;  // rendered
 struct PrefixContext {
   std::string agent;
   std::string source;
-  WallTime time;              // the arrival of the batch's oldest record
-  std::uint64_t seed = 0;     // of random-string
+  WallTime time;           // the arrival of the batch's oldest record
+  std::uint64_t seed = 0;  // of random-string
 };
 
 class Prefix {

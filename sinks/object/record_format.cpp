@@ -21,8 +21,9 @@ enum Class : std::uint8_t { kPlain, kEscape, kMultiByte };
 constexpr std::array<std::uint8_t, 256> kClasses = [] {
   std::array<std::uint8_t, 256> classes{};
   for (unsigned c = 0; c < 256; ++c)
-    classes[c] = c >= 0x80 ? kMultiByte
-                 : c < 0x20 || c == '"' || c == '\\' || c == 0x7F ? kEscape : kPlain;
+    classes[c] = c >= 0x80                                        ? kMultiByte
+                 : c < 0x20 || c == '"' || c == '\\' || c == 0x7F ? kEscape
+                                                                  : kPlain;
   return classes;
 }();
 
@@ -89,7 +90,8 @@ std::size_t first_to_look_at(std::string_view text, std::size_t at) {
     std::memcpy(&v, text.data() + at, sizeof v);
     const std::uint64_t control = (v - kOnes * 0x20) & ~v;
     if (((v | control | has_zero(v ^ kOnes * '"') | has_zero(v ^ kOnes * '\\') |
-          has_zero(v ^ kOnes * 0x7F)) & kTops) != 0)
+          has_zero(v ^ kOnes * 0x7F)) &
+         kTops) != 0)
       break;
   }
 #endif

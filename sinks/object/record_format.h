@@ -4,11 +4,11 @@
 //   ndjson  one JSON object a line:
 //     {"time":"2026-11-23T01:24:00.123456789Z","agent":"gw-1","source":"app","sequence":7,
 //      "file":"/var/log/app.log","offset":1024,"truncated":true,"partial":true,"message":"..."}
-//   time is RFC 3339 in UTC with 0, 3, 6 or 9 decimals, the fewest that lose nothing; file and offset
-//   (of the record's first byte in it) are there where it came from a file, file only where its path
-//   is known; truncated and partial only where true; attributes, where there are any, are an object
-//   of strings before message. Invalid UTF-8 becomes U+FFFD, one for each maximal invalid part
-//   (Unicode chapter 3, "substitution of maximal subparts"); control characters are escaped.
+//   time is RFC 3339 in UTC with 0, 3, 6 or 9 decimals, the fewest that lose nothing; file and
+//   offset (of the record's first byte in it) are there where it came from a file, file only where
+//   its path is known; truncated and partial only where true; attributes, where there are any, are
+//   an object of strings before message. Invalid UTF-8 becomes U+FFFD, one for each maximal invalid
+//   part (Unicode chapter 3, "substitution of maximal subparts"); control characters are escaped.
 //
 // No shared state.
 #pragma once

@@ -13,8 +13,7 @@ constexpr std::uint64_t kMaxRecipients = 1024;
 }  // namespace
 
 std::string object_extension(const ObjectRendering& rendering) {
-  std::string extension =
-      rendering.format == ObjectRendering::Format::kNdjson ? ".ndjson" : ".log";
+  std::string extension = rendering.format == ObjectRendering::Format::kNdjson ? ".ndjson" : ".log";
   if (rendering.compression == Compression::kZstd) extension += ".zst";
   if (rendering.compression == Compression::kGzip) extension += ".gz";
   if (!rendering.age_recipients.empty()) extension += ".age";

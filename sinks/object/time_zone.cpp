@@ -121,10 +121,9 @@ std::int64_t local_time_of(const TimeZone::Rule::Change& change, std::chrono::ye
     day = change.week == 5 ? sys_days(year / m / w[last])
                            : sys_days(year / m / w[static_cast<unsigned>(change.week)]);
   } else {
-    const bool after_leap_day =
-        change.kind == Kind::kJulian && year.is_leap() && change.day >= 60;
-    const int offset = change.kind == Kind::kJulian ? change.day - 1 + (after_leap_day ? 1 : 0)
-                                                    : change.day;
+    const bool after_leap_day = change.kind == Kind::kJulian && year.is_leap() && change.day >= 60;
+    const int offset =
+        change.kind == Kind::kJulian ? change.day - 1 + (after_leap_day ? 1 : 0) : change.day;
     day = sys_days(year / January / 1) + days(offset);
   }
   return day.time_since_epoch().count() * kDay + change.time;
@@ -181,7 +180,8 @@ Result<TimeZone> TimeZone::load(std::string_view name) {
   if (!file)
     return fail(ErrorCode::kInvalid,
                 "time zone \"{}\" is not in this system's tzdata: check the spelling (\"Europe/"
-                "Berlin\", \"UTC\") or install the package tzdata", name);
+                "Berlin\", \"UTC\") or install the package tzdata",
+                name);
   return parse(name, *file);
 }
 

@@ -1,13 +1,14 @@
 // bench_recovery: how soon a full buffer takes records in and hands them out again.
 //
-//   bench_recovery DIRECTORY [MIB] [KIB]   MIB: buffer.max_size (4096); KIB: raw size of a block (256)
+//   bench_recovery DIRECTORY [MIB] [KIB]   MIB: buffer.max_size (4096); KIB: raw size of a block
+//   (256)
 //
 // Fills a buffer in DIRECTORY with lines that hardly compress and ends without a clean stop. Then,
-// for each kind of stop and damage: that file again, out of the page cache, opened by a process with
-// 64 descriptors. Prints, since that process began: when the first commit was durable (intake), when
-// the first 8 MiB were read (batch), when all was claimed, acknowledged and trimmed (drained); what
-// was read, and the peak of anonymous memory, the checking child's included. Needs three times MIB
-// of disk.
+// for each kind of stop and damage: that file again, out of the page cache, opened by a process
+// with 64 descriptors. Prints, since that process began: when the first commit was durable
+// (intake), when the first 8 MiB were read (batch), when all was claimed, acknowledged and trimmed
+// (drained); what was read, and the peak of anonymous memory, the checking child's included. Needs
+// three times MIB of disk.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -224,8 +225,8 @@ void scenario(const char* name, const std::string& filled, StoreOptions options,
     const Report r = work(options);
     std::printf("| %s | %.2f | %.2f | %.1f | %llu | %.0f | %llu | %s |", name, r.intake, r.batch,
                 r.drained, static_cast<unsigned long long>(r.records),
-                static_cast<double>(r.bytes) / (1 << 20), static_cast<unsigned long long>(r.corrupt),
-                r.left != 0 ? "NO" : "yes");
+                static_cast<double>(r.bytes) / (1 << 20),
+                static_cast<unsigned long long>(r.corrupt), r.left != 0 ? "NO" : "yes");
   });
   std::printf(" %.1f |\n", static_cast<double>(peak) / 1024);
   std::fflush(stdout);
@@ -246,7 +247,8 @@ int main(int argc, char** argv) {
   in_child([&] { fill(options, std::min<std::size_t>(block, kBlockRawBytes)); });
 
   options.directory = base + "/run";
-  std::puts("| stop, damage | intake s | batch s | drained s | records | MiB | corrupt | empty | MB |");
+  std::puts(
+      "| stop, damage | intake s | batch s | drained s | records | MiB | corrupt | empty | MB |");
   std::puts("|---|---|---|---|---|---|---|---|---|");
   const auto nothing = [](const std::string&) {};
   scenario("unclean", filled, options, nothing);

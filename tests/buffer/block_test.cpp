@@ -262,7 +262,9 @@ BlockHeader numbered() {
 
 TEST(Block, HeaderAndIndexHaveTheirGoldenBytes) {
   const RawBlock raw = two_records();
-  EXPECT_EQ(to_hex(raw.index), "060000" "06d00f00");
+  EXPECT_EQ(to_hex(raw.index),
+            "060000"
+            "06d00f00");
   BlockHeader h = numbered();
   h.source = raw.source;
   h.records = raw.records;
@@ -280,15 +282,31 @@ TEST(Block, HeaderAndIndexHaveTheirGoldenBytes) {
   encode_header(h, bytes);
   ASSERT_EQ(bytes.size(), kBlockHeaderBytes + kExtentBytes);
   EXPECT_EQ(to_hex(bytes.substr(0, 124)),
-            "45484231" "01" "01" "0100" "98000000" "02000000"
+            "45484231"
+            "01"
+            "01"
+            "0100"
+            "98000000"
+            "02000000"
             "000102030405060708090a0b0c0d0e0f"
-            "0500000000000000" "0900000000000000"
-            "00002a36fe9c9717" "e8032a36fe9c9717"
-            "02000000" "00000000"
-            "0c000000" "15000000" "07000000" "10000000"
+            "0500000000000000"
+            "0900000000000000"
+            "00002a36fe9c9717"
+            "e8032a36fe9c9717"
+            "02000000"
+            "00000000"
+            "0c000000"
+            "15000000"
+            "07000000"
+            "10000000"
             "0201000000000000"
-            "aaaaaaaaaaaaaaaaaaaaaaaa" "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
-  EXPECT_EQ(to_hex(bytes.substr(128)), "07000000" "02000000" "0a00000000000000" "1600000000000000");
+            "aaaaaaaaaaaaaaaaaaaaaaaa"
+            "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+  EXPECT_EQ(to_hex(bytes.substr(128)),
+            "07000000"
+            "02000000"
+            "0a00000000000000"
+            "1600000000000000");
   const auto decoded = decode_header(bytes + "columns");
   ASSERT_TRUE(decoded) << decoded.error().message;
   EXPECT_EQ(decoded->extents, h.extents);

@@ -98,8 +98,8 @@ TEST_F(FakeRoot, JournalIntervalIsExt4sOwnOrTheMounts) {
   struct stat st {};
   ASSERT_EQ(::stat(root_.c_str(), &st), 0);
   const auto mounted = [&](const std::string& what) {
-    put("/proc/self/mountinfo", fmt::format("30 1 {}:{} / /data rw - {}\n", major(st.st_dev),
-                                            minor(st.st_dev), what));
+    put("/proc/self/mountinfo",
+        fmt::format("30 1 {}:{} / /data rw - {}\n", major(st.st_dev), minor(st.st_dev), what));
     return journal_interval(root_, root_);
   };
   EXPECT_EQ(mounted("ext4 /dev/sda1 rw"), std::chrono::seconds(5));

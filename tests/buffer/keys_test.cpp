@@ -210,9 +210,16 @@ TEST(WrappingKeys, AreReadInThreeForms) {
 
 TEST(WrappingKeys, WhatIsNoKeyIsRefusedWithoutShowingIt) {
   const std::vector<std::string> bad = {
-      "", "\n", "correct horse battery staple", std::string(64, 'g'), std::string(63, 'a'),
+      "",
+      "\n",
+      "correct horse battery staple",
+      std::string(64, 'g'),
+      std::string(63, 'a'),
       "0123456789abcdef0123456789abcdef",  // 32 digits: 16 bytes as text
-      std::string(32, '\0'), std::string(64, '0'), std::string(44, '!'), std::string(33, '\x91')};
+      std::string(32, '\0'),
+      std::string(64, '0'),
+      std::string(44, '!'),
+      std::string(33, '\x91')};
   for (const std::string& content : bad) {
     const auto key = parse_wrapping_key("/etc/k", content);
     ASSERT_FALSE(key) << content;

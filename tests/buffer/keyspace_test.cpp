@@ -40,21 +40,30 @@ TEST(Keyspace, KeysHaveTheirGoldenBytesAndOrder) {
 TEST(Keyspace, AMachineKeepsThePartsThatALaterReleaseAdds) {
   const Machine machine = {{MachinePart::kMachineId, {1, 2}}, {static_cast<MachinePart>(9), {3}}};
   const std::string value = encode_machine(machine);
-  EXPECT_EQ(to_hex(value.substr(4)), "01" "01020000000000000000000000000000"
-                                     "09" "03000000000000000000000000000000");
+  EXPECT_EQ(to_hex(value.substr(4)),
+            "01"
+            "01020000000000000000000000000000"
+            "09"
+            "03000000000000000000000000000000");
   EXPECT_EQ(decode_machine(value).value(), machine);
 }
 
 TEST(Keyspace, FormatAndCounters) {
-  EXPECT_EQ(to_hex(encode_format({1, 2, 3})), "8b5298e8" "010002000300");
+  EXPECT_EQ(to_hex(encode_format({1, 2, 3})),
+            "8b5298e8"
+            "010002000300");
   EXPECT_TRUE(check_format({9, 0, 1}, "x"));  // later, but readable by this release
   EXPECT_EQ(check_format({9, 0, 2}, "x").error().code, ErrorCode::kUnsupported);
   Counters c;
   c.next_block = BlockNumber(300);
   c.next_file = FileId(7);
-  EXPECT_EQ(to_hex(encode_counters(c)), "2846a5c5" "ac020101010107");
+  EXPECT_EQ(to_hex(encode_counters(c)),
+            "2846a5c5"
+            "ac020101010107");
   EXPECT_EQ(*decode_counters(encode_counters(c)), c);
-  EXPECT_EQ(to_hex(encode_clean_mark(BlockNumber(300))), "5c1c04ed" "ac02");
+  EXPECT_EQ(to_hex(encode_clean_mark(BlockNumber(300))),
+            "5c1c04ed"
+            "ac02");
 }
 
 TEST(Keyspace, File) {
@@ -68,8 +77,18 @@ TEST(Keyspace, File) {
   f.seen = WallTime(5);
   f.note = "n";
   const std::string bytes = encode_file(f);
-  EXPECT_EQ(to_hex(bytes), "022f61" "0100000000000000" "02" "0300000000000000" "04"
-            "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee" "ac02" "04030201" "03" "0500000000000000" "016e");
+  EXPECT_EQ(to_hex(bytes),
+            "022f61"
+            "0100000000000000"
+            "02"
+            "0300000000000000"
+            "04"
+            "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+            "ac02"
+            "04030201"
+            "03"
+            "0500000000000000"
+            "016e");
   const auto back = decode_file(bytes);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->identity, f.identity);
@@ -96,7 +115,10 @@ TEST(Keyspace, SourceAndSink) {
   ASSERT_TRUE(back);
   EXPECT_EQ(back->minis, s.minis);
   EXPECT_EQ(back->id, s.id);
-  EXPECT_EQ(to_hex(encode_sink({SinkId(1), "out", "id"})), "8979f7ed" "036f7574" "026964");
+  EXPECT_EQ(to_hex(encode_sink({SinkId(1), "out", "id"})),
+            "8979f7ed"
+            "036f7574"
+            "026964");
 }
 
 TEST(Keyspace, Lane) {
@@ -160,8 +182,18 @@ TEST(Keyspace, ClaimAndDeadLetter) {
   d.attempts = 4;
   d.reason = "no";
   d.body = "b";
-  EXPECT_EQ(to_hex(encode_dead_letter(d)), "0102" "03" "0100000000000000" "0200000000000000" "04"
-            "026e6f" "0162" "00" "00" "00" "00");
+  EXPECT_EQ(to_hex(encode_dead_letter(d)),
+            "0102"
+            "03"
+            "0100000000000000"
+            "0200000000000000"
+            "04"
+            "026e6f"
+            "0162"
+            "00"
+            "00"
+            "00"
+            "00");
   EXPECT_EQ(decode_dead_letter(dead_letter_key(9), encode_dead_letter(d))->body, "b");
 }
 
@@ -175,7 +207,13 @@ TEST(Keyspace, ADeadLetterTellsWhereItCameFrom) {
   d.partial = true;
   d.attributes = {{"unit", "ssh"}};
   const std::string bytes = encode_dead_letter(d);
-  EXPECT_EQ(to_hex(bytes.substr(first.size() - 4)), "03" "ac02" "02" "01" "04756e6974" "03737368");
+  EXPECT_EQ(to_hex(bytes.substr(first.size() - 4)),
+            "03"
+            "ac02"
+            "02"
+            "01"
+            "04756e6974"
+            "03737368");
   const auto back = decode_dead_letter(dead_letter_key(9), bytes);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->file, d.file);
@@ -201,9 +239,22 @@ TEST(Keyspace, Replay) {
   r.key = "k";
   r.rendering = "r";
   r.letters = {7, 8, 4};  // in the order of their sequences
-  EXPECT_EQ(to_hex(replay_key(r.id)), "2052" "0000000000000005");
+  EXPECT_EQ(to_hex(replay_key(r.id)),
+            "2052"
+            "0000000000000005");
   const std::string bytes = encode_replay(r);
-  EXPECT_EQ(to_hex(bytes), "0102" "03" "09" "031e" "0600000000000000" "016b" "0172" "03" "0e" "02" "07");
+  EXPECT_EQ(to_hex(bytes),
+            "0102"
+            "03"
+            "09"
+            "031e"
+            "0600000000000000"
+            "016b"
+            "0172"
+            "03"
+            "0e"
+            "02"
+            "07");
   const auto back = decode_replay(replay_key(r.id), bytes);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->letters, r.letters);
@@ -239,7 +290,8 @@ TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
   const std::vector<Value> values = {
       {"format", encode_format(kFormat), [](auto v) { return decode_format(v).has_value(); }},
       {"epoch", encode_epoch({7}), [](auto v) { return decode_epoch(v).has_value(); }},
-      {"machine", encode_machine({{MachinePart::kMachineId, {7}}}), [](auto v) { return decode_machine(v).has_value(); }},
+      {"machine", encode_machine({{MachinePart::kMachineId, {7}}}),
+       [](auto v) { return decode_machine(v).has_value(); }},
       {"counters", encode_counters({}), [](auto v) { return decode_counters(v).has_value(); }},
       {"clean mark", encode_clean_mark(BlockNumber(9)),
        [](auto v) { return decode_clean_mark(v).has_value(); }},

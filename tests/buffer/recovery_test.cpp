@@ -245,7 +245,9 @@ TEST_F(Damage, OneOfTheTwoCopiesIsWholeAtAnyInstant) {
     const ControlEntries entries = read_copies(options_.directory).value();
     return keyspace::decode_counters(entries.at(keyspace::counters_key()))->next_block;
   };
-  const auto file = [&](std::size_t i) { return options_.directory + "/" + std::string(kCopyFiles[i]); };
+  const auto file = [&](std::size_t i) {
+    return options_.directory + "/" + std::string(kCopyFiles[i]);
+  };
   for (unsigned block = 2; block < 6; ++block) {
     append(block_of(app, 1));
     copy();

@@ -1,5 +1,5 @@
-// The buffer and the room it has: the map, the disk given back, the floor and its reserve, cycles of
-// filling and draining, readers that died.
+// The buffer and the room it has: the map, the disk given back, the floor and its reserve, cycles
+// of filling and draining, readers that died.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
@@ -142,7 +142,8 @@ std::uint64_t address_space() {
 }
 
 TEST(MapSize, AndLimitAreEachOthersInverse) {
-  for (const std::uint64_t limit : {64 * kMiB, 100 * kMiB + 1, 100 * kMiB + 2, 512 * kMiB, 4096 * kMiB})
+  for (const std::uint64_t limit :
+       {64 * kMiB, 100 * kMiB + 1, 100 * kMiB + 2, 512 * kMiB, 4096 * kMiB})
     EXPECT_EQ(lmdb::max_size_for(lmdb::map_size_for(limit, 64)), limit);
   for (std::uint64_t limit = kMiB; limit < 64 * kMiB; limit += kMiB)
     EXPECT_GE(lmdb::max_size_for(lmdb::map_size_for(limit, 64)), limit) << "lowered for nothing";
@@ -155,25 +156,27 @@ TEST_F(SpaceTest, AMapThatIsRefusedTakesTheLimitDownWithIt) {
   if (!kLimitsAddressSpace) GTEST_SKIP() << "a sanitizer needs the address space";
   options_.max_size = 256 * kMiB;
   EXPECT_EQ(in_child([&] {
-    const rlimit little{address_space() + 100 * kMiB, RLIM_INFINITY};
-    ASSERT_EQ(::setrlimit(RLIMIT_AS, &little), 0);
-    open_with_lane();
-    EXPECT_LT(store_->usage().limit, 80 * kMiB);
-    EXPECT_GT(store_->usage().limit, 40 * kMiB);
-    for (int round = 0; round < 3; ++round) {
-      const Error full = fill();
-      EXPECT_EQ(full.code, ErrorCode::kFull);
-      EXPECT_THAT(full.message, testing::HasSubstr("all that this machine can map"));
-      EXPECT_LE(store_->usage().used, store_->usage().limit);
-      deliver(store_->end_block());
-      EXPECT_TRUE(blocks().empty());
-    }
-  }), 0);
+              const rlimit little{address_space() + 100 * kMiB, RLIM_INFINITY};
+              ASSERT_EQ(::setrlimit(RLIMIT_AS, &little), 0);
+              open_with_lane();
+              EXPECT_LT(store_->usage().limit, 80 * kMiB);
+              EXPECT_GT(store_->usage().limit, 40 * kMiB);
+              for (int round = 0; round < 3; ++round) {
+                const Error full = fill();
+                EXPECT_EQ(full.code, ErrorCode::kFull);
+                EXPECT_THAT(full.message, testing::HasSubstr("all that this machine can map"));
+                EXPECT_LE(store_->usage().used, store_->usage().limit);
+                deliver(store_->end_block());
+                EXPECT_TRUE(blocks().empty());
+              }
+            }),
+            0);
   open();
   EXPECT_EQ(store_->usage().limit, options_.max_size) << "where the machine maps it";
 }
 
-// --- a damaged header of pages ---------------------------------------------------------------------
+// --- a damaged header of pages
+// ---------------------------------------------------------------------
 
 // LMDB frees what the 16 bytes before a block say; no checksum covers them.
 TEST_F(SpaceTest, ABlockIsTrimmedWhateverThePageHeaderBeforeItSays) {
@@ -182,13 +185,14 @@ TEST_F(SpaceTest, ABlockIsTrimmedWhateverThePageHeaderBeforeItSays) {
   ASSERT_TRUE(store_->close());
   store_.reset();
   const std::string pristine = *read_file(environment(), 64 * kMiB);
-  const std::size_t page = pristine.find(kBlockMagic, 2 * lmdb::kPageBytes) / lmdb::kPageBytes *
-                           lmdb::kPageBytes;
+  const std::size_t page =
+      pristine.find(kBlockMagic, 2 * lmdb::kPageBytes) / lmdb::kPageBytes * lmdb::kPageBytes;
   const auto raw = raw_;
   const std::size_t word = sizeof(std::size_t);
-  for (const std::string& header : {std::string(16, '.'), std::string(16, '\0'), std::string(16, '\xff'),
-                                    pristine.substr(page, word + 4) + std::string("\2\0\0\0", 4),
-                                    std::string(word, '\7') + pristine.substr(page + word, 8)}) {
+  for (const std::string& header :
+       {std::string(16, '.'), std::string(16, '\0'), std::string(16, '\xff'),
+        pristine.substr(page, word + 4) + std::string("\2\0\0\0", 4),
+        std::string(word, '\7') + pristine.substr(page + word, 8)}) {
     std::string bad = pristine;
     bad.replace(page, header.size(), header);
     store_.reset();
@@ -250,7 +254,8 @@ TEST_F(SpaceTest, PunchingSparesWhatAReaderLooksAt) {
     bool whole = ::write(ready[1], "r", 1) == 1 && ::read(go[0], &c, 1) == 1;
     unsigned seen = 0;
     for (auto e = cursor->at_or_after(keyspace::kBlockPrefix);
-         whole && e && *e && (*e)->key.starts_with(keyspace::kBlockPrefix); e = cursor->next(), ++seen)
+         whole && e && *e && (*e)->key.starts_with(keyspace::kBlockPrefix);
+         e = cursor->next(), ++seen)
       whole = open_block((*e)->value, nullptr).has_value();
     ::_exit(whole && seen == 12 ? 0 : 1);
   }
@@ -419,9 +424,11 @@ TEST_F(SmallDisk, BelowTheFloorAtInstallationTheReserveKeepsItGoing) {
   expect_all_readable();
 }
 
-// --- a full buffer after an unclean stop ------------------------------------------------------------
+// --- a full buffer after an unclean stop
+// ------------------------------------------------------------
 
-// The promise of a 4 GB buffer, small and without its times: tests/bench/bench_recovery measures them.
+// The promise of a 4 GB buffer, small and without its times: tests/bench/bench_recovery measures
+// them.
 class FullBuffer : public SpaceTest {
  protected:
   void SetUp() override {
@@ -438,7 +445,8 @@ class FullBuffer : public SpaceTest {
     file.seekp(static_cast<std::streamoff>(page * lmdb::kPageBytes));
     file << std::string(lmdb::kPageBytes, '\0');
   }
-  // Opens with 64 descriptors, takes records in, hands out all that is held; how many blocks of before.
+  // Opens with 64 descriptors, takes records in, hands out all that is held; how many blocks of
+  // before.
   std::uint64_t drain() {
     std::uint64_t delivered = 0;
     const int status = in_child([&] {
@@ -565,9 +573,10 @@ TEST_F(SpaceTest, AThousandProcessesKilledWhileReadingPinNothing) {
   expect_all_readable(70'000);
   EXPECT_LT(file_size(), 8 * kMiB) << "pages that nobody reads were not reused";
   EXPECT_EQ(in_child([&] {
-    const auto reader = Store::open_read_only(options_, clock_);
-    EXPECT_TRUE(reader) << reader.error().message;
-  }), 0);
+              const auto reader = Store::open_read_only(options_, clock_);
+              EXPECT_TRUE(reader) << reader.error().message;
+            }),
+            0);
   open();
   expect_all_readable(70'000);
 }

@@ -437,7 +437,7 @@ TEST_F(Minis, AFullBufferRefusesAppendsAndTakesAcknowledgements) {
     ASSERT_TRUE(txn->commit());
   }
   for (int i = 0; i < 5; ++i) append(dense(source_, 1000));
-  struct stat st{};
+  struct stat st {};
   ASSERT_EQ(::stat(environment().c_str(), &st), 0);
   EXPECT_LT(static_cast<std::uint64_t>(st.st_size), options_.max_size * 5 / 4 + (16 << 20));
 }
@@ -473,14 +473,17 @@ TEST_F(Minis, DropOldestSparesClaimsAndLetsTheUnconfiguredYieldFirst) {
 
 TEST_F(Minis, AFailedCommitLeavesTheStoreUsable) {
   append(dense(source_, 1));
-  struct rlimit old{};
+  struct rlimit old {};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
-  struct stat st{};
+  struct stat st {};
   ASSERT_EQ(::stat(environment().c_str(), &st), 0);
-  struct sigaction ignore{}, before{};
+  struct sigaction ignore {
+  }, before{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGXFSZ, &ignore, &before);
-  struct rlimit small{static_cast<rlim_t>(st.st_size), old.rlim_max};
+  struct rlimit small {
+    static_cast<rlim_t>(st.st_size), old.rlim_max
+  };
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   bool failed = false;
   {
@@ -601,7 +604,7 @@ TEST_F(StoreTest, ARunByRootLeavesNothingThatTheServiceCannotOpen) {
   open();
   unsigned files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(options_.directory)) {
-    struct stat st{};
+    struct stat st {};
     ASSERT_EQ(::stat(entry.path().c_str(), &st), 0);
     EXPECT_EQ(st.st_uid, 12345u) << entry.path();
     ++files;

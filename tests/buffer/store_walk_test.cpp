@@ -164,8 +164,8 @@ class StoreWalk : public StoreTest, public ::testing::WithParamInterface<unsigne
                 corrupt_[lane.key]);
       ASSERT_EQ(lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records,
                 model.dropped);
-      ASSERT_EQ(lane.buffered().records, held(lane)) << "sink " << lane.key.sink.value << " source "
-                                                     << lane.key.source.value;
+      ASSERT_EQ(lane.buffered().records, held(lane))
+          << "sink " << lane.key.sink.value << " source " << lane.key.source.value;
     }
   }
 

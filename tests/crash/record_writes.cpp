@@ -127,8 +127,10 @@ int do_open(int dir, const char* path, int flags, mode_t mode) {
     return fd;
   }
   fds[fd] = (flags & O_DSYNC) ? kDsync : kTracked;
-  if ((flags & O_CREAT) && !there) note("create " + inode(fd) + " " + name);
-  else if ((flags & O_TRUNC) && (flags & O_ACCMODE) != O_RDONLY) note("size " + inode(fd) + " 0");
+  if ((flags & O_CREAT) && !there)
+    note("create " + inode(fd) + " " + name);
+  else if ((flags & O_TRUNC) && (flags & O_ACCMODE) != O_RDONLY)
+    note("size " + inode(fd) + " 0");
   return fd;
 }
 
@@ -198,8 +200,10 @@ int do_name(const char* what, const std::string& from, const std::string& to, co
   const Locked lock;
   const int result = static_cast<int>(call());
   if (result == 0) {
-    if (std::strcmp(what, "mkdir") == 0) note("mkdir " + inode(from) + " " + from);
-    else note(std::string(what) + " " + from + (to.empty() ? "" : "\t" + to));
+    if (std::strcmp(what, "mkdir") == 0)
+      note("mkdir " + inode(from) + " " + from);
+    else
+      note(std::string(what) + " " + from + (to.empty() ? "" : "\t" + to));
   }
   return result;
 }
@@ -212,16 +216,17 @@ mode_t mode_argument(int flags, va_list arguments) {
 
 // The C library's names, both spellings of each; declared here under names of ours, since the
 // headers already bind them.
-#define INTERPOSE(name, result, ...) extern "C" result record_##name(__VA_ARGS__) __asm__(#name); \
+#define INTERPOSE(name, result, ...)                           \
+  extern "C" result record_##name(__VA_ARGS__) __asm__(#name); \
   extern "C" result record_##name(__VA_ARGS__)
 
-#define INTERPOSE_OPEN(name)                                     \
-  INTERPOSE(name, int, const char* path, int flags, ...) {       \
-    va_list arguments;                                           \
-    va_start(arguments, flags);                                  \
-    const mode_t mode = mode_argument(flags, arguments);         \
-    va_end(arguments);                                           \
-    return do_open(AT_FDCWD, path, flags, mode);                 \
+#define INTERPOSE_OPEN(name)                               \
+  INTERPOSE(name, int, const char* path, int flags, ...) { \
+    va_list arguments;                                     \
+    va_start(arguments, flags);                            \
+    const mode_t mode = mode_argument(flags, arguments);   \
+    va_end(arguments);                                     \
+    return do_open(AT_FDCWD, path, flags, mode);           \
   }
 INTERPOSE_OPEN(open)
 INTERPOSE_OPEN(open64)

@@ -88,7 +88,8 @@ std::vector<std::string> find_objects(const std::vector<std::string>& paths) {
     if (!p.filename().string().starts_with('.')) objects.push_back(p.string());
   };
   for (const std::string& path : paths) {
-    if (!fs::is_directory(path)) add(path);
+    if (!fs::is_directory(path))
+      add(path);
     else
       for (const auto& entry : fs::recursive_directory_iterator(path))
         if (entry.is_regular_file()) add(entry.path());
@@ -121,7 +122,8 @@ std::string open_command(const Options& options, const std::string& path) {
 }
 
 void append_utf8(std::string& out, unsigned c) {
-  if (c < 0x80) out += static_cast<char>(c);
+  if (c < 0x80)
+    out += static_cast<char>(c);
   else if (c < 0x800)
     out += static_cast<char>(0xC0 | c >> 6), out += static_cast<char>(0x80 | (c & 0x3F));
   else if (c < 0x10000)
@@ -177,8 +179,11 @@ std::string json_string_with(std::string_view json, std::string_view needle) {
 class Checker {
  public:
   Checker(const Options& options, const Expected& expected)
-      : options_(options), expected_(expected), needle_("id=" + expected.line.run + "-"),
-        seen_(expected.lines + options.extra), where_(expected.lines + options.extra) {}
+      : options_(options),
+        expected_(expected),
+        needle_("id=" + expected.line.run + "-"),
+        seen_(expected.lines + options.extra),
+        where_(expected.lines + options.extra) {}
 
   void object(const std::string& path) {
     objects_.push_back(path);
@@ -258,7 +263,8 @@ class Checker {
     if (seen_[i])
       note(duplicated_,
            "duplicated: " + label(*n) + " in " + objects_[where_[i]] + " and " + objects_.back());
-    else seen_[i] = 1, where_[i] = static_cast<std::uint32_t>(objects_.size() - 1);
+    else
+      seen_[i] = 1, where_[i] = static_cast<std::uint32_t>(objects_.size() - 1);
   }
 
   // Consecutive missing lines are one offender, with the objects around the gap.
@@ -315,17 +321,26 @@ Options parse(int argc, char** argv) {
       std::fprintf(stderr, "check_lines: %s wants a value\n", a.c_str());
       std::exit(2);
     };
-    if (a == "--help") std::fputs(kHelp, stdout), std::exit(0);
-    else if (a == "--manifest") o.manifest = value();
-    else if (a == "--identity") o.identity = value();
-    else if (a == "--show") o.show = std::strtoull(value().c_str(), nullptr, 10);
-    else if (a == "--extra") o.extra = std::strtoull(value().c_str(), nullptr, 10);
-    else if (a == "--in-order") o.in_order = true;
-    else if (a == "--allow-missing") o.allow_missing = true;
-    else if (a == "--allow-duplicates") o.allow_duplicates = true;
+    if (a == "--help")
+      std::fputs(kHelp, stdout), std::exit(0);
+    else if (a == "--manifest")
+      o.manifest = value();
+    else if (a == "--identity")
+      o.identity = value();
+    else if (a == "--show")
+      o.show = std::strtoull(value().c_str(), nullptr, 10);
+    else if (a == "--extra")
+      o.extra = std::strtoull(value().c_str(), nullptr, 10);
+    else if (a == "--in-order")
+      o.in_order = true;
+    else if (a == "--allow-missing")
+      o.allow_missing = true;
+    else if (a == "--allow-duplicates")
+      o.allow_duplicates = true;
     else if (a.starts_with("--"))
       std::fprintf(stderr, "check_lines: %s is unknown; see --help\n", a.c_str()), std::exit(2);
-    else o.paths.push_back(a);
+    else
+      o.paths.push_back(a);
   }
   if (o.manifest.empty() || o.paths.empty()) std::fputs(kHelp, stderr), std::exit(2);
   return o;

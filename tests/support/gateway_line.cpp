@@ -29,7 +29,8 @@ void number(std::string& out, std::int64_t value) {
 void fixed(std::string& out, double value, int decimals) {
   std::array<char, 48> text;
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
-                                 std::chars_format::fixed, decimals).ptr;
+                                 std::chars_format::fixed, decimals)
+                       .ptr;
   out.append(text.data(), end);
 }
 
@@ -85,7 +86,7 @@ void modbus(std::string& out, const LineOptions& options, std::uint64_t n, std::
 
 void mqtt(std::string& out, const LineOptions& options, std::uint64_t n, std::uint64_t r) {
   static constexpr std::array<std::string_view, 6> kWhat = {"temperature", "pressure", "vibration",
-                                                            "current", "speed", "torque"};
+                                                            "current",     "speed",    "torque"};
   const std::uint64_t motor = 1 + r % 8, what = (r >> 8) % kWhat.size();
   out += " gw-0042 mqtt[640]: ", id(out, options, n);
   out += " PUBLISH topic=plant/north/line7/motor", number(out, static_cast<std::int64_t>(motor));
@@ -154,10 +155,14 @@ void append_line(const LineOptions& options, std::uint64_t n, std::string& out) 
   const double at = static_cast<double>(n) / options.lines_per_second;
   const std::uint64_t kind = (r >> 56) % 20;
   if (kind < 16) stamp(out, at);
-  if (kind < 8) modbus(out, options, n, r);
-  else if (kind < 13) mqtt(out, options, n, r);
-  else if (kind < 16) syslog(out, options, n, r);
-  else json(out, options, n, r, at);
+  if (kind < 8)
+    modbus(out, options, n, r);
+  else if (kind < 13)
+    mqtt(out, options, n, r);
+  else if (kind < 16)
+    syslog(out, options, n, r);
+  else
+    json(out, options, n, r, at);
   if (options.bytes != Bytes::kAscii && (r >> 48) % 8 == 0) odd_bytes(out, options.bytes, r >> 24);
   if (options.long_every && n % options.long_every == options.long_every - 1) {
     std::string tail;
@@ -199,12 +204,18 @@ std::optional<LineOptions> from_text(std::string_view text) {
     const std::string key = word.substr(0, equals), value = word.substr(equals + 1);
     std::istringstream v(value);
     int bytes = 0;
-    if (key == "run") options.run = value;
-    else if (key == "seed") v >> options.seed;
-    else if (key == "stamps") v >> options.lines_per_second;
-    else if (key == "long_every") v >> options.long_every;
-    else if (key == "long_bytes") v >> options.long_bytes;
-    else if (key == "bytes") v >> bytes, options.bytes = static_cast<Bytes>(bytes);
+    if (key == "run")
+      options.run = value;
+    else if (key == "seed")
+      v >> options.seed;
+    else if (key == "stamps")
+      v >> options.lines_per_second;
+    else if (key == "long_every")
+      v >> options.long_every;
+    else if (key == "long_bytes")
+      v >> options.long_bytes;
+    else if (key == "bytes")
+      v >> bytes, options.bytes = static_cast<Bytes>(bytes);
     if (v.fail()) return std::nullopt;
   }
   return options;

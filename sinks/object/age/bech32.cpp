@@ -88,8 +88,7 @@ std::string encode_bech32(std::string_view prefix, std::string_view bytes) {
   unsigned count = 0;
   for (const char c : bytes) {
     bits = ((bits << 8) | static_cast<unsigned char>(c)) & 0xFFFF;
-    for (count += 8; count >= 5; count -= 5)
-      groups.values.push_back((bits >> (count - 5)) & 31);
+    for (count += 8; count >= 5; count -= 5) groups.values.push_back((bits >> (count - 5)) & 31);
   }
   if (count > 0) groups.values.push_back((bits << (5 - count)) & 31);
 
@@ -107,11 +106,9 @@ std::string encode_bech32(std::string_view prefix, std::string_view bytes) {
 }
 
 Result<std::string> decode_bech32(std::string_view prefix, std::string_view text) {
-  if (mixes_cases(text))
-    return fail(ErrorCode::kInvalid, "it mixes upper and lower case letters");
-  const bool has_prefix =
-      text.size() > prefix.size() && text[prefix.size()] == '1' &&
-      std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, lower);
+  if (mixes_cases(text)) return fail(ErrorCode::kInvalid, "it mixes upper and lower case letters");
+  const bool has_prefix = text.size() > prefix.size() && text[prefix.size()] == '1' &&
+                          std::ranges::equal(text.substr(0, prefix.size()), prefix, {}, lower);
   if (!has_prefix) return fail(ErrorCode::kInvalid, "it does not begin with {}1", prefix);
   const std::string_view data = text.substr(prefix.size() + 1);
   if (data.size() < kChecksumLength) return fail(ErrorCode::kInvalid, "it is cut short");

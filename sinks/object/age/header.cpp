@@ -122,8 +122,10 @@ Status HeaderParser::begin_stanza(std::string_view line) {
     const std::string_view argument = line.substr(0, space);
     if (!is_argument(argument))
       return malformed("a stanza has an argument that is empty or not visible ASCII");
-    if (first) stanza.type = argument;
-    else stanza.arguments.emplace_back(argument);
+    if (first)
+      stanza.type = argument;
+    else
+      stanza.arguments.emplace_back(argument);
     if (space == std::string_view::npos) break;
     line.remove_prefix(space + 1);
   }

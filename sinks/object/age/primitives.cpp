@@ -126,8 +126,8 @@ Status Aead::seal(const Nonce& nonce, std::string_view plain, std::string& out) 
   auto* const to = reinterpret_cast<unsigned char*>(out.data() + at);
   int n = 0, end = 0;
   if (EVP_CipherInit_ex(context_, nullptr, nullptr, nullptr, nonce.data(), 1) != 1 ||
-      (!plain.empty() && EVP_CipherUpdate(context_, to, &n, octets(plain),
-                                          static_cast<int>(plain.size())) != 1) ||
+      (!plain.empty() &&
+       EVP_CipherUpdate(context_, to, &n, octets(plain), static_cast<int>(plain.size())) != 1) ||
       EVP_CipherFinal_ex(context_, to + n, &end) != 1 ||
       EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, kTagBytes, to + plain.size()) != 1)
     return crypto_failed("ChaCha20-Poly1305");

@@ -22,9 +22,9 @@ TEST(Bytes, FixedIntegersBothWays) {
 }
 
 TEST(Bytes, VarintsRoundTripAtTheirEdges) {
-  for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128},
-                                    std::uint64_t{16383}, std::uint64_t{16384},
-                                    std::numeric_limits<std::uint64_t>::max()}) {
+  for (const std::uint64_t value :
+       {std::uint64_t{0}, std::uint64_t{127}, std::uint64_t{128}, std::uint64_t{16383},
+        std::uint64_t{16384}, std::numeric_limits<std::uint64_t>::max()}) {
     std::string out;
     put_varint(out, value);
     ByteReader in(out);
@@ -43,9 +43,10 @@ TEST(Bytes, ZigzagKeepsSmallNumbersSmall) {
 }
 
 TEST(Bytes, AReaderThatRanOutStaysBad) {
-  ByteReader in(std::string_view("\x05"
-                                 "abc",
-                                 4));
+  ByteReader in(
+      std::string_view("\x05"
+                       "abc",
+                       4));
   EXPECT_EQ(in.string(), "");
   EXPECT_FALSE(in.ok());
   EXPECT_EQ(in.le<std::uint8_t>(), 0);

@@ -51,7 +51,7 @@ TEST_F(FileTest, WhatRootMakesBelongsToTheDirectorysOwner) {
   ASSERT_TRUE(replace_file(directory_ + "/f", "x", 0600));
   ASSERT_TRUE(make_directories(directory_ + "/a/b", 0750));
   for (const char* name : {"/f", "/a", "/a/b"}) {
-    struct stat st{};
+    struct stat st {};
     ASSERT_EQ(::stat((directory_ + name).c_str(), &st), 0);
     EXPECT_EQ(st.st_uid, 12345u) << name;
   }

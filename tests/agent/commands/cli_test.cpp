@@ -36,12 +36,13 @@ class CliTest : public ::testing::Test {
 
   // Runs it with these arguments, as a shell reads them, in the test's directory.
   Outcome run(const std::string& arguments, const std::string& before = "") {
-    const std::string command =
-        "cd " + directory_ + " && " + before + " " EDGEHOSE_BINARY " " + arguments + " 2>stderr.txt";
+    const std::string command = "cd " + directory_ + " && " + before + " " EDGEHOSE_BINARY " " +
+                                arguments + " 2>stderr.txt";
     Outcome outcome;
     std::FILE* pipe = ::popen(command.c_str(), "r");
     std::array<char, 4096> chunk{};
-    for (std::size_t n; (n = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0;) outcome.out.append(chunk.data(), n);
+    for (std::size_t n; (n = std::fread(chunk.data(), 1, chunk.size(), pipe)) > 0;)
+      outcome.out.append(chunk.data(), n);
     const int status = ::pclose(pipe);
     outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     outcome.err = read("stderr.txt");
@@ -59,9 +60,10 @@ class CliTest : public ::testing::Test {
   void write_config() {
     fs::create_directories(directory_ + "/in");
     fs::create_directories(directory_ + "/out");
-    write("c.toml", "[agent]\nid = \"gw\"\ndata_dir = \"" + directory_ + "/data\"\n[sources.app]\ntype = \"file\"\npaths = [\"" +
-                        directory_ + "/in/*.log\"]\n[sinks.archive]\ntype = \"directory\"\npath = \"" + directory_ +
-                        "/out\"\n");
+    write("c.toml", "[agent]\nid = \"gw\"\ndata_dir = \"" + directory_ +
+                        "/data\"\n[sources.app]\ntype = \"file\"\npaths = [\"" + directory_ +
+                        "/in/*.log\"]\n[sinks.archive]\ntype = \"directory\"\npath = \"" +
+                        directory_ + "/out\"\n");
   }
 
   std::string directory_;
@@ -125,7 +127,8 @@ TEST_F(CliTest, ABufferKeyIs64HexadecimalDigits) {
 class DecryptTest : public CliTest {
  protected:
   void SetUp() override {
-    if (std::system("command -v age >/dev/null && command -v zstd >/dev/null") != 0) GTEST_SKIP() << "needs age and zstd";
+    if (std::system("command -v age >/dev/null && command -v zstd >/dev/null") != 0)
+      GTEST_SKIP() << "needs age and zstd";
     ASSERT_EQ(run("key new --age --output k.txt >recipient").code, 0);
     write("plain.log", kPlain);
     shell("zstd -q plain.log -o a.log.zst && age -r $(cat recipient) -o a.log.zst.age a.log.zst");
@@ -147,7 +150,8 @@ TEST_F(DecryptTest, IntoADirectoryUnderThePlainName) {
   fs::create_directory(directory_ + "/d");
   ASSERT_EQ(run("decrypt --identity k.txt --output d a.log.zst.age").code, 0);
   EXPECT_EQ(read("d/a.log"), kPlain);
-  EXPECT_EQ(run("decrypt --identity k.txt --output d a.log.zst a.log.zst.age").code, 2) << "both would be d/a.log";
+  EXPECT_EQ(run("decrypt --identity k.txt --output d a.log.zst a.log.zst.age").code, 2)
+      << "both would be d/a.log";
 }
 
 TEST_F(DecryptTest, DamageLeavesNoFile) {
@@ -191,27 +195,31 @@ TEST_F(CliTest, CheckShowsWhatAConfigMeans) {
   EXPECT_THAT(outcome.out, HasSubstr("sinks.archive.path"));
   EXPECT_THAT(outcome.out, HasSubstr("Memory, at worst"));
   EXPECT_THAT(outcome.out, HasSubstr("1 files          6 B"));
-  EXPECT_THAT(outcome.out, MatchesRegex("(.|\n)*archive \\(directory\\): /tmp/.*/out/.*\\.log\\.zst\n(.|\n)*"));
+  EXPECT_THAT(outcome.out,
+              MatchesRegex("(.|\n)*archive \\(directory\\): /tmp/.*/out/.*\\.log\\.zst\n(.|\n)*"));
   EXPECT_FALSE(fs::exists(directory_ + "/data")) << "it changes nothing";
 }
 
 TEST_F(CliTest, CheckFailsOnWhatWouldFailLater) {
   write_config();
-  const Outcome missing = run("check --config c.toml --set sinks.archive.path=/media/edgehose-test/logs");
+  const Outcome missing =
+      run("check --config c.toml --set sinks.archive.path=/media/edgehose-test/logs");
   EXPECT_EQ(missing.code, 1);
   EXPECT_THAT(missing.err, HasSubstr("/media/edgehose-test/logs is not there"));
   EXPECT_EQ(run("check --config c.toml --set sinks.archive.path=/etc/passwd").code, 1);
 }
 
 TEST_F(CliTest, CheckWarnsOfAPlaceWhereNothingIsMounted) {
-  struct stat root {}, mnt {};
+  struct stat root {
+  }, mnt{};
   ASSERT_EQ(::stat("/", &root), 0);
   if (::stat("/mnt", &mnt) != 0 || mnt.st_dev != root.st_dev)
     GTEST_SKIP() << "something is mounted on /mnt";
   write_config();
   const Outcome outcome = run("check --config c.toml --set sinks.archive.path=/mnt");
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("warning: sink archive: nothing is mounted at or above /mnt: "));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("warning: sink archive: nothing is mounted at or above /mnt: "));
 }
 
 TEST_F(CliTest, CheckRefusesADataDirThatIsNoPlaceForFiles) {
@@ -223,7 +231,8 @@ TEST_F(CliTest, CheckRefusesADataDirThatIsNoPlaceForFiles) {
     EXPECT_THAT(outcome.err, HasSubstr("put agent.data_dir on a local disk"));
   }
   write("file", "");
-  const Outcome file = run("check --config c.toml --set agent.data_dir=" + directory_ + "/file/data");
+  const Outcome file =
+      run("check --config c.toml --set agent.data_dir=" + directory_ + "/file/data");
   EXPECT_EQ(file.code, 1);
   EXPECT_THAT(file.err, HasSubstr(directory_ + "/file is not a directory"));
 }
@@ -246,8 +255,10 @@ TEST_F(CliTest, CheckTellsAPrefixesWarningsAtItsKey) {
   write("c.toml", read("c.toml") + "prefix = \"!{timestamp:YYYY/DD}/\"\n");
   const Outcome outcome = run("check --config c.toml");
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, MatchesRegex("(.|\n)*c.toml:10:10: prefix: .*YYYY, the year that the week(.|\n)*"));
-  EXPECT_THAT(outcome.err, MatchesRegex("(.|\n)*c.toml:10:10: prefix: .*DD, the day of the year(.|\n)*"));
+  EXPECT_THAT(outcome.err,
+              MatchesRegex("(.|\n)*c.toml:10:10: prefix: .*YYYY, the year that the week(.|\n)*"));
+  EXPECT_THAT(outcome.err,
+              MatchesRegex("(.|\n)*c.toml:10:10: prefix: .*DD, the day of the year(.|\n)*"));
   const Outcome started = run("run --once --config c.toml");
   EXPECT_THAT(started.err, HasSubstr("c.toml:10:10: prefix: "));
 }
@@ -255,18 +266,23 @@ TEST_F(CliTest, CheckTellsAPrefixesWarningsAtItsKey) {
 TEST_F(CliTest, CheckTellsWhatTheUnitForbids) {
   write_config();
   const Outcome outcome = run("check --config c.toml");
-  EXPECT_THAT(outcome.err, HasSubstr("systemctl edit edgehose: [Service] ReadWritePaths=" + directory_ + "/out"));
-  const Outcome inside = run("check --config c.toml --set sinks.archive.path=" + directory_ + "/data/out");
+  EXPECT_THAT(
+      outcome.err,
+      HasSubstr("systemctl edit edgehose: [Service] ReadWritePaths=" + directory_ + "/out"));
+  const Outcome inside =
+      run("check --config c.toml --set sinks.archive.path=" + directory_ + "/data/out");
   EXPECT_THAT(inside.err, Not(HasSubstr("ReadWritePaths")));
 }
 
 TEST_F(CliTest, CheckCountsAFileOfTwoSourcesOnce) {
   write_config();
   write("in/a.log", "12345\n");
-  const Outcome outcome = run("check --config c.toml --set sources.second.type=file --set 'sources.second.paths=[\"" +
-                              directory_ + "/in/*.log\"]'");
+  const Outcome outcome =
+      run("check --config c.toml --set sources.second.type=file --set 'sources.second.paths=[\"" +
+          directory_ + "/in/*.log\"]'");
   EXPECT_THAT(outcome.out, MatchesRegex("(.|\n)*together +6 B\n(.|\n)*"));
-  EXPECT_THAT(outcome.err, HasSubstr("source second: 1 of the files that it names are read by [sources."));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("source second: 1 of the files that it names are read by [sources."));
   EXPECT_THAT(outcome.err, Not(HasSubstr("no file matches")));
 }
 
@@ -281,10 +297,13 @@ TEST_F(CliTest, WhatASinkCannotTakeIsAWrongConfig) {
   write_config();
   for (const char* command : {"check", "run --once"}) {
     const Outcome outcome =
-        run(std::string(command) + " --config c.toml --set sinks.archive.prefix=%Y/ --set agent.timezone=Mars/Olympus");
+        run(std::string(command) +
+            " --config c.toml --set sinks.archive.prefix=%Y/ --set agent.timezone=Mars/Olympus");
     EXPECT_EQ(outcome.code, 2) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("--set sinks.archive.prefix: prefix: %Y is strftime's spelling"));
-    EXPECT_THAT(outcome.err, HasSubstr("--set agent.timezone: timezone: \"Mars/Olympus\" is not in"));
+    EXPECT_THAT(outcome.err,
+                HasSubstr("--set sinks.archive.prefix: prefix: %Y is strftime's spelling"));
+    EXPECT_THAT(outcome.err,
+                HasSubstr("--set agent.timezone: timezone: \"Mars/Olympus\" is not in"));
   }
 }
 
@@ -299,19 +318,21 @@ TEST_F(CliTest, AWholeLife) {
   EXPECT_EQ(run("buffer list --config c.toml").code, 0);
   EXPECT_EQ(run("dead-letters list --config c.toml").code, 0);
   EXPECT_EQ(run("buffer list --config c.toml --source ap").code, 1);
-
 }
 
 TEST_F(CliTest, OnceCountsWhatThisRunReadNotWhatItsSinksSum) {
   write_config();
   fs::create_directories(directory_ + "/out2");
-  write("c.toml", read("c.toml") + "[sinks.second]\ntype = \"directory\"\npath = \"" + directory_ + "/out2\"\n");
+  write("c.toml", read("c.toml") + "[sinks.second]\ntype = \"directory\"\npath = \"" + directory_ +
+                      "/out2\"\n");
   std::string lines;
   for (int i = 0; i < 1000; ++i) lines += "earlier\n";
   write("in/a.log", lines);
-  EXPECT_THAT(run("run --once --config c.toml").err, HasSubstr("(1,000 records), delivered 1,000 records, 100 %"));
+  EXPECT_THAT(run("run --once --config c.toml").err,
+              HasSubstr("(1,000 records), delivered 1,000 records, 100 %"));
   write("in/b.log", "one\ntwo\n");
-  EXPECT_THAT(run("run --once --config c.toml").err, HasSubstr("(2 records), delivered 2 records, 100 %"));
+  EXPECT_THAT(run("run --once --config c.toml").err,
+              HasSubstr("(2 records), delivered 2 records, 100 %"));
 }
 
 TEST_F(CliTest, OnceThatDropsEndsWith1AndSaysHowMuch) {
@@ -324,7 +345,10 @@ TEST_F(CliTest, OnceThatDropsEndsWith1AndSaysHowMuch) {
   const std::string full = " --set buffer.max_size=8MiB --set buffer.when_full=drop_newest";
   const Outcome outcome = run("run --once --config c.toml" + full);
   EXPECT_EQ(outcome.code, 1) << outcome.err;
-  EXPECT_THAT(outcome.err, MatchesRegex("(.|\n)*source app: [0-9]+ record.s., [0-9.]+ MiB, were dropped: the buffer was full\n(.|\n)*"));
+  EXPECT_THAT(
+      outcome.err,
+      MatchesRegex(
+          "(.|\n)*source app: [0-9]+ record.s., [0-9.]+ MiB, were dropped: the buffer was full\n(.|\n)*"));
   EXPECT_THAT(outcome.err, HasSubstr(", gave up "));
 }
 
@@ -342,19 +366,21 @@ TEST_F(CliTest, ForgettingSaysWhatItWouldDo) {
 
   const Outcome sink = run("buffer forget archive --config c.toml");
   EXPECT_EQ(sink.code, 2);
-  EXPECT_EQ(sink.out,
-            "Sink archive: 0 records (0 B) would not be delivered by it; 0 requests under way are given up.\n"
-            "It is in the config: a running agent refuses; at the next start it begins anew, and what it\n"
-            "delivered and is still buffered may be delivered twice.\n"
-            "Nothing was changed. To do it, say: edgehose buffer forget archive --yes\n");
+  EXPECT_EQ(
+      sink.out,
+      "Sink archive: 0 records (0 B) would not be delivered by it; 0 requests under way are given up.\n"
+      "It is in the config: a running agent refuses; at the next start it begins anew, and what it\n"
+      "delivered and is still buffered may be delivered twice.\n"
+      "Nothing was changed. To do it, say: edgehose buffer forget archive --yes\n");
   const Outcome source = run("buffer forget --source app --config c.toml");
   EXPECT_EQ(source.code, 2);
-  EXPECT_EQ(source.out,
-            "Source app: its blocks and cursors are dropped; 0 records (0 B) that sinks still wait for\n"
-            "are lost, counted as forgotten. Positions belong to files and stay.\n"
-            "It is in the config: a running agent refuses; at the next start it goes on where its files\n"
-            "were read to.\n"
-            "Nothing was changed. To do it, say: edgehose buffer forget --source app --yes\n");
+  EXPECT_EQ(
+      source.out,
+      "Source app: its blocks and cursors are dropped; 0 records (0 B) that sinks still wait for\n"
+      "are lost, counted as forgotten. Positions belong to files and stay.\n"
+      "It is in the config: a running agent refuses; at the next start it goes on where its files\n"
+      "were read to.\n"
+      "Nothing was changed. To do it, say: edgehose buffer forget --source app --yes\n");
   const Outcome positions = run("buffer forget --positions --config c.toml");
   EXPECT_EQ(positions.code, 2);
   EXPECT_EQ(positions.out,
@@ -388,19 +414,22 @@ TEST_F(CliTest, ExportHasWhatIsNotDelivered) {
   const std::string nowhere = " --set sinks.archive.path=/media/edgehose-test/logs";
   EXPECT_EQ(run("run --once --timeout 2s --config c.toml" + nowhere).code, 3);
   EXPECT_EQ(run("buffer export --config c.toml").out, "one\ntwo\n");
-  EXPECT_THAT(run("buffer export --format ndjson --config c.toml").out, HasSubstr("\"sequence\":2,"));
+  EXPECT_THAT(run("buffer export --format ndjson --config c.toml").out,
+              HasSubstr("\"sequence\":2,"));
 }
 
 // Encrypted: what opens a file that was set aside lies beside the living buffer.
 TEST_F(CliTest, ExportOfABufferThatWasSetAside) {
   write_config();
   ASSERT_EQ(run("key new --buffer > buffer.key").code, 0);
-  write("c.toml", read("c.toml") + "[buffer]\nencryption_keys = [{ file = \"" + directory_ + "/buffer.key\" }]\n");
+  write("c.toml", read("c.toml") + "[buffer]\nencryption_keys = [{ file = \"" + directory_ +
+                      "/buffer.key\" }]\n");
   write("in/a.log", "one\ntwo\n");
   const std::string nowhere = " --config c.toml --set sinks.archive.path=/media/edgehose-test/logs";
   EXPECT_EQ(run("run --once --timeout 2s" + nowhere).code, 3);
   const std::string buffer = directory_ + "/data/buffer.mdb";
-  std::fstream(buffer, std::ios::in | std::ios::out | std::ios::binary).write(std::string(8192, '\0').data(), 8192);
+  std::fstream(buffer, std::ios::in | std::ios::out | std::ios::binary)
+      .write(std::string(8192, '\0').data(), 8192);
   EXPECT_EQ(run("run --once --timeout 2s" + nowhere).code, 3);
   std::string aside;
   for (const auto& entry : fs::directory_iterator(directory_ + "/data"))
@@ -409,10 +438,12 @@ TEST_F(CliTest, ExportOfABufferThatWasSetAside) {
   const Outcome lines = run("buffer export --config c.toml --file " + aside);
   EXPECT_EQ(lines.code, 0) << lines.err;
   EXPECT_EQ(lines.out, "one\ntwo\n");
-  const Outcome ndjson = run("buffer export --config c.toml --format ndjson --source app --file " + aside);
+  const Outcome ndjson =
+      run("buffer export --config c.toml --format ndjson --source app --file " + aside);
   EXPECT_THAT(ndjson.out, HasSubstr("\"source\":\"app\",\"sequence\":2,"));
   EXPECT_EQ(run("buffer export --config c.toml --source ap --file " + aside).code, 1);
-  EXPECT_EQ(run("buffer export --config c.toml --file " + buffer).out, "one\ntwo\n") << "a sound one";
+  EXPECT_EQ(run("buffer export --config c.toml --file " + buffer).out, "one\ntwo\n")
+      << "a sound one";
   EXPECT_EQ(run("buffer export --config c.toml --file missing").code, 1);
 }
 
@@ -439,7 +470,8 @@ TEST_F(CliTest, OutputThatFindsNoRoomIsAFailure) {
 TEST_F(CliTest, ClosedStandardDescriptorsTakeNoLogIntoTheBuffer) {
   write_config();
   write("in/a.log", "one\n");
-  const std::string line = "cd " + directory_ + " && " EDGEHOSE_BINARY " run --once --config c.toml <&- >&- 2>&-";
+  const std::string line =
+      "cd " + directory_ + " && " EDGEHOSE_BINARY " run --once --config c.toml <&- >&- 2>&-";
   EXPECT_EQ(std::system(line.c_str()), 0);
   EXPECT_THAT(read("data/lock"), MatchesRegex("[0-9]+\n"));
   EXPECT_EQ(run("buffer verify --config c.toml").code, 0);

@@ -42,7 +42,8 @@ path = "/srv/logs"
 )";
 
 TEST_F(ConfigErrorsTest, AllOfThemInOneRunEachAtItsKey) {
-  EXPECT_EQ(errors(R"([agent]
+  EXPECT_EQ(
+      errors(R"([agent]
 timezone = "Europe/Berln"
 labels = { site = "north" }
 bufer = 1
@@ -67,7 +68,7 @@ type = "directory"
 path = "/srv/third"
 prefix = "!{timestamp:yyyy"
 )"),
-            R"text(c.toml:2:12: timezone: "Europe/Berln" is not in this system's tzdata: check the spelling ("Europe/Berlin", "UTC") or install the package tzdata
+      R"text(c.toml:2:12: timezone: "Europe/Berln" is not in this system's tzdata: check the spelling ("Europe/Berlin", "UTC") or install the package tzdata
 c.toml:4:1: unknown key "bufer" in [agent]; known keys: id, data_dir, labels, timezone, log_level, status_socket
 c.toml:7:10: paths: the glob '/var/log/[a/*.log' has a '[' without its ']'
 c.toml:7:51: paths: the path '/var/log/c/' names a directory: add '*' or '**'
@@ -84,8 +85,9 @@ c.toml:24:10: prefix: the expression !{timestamp:yyyy is not closed: its } is mi
 }
 
 TEST_F(ConfigErrorsTest, AreToldAtTheSetThatMadeThem) {
-  EXPECT_EQ(errors(kGood, {"sinks.archive.prefix=%Y/"}),
-            "--set sinks.archive.prefix: prefix: %Y is strftime's spelling: write !{timestamp:yyyy}\n");
+  EXPECT_EQ(
+      errors(kGood, {"sinks.archive.prefix=%Y/"}),
+      "--set sinks.archive.prefix: prefix: %Y is strftime's spelling: write !{timestamp:yyyy}\n");
 }
 
 TEST_F(ConfigErrorsTest, GzipHasNineLevels) {

@@ -39,7 +39,8 @@ TEST(Logrotate, TellsWhatCopytruncateTouches) {
 }
 
 TEST(Logrotate, DirectivesOutsideHoldForWhatFollows) {
-  const auto found = rules("copytruncate\n/a {\n}\n/b {\nnocopytruncate\n}\nnocopytruncate\n/c {\n}\n");
+  const auto found =
+      rules("copytruncate\n/a {\n}\n/b {\nnocopytruncate\n}\nnocopytruncate\n/c {\n}\n");
   ASSERT_EQ(found.size(), 1u);
   EXPECT_TRUE(rotates(found[0], "/a"));
   EXPECT_EQ(rules("/a {\n}\n", true).size(), 1u);
@@ -50,7 +51,8 @@ TEST(Logrotate, ReadsTheFilesOfADevice) {
   const std::string etc = ::mkdtemp(name);
   EXPECT_TRUE(copytruncate_rules(etc).empty());
   std::filesystem::create_directories(etc + "/logrotate.d");
-  std::ofstream(etc + "/logrotate.conf") << "weekly\ninclude /etc/logrotate.d\n/main.log {\ncopytruncate\n}\n";
+  std::ofstream(etc + "/logrotate.conf")
+      << "weekly\ninclude /etc/logrotate.d\n/main.log {\ncopytruncate\n}\n";
   std::ofstream(etc + "/logrotate.d/app") << "/app.log {\n  copytruncate\n}\n";
   const auto found = copytruncate_rules(etc);
   ASSERT_EQ(found.size(), 2u);

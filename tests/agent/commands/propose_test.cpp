@@ -71,7 +71,8 @@ TEST_F(ProposeTest, AnEmptyDeviceGetsAConfigToo) {
 }
 
 TEST_F(ProposeTest, NamesStayApart) {
-  const FoundLogs found{{"/var/log/syslog"}, {"/var/log/a b", "/var/log/a-b", "/var/log/system"}, false};
+  const FoundLogs found{
+      {"/var/log/syslog"}, {"/var/log/a b", "/var/log/a-b", "/var/log/system"}, false};
   const std::string toml = proposed_config(found);
   EXPECT_THAT(toml, HasSubstr("[sources.a-b]"));
   EXPECT_THAT(toml, HasSubstr("[sources.a-b-2]"));
@@ -81,8 +82,10 @@ TEST_F(ProposeTest, NamesStayApart) {
 
 TEST_F(ProposeTest, NamesAreThoseOfSources) {
   const std::string longest(200, 'x');
-  const FoundLogs found{{}, {"/var/log/PostgreSQL", "/var/log/postgresql", "/var/log/\xC3\xA4.b", "/var/log/" + longest,
-                             "/var/log/" + longest + "y"}, false};
+  const FoundLogs found{{},
+                        {"/var/log/PostgreSQL", "/var/log/postgresql", "/var/log/\xC3\xA4.b",
+                         "/var/log/" + longest, "/var/log/" + longest + "y"},
+                        false};
   const std::string toml = proposed_config(found);
   EXPECT_THAT(toml, HasSubstr("[sources.postgresql]"));
   EXPECT_THAT(toml, HasSubstr("[sources.postgresql-2]"));

@@ -48,7 +48,8 @@ class ControlServerTest : public ::testing::Test {
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path_.c_str(), sizeof address.sun_path - 1);
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL), static_cast<ssize_t>(line.size()));
+    EXPECT_EQ(::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(line.size()));
     return fd;
   }
 
@@ -263,7 +264,10 @@ TEST_F(ControlServerTest, AChangeIsTakenOnAndAnsweredLater) {
 
 TEST_F(ControlServerTest, AnOutcomeWhoseClientLeftIsDropped) {
   const auto server = listen();
-  { const FileDescriptor client = connect("confirm archive\n"); serve(*server, nothing); }
+  {
+    const FileDescriptor client = connect("confirm archive\n");
+    serve(*server, nothing);
+  }
   ASSERT_EQ(changes.size(), 1u);
   server->answer(changes[0].first, ChangeReport{"Confirmed.", 0, false});
   server->answer(changes[0].first + 1, ChangeReport{"Confirmed.", 0, false});
@@ -279,7 +283,8 @@ TEST_F(ControlServerTest, ARequestComesInPieces) {
   ASSERT_EQ(::send(client.get(), rest.data(), rest.size(), 0), static_cast<ssize_t>(rest.size()));
   serve(*server, nothing);
   ASSERT_EQ(changes.size(), 1u);
-  EXPECT_EQ(std::get<ReplayLetters>(changes[0].second).which.ids, (std::vector<std::uint64_t>{7, 8}));
+  EXPECT_EQ(std::get<ReplayLetters>(changes[0].second).which.ids,
+            (std::vector<std::uint64_t>{7, 8}));
 }
 
 TEST_F(ControlServerTest, WhatIsNoRequestIsRefused) {

@@ -131,9 +131,10 @@ class IntakeTest : public testing::Test {
     intake_ = std::make_unique<Intake>(*store_, clock_, waker_, options_, std::move(sources),
                                        std::move(links));
     ASSERT_TRUE(intake_->connect(sink_name_, claims_, holds_));
-    intake_->connect_operator(outcomes_, {true, [this](std::string_view name) { return name == sink_name_; },
-                                          [](std::string_view name) { return name == "app"; },
-                                          [](std::string_view path) { return path == "/log"; }});
+    intake_->connect_operator(outcomes_,
+                              {true, [this](std::string_view name) { return name == sink_name_; },
+                               [](std::string_view name) { return name == "app"; },
+                               [](std::string_view path) { return path == "/log"; }});
     const Status started = intake_->start();
     ASSERT_TRUE(started) << started.error().message;
   }
@@ -267,7 +268,8 @@ TEST_F(IntakeTest, ABatchIsOnItsWayBeforeItsAge) {
   EXPECT_EQ(claims_.take().size(), 1u);
 }
 
-// Every page of a commit is 4 KiB of flash: a delivered block leaves the leaf before the next comes.
+// Every page of a commit is 4 KiB of flash: a delivered block leaves the leaf before the next
+// comes.
 TEST_F(IntakeTest, ATrickleOfSmallBatchesKeepsToOneLeaf) {
   batch_.max_age = seconds(5);
   start();
@@ -793,7 +795,8 @@ TEST_F(OperatorTest, WhatIsAskedForWithoutAnAgentBeginsAtTheNextStart) {
   {
     auto store = Store::open(store_options_, clock_);
     ASSERT_TRUE(store);
-    const ChangeContext context{false, [](auto) { return true; }, [](auto) { return true; }, nullptr};
+    const ChangeContext context{false, [](auto) { return true; }, [](auto) { return true; },
+                                nullptr};
     ASSERT_TRUE(apply_change(**store, ReplayLetters{}, context));
     ASSERT_TRUE((*store)->close());
   }

@@ -132,7 +132,7 @@ TEST(LanePlanner, AFullBatchThatWaitedForRoomIsWalkedAfresh) {
   LanePlanner lane = planner(config(1000, seconds(5)));
   lane.arrived(at(seconds(1)));
   ASSERT_TRUE(*lane.next(log.reader(), {}, at(seconds(2)), false));  // not claimed: no room
-  log.merge_last(2);  // blocks 2 and 3 become 3
+  log.merge_last(2);                                                 // blocks 2 and 3 become 3
   const auto batch = lane.next(log.reader(), {}, at(seconds(2)), false);
   ASSERT_TRUE(batch && *batch);
   EXPECT_EQ((*batch)->size.records, (*batch)->last - (*batch)->first + 1);

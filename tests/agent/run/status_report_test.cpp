@@ -80,7 +80,8 @@ TEST(StatusReport, AStalledSinkDegradesAtExactlyItsTime) {
   };
   EXPECT_EQ(health(15min, 10min), Health::kDegraded);
   EXPECT_EQ(health(15min, 10min - 1s), Health::kHealthy) << "something was acknowledged";
-  EXPECT_EQ(health(15min - 1s, 10min), Health::kHealthy) << "its oldest record is not ripe for long enough";
+  EXPECT_EQ(health(15min - 1s, 10min), Health::kHealthy)
+      << "its oldest record is not ripe for long enough";
   input.uptime = 10min - 1s;
   EXPECT_EQ(health(24h, 24h), Health::kHealthy) << "it has just started";
 }
@@ -100,8 +101,10 @@ TEST(StatusReport, TheReasonOfAStallHasTheLastError) {
   input.store.lanes[0].oldest = before(20min);
   input.store.lanes[0].state.last_delivery = input.sinks[0].courier.last_success = before(12min);
   input.sinks[0].courier.last_error = "No space left on device";
-  EXPECT_THAT(make_report(input).reasons,
-              ElementsAre("sink archive: nothing acknowledged for 12 m, 10 records wait: No space left on device"));
+  EXPECT_THAT(
+      make_report(input).reasons,
+      ElementsAre(
+          "sink archive: nothing acknowledged for 12 m, 10 records wait: No space left on device"));
 }
 
 TEST(StatusReport, AParkedSinkDegrades) {
@@ -112,7 +115,8 @@ TEST(StatusReport, AParkedSinkDegrades) {
   input.sinks[0].courier.next_attempt_in = 60s;
   const StatusReport report = make_report(input);
   EXPECT_EQ(report.health, Health::kDegraded);
-  EXPECT_THAT(report.reasons, ElementsAre("sink archive is parked for 3 m: another file system is mounted there"));
+  EXPECT_THAT(report.reasons,
+              ElementsAre("sink archive is parked for 3 m: another file system is mounted there"));
   EXPECT_EQ(report.sinks[0].next_attempt_in, Duration(60s));
 }
 
@@ -129,7 +133,8 @@ TEST(StatusReport, FullBufferIsDownOnlyWhereItBlocks) {
   EXPECT_EQ(make_report(input).health, Health::kDown);
   input.when_full = "drop_oldest";
   EXPECT_EQ(make_report(input).health, Health::kDegraded);
-  EXPECT_THAT(make_report(input).reasons, ElementsAre("the buffer is full: records are dropped (drop_oldest)"));
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("the buffer is full: records are dropped (drop_oldest)"));
 }
 
 TEST(StatusReport, AlmostFullDegrades) {
@@ -144,7 +149,8 @@ TEST(StatusReport, AlmostFullDegrades) {
 TEST(StatusReport, FailingCommitsDegrade) {
   ReportInput input = sound();
   input.intake_problem = "writing the buffer: Input/output error";
-  EXPECT_THAT(make_report(input).reasons, ElementsAre("intake: writing the buffer: Input/output error"));
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("intake: writing the buffer: Input/output error"));
   EXPECT_EQ(make_report(input).health, Health::kDegraded);
 }
 
@@ -178,7 +184,8 @@ TEST(StatusReport, LanesOfASinkAddUpAndItsOldestRecordCounts) {
   second.state.dead_lettered = {1, 10};
   second.oldest = before(3min);
   input.store.lanes.push_back(second);
-  input.store.claims = {{SinkId(1), SourceId(1)}, {SinkId(1), SourceId(2)}, {SinkId(9), SourceId(1)}};
+  input.store.claims = {
+      {SinkId(1), SourceId(1)}, {SinkId(1), SourceId(2)}, {SinkId(9), SourceId(1)}};
   const SinkReport sink = make_report(input).sinks[0];
   EXPECT_EQ(sink.backlog, (Counter{15, 950}));
   EXPECT_EQ(sink.delivered, (Counter{180, 9000}));
@@ -265,7 +272,8 @@ TEST(BufferMeter, KnowsNothingBeforeItHasTwoSamples) {
 TEST(BufferMeter, ASteadyGrowthTellsWhenItIsFull) {
   BufferMeter meter;
   for (int i = 0; i <= 10; ++i)
-    meter.sample(Instant(std::chrono::seconds(10 * i + 1)), usage(static_cast<std::uint64_t>(i) * 1000, 0), std::nullopt);
+    meter.sample(Instant(std::chrono::seconds(10 * i + 1)),
+                 usage(static_cast<std::uint64_t>(i) * 1000, 0), std::nullopt);
   // 90,000 bytes are free, 100 come a second.
   ASSERT_TRUE(meter.rates().full_in);
   EXPECT_NEAR(static_cast<double>(meter.rates().full_in->count()) / 1e9, 900.0, 2.0);

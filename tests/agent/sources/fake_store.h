@@ -36,8 +36,7 @@ class FakeStore final : public Store {
     Status forget_source(SourceId) override { return {}; }
     Result<Claim> claim(Claim) override { return not_here(); }
     Status acknowledge(const Acknowledgement&) override { return {}; }
-    Result<std::vector<Claim>> recut(ClaimId, const std::vector<Claim>&,
-                                     std::uint64_t) override {
+    Result<std::vector<Claim>> recut(ClaimId, const std::vector<Claim>&, std::uint64_t) override {
       return not_here();
     }
     Status erase_dead_letter(std::uint64_t) override { return {}; }

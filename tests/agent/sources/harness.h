@@ -36,7 +36,8 @@ class Collector final : public RecordSink {
       const std::size_t lf = rest.find('\n');
       if (lf == std::string_view::npos || lf > lines.longest) break;
       const std::uint64_t begin = lines.begin + taken.bytes;
-      got.push_back({std::string(rest.substr(0, lf)), lines.file, begin, begin + lf + 1, false, false});
+      got.push_back(
+          {std::string(rest.substr(0, lf)), lines.file, begin, begin + lf + 1, false, false});
       taken.bytes += lf + 1;
       ++taken.records;
       if (room != SIZE_MAX) --room;

@@ -63,7 +63,8 @@ class Limits : public FileSourceTest {
     const pid_t child = ::fork();
     if (child == 0) {
       constexpr unsigned kNobody = 65534;
-      if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
+      if (::geteuid() == 0 &&
+          (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
         ::_exit(2);
       body();
       std::fflush(nullptr);
@@ -92,7 +93,8 @@ TEST_F(Limits, AnUnreadableFileIsNamedWithTheRemedyAndReadOnceItMayBe) {
   as_another_user([&] {
     run(1s);
     EXPECT_EQ(text(), "public\n");
-    EXPECT_NE(source->health().problem.find("setfacl -m u:"), std::string::npos) << source->health().problem;
+    EXPECT_NE(source->health().problem.find("setfacl -m u:"), std::string::npos)
+        << source->health().problem;
     EXPECT_NE(source->health().problem.find("a.log"), std::string::npos);
     EXPECT_TRUE(source->health().unreadable);
     char c = 'x';
@@ -116,7 +118,8 @@ TEST_F(Limits, AnUnreadableDirectoryIsNamed) {
   config.paths = {dir + "/deep/*.log"};
   as_another_user([&] {
     run(1s);
-    EXPECT_NE(source->health().problem.find("setfacl -m u:"), std::string::npos) << source->health().problem;
+    EXPECT_NE(source->health().problem.find("setfacl -m u:"), std::string::npos)
+        << source->health().problem;
     EXPECT_NE(source->health().problem.find("/deep"), std::string::npos);
   });
   ::chmod(path("deep").c_str(), 0755);
@@ -175,7 +178,9 @@ TEST_F(Limits, FormatsThatCannotBeReadAreToldWithWhatWasUnread) {
   out.got.resize(committed);
   run(10s);
   const std::string log = ::testing::internal::GetCapturedStderr();
-  EXPECT_NE(log.find("a.log.1.xz is a rotation that cannot be read (xz is not supported)"), std::string::npos) << log;
+  EXPECT_NE(log.find("a.log.1.xz is a rotation that cannot be read (xz is not supported)"),
+            std::string::npos)
+      << log;
   EXPECT_EQ(log.find("xz is not supported"), log.rfind("xz is not supported")) << "told once";
   expect_once(lines("a", 0, 50) + lines("b", 0, 3));
 
@@ -183,7 +188,8 @@ TEST_F(Limits, FormatsThatCannotBeReadAreToldWithWhatWasUnread) {
   append("a.log", lines("c", 0, 3));
   ::testing::internal::CaptureStderr();
   run(10s);
-  EXPECT_NE(::testing::internal::GetCapturedStderr().find("bzip2 is not supported"), std::string::npos);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("bzip2 is not supported"),
+            std::string::npos);
   expect_once(lines("a", 0, 50) + lines("b", 0, 3) + lines("c", 0, 3));
 }
 
@@ -291,7 +297,7 @@ TEST_F(Limits, ARotationThatIsNotReadIsNotHeldOpen) {
   run(1s);
   commit();
   const auto open = descriptors();
-  shell("gzip -c a.log > a.log.1.gz");         // a copy of what was read already
+  shell("gzip -c a.log > a.log.1.gz");  // a copy of what was read already
   shell("echo 'no gzip at all' > a.log.2.gz");
   run(1s);
   EXPECT_EQ(descriptors(), open + 2) << "while it is not clear what they are";
@@ -367,8 +373,9 @@ TEST_F(Limits, TenThousandFiles) {
   cpu = cpu_ms();
   run(config.poll_interval);
   const double rescan = cpu_ms() - cpu;
-  std::printf("10,000 files: %zu bytes a file; first look and read %.0f ms of CPU, a rescan %.1f ms\n", per_file,
-              first, rescan);
+  std::printf(
+      "10,000 files: %zu bytes a file; first look and read %.0f ms of CPU, a rescan %.1f ms\n",
+      per_file, first, rescan);
   RecordProperty("bytes_a_file", static_cast<int>(per_file));
   EXPECT_LT(::mallinfo2().fordblks, 64u << 20);
   EXPECT_GT(store_bytes, 0u);
@@ -390,12 +397,14 @@ TEST_F(Limits, IdleIsCheap) {
   constexpr int kPolls = 100;
   const double cpu = cpu_ms();
   int drains = 0;
-  for (const Instant end = clock.now() + config.poll_interval * kPolls; clock.now() < end; ++drains) {
+  for (const Instant end = clock.now() + config.poll_interval * kPolls; clock.now() < end;
+       ++drains) {
     const Instant next = drain().next;
     ASSERT_GT(next, clock.now()) << "it would spin";
     clock.advance(std::min(next, end) - clock.now());
   }
-  const double a_second = (cpu_ms() - cpu) / (std::chrono::duration<double>(config.poll_interval).count() * kPolls);
+  const double a_second =
+      (cpu_ms() - cpu) / (std::chrono::duration<double>(config.poll_interval).count() * kPolls);
   std::printf("idle with 10 files: %.4f ms of CPU a second\n", a_second);
   EXPECT_LE(drains, kPolls + 3) << "wake-ups";
   if (EDGEHOSE_MEASURES) {

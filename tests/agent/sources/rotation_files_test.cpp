@@ -188,13 +188,15 @@ TEST_F(FastRotations, SeveralBetweenLooksWithTwoKept) {
     for (int i = 0; i < 100; ++i) {
       write_some();
       rotate();
-      if (i % 7 == 3) append("a.log.1", "the writer was slow to reopen " + std::to_string(i) + "\n");
+      if (i % 7 == 3)
+        append("a.log.1", "the writer was slow to reopen " + std::to_string(i) + "\n");
       if (i % 2 == 1) run(100ms);  // a look each second rotation
       EXPECT_LE(FastRotations::descriptors(), open + static_cast<long>(descriptors));
     }
     run();
     std::string all = lines("a", 0, written_);
-    for (int i = 3; i < 100; i += 7) all += "the writer was slow to reopen " + std::to_string(i) + "\n";
+    for (int i = 3; i < 100; i += 7)
+      all += "the writer was slow to reopen " + std::to_string(i) + "\n";
     expect_once(all);
     EXPECT_EQ(source->health().lost_bytes, 0u);
     TearDown();

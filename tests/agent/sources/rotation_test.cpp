@@ -131,7 +131,8 @@ TEST(Rotation, ACopyBesideItsOriginalWaitsForIt) {
                     1),
             ChangeKind::kWait);
   EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)},
-                           {seen("/l/a", 1, kLong), seen("/l/backup", 2, kLong)}), 1),
+                           {seen("/l/a", 1, kLong), seen("/l/backup", 2, kLong)}),
+                    1),
             ChangeKind::kDuplicate);
   EXPECT_EQ(of_seen(decide({known("/l/a", 1, kLong, 3000)},
                            {seen("/l/a", 1, kLong), seen("/l/backup", 2, kLong.substr(0, 2000))}),
@@ -209,9 +210,9 @@ TEST(Rotation, ACopyTakesOverFromTheContentStillFollowed) {
 }
 
 TEST(Rotation, ACompressedFileBehindACommonHeaderIsNoDuplicate) {
-  const auto changes = decide({known("/l/a", 1, "# header\n", 9)},
-                              {seen("/l/a", 1, "# header\n"),
-                               seen("/l/a.1.gz", 2, "# header\nnever read\n")});
+  const auto changes =
+      decide({known("/l/a", 1, "# header\n", 9)},
+             {seen("/l/a", 1, "# header\n"), seen("/l/a.1.gz", 2, "# header\nnever read\n")});
   EXPECT_EQ(of_seen(changes, 1), ChangeKind::kResumed);
 }
 
@@ -236,10 +237,9 @@ TEST(Rotation, ACopyWaitsForItsNewOriginalWhateverElseBeganAlike) {
 
 // The file was truncated, written to and copied between two looks.
 TEST(Rotation, ACopyWaitsForItsOriginalThatTookATruncatedOnesPlace) {
-  const auto changes =
-      decide({known("/l/a", 1, "# header\nmuch that was read\n", 28),
-              known("/l/a.5", 2, "# header\n", 9)},
-             {seen("/l/a", 1, "# header\nnew\n"), seen("/l/a.1", 3, "# header\nnew\n")});
+  const auto changes = decide(
+      {known("/l/a", 1, "# header\nmuch that was read\n", 28), known("/l/a.5", 2, "# header\n", 9)},
+      {seen("/l/a", 1, "# header\nnew\n"), seen("/l/a.1", 3, "# header\nnew\n")});
   EXPECT_EQ(of_seen(changes, 0), ChangeKind::kTruncated);
   EXPECT_EQ(of_seen(changes, 1), ChangeKind::kWait);
 }
@@ -269,8 +269,8 @@ TEST(Rotation, ArchivesOfAFamilyNeverFollowedAreLeft) {
 }
 
 TEST(Rotation, OneContentResumesInOnePlace) {
-  const auto changes = decide({known("/l/a", 1, kLong, 2000)},
-                              {seen("/l/a.1", 2, kLong), seen("/l/a.2", 3, kLong)});
+  const auto changes =
+      decide({known("/l/a", 1, kLong, 2000)}, {seen("/l/a.1", 2, kLong), seen("/l/a.2", 3, kLong)});
   EXPECT_EQ(of_seen(changes, 0), ChangeKind::kResumed);
   EXPECT_EQ(of_seen(changes, 1), ChangeKind::kWait);
 }

@@ -57,12 +57,15 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     if (std::getenv("EDGEHOSE_SOAK_STORY")) {
       std::string files;
       for (const auto& e : std::filesystem::directory_iterator(dir))
-        files += " " + e.path().filename().string() + ":" + std::to_string(std::filesystem::file_size(e.path()));
-      std::fprintf(stderr, "-- %s  room %zd got %zu |%s\n", what.c_str(), out.room, out.got.size(), files.c_str());
+        files += " " + e.path().filename().string() + ":" +
+                 std::to_string(std::filesystem::file_size(e.path()));
+      std::fprintf(stderr, "-- %s  room %zd got %zu |%s\n", what.c_str(), out.room, out.got.size(),
+                   files.c_str());
     }
   }
 
-  // --- the source and its store -------------------------------------------------------------------
+  // --- the source and its store
+  // -------------------------------------------------------------------
 
   void open() {
     if (!options_.directory.empty()) {
@@ -133,7 +136,8 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     for (int n = static_cast<int>(random_() % 4); n >= 0; --n) change();
   }
 
-  // --- the writer ---------------------------------------------------------------------------------
+  // --- the writer
+  // ---------------------------------------------------------------------------------
 
   static int number(const std::string& body, const char* mark) {
     const auto at = body.find(mark);
@@ -186,7 +190,8 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     if (open_in_ == name) open_line_ = -1;
   }
 
-  // --- the rotator --------------------------------------------------------------------------------
+  // --- the rotator
+  // --------------------------------------------------------------------------------
 
   void move(const std::string& from, const std::string& to) {
     if (!exists(from)) return;
@@ -298,12 +303,28 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
   // What happens to the files, with or without the source.
   void change() {
     switch (random_() % 12) {
-      case 0: case 1: case 2: case 3: case 4: create(); write_lines("a.log"); break;
-      case 5: case 6: rotate(); break;
-      case 7: for (int n = static_cast<int>(random_() % 4); n >= 0; --n) { write_lines("a.log"); rotate(); } break;
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+        create();
+        write_lines("a.log");
+        break;
+      case 5:
+      case 6: rotate(); break;
+      case 7:
+        for (int n = static_cast<int>(random_() % 4); n >= 0; --n) {
+          write_lines("a.log");
+          rotate();
+        }
+        break;
       case 8: copytruncate(); break;
-      case 9: case 10: compress(); break;
-      case 11: if (chance(3)) empty_or_delete(); break;
+      case 9:
+      case 10: compress(); break;
+      case 11:
+        if (chance(3)) empty_or_delete();
+        break;
     }
   }
 
@@ -319,12 +340,30 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     switch (random_() % 14) {
       case 0: restart(false); break;
       case 1: restart(true); break;
-      case 2: case 3: note("drain"); drain(); break;
-      case 4: note("run"); run(3s); break;
+      case 2:
+      case 3:
+        note("drain");
+        drain();
+        break;
+      case 4:
+        note("run");
+        run(3s);
+        break;
       case 5: run(200ms); break;
-      case 6: drain(); commit_all(true); break;
-      case 7: drain(); commit_all(chance(2)); break;
-      case 8: if (chance(3)) { note("wait"); run(40s); } break;
+      case 6:
+        drain();
+        commit_all(true);
+        break;
+      case 7:
+        drain();
+        commit_all(chance(2));
+        break;
+      case 8:
+        if (chance(3)) {
+          note("wait");
+          run(40s);
+        }
+        break;
       default: change();
     }
   }
@@ -357,7 +396,8 @@ TEST_P(Soak, EveryLineOnce) {
   }
   std::string lost, twice;
   for (int i = 0; i < next_; ++i) {
-    if (ended_.contains(i) && ended[i] == 0 && !at_risk_.contains(i)) lost += " " + std::to_string(i);
+    if (ended_.contains(i) && ended[i] == 0 && !at_risk_.contains(i))
+      lost += " " + std::to_string(i);
     if (begun[i] > 1 || ended[i] > 1) twice += " " + std::to_string(i);
   }
   EXPECT_EQ(lost, "") << story_;

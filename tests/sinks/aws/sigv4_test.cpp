@@ -99,7 +99,8 @@ TEST(SigV4, SessionTokenIsSentAndSigned) {
 TEST(SigV4, PayloadHashIsAHeaderForS3AndServerlessSearchOnly) {
   const auto names = [](const std::string& service) {
     std::string all;
-    for (const HttpHeader& header : Signer({"us-east-1", service}).sign(get("/"), example_keys(), kAt))
+    for (const HttpHeader& header :
+         Signer({"us-east-1", service}).sign(get("/"), example_keys(), kAt))
       all += header.name + " ";
     return all;
   };

@@ -106,7 +106,10 @@ class ScriptedTransport final : public Transport {
     answers_.clear();
     return kNever;
   }
-  void abandon() override { sent.clear(); abandoned = true; }
+  void abandon() override {
+    sent.clear();
+    abandoned = true;
+  }
   std::vector<int> descriptors() const override { return {}; }
 
   // The verdict that ScriptedSink will give for the i-th request under way.
@@ -254,8 +257,10 @@ class CourierTest : public ::testing::Test {
   std::vector<Event> take() {
     std::vector<Event> events;
     for (CourierEvent& e : outcomes.take()) {
-      if (auto* event = std::get_if<Event>(&e)) events.push_back(std::move(*event));
-      else ADD_FAILURE() << "another event, index " << e.index();
+      if (auto* event = std::get_if<Event>(&e))
+        events.push_back(std::move(*event));
+      else
+        ADD_FAILURE() << "another event, index " << e.index();
     }
     return events;
   }

@@ -17,9 +17,9 @@ TEST_P(CourierModelTest, EachClaimIsSettledExactlyOnce) {
         .concurrency = concurrency,
         .recognises = Recognises::kNothing,
         .seed = GetParam()});
-  const std::vector<std::string> kAnswers{"ok",    "ok",     "ok",      "away", "lost",
-                                          "busy",  "denied", "poison",  "large", "one bad",
-                                          "other poison"};
+  const std::vector<std::string> kAnswers{"ok",    "ok",      "ok",          "away",
+                                          "lost",  "busy",    "denied",      "poison",
+                                          "large", "one bad", "other poison"};
   std::set<ClaimId> open;
   std::uint64_t posted = 0;
   const auto check_events = [&] {

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/sinks/delivery/courier_fixture.h"
 #include "sinks/delivery/courier_thread.h"
+#include "tests/sinks/delivery/courier_fixture.h"
 
 namespace edgehose {
 namespace {
@@ -423,14 +423,13 @@ TEST_F(CourierTest, AThreadRunsItAndEndsQuickly) {
   const auto real = make_system_clock();
   auto owned = std::make_unique<ScriptedTransport>();
   ScriptedTransport* const scripted = owned.get();
-  CourierThread thread(
-      std::make_unique<Courier>(
-          sink, std::move(owned),
-          [this](const Batch&) -> Result<std::unique_ptr<ObjectStream>> {
-            return std::make_unique<EmptyBody>(summary);
-          },
-          store, *real, outcomes, CourierOptions{}),
-      *real);
+  CourierThread thread(std::make_unique<Courier>(
+                           sink, std::move(owned),
+                           [this](const Batch&) -> Result<std::unique_ptr<ObjectStream>> {
+                             return std::make_unique<EmptyBody>(summary);
+                           },
+                           store, *real, outcomes, CourierOptions{}),
+                       *real);
   store.add_block(1, 1, {"one"});
   thread.courier().claims().post(claim(1));
   while (thread.courier().status().read().state != State::kSending) std::this_thread::yield();

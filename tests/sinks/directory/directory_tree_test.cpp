@@ -43,7 +43,8 @@ TEST(DirectoryTree, AnEmptyDirectoryThatWaitsForAStickIsToldFromTheStick) {
   if (!stick.mounted()) GTEST_SKIP() << "this process may not mount";
   std::filesystem::create_directory(media / "usb/logs");
   EXPECT_FALSE(unmounted(media / "usb/logs", media.path()));
-  EXPECT_TRUE(unmounted(media / "usb/logs", media / "usb")) << "a tmpfs on the place is the system's";
+  EXPECT_TRUE(unmounted(media / "usb/logs", media / "usb"))
+      << "a tmpfs on the place is the system's";
 }
 
 TEST(DirectoryTree, BeforeTheFirstDeliveryAnUnmountedPlaceIsAMissingMedium) {
@@ -56,8 +57,8 @@ TEST(DirectoryTree, BeforeTheFirstDeliveryAnUnmountedPlaceIsAMissingMedium) {
     const auto base = open_base(path, "", problem);
     ASSERT_FALSE(base) << path;
     EXPECT_EQ(problem, BaseProblem::kMissing);
-    EXPECT_EQ(base.error().message, "nothing is mounted at or above " + path +
-                                        ": mount the medium, or use another path");
+    EXPECT_EQ(base.error().message,
+              "nothing is mounted at or above " + path + ": mount the medium, or use another path");
     const auto recorded = filesystem_identity(mnt->get());
     ASSERT_TRUE(recorded);
     EXPECT_TRUE(open_base(path, *recorded, problem)) << "what is recorded decides";

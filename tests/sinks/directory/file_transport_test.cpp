@@ -246,7 +246,7 @@ class FileTransportOfTwoUsersTest : public FileTransportTest {
     });
   }
   uid_t owner(const std::string& name) {
-    struct stat info{};
+    struct stat info {};
     return ::lstat((directory / name).c_str(), &info) == 0 ? info.st_uid : 0;
   }
   void leave_of_root(const std::string& name, mode_t mode) {

@@ -31,7 +31,7 @@ test::Drained decrypt(const std::string& file, const std::vector<AgeIdentity>& i
   return drain(decryptor);
 }
 
-const std::size_t kSizes[] = {0,      1,      65'535,  65'536,        65'537,
+const std::size_t kSizes[] = {0,       1,       65'535,  65'536,        65'537,
                               131'072, 131'073, 1 << 20, (1 << 20) + 17};
 
 TEST(AgeKeys, GeneratedKeysReadBackAndDiffer) {
@@ -169,9 +169,9 @@ TEST(AgeInterop, WeDecryptTheTools) {
     const std::string plain = test::random_text(size, 3);
     test::write_file(directory.file("plain"), plain);
     for (const char* armor : {"", "-a "}) {
-      const std::string file = test::run(
-          std::string("age ") + armor + "-r " + a.recipient().to_string() + " -r " +
-          b.recipient().to_string() + " " + directory.file("plain"));
+      const std::string file =
+          test::run(std::string("age ") + armor + "-r " + a.recipient().to_string() + " -r " +
+                    b.recipient().to_string() + " " + directory.file("plain"));
       for (const auto& identity : {a, b}) {
         const auto out = decrypt(file, {identity});
         EXPECT_FALSE(out.error) << out.error->message;

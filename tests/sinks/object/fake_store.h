@@ -100,8 +100,8 @@ class FakeStore final : public Store {
  private:
   static BlockInfo info(const StoredBlock& block) {
     const BlockHeader& h = block.header;
-    return {h.number, h.source, h.first_sequence, h.records, h.mini(), h.body_raw, h.body_stored,
-            h.first_time, h.last_time};
+    return {h.number,   h.source,      h.first_sequence, h.records,  h.mini(),
+            h.body_raw, h.body_stored, h.first_time,     h.last_time};
   }
 
   BlockEncoder encoder_{1};

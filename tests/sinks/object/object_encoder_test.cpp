@@ -183,9 +183,8 @@ TEST_F(ObjectEncoder, DamagedAndVanishedBlocksAreToldAndTheRestDelivered) {
   for (const auto format : {Format::kLines, Format::kNdjson}) {
     const Encoded object = encode(rendering(format, Compression::kZstd));
     ASSERT_FALSE(object.error);
-    EXPECT_THAT(object.summary->missing,
-                ElementsAre(MissingRecords{kApp, mini.first, Sequence(to)},
-                            MissingRecords{kApp, last.first, claim.last}));
+    EXPECT_THAT(object.summary->missing, ElementsAre(MissingRecords{kApp, mini.first, Sequence(to)},
+                                                     MissingRecords{kApp, last.first, claim.last}));
     EXPECT_EQ(object.summary->missing_records, mini.records + full.records + last.records);
     EXPECT_EQ(object.summary->encoded.records + object.summary->missing_records,
               lines[kApp].size());
@@ -296,7 +295,8 @@ TEST(ObjectRenderings, ThePersistedFormReadsBackAndDamageIsTold) {
   EXPECT_EQ(parse_rendering("\x02" + bytes.substr(1)).error().code, ErrorCode::kUnsupported);
 }
 
-// --- replays --------------------------------------------------------------------------------------
+// --- replays
+// --------------------------------------------------------------------------------------
 
 class Replay : public testing::Test {
  protected:

@@ -51,8 +51,8 @@ TEST(Prefix, TheGuidesExamples) {
       ++seen;
     }
     if (example.contains("prefix_regex")) {
-      EXPECT_TRUE(std::regex_match(render(text),
-                                   std::regex(example["prefix_regex"].get<std::string>())));
+      EXPECT_TRUE(
+          std::regex_match(render(text), std::regex(example["prefix_regex"].get<std::string>())));
       ++seen;
     }
     if (example.contains("prefix_doc")) {

@@ -29,8 +29,10 @@ TEST(JsonEscape, AgreesWithTheReferenceOnRandomBytes) {
   for (int i = 0; i < 20'000; ++i) {
     std::string text;
     for (auto n = random() % 12; n > 0; --n)
-      if (random() % 2) text += pieces[random() % std::size(pieces)];
-      else text.push_back(static_cast<char>(random()));
+      if (random() % 2)
+        text += pieces[random() % std::size(pieces)];
+      else
+        text.push_back(static_cast<char>(random()));
     // The reference's own replacement of invalid UTF-8, read back.
     using nlohmann::json;
     const std::string reference = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
@@ -86,9 +88,13 @@ TEST(Ndjson, WhatNeighboursShareIsNotMistakenForTheNextOnes) {
   };
   NdjsonWriter shared;
   const RecordOrigin first{"a", "s", "/f"};
-  for (const auto& [time, origin] : {std::pair{0, first}, {0, first}, {1, first},
-                                     {1, RecordOrigin{"a", "s", "/g"}}, {1, RecordOrigin{"a", "t", "/g"}},
-                                     {1, RecordOrigin{"b", "t", "/g"}}, {1, RecordOrigin{"b", "t", ""}}}) {
+  for (const auto& [time, origin] : {std::pair{0, first},
+                                     {0, first},
+                                     {1, first},
+                                     {1, RecordOrigin{"a", "s", "/g"}},
+                                     {1, RecordOrigin{"a", "t", "/g"}},
+                                     {1, RecordOrigin{"b", "t", "/g"}},
+                                     {1, RecordOrigin{"b", "t", ""}}}) {
     NdjsonWriter fresh;
     EXPECT_EQ(line(shared, time, origin), line(fresh, time, origin));
   }
