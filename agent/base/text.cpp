@@ -193,6 +193,12 @@ std::string format_count(std::uint64_t n) {
   return digits;
 }
 
+std::string format_count(std::uint64_t n, std::string_view one, std::string_view many) {
+  if (n == 1) return fmt::format("1 {}", one);
+  return many.empty() ? fmt::format("{} {}s", format_count(n), one)
+                      : fmt::format("{} {}", format_count(n), many);
+}
+
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates) {
   std::optional<std::string_view> best;

@@ -24,6 +24,8 @@ std::string format_duration(Duration duration);  // "5 m", "1 h 30 m", two units
 std::string format_wall(WallTime time);          // "2026-11-23T01:24:00Z"
 std::string format_wall_ms(WallTime time);       // "2026-11-23T01:24:00.123Z"
 std::string format_count(std::uint64_t n);       // "1,234,567"
+// "1 record", "1,234 records"; `many` where it is not `one` and an s.
+std::string format_count(std::uint64_t n, std::string_view one, std::string_view many = {});
 
 // The candidate with the smallest edit distance, if it is near enough to be meant.
 std::optional<std::string_view> nearest(std::string_view word,

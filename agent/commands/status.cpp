@@ -65,7 +65,10 @@ int status(const Invocation& invocation) {
     data_dir = loaded->config.agent.data_dir;
     sockets = agent_sockets(loaded->config.agent);
   }
-  const auto agent = find_agent(sockets, data_dir);
+  auto agent = find_agent(sockets, data_dir);
+  // The service may listen elsewhere than this config and this user would have it.
+  if (!agent)
+    if (auto service = find_agent({kServiceSocket}, data_dir)) agent = std::move(service);
   if (agent) return show(agent->report, json);
   if (agent.error().code != ErrorCode::kNotFound) {
     complain(agent.error().message);
@@ -97,9 +100,16 @@ Command status_command() {
               "group adm may). Without an agent it reads the buffer, changes nothing and says\n"
               "so.\n"
               "\n"
+              "COMMITTED and DELIVERED count for ever: committed = delivered + backlog +\n"
+              "dropped + dead letters, of what came since a sink was added. SINCE START is\n"
+              "what this process has read; a little of it may not be committed yet.\n"
+              "\n"
               "disk writes: what this process had written to all disks (write_bytes of\n"
               "/proc/self/io), for each byte that it took in: the buffer's pages and the\n"
-              "objects of directory sinks. The file system's own journal is not in it.\n"
+              "objects of directory sinks. The file system's own journal is not in it; it is\n"
+              "in what all programs write to the whole disk.\n"
+              "commit: of the buffer, its flush included; before it the files that were read\n"
+              "are flushed, lest the buffer know more of them than a power cut leaves.\n"
               "\n"
               "degraded: a source cannot read, a sink is parked, a sink has a backlog of which\n"
               "nothing was acknowledged for 10 minutes, or the buffer is at 90 %.\n"

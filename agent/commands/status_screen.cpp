@@ -28,6 +28,7 @@ class Screen {
   void sources();
   void sinks();
   void sink_details(const SinkReport& sink);
+  std::vector<std::string> batches(const SinkReport& sink) const;
   void buffer();
 
   template <class... Args>
@@ -74,22 +75,24 @@ void Screen::heading() {
 void Screen::sources() {
   out_ += "\n";
   if (report_.running)
-    line("{:<24} {:>6} {:>14} {:>12} {:>12}", "SOURCE", "FILES", "RECORDS", "READ", "BEHIND");
+    line("{:<17} {:>7} {:>12} {:>14} {:>12} {:>12}", "SOURCE", "FILES", "SINCE START", "COMMITTED",
+         "SIZE", "BEHIND");
   else
-    line("{:<24} {:>14} {:>12}", "SOURCE", "RECORDS", "COMMITTED");
+    line("{:<17} {:>14} {:>12}", "SOURCE", "COMMITTED", "SIZE");
   if (report_.sources.empty()) line("none");
   for (const SourceReport& source : report_.sources) {
-    const std::string name = clipped(printable(source.name), 24);
+    const std::string name = clipped(printable(source.name), 17);
     if (!report_.running)
-      line("{:<24} {:>14} {:>12}", name, format_count(source.committed.records),
+      line("{:<17} {:>14} {:>12}", name, format_count(source.committed.records),
            format_size(source.committed.bytes));
     else if (!source.configured)
-      line("{:<24} not in the config; {} records ever", name,
-           format_count(source.committed.records));
+      line("{:<17} not in the config; {} committed", name,
+           format_count(source.committed.records, "record"));
     else
-      line("{:<24} {:>6} {:>14} {:>12} {:>12}", name, source.files,
-           format_count(source.read.records), format_size(source.read.bytes),
-           format_size(source.behind_bytes));
+      line("{:<17} {:>7} {:>12} {:>14} {:>12} {:>12}", name,
+           source.files == 0 && source.problem.empty() ? "-" : format_count(source.files),
+           format_count(source.read.records), format_count(source.committed.records),
+           format_size(source.committed.bytes), format_size(source.behind_bytes));
     std::vector<std::string> details;
     if (source.truncated_records > 0)
       details.push_back(fmt::format("{} truncated", format_count(source.truncated_records)));
@@ -128,6 +131,18 @@ std::string ago(WallTime now, WallTime then) {
   return rough_duration(Duration(std::max<std::int64_t>(0, now.value - then.value))) + " ago";
 }
 
+// Where the batches are that are cut and not yet acknowledged.
+std::vector<std::string> Screen::batches(const SinkReport& sink) const {
+  std::vector<std::string> parts;
+  const std::uint64_t held = sink.in_flight + sink.queued;
+  if (sink.in_flight > 0) parts.push_back(fmt::format("{} in flight", sink.in_flight));
+  if (sink.queued > 0) parts.push_back(fmt::format("{} waiting to be sent", sink.queued));
+  if (sink.claims > held)
+    parts.push_back(fmt::format("{} {}", format_count(sink.claims - held, "batch", "batches"),
+                                report_.running ? "being acknowledged" : "begun"));
+  return parts;
+}
+
 void Screen::sink_details(const SinkReport& sink) {
   if (!sink.last_error.empty()) {
     // A reason for the health has it in full already.
@@ -140,13 +155,17 @@ void Screen::sink_details(const SinkReport& sink) {
       text += fmt::format("; next attempt in {}", rough_duration(*sink.next_attempt_in));
     item("", text, 4);
   }
-  std::vector<std::string> parts;
-  if (sink.claims > 0) parts.push_back(fmt::format("{} in flight", sink.claims));
+  if (sink.last_error.empty() && !sink.past_error.empty())
+    item("",
+         fmt::format("recovered {} from: {}", ago(report_.at, sink.past_error_at), sink.past_error),
+         4);
+  std::vector<std::string> parts = batches(sink);
   parts.push_back(sink.last_delivery.value == 0
                       ? "nothing delivered yet"
                       : "last delivery " + ago(report_.at, sink.last_delivery));
   if (sink.dead_lettered.records > 0)
-    parts.push_back(fmt::format("{} dead letters ({}{})", format_count(sink.dead_lettered.records),
+    parts.push_back(fmt::format("{} ({}{})",
+                                format_count(sink.dead_lettered.records, "dead letter"),
                                 format_size(sink.dead_lettered.bytes),
                                 sink.oldest_dead_letter.value == 0
                                     ? ""
@@ -166,6 +185,8 @@ std::string milliseconds(Duration duration) {
   return fmt::format("{:.0f} ms", std::chrono::duration<double, std::milli>(duration).count());
 }
 
+std::string rough_size(double bytes) { return format_size(static_cast<std::uint64_t>(bytes)); }
+
 void Screen::buffer() {
   const BufferReport& b = report_.buffer;
   constexpr std::uint64_t kCells = 20;
@@ -183,22 +204,27 @@ void Screen::buffer() {
        format_size(b.disk_free));
   if (b.compression) line("  {:<13}{:.1f} : 1", "compression", *b.compression);
   if (b.write_ratio)
-    line("  {:<13}{:.2f} bytes per raw byte{}", "disk writes", *b.write_ratio,
-         b.writes_per_day ? fmt::format(", about {} a day",
-                                        format_size(static_cast<std::uint64_t>(*b.writes_per_day)))
-                          : "");
-  if (report_.running)
+    line("  {:<13}{:.2f} bytes per raw byte{} by this process", "disk writes", *b.write_ratio,
+         b.writes_per_day ? fmt::format(", about {} a day", rough_size(*b.writes_per_day)) : "");
+  if (b.device_per_day)
+    line("  {:<13}{}: about {} a day by all programs, journals included", "whole disk",
+         clipped(b.device, 16), rough_size(*b.device_per_day));
+  if (report_.running) {
     line("  {:<13}{} last, {} mean", "commit", milliseconds(b.last_commit),
          milliseconds(b.mean_commit));
+    line("  {:<13}{} last, {} mean: of the files read, before a commit", "flush",
+         milliseconds(b.last_flush), milliseconds(b.mean_flush));
+  }
   if (b.dead_letters > 0)
     line("  {:<13}{}, {} of {}", "dead letters", format_count(b.dead_letters),
          format_size(b.dead_letter_bytes), format_size(b.dead_letter_quota));
   if (b.corrupt_blocks > 0 || b.quarantines > 0)
-    line("  {:<13}{} blocks since start, {} buffers kept aside ({})", "damaged", b.corrupt_blocks,
-         b.quarantines, format_size(b.quarantine_bytes));
+    line("  {:<13}{} since start, {} kept aside ({})", "damaged",
+         format_count(b.corrupt_blocks, "block"), format_count(b.quarantines, "buffer"),
+         format_size(b.quarantine_bytes));
   if (b.salvaged_records > 0 || b.lost_records > 0)
-    line("  {:<13}{} records by this start, {} lost", "salvaged", format_count(b.salvaged_records),
-         format_count(b.lost_records));
+    line("  {:<13}{} by this start, {} lost", "salvaged",
+         format_count(b.salvaged_records, "record"), format_count(b.lost_records));
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ class Agent {
   const Instant started_ = clock_->now();
   std::string agent_id_;
   CommitProfile profile_;
+  Device device_;  // below the buffer
   FileDescriptor signals_;
   Notifier notifier_ = Notifier::from_environment();
   Watchdog watchdog_{notifier_.watchdog_interval()};
@@ -164,6 +165,7 @@ Status Agent::open() {
   EH_ASSIGN(agent_id_, agent_id(config_.agent, true));
   profile_ = commit_profile(config_);
   EH_TRY(open_store());
+  device_ = find_device(config_.agent.data_dir);
   opening_->begin("making sources and sinks");
   EH_TRY(make_parts());
   EH_TRY(intake_->start());
@@ -308,7 +310,7 @@ std::vector<LoopSilence> Agent::loops(Instant now) const {
 
 void Agent::sample() {
   const Instant now = clock_->now();
-  meter_.sample(now, store_->usage(), device_bytes_written());
+  meter_.sample(now, store_->usage(), bytes_written_by_now(device_));
   next_sample_ = now + kSampleEvery;
   look_around(now);
 }
@@ -350,6 +352,9 @@ std::string Agent::make_status() const {
   input.intake_problem = intake.problem;
   input.displaced = intake.displaced;
   input.intake_silence = intake_->heartbeat().silence(clock_->now());
+  input.last_flush = intake.last_flush;
+  input.mean_flush = intake.mean_flush;
+  input.device = device_.disk;
   input.sources = intake.sources;
   for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink));
   if (auto store = read_store(*store_)) input.store = std::move(*store);

@@ -28,10 +28,6 @@ Status in_one_transaction(Store& store, const std::function<Status(Store::Transa
   return transaction->commit();
 }
 
-std::string plural(std::uint64_t n, std::string_view one) {
-  return fmt::format("{} {}{}", format_count(n), one, n == 1 ? "" : "s");
-}
-
 // --- dead letters --------------------------------------------------------------------------------
 
 std::map<SinkId, std::string> sink_names(const std::vector<SinkState>& sinks) {
@@ -102,15 +98,15 @@ class ReplayPlan {
     ChangeReport report;
     report.records = records_;
     report.more = more_;
-    report.text =
-        records_ == 0
-            ? "No dead letter to replay."
-            : fmt::format("{} will be delivered again, in {}.", plural(records_, "record"),
-                          replays == 1 ? "1 batch" : fmt::format("{} batches", replays));
+    report.text = records_ == 0 ? "No dead letter to replay."
+                                : fmt::format("{} will be delivered again, in {}.",
+                                              format_count(records_, "record"),
+                                              format_count(replays, "batch", "batches"));
     if (already_ > 0)
-      report.text += fmt::format(" {} are being replayed already.", format_count(already_));
+      report.text += fmt::format(" {} {} being replayed already.", format_count(already_),
+                                 already_ == 1 ? "is" : "are");
     if (homeless_ > 0)
-      report.text += fmt::format(" {} stay: their sink is not in the config, or was forgotten.",
+      report.text += fmt::format(" {} left: without a sink in the config, or with a forgotten one.",
                                  format_count(homeless_));
     if (more_) report.text += " There are more: ask again when these are delivered.";
     return report;
@@ -252,8 +248,8 @@ bool repeats(const ControlChange& change) {
 
 std::string done_text(const ControlChange& change, std::uint64_t records) {
   if (std::holds_alternative<PurgeLetters>(change))
-    return plural(records, "dead letter") + " deleted.";
-  return plural(records, "position") + " forgotten.";
+    return format_count(records, "dead letter") + " deleted.";
+  return format_count(records, "position") + " forgotten.";
 }
 
 Result<SinkState> find_sink(Store& store, const std::string& name) {

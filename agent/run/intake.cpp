@@ -304,6 +304,8 @@ IntakeStatus Intake::state() const {
   status.problem = problem_;
   status.problem_since = problem_since_;
   status.commits = commits_;
+  status.last_flush = last_flush_;
+  status.mean_flush = mean_flush_;
   status.complete = complete();
   return status;
 }

@@ -65,6 +65,7 @@ struct IntakeStatus {
   std::string problem;        // why commits fail; empty: they do not
   WallTime problem_since;
   std::uint64_t commits = 0;
+  Duration last_flush{}, mean_flush{};     // of what was read, before its positions are committed
   std::vector<std::string> sink_problems;  // sinks whose acknowledgements cannot be taken, and why
   bool complete = false;                   // flush: everything read is acknowledged
   bool operator==(const IntakeStatus&) const = default;
@@ -145,6 +146,7 @@ class Intake {
   void commit();
   Status try_commit(Attempt attempt);
   Status write_records(Store::Transaction& transaction);
+  void flush_input(SourceSlot& slot);
   Status append_pending(Store::Transaction& transaction, SourceSlot& slot);
   Status make_room(Store::Transaction& transaction, const RawBlock& block, Error full);
   Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block,
@@ -212,7 +214,8 @@ class Intake {
   std::string problem_;
   WallTime problem_since_;
   std::uint64_t commits_ = 0;
-  Duration mean_commit_{};       // of the store, as of the last commit
+  Duration mean_commit_{};  // of the store, as of the last commit
+  Duration last_flush_{}, mean_flush_{};
   std::size_t next_source_ = 0;  // round robin
   bool unshown_ = false;         // something is not as it was published
   IntakeStatus shown_;           // as last published

@@ -60,16 +60,22 @@ Status Intake::try_commit(Attempt attempt) {
 
 Status Intake::write_records(Store::Transaction& transaction) {
   for (SourceSlot& slot : slots_) {
-    // Its input first: a position that outlives the bytes before it would skip others after a
-    // power cut. Where the input cannot be synced, reading on is the lesser evil.
     beat();
-    if (!slot.pending->empty())
-      if (const Status synced = slot.source->before_commit(); !synced)
-        log::warn("source {}: {}", slot.source->name(), synced.error().message);
+    if (!slot.pending->empty()) flush_input(slot);
     EH_TRY(append_pending(transaction, slot));
     EH_TRY(slot.source->checkpoint(transaction));
   }
   return {};
+}
+
+// A source's input comes first: a position that outlives the bytes before it would skip others
+// after a power cut. Where the input cannot be synced, reading on is the lesser evil.
+void Intake::flush_input(SourceSlot& slot) {
+  const Instant begin = clock_.now();
+  if (const Status synced = slot.source->before_commit(); !synced)
+    log::warn("source {}: {}", slot.source->name(), synced.error().message);
+  last_flush_ = clock_.now() - begin;
+  mean_flush_ = mean_flush_ == Duration{} ? last_flush_ : (mean_flush_ * 7 + last_flush_) / 8;
 }
 
 Status Intake::append_pending(Store::Transaction& transaction, SourceSlot& slot) {

@@ -112,6 +112,8 @@ Json sink_json(const SinkReport& s) {
           {"backlog", counter_json(s.backlog)},
           {"oldest_age_seconds", optional_seconds(s.oldest_age)},
           {"claims", s.claims},
+          {"in_flight", s.in_flight},
+          {"queued", s.queued},
           {"delivered", counter_json(s.delivered)},
           {"dead_lettered", counter_json(s.dead_lettered)},
           {"oldest_dead_letter", time_json(s.oldest_dead_letter)},
@@ -123,6 +125,8 @@ Json sink_json(const SinkReport& s) {
           {"retries", s.retries},
           {"last_error", s.last_error},
           {"error_since", time_json(s.error_since)},
+          {"past_error", s.past_error},
+          {"past_error_at", time_json(s.past_error_at)},
           {"last_delivery", time_json(s.last_delivery)},
           {"next_attempt_in_seconds", optional_seconds(s.next_attempt_in)},
           {"call", s.call},
@@ -137,6 +141,8 @@ SinkReport sink_from(const Json& j) {
   s.backlog = counter_from(j.at("backlog"));
   s.oldest_age = seconds_or_none(j.at("oldest_age_seconds"));
   j.at("claims").get_to(s.claims);
+  s.in_flight = j.value("in_flight", std::uint64_t{0});
+  s.queued = j.value("queued", std::uint64_t{0});
   s.delivered = counter_from(j.at("delivered"));
   s.dead_lettered = counter_from(j.at("dead_lettered"));
   if (j.contains("oldest_dead_letter"))
@@ -149,6 +155,8 @@ SinkReport sink_from(const Json& j) {
   j.at("retries").get_to(s.retries);
   j.at("last_error").get_to(s.last_error);
   s.error_since = time_from(j.at("error_since"));
+  s.past_error = j.value("past_error", "");
+  if (j.contains("past_error_at")) s.past_error_at = time_from(j.at("past_error_at"));
   s.last_delivery = time_from(j.at("last_delivery"));
   s.next_attempt_in = seconds_or_none(j.at("next_attempt_in_seconds"));
   j.at("call").get_to(s.call);
@@ -168,9 +176,13 @@ Json buffer_json(const BufferReport& b) {
           {"full_in_seconds", optional_seconds(b.full_in)},
           {"written_per_raw_byte", optional_number(b.write_ratio)},
           {"written_bytes_per_day", optional_number(b.writes_per_day)},
+          {"device", b.device},
+          {"device_bytes_per_day", optional_number(b.device_per_day)},
           {"compression_ratio", optional_number(b.compression)},
           {"last_commit_seconds", seconds(b.last_commit)},
           {"mean_commit_seconds", seconds(b.mean_commit)},
+          {"last_flush_seconds", seconds(b.last_flush)},
+          {"mean_flush_seconds", seconds(b.mean_flush)},
           {"dead_letters", b.dead_letters},
           {"dead_letter_bytes", b.dead_letter_bytes},
           {"dead_letter_quota_bytes", b.dead_letter_quota},
@@ -193,9 +205,14 @@ BufferReport buffer_from(const Json& j) {
   b.full_in = seconds_or_none(j.at("full_in_seconds"));
   b.write_ratio = number_or_none(j.at("written_per_raw_byte"));
   b.writes_per_day = number_or_none(j.at("written_bytes_per_day"));
+  b.device = j.value("device", "");
+  if (j.contains("device_bytes_per_day"))
+    b.device_per_day = number_or_none(j.at("device_bytes_per_day"));
   b.compression = number_or_none(j.at("compression_ratio"));
   b.last_commit = from_seconds(j.at("last_commit_seconds").get<double>());
   b.mean_commit = from_seconds(j.at("mean_commit_seconds").get<double>());
+  b.last_flush = from_seconds(j.value("last_flush_seconds", 0.0));
+  b.mean_flush = from_seconds(j.value("mean_flush_seconds", 0.0));
   j.at("dead_letters").get_to(b.dead_letters);
   j.at("dead_letter_bytes").get_to(b.dead_letter_bytes);
   j.at("corrupt_blocks").get_to(b.corrupt_blocks);

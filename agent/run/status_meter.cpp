@@ -18,9 +18,7 @@ double seconds_between(Instant a, Instant b) {
   return std::chrono::duration<double>(b - a).count();
 }
 
-}  // namespace
-
-std::optional<std::uint64_t> device_bytes_written() {
+std::optional<std::uint64_t> process_bytes_written() {
   const auto text = read_file("/proc/self/io", 4096);
   if (!text) return std::nullopt;
   constexpr std::string_view kField = "\nwrite_bytes: ";
@@ -29,8 +27,20 @@ std::optional<std::uint64_t> device_bytes_written() {
   return std::strtoull(text->c_str() + at + kField.size(), nullptr, 10);
 }
 
-void BufferMeter::sample(Instant now, const StoreUsage& usage,
-                         std::optional<std::uint64_t> written) {
+// A day's worth at the rate between two counts; none before it says anything.
+std::optional<double> per_day(std::optional<std::uint64_t> first, std::optional<std::uint64_t> last,
+                              double seconds) {
+  if (!first || !last || *last < *first || seconds < kEnoughSeconds) return std::nullopt;
+  return static_cast<double>(*last - *first) / seconds * 86400.0;
+}
+
+}  // namespace
+
+Written bytes_written_by_now(const Device& device) {
+  return {process_bytes_written(), bytes_written(device)};
+}
+
+void BufferMeter::sample(Instant now, const StoreUsage& usage, const Written& written) {
   if (!first_) first_ = Sample{now, usage, written};
   if (last_ && now > last_->at) {
     const double seconds = seconds_between(last_->at, now);
@@ -52,12 +62,13 @@ BufferRates BufferMeter::rates() const {
     if (seconds < kLongestSeconds)
       rates.full_in = std::chrono::seconds(static_cast<std::int64_t>(seconds));
   }
-  if (!first_->written || !last_->written) return rates;
-  const auto written = static_cast<double>(*last_->written - *first_->written);
-  const std::uint64_t raw = usage.committed_raw - first_->usage.committed_raw;
-  if (raw > 0) rates.write_ratio = written / static_cast<double>(raw);
+  const Written &from = first_->written, &to = last_->written;
   const double seconds = seconds_between(first_->at, last_->at);
-  if (seconds >= kEnoughSeconds) rates.writes_per_day = written / seconds * 86400.0;
+  rates.writes_per_day = per_day(from.process, to.process, seconds);
+  rates.device_per_day = per_day(from.device, to.device, seconds);
+  const std::uint64_t raw = usage.committed_raw - first_->usage.committed_raw;
+  if (raw > 0 && from.process && to.process)
+    rates.write_ratio = static_cast<double>(*to.process - *from.process) / static_cast<double>(raw);
   return rates;
 }
 

@@ -53,14 +53,20 @@ std::vector<SourceReport> source_reports(const ReportInput& input) {
   return reports;
 }
 
-void add_courier(SinkReport& report, const SinkInput& sink) {
+void add_courier(SinkReport& report, const SinkInput& sink, WallTime now) {
   const CourierStatus& courier = sink.courier;
   report.state = state_name(courier.state);
   report.sent_objects = courier.sent_objects;
   report.sent_bytes = courier.sent_bytes;
   report.retries = courier.retries;
+  report.in_flight = courier.in_flight;
+  report.queued = courier.queued;
   report.last_error = courier.last_error;
   report.error_since = courier.error_since;
+  if (age(now, courier.past_error_at) < kPastErrorShown) {
+    report.past_error = courier.past_error;
+    report.past_error_at = courier.past_error_at;
+  }
   report.call = sink.call;
   report.call_for = sink.call_for;
   report.last_delivery = std::max(report.last_delivery, courier.last_success);
@@ -86,7 +92,7 @@ std::vector<SinkReport> sink_reports(const ReportInput& input) {
   for (const SinkInput& sink : input.sinks) {
     SinkReport& report = reports.emplace_back();
     report.name = sink.name;
-    if (input.running) add_courier(report, sink);
+    if (input.running) add_courier(report, sink, input.now);
   }
   for (const SinkState& state : input.store.sinks) {
     auto it = std::find_if(reports.begin(), reports.end(),
@@ -123,9 +129,13 @@ BufferReport buffer_report(const ReportInput& input) {
   report.full_in = input.rates.full_in;
   report.write_ratio = input.rates.write_ratio;
   report.writes_per_day = input.rates.writes_per_day;
+  report.device = input.device;
+  report.device_per_day = input.rates.device_per_day;
   report.compression = input.store.compression;
   report.last_commit = usage.last_commit;
   report.mean_commit = usage.mean_commit;
+  report.last_flush = input.last_flush;
+  report.mean_flush = input.mean_flush;
   report.dead_letters = usage.dead_letters;
   report.dead_letter_bytes = usage.dead_letter_bytes;
   report.dead_letter_quota = usage.dead_letter_quota;
@@ -148,17 +158,17 @@ bool stalled(const SinkReport& sink, Duration max_age, const ReportInput& input)
 bool hangs(const SinkReport& sink) { return !sink.call.empty() && sink.call_for >= kHangTime; }
 
 std::string hang_text(const SinkReport& sink, const ReportInput& input) {
-  return fmt::format("sink {}: the system has not answered since {}: {}; {} records wait",
-                     sink.name, format_wall(WallTime(input.now.value - sink.call_for.count())),
-                     sink.call, format_count(sink.backlog.records));
+  return fmt::format("sink {}: the system has not answered since {}: {}; {} wait", sink.name,
+                     format_wall(WallTime(input.now.value - sink.call_for.count())), sink.call,
+                     format_count(sink.backlog.records, "record"));
 }
 
 std::string stall_text(const SinkReport& sink, const ReportInput& input) {
   const Duration since =
       sink.last_delivery.value == 0 ? input.uptime : age(input.now, sink.last_delivery);
-  return fmt::format("sink {}: nothing acknowledged for {}, {} records wait{}", sink.name,
+  return fmt::format("sink {}: nothing acknowledged for {}, {} wait{}", sink.name,
                      format_duration(std::chrono::duration_cast<std::chrono::minutes>(since)),
-                     format_count(sink.backlog.records),
+                     format_count(sink.backlog.records, "record"),
                      sink.last_error.empty() ? "" : ": " + sink.last_error);
 }
 
@@ -219,9 +229,10 @@ void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& ju
     else if (stalled(r, sink.max_age, input))
       judge.degraded(stall_text(r, input));
     else if (sink.courier.failing_alone > 0 && age(input.now, r.error_since) >= kStallTime)
-      judge.degraded(fmt::format(
-          "sink {}: {} batches have failed since {} while others are delivered: {}", sink.name,
-          sink.courier.failing_alone, format_wall(r.error_since), r.last_error));
+      judge.degraded(
+          fmt::format("sink {}: {} failed since {} while others are delivered: {}", sink.name,
+                      format_count(sink.courier.failing_alone, "batch has", "batches have"),
+                      format_wall(r.error_since), r.last_error));
   }
 }
 
@@ -229,14 +240,15 @@ void add_notes(const ReportInput& input, const StatusReport& report, Judge& judg
   for (const SinkReport& sink : report.sinks)
     if (!sink.configured)
       judge.note(fmt::format(
-          "sink {} is not in the config; its {} records yield first (edgehose buffer forget {})",
-          sink.name, format_count(sink.backlog.records), sink.name));
+          "sink {} is not in the config; its {} first when full (edgehose buffer forget {})",
+          sink.name, format_count(sink.backlog.records, "record yields", "records yield"),
+          sink.name));
   if (report.buffer.corrupt_blocks > 0)
-    judge.note(fmt::format("{} damaged blocks found since start (edgehose buffer verify)",
-                           format_count(report.buffer.corrupt_blocks)));
+    judge.note(fmt::format("{} found since start (edgehose buffer verify)",
+                           format_count(report.buffer.corrupt_blocks, "damaged block")));
   if (report.buffer.quarantines > 0)
-    judge.note(fmt::format("{} damaged buffer{} ({}) kept aside in {}", report.buffer.quarantines,
-                           report.buffer.quarantines == 1 ? "" : "s",
+    judge.note(fmt::format("{} ({}) kept aside in {}",
+                           format_count(report.buffer.quarantines, "damaged buffer"),
                            format_size(report.buffer.quarantine_bytes), input.data_dir));
 }
 

@@ -6,11 +6,10 @@
 //             its policy is "block": nothing is read; the buffer's file was deleted, moved or
 //             replaced and cannot be put back
 //   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the
-//   policy); a source has
-//             a problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
-//             acknowledged for kStallTime, and its oldest record has been ripe (older than the
-//             batch's max_age) for as long; a batch has failed for kStallTime while others went;
-//             a system call on a destination has hung for kHangTime
+//             policy); a source has a problem; a sink is parked; a sink is stalled: it has a
+//             backlog, nothing of it was acknowledged for kStallTime, and its oldest record has
+//             been ripe (older than the batch's max_age) for as long; a batch has failed for
+//             kStallTime while others went; a system call on a destination has hung for kHangTime
 //   healthy   otherwise. Notes are worth knowing and change nothing.
 //
 // Threading: values and pure functions, but read_store(), which reads the store.
@@ -39,14 +38,15 @@ constexpr Duration kStallTime = std::chrono::minutes(10);
 constexpr Duration kHangTime = std::chrono::seconds(30);
 constexpr Duration kIntakeSilence = std::chrono::seconds(30);
 constexpr unsigned kAlmostFullPercent = 90;
+constexpr Duration kPastErrorShown = std::chrono::hours(1);
 
 enum class Health { kHealthy, kDegraded, kDown };
 std::string_view name(Health health);
 
 struct SourceReport {
   std::string name;
-  bool configured = true;  // false: the buffer knows it, the config does not
-  std::uint64_t files = 0;
+  bool configured = true;          // false: the buffer knows it, the config does not
+  std::uint64_t files = 0;         // 0 with no problem: not looked for yet
   Counter read;                    // since start
   Counter committed;               // ever
   Counter not_taken;               // ever: refused by drop_newest
@@ -65,7 +65,9 @@ struct SinkReport {
   std::string state;                   // idle, sending, backing off, parked; empty: no daemon
   Counter backlog;                     // committed, not yet acknowledged
   std::optional<Duration> oldest_age;  // of the oldest record in the backlog
-  std::uint64_t claims = 0;            // requests in flight, waiting for a retry or for their turn
+  std::uint64_t claims = 0;            // batches that are cut and not yet acknowledged
+  std::uint64_t in_flight = 0;         // of them: being sent
+  std::uint64_t queued = 0;            // of them: waiting for their turn or a retry
   Counter delivered;                   // ever
   Counter dead_lettered;               // held as dead letters (before 1.1: purged ones too)
   WallTime oldest_dead_letter;         // when it was given up; 0: none, or not known
@@ -75,6 +77,8 @@ struct SinkReport {
   std::uint64_t sent_objects = 0, sent_bytes = 0, retries = 0;  // since start
   std::string last_error;  // empty: none since the last success
   WallTime error_since;
+  std::string past_error;  // one that was over less than kPastErrorShown ago; empty: none
+  WallTime past_error_at;  // when it was over
   WallTime last_delivery;  // 0: never
   std::optional<Duration> next_attempt_in;
   std::string call;     // the system call on the destination that is under way
@@ -92,8 +96,11 @@ struct BufferReport {
   std::optional<Duration> full_in;       // at the present rate of growth; none: it does not grow
   std::optional<double> write_ratio;     // bytes the agent wrote to devices per raw byte taken in
   std::optional<double> writes_per_day;  // bytes, estimated
+  std::string device;                    // the disk below the buffer, "mmcblk0"; empty: not known
+  std::optional<double> device_per_day;  // bytes written to it, by whomever, estimated
   std::optional<double> compression;     // raw : stored, of the newest blocks
   Duration last_commit{}, mean_commit{};
+  Duration last_flush{}, mean_flush{};  // of what was read, before its positions are committed
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0, dead_letter_quota = 0;
   std::uint64_t corrupt_blocks = 0;                      // since start
   std::uint64_t salvaged_records = 0, lost_records = 0;  // by this start, out of a damaged buffer
@@ -148,11 +155,12 @@ struct StoreSnapshot {
 constexpr std::size_t kLettersLookedAt = 4096;
 Result<StoreSnapshot> read_store(Store& store);
 
-// Running figures of the buffer, from status_meter.h.
+// Running figures of the buffer, from status_meter.h; as in BufferReport.
 struct BufferRates {
   std::optional<Duration> full_in;
   std::optional<double> write_ratio;
   std::optional<double> writes_per_day;
+  std::optional<double> device_per_day;
 };
 
 struct ReportInput {
@@ -162,10 +170,12 @@ struct ReportInput {
   Duration uptime{};
   WallTime now;
   std::string when_full = "block";
-  bool buffer_full = false;           // the last append was refused
-  std::string intake_problem;         // why commits fail; empty: they do not
-  std::string displaced;              // the buffer's file was taken away: which, and what to do
-  Duration intake_silence{};          // since the intake loop last beat
+  bool buffer_full = false;    // the last append was refused
+  std::string intake_problem;  // why commits fail; empty: they do not
+  std::string displaced;       // the buffer's file was taken away: which, and what to do
+  Duration intake_silence{};   // since the intake loop last beat
+  Duration last_flush{}, mean_flush{};
+  std::string device;
   std::vector<SourceHealth> sources;  // of the config, running
   std::vector<SinkInput> sinks;       // of the config
   StoreSnapshot store;

@@ -67,6 +67,7 @@ void Courier::take_holds() {
       log::info("sink {}: no longer held back", sink_->name());
     else
       log::error("sink {}: held back: {}", sink_->name(), reason);
+    past(hold_);
     hold_ = std::move(reason);
   }
 }
@@ -201,7 +202,9 @@ std::string Courier::present_key(const Batch& batch) const {
 
 void Courier::publish(Instant now) {
   using Shown = CourierStatus::State;
-  report_.claims = held_.size();
+  report_.in_flight = report_.queued = 0;
+  for (const auto& [id, held] : held_)  // replays are told apart, by their letters
+    if (!held.batch.claim.replay()) ++(held.request ? report_.in_flight : report_.queued);
   report_.next_attempt_in = {};
   if (!hold_.empty()) {
     report_.state = Shown::kParked;

@@ -137,7 +137,8 @@ class Courier {
   bool may_cut_anew(const Held& held) const;
   std::uint64_t possible_duplicates(const Held& held) const;
   void count_delivery();
-  void recovered(Instant now);
+  void recovered(const Held& held, Instant now);
+  void past(const std::string& error);
   void failed(State state, const std::string& reason, Instant now, Instant next);
 
   const std::shared_ptr<const Sink> sink_;

@@ -39,7 +39,7 @@ void Courier::delivered(Held& held, Instant now) {
   count_delivery();
   refused_ = 0;
   ++report_.sent_objects;
-  recovered(now);
+  recovered(held, now);
   settle(held, {});
 }
 
@@ -164,7 +164,7 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   if (const auto count = halving_lines_.pass(now))
     log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(),
               claim.key, verdict.reason, *count);
-  recovered(now);
+  recovered(held, now);
   outcomes_.post(Halve{claim.lane.sink, claim.id, possible_duplicates(held)});
   held_.erase(claim.id);
 }
@@ -185,7 +185,7 @@ void Courier::key_refused(Held& held, const KeyRefused& verdict, Instant now) {
         "sink {}: the destination never takes the name {}: {}. It is sent as {} ({} since this "
         "was last told)",
         sink_->name(), claim.key, verdict.reason, key, *count);
-  recovered(now);
+  recovered(held, now);
   outcomes_.post(Rekey{claim.lane.sink, claim.id, std::move(key)});
   held_.erase(claim.id);
 }
@@ -202,17 +202,26 @@ void Courier::bury(Held& held, const Rejected& verdict, Instant now) {
         sink_->name(), dead->size(), held.batch.claim.key,
         held.batch.claim.replay() ? "stay among" : "go to", verdict.reason, *count);
   if (dead->size() < held.batch.claim.size.records) count_delivery();
-  recovered(now);
+  recovered(held, now);
   settle(held, std::move(*dead));
 }
 
-void Courier::recovered(Instant now) {
+void Courier::past(const std::string& error) {
+  if (error.empty()) return;
+  report_.past_error = error;
+  report_.past_error_at = clock_.wall();
+}
+
+// `held` has got its answer, and so has the sink.
+void Courier::recovered(const Held& held, Instant now) {
   if (failure_told_)
     log::info("sink {}: delivers again, after {}", sink_->name(),
               format_duration(now - failing_since_));
   failure_told_ = false;
   state_ = State::kOpen;
   failures_ = 0;
+  past(held.own_error);
+  past(report_.last_error);
   report_.last_error.clear();
 }
 

@@ -35,13 +35,16 @@ using CourierEvent = std::variant<Settled, Halve, Rekey, Learned>;
 struct CourierStatus {
   enum class State { kIdle, kSending, kBackingOff, kParked };
   State state = State::kIdle;
-  std::size_t claims = 0;          // held: in flight, waiting for a retry, unacknowledged
+  std::size_t in_flight = 0;       // claims that are being sent
+  std::size_t queued = 0;          // claims that wait for their turn or a retry
   std::uint64_t sent_objects = 0;  // since start
   std::uint64_t sent_bytes = 0;
   std::uint64_t retries = 0;
   std::size_t failing_alone = 0;  // claims that fail while others are delivered
   std::string last_error;         // of the sink, else of a claim that fails alone; empty: none
   WallTime error_since;
+  std::string past_error;  // the last one that is over
+  WallTime past_error_at;  // when it was over
   WallTime last_success;
   Duration next_attempt_in{};  // while backing off or parked
 };

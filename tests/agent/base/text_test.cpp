@@ -67,5 +67,12 @@ TEST(Text, AQuotedGlobIsOnlyItself) {
   EXPECT_EQ(quote_glob("/a*b?[c]\\d"), "/a\\*b\\?\\[c]\\\\d");
 }
 
+TEST(Text, CountsWithTheirNoun) {
+  EXPECT_EQ(format_count(1, "record"), "1 record");
+  EXPECT_EQ(format_count(0, "record"), "0 records");
+  EXPECT_EQ(format_count(1234, "record"), "1,234 records");
+  EXPECT_EQ(format_count(2, "batch", "batches"), "2 batches");
+}
+
 }  // namespace
 }  // namespace edgehose

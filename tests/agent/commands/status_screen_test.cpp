@@ -27,7 +27,8 @@ StatusReport healthy() {
   SourceReport source;
   source.name = "app";
   source.files = 12;
-  source.read = {1'234'567, 126'000'000};
+  source.read = {345'678, 36'000'000};
+  source.committed = {1'234'567, 126'000'000};
   source.behind_bytes = 4096;
   r.sources = {source};
   SinkReport sink;
@@ -35,7 +36,7 @@ StatusReport healthy() {
   sink.state = "sending";
   sink.backlog = {120, 14'000};
   sink.oldest_age = 12s;
-  sink.claims = 2;
+  sink.claims = sink.in_flight = 2;
   sink.delivered = {1'234'447, 125'986'000};
   sink.last_delivery = before(42s);
   r.sinks = {sink};
@@ -50,6 +51,10 @@ StatusReport healthy() {
   r.buffer.writes_per_day = 1.5 * (1 << 30);
   r.buffer.last_commit = 12ms;
   r.buffer.mean_commit = 9ms;
+  r.buffer.last_flush = 3ms;
+  r.buffer.mean_flush = 2ms;
+  r.buffer.device = "mmcblk0";
+  r.buffer.device_per_day = 3.25 * (1 << 30);
   return r;
 }
 
@@ -70,8 +75,8 @@ TEST(StatusScreen, Healthy) {
   expect_narrow(screen);
   EXPECT_EQ(screen, R"screen(edgehose gw-0042: healthy   version 0.1.0, pid 1234, up 3 d 4 h
 
-SOURCE                    FILES        RECORDS         READ       BEHIND
-app                          12      1,234,567    120.2 MiB        4 KiB
+SOURCE              FILES  SINCE START      COMMITTED         SIZE       BEHIND
+app                    12      345,678      1,234,567    120.2 MiB        4 KiB
 
 SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
 archive          sending              120   13.7 KiB       12 s     1,234,447
@@ -81,8 +86,10 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   full in      3 d 4 h   when full: block
   on disk      130 MiB allocated, 12 GiB free
   compression  8.2 : 1
-  disk writes  0.17 bytes per raw byte, about 1.5 GiB a day
+  disk writes  0.17 bytes per raw byte, about 1.5 GiB a day by this process
+  whole disk   mmcblk0: about 3.2 GiB a day by all programs, journals included
   commit       12 ms last, 9 ms mean
+  flush        3 ms last, 2 ms mean: of the files read, before a commit
 )screen");
 }
 
@@ -98,7 +105,8 @@ TEST(StatusScreen, ParkedSinkAndSourceThatCannotRead) {
   sink.last_error = "another file system is mounted at /media/usb/logs";
   sink.error_since = before(3min);
   sink.next_attempt_in = 57s;
-  sink.claims = 0;
+  sink.claims = sink.queued = 3;
+  sink.in_flight = 0;
   sink.dead_lettered = {3, 300};
   sink.dropped[0] = {10, 1000};
   sink.possible_duplicates = 4;
@@ -121,24 +129,27 @@ TEST(StatusScreen, ParkedSinkAndSourceThatCannotRead) {
     accept it with: edgehose buffer confirm archive
   ! source app: 3 files cannot be read
 
-SOURCE                    FILES        RECORDS         READ       BEHIND
-app                          12      1,234,567    120.2 MiB        4 KiB
+SOURCE              FILES  SINCE START      COMMITTED         SIZE       BEHIND
+app                    12      345,678      1,234,567    120.2 MiB        4 KiB
     5 truncated, 2 KiB vanished unread
 
 SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
 archive          parked               120   13.7 KiB       12 s     1,234,447
     error since 3 m ago: see above; next attempt in 57 s
-    last delivery 42 s ago, 3 dead letters (300 B, oldest 2 h ago), 2 of them
-    to be delivered again, 10 dropped (buffer_full), 4 possibly twice
+    3 waiting to be sent, last delivery 42 s ago, 3 dead letters (300 B, oldest
+    2 h ago), 2 of them to be delivered again, 10 dropped (buffer_full), 4
+    possibly twice
 
 BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   full in      3 d 4 h   when full: block
   on disk      130 MiB allocated, 12 GiB free
   compression  8.2 : 1
-  disk writes  0.17 bytes per raw byte, about 1.5 GiB a day
+  disk writes  0.17 bytes per raw byte, about 1.5 GiB a day by this process
+  whole disk   mmcblk0: about 3.2 GiB a day by all programs, journals included
   commit       12 ms last, 9 ms mean
+  flush        3 ms last, 2 ms mean: of the files read, before a commit
   dead letters 3, 300 B of 16 MiB
-  damaged      1 blocks since start, 2 buffers kept aside (34 MiB)
+  damaged      1 block since start, 2 buffers kept aside (34 MiB)
   salvaged     12,345 records by this start, 6 lost
 )screen");
 }
@@ -150,7 +161,6 @@ TEST(StatusScreen, WithoutAnAgent) {
   r.reasons = {"the agent is not running"};
   r.notes = {
       "sink old is not in the config; its 7 records yield first (edgehose buffer forget old)"};
-  r.sources[0].committed = {1'234'567, 126'000'000};
   r.sinks[0].state = "";
   r.sinks[0].last_delivery = WallTime{};
   SinkReport old;
@@ -161,6 +171,8 @@ TEST(StatusScreen, WithoutAnAgent) {
   r.buffer.full_in.reset();
   r.buffer.compression.reset();
   r.buffer.write_ratio.reset();
+  r.buffer.device_per_day.reset();
+  r.sinks[0].in_flight = 0;
   const std::string screen = status_screen(r, false);
   expect_narrow(screen);
   EXPECT_EQ(screen, R"screen(edgehose gw-0042: down   read from the buffer in /var/lib/edgehose
@@ -168,12 +180,12 @@ TEST(StatusScreen, WithoutAnAgent) {
   - sink old is not in the config; its 7 records yield first (edgehose buffer
     forget old)
 
-SOURCE                          RECORDS    COMMITTED
-app                           1,234,567    120.2 MiB
+SOURCE                 COMMITTED         SIZE
+app                    1,234,567    120.2 MiB
 
 SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
 archive          -                    120   13.7 KiB       12 s     1,234,447
-    2 in flight, nothing delivered yet
+    2 batches begun, nothing delivered yet
 old              no config              7      700 B          -             0
     nothing delivered yet
 
@@ -181,6 +193,27 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   full in      not foreseeable   when full: block
   on disk      130 MiB allocated, 12 GiB free
 )screen");
+}
+
+TEST(StatusScreen, AnIdleSinkHasNothingInFlight) {
+  StatusReport r = healthy();
+  r.sinks[0].state = "idle";
+  r.sinks[0].in_flight = 0;
+  r.sinks[0].claims = 1;
+  r.sinks[0].past_error = "it was away";
+  r.sinks[0].past_error_at = before(12min);
+  EXPECT_THAT(status_screen(r, false),
+              ::testing::HasSubstr("    recovered 12 m ago from: it was away\n"
+                                   "    1 batch being acknowledged, last delivery 42 s ago\n"));
+  EXPECT_THAT(status_screen(r, false), ::testing::Not(::testing::HasSubstr("in flight")));
+}
+
+TEST(StatusScreen, BeforeTheFirstLookNobodyKnowsHowManyFilesThereAre) {
+  StatusReport r = healthy();
+  r.sources[0].files = 0;
+  EXPECT_THAT(status_screen(r, false), ::testing::HasSubstr("app                     -  "));
+  r.sources[0].problem = "no file matches /var/log/app/*.log";
+  EXPECT_THAT(status_screen(r, false), ::testing::HasSubstr("app                     0  "));
 }
 
 TEST(StatusScreen, NothingAtAll) {

@@ -223,7 +223,14 @@ TEST(StatusReport, JsonKeepsEverything) {
   input.store.compression = 8.25;
   input.store.epoch = Epoch{0xAB, 0x01};
   input.store.blocks = 17;
-  input.rates = {Duration(3h), 0.17, 1e9};
+  input.rates = {Duration(3h), 0.17, 1e9, 3e9};
+  input.device = "mmcblk0";
+  input.last_flush = 3ms;
+  input.mean_flush = 2ms;
+  input.sinks[0].courier.in_flight = 2;
+  input.sinks[0].courier.queued = 3;
+  input.sinks[0].courier.past_error = "it was away";
+  input.sinks[0].courier.past_error_at = before(5min);
   input.sources[0].problem = "no";
   const StatusReport report = make_report(input);
   EXPECT_EQ(report.buffer.epoch, "ab010000000000000000000000000000");
@@ -242,6 +249,16 @@ TEST(StatusReport, JsonOfAnyBytesIsJson) {
   const auto back = parse_status(to_json(make_report(input)));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->sources[0].problem, "caf\xEF\xBF\xBD");
+}
+
+TEST(StatusReport, AnErrorThatIsOverIsToldForAnHour) {
+  ReportInput input = sound();
+  input.sinks[0].courier.past_error = "it was away";
+  input.sinks[0].courier.past_error_at = before(1h - 1s);
+  EXPECT_EQ(make_report(input).sinks[0].past_error, "it was away");
+  EXPECT_EQ(make_report(input).health, Health::kHealthy);
+  input.sinks[0].courier.past_error_at = before(1h);
+  EXPECT_EQ(make_report(input).sinks[0].past_error, "");
 }
 
 TEST(StatusReport, OtherFormatsAndWhatIsNoStatusAreRefused) {
@@ -264,7 +281,7 @@ StoreUsage usage(std::uint64_t used, std::uint64_t raw) {
 TEST(BufferMeter, KnowsNothingBeforeItHasTwoSamples) {
   BufferMeter meter;
   EXPECT_FALSE(meter.rates().full_in);
-  meter.sample(Instant(1s), usage(0, 0), 0);
+  meter.sample(Instant(1s), usage(0, 0), {0, {}});
   EXPECT_FALSE(meter.rates().full_in);
   EXPECT_FALSE(meter.rates().write_ratio);
 }
@@ -273,7 +290,7 @@ TEST(BufferMeter, ASteadyGrowthTellsWhenItIsFull) {
   BufferMeter meter;
   for (int i = 0; i <= 10; ++i)
     meter.sample(Instant(std::chrono::seconds(10 * i + 1)),
-                 usage(static_cast<std::uint64_t>(i) * 1000, 0), std::nullopt);
+                 usage(static_cast<std::uint64_t>(i) * 1000, 0), {});
   // 90,000 bytes are free, 100 come a second.
   ASSERT_TRUE(meter.rates().full_in);
   EXPECT_NEAR(static_cast<double>(meter.rates().full_in->count()) / 1e9, 900.0, 2.0);
@@ -281,19 +298,20 @@ TEST(BufferMeter, ASteadyGrowthTellsWhenItIsFull) {
 
 TEST(BufferMeter, AShrinkingBufferIsNeverFull) {
   BufferMeter meter;
-  meter.sample(Instant(1s), usage(5000, 0), std::nullopt);
-  meter.sample(Instant(11s), usage(4000, 0), std::nullopt);
+  meter.sample(Instant(1s), usage(5000, 0), {});
+  meter.sample(Instant(11s), usage(4000, 0), {});
   EXPECT_FALSE(meter.rates().full_in);
 }
 
 TEST(BufferMeter, WritesPerRawByteAndPerDay) {
   BufferMeter meter;
-  meter.sample(Instant(1s), usage(0, 1000), 500);
-  meter.sample(Instant(31s), usage(0, 11'000), 2500);
+  meter.sample(Instant(1s), usage(0, 1000), {500, 1 << 20});
+  meter.sample(Instant(31s), usage(0, 11'000), {2500, 1 << 20});
   EXPECT_DOUBLE_EQ(*meter.rates().write_ratio, 0.2);
   EXPECT_FALSE(meter.rates().writes_per_day) << "half a minute says nothing of a day";
-  meter.sample(Instant(101s), usage(0, 21'000), 4500);
+  meter.sample(Instant(101s), usage(0, 21'000), {4500, (1 << 20) + 10'000});
   EXPECT_DOUBLE_EQ(*meter.rates().writes_per_day, 4000.0 / 100.0 * 86400.0);
+  EXPECT_DOUBLE_EQ(*meter.rates().device_per_day, 10'000.0 / 100.0 * 86400.0);
 }
 
 TEST(StatusReport, ACallThatHangsIsNamed) {

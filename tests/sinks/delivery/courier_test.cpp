@@ -51,6 +51,54 @@ TEST_F(CourierTest, AFailureMakesAllItsRequestsWait) {
   EXPECT_TRUE(status().last_error.empty());
 }
 
+TEST_F(CourierTest, WhatIsSentAndWhatWaitsAreToldApart) {
+  make({.concurrency = 2});
+  for (const std::uint64_t n : {1, 2, 3}) post(n);
+  run();
+  EXPECT_EQ(status().state, State::kSending);
+  EXPECT_EQ(status().in_flight, 2u);
+  EXPECT_EQ(status().queued, 1u);
+  answer("away");
+  answer("away");
+  EXPECT_EQ(status().in_flight, 0u);
+  EXPECT_EQ(status().queued, 3u);
+}
+
+TEST_F(CourierTest, AnErrorThatIsOverIsKeptAsPast) {
+  make({.concurrency = 1});
+  post(1);
+  run();
+  answer("away");
+  EXPECT_TRUE(status().past_error.empty()) << "it is not over";
+  advance_to_next();
+  answer("ok");
+  EXPECT_TRUE(status().last_error.empty());
+  EXPECT_EQ(status().past_error, "it is away");
+  EXPECT_EQ(status().past_error_at, clock.wall());
+
+  courier->holds().post("the dead letters are full");
+  run();
+  courier->holds().post("");
+  run();
+  EXPECT_EQ(status().past_error, "the dead letters are full");
+}
+
+TEST_F(CourierTest, TheErrorOfABatchThatFailedAloneIsKeptAsPast) {
+  make({.concurrency = 1});
+  for (const std::uint64_t n : {1, 2}) post(n);
+  run();
+  answer("away");
+  advance_to_next();
+  answer("ok");  // the second
+  answer("away");
+  EXPECT_EQ(status().last_error, "it is away");
+  EXPECT_EQ(status().state, State::kIdle);
+  advance_to_next();
+  answer("ok");
+  EXPECT_EQ(status().past_error, "it is away");
+  EXPECT_TRUE(status().last_error.empty());
+}
+
 TEST_F(CourierTest, BacksOffWithFullJitterAndNeverGivesUp) {
   make({.retry = {1s, 5min}, .concurrency = 1, .seed = 5});
   post(1);
@@ -103,7 +151,8 @@ TEST_F(CourierTest, OneClaimThatFailsWhileOthersAreDeliveredWaitsAlone) {
   EXPECT_LE(advance_to_next(), 1s);
   EXPECT_EQ(transport->sent.at(0).key, "key-1");
   answer("ok");
-  EXPECT_EQ(status().claims, 0u);
+  EXPECT_EQ(status().queued, 0u);
+  EXPECT_EQ(status().in_flight, 0u);
 }
 
 TEST_F(CourierTest, ParkProbesSlowlyAndResumesByItself) {
@@ -138,7 +187,8 @@ TEST_F(CourierTest, TooLargeIsHalvedAndForgotten) {
   ASSERT_EQ(halves.size(), 1u);
   EXPECT_EQ(halves[0].claim, ClaimId{1});
   EXPECT_EQ(run(), kNever);
-  EXPECT_EQ(status().claims, 0u);
+  EXPECT_EQ(status().queued, 0u);
+  EXPECT_EQ(status().in_flight, 0u);
   EXPECT_EQ(status().last_success, WallTime{}) << "nothing was delivered";
 }
 
@@ -448,7 +498,7 @@ TEST_F(CourierTest, AKeyThatIsRefusedIsReplacedByWhatTheSinkLearns) {
   EXPECT_EQ(std::get<Learned>(events[0]).note, "portable ");
   EXPECT_EQ(std::get<Rekey>(events[1]).claim, ClaimId{1});
   EXPECT_EQ(std::get<Rekey>(events[1]).key, "portable key-1");
-  EXPECT_EQ(status().claims, 0u);
+  EXPECT_EQ(status().in_flight + status().queued, 0u);
 }
 
 TEST_F(CourierTest, AKeyOfAnotherConfigIsReplacedAndNothingIsLearned) {
@@ -495,7 +545,7 @@ TEST_F(CourierTest, WhatMayHaveArrivedIsNotCutAnewWhereKeysTellRepetitions) {
       advance_to_next();
       answer(refusal);
       const bool kept = what == Recognises::kKey;
-      EXPECT_EQ(status().claims, kept ? 1u : 0u) << refusal;
+      EXPECT_EQ(status().in_flight + status().queued, kept ? 1u : 0u) << refusal;
       for (const CourierEvent& event : outcomes.take())
         if (const auto* halve = std::get_if<Halve>(&event))
           EXPECT_EQ(halve->possible_duplicates, what == Recognises::kNothing ? 3u : 0u);
