@@ -11,7 +11,8 @@ build=(g++ cmake ninja-build pkg-config
        libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libdeflate-dev
        libexpected-dev zlib1g-dev ca-certificates zstd age)
 tests=(libgtest-dev libgmock-dev libbenchmark-dev python3 logrotate gzip xz-utils bzip2 e2fsprogs util-linux
-       binutils jq libfaketime dosfstools exfat-fuse exfatprogs ntfs-3g openssl)
+       binutils jq libfaketime dosfstools exfat-fuse exfatprogs ntfs-3g openssl
+       maven python3-venv)
 
 wanted=("${build[@]}")
 [ "${1:-}" = "--tests" ] && wanted+=("${tests[@]}")
