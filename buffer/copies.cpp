@@ -6,16 +6,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 
-#include "agent/base/bytes.h"
-#include "agent/base/crc32c.h"
 #include "agent/base/file.h"
+#include "buffer/copy_file.h"
 #include "buffer/keyspace.h"
 
 namespace edgehose {
 namespace {
-
-constexpr std::string_view kMagic = "EHCOPY1\n";
 
 // Where control keys begin again behind the blocks.
 const std::string_view kAfterBlocks = "\x11";
@@ -31,78 +29,61 @@ std::int64_t written_at(const std::string& path) {
   return st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec;
 }
 
-// Durable on return, in the blocks that the file has already. The file's size changes only where
-// the content's does: a new size is another write of the file system's journal.
-Status overwrite(const std::string& path, std::string_view content) {
-  const bool fresh = written_at(path) == 0;
-  EH_ASSIGN(const FileDescriptor fd, open_file(path, O_WRONLY | O_CREAT, 0600));
-  EH_TRY(write_all(fd.get(), content, path));
-  struct stat st {};
-  const auto size = static_cast<off_t>(content.size());
-  if (::fstat(fd.get(), &st) != 0 || (st.st_size != size && ::ftruncate(fd.get(), size) != 0))
-    return fail_errno(errno, fmt::format("writing {}", path));
-  if (::fdatasync(fd.get()) != 0) return fail_errno(errno, fmt::format("syncing {}", path));
-  return fresh ? sync_directory(parent_directory(path)) : Status{};
-}
+// By what the newer of two is told.
+struct Outline {
+  std::string epoch;  // as it is stored
+  std::uint64_t next_block = 0;
+};
 
-std::uint64_t next_block(const ControlEntries& entries) {
-  const auto found = entries.find(keyspace::counters_key());
-  if (found == entries.end()) return 0;
-  const auto counters = keyspace::decode_counters(found->second);
-  return counters ? counters->next_block.value : 0;
-}
-
-bool same_epoch(const ControlEntries& a, const ControlEntries& b) {
-  const auto one = a.find(keyspace::epoch_key()), other = b.find(keyspace::epoch_key());
-  return one != a.end() && other != b.end() && one->second == other->second;
+// Of a copy that is whole.
+Result<Outline> outline_of(const std::string& path) {
+  EH_ASSIGN(CopyReader copy, CopyReader::open(path));
+  Outline outline;
+  std::string key, value;
+  for (;;) {
+    EH_ASSIGN(const bool more, copy.next(key, value));
+    if (!more) return outline;
+    if (key == keyspace::epoch_key()) outline.epoch = value;
+    if (key != keyspace::counters_key()) continue;
+    if (const auto counters = keyspace::decode_counters(value))
+      outline.next_block = counters->next_block.value;
+  }
 }
 
 Result<ControlEntries> read_copy(const std::string& path) {
-  EH_ASSIGN(const std::string content, read_file(path, kMaxCopyBytes + 64));
-  const auto damaged = [&] { return fail(ErrorCode::kCorrupt, "{} is damaged", path); };
-  if (content.size() < kMagic.size() + 12 || !content.starts_with(kMagic)) return damaged();
-  const std::string_view body = std::string_view(content).substr(0, content.size() - 4);
-  ByteReader tail(std::string_view(content).substr(body.size()));
-  if (tail.le<std::uint32_t>() != crc32c(0, body)) return damaged();
-  ByteReader in(body.substr(kMagic.size()));
+  EH_ASSIGN(CopyReader copy, CopyReader::open(path));
   ControlEntries entries;
-  for (auto count = in.le<std::uint64_t>(); count > 0 && in.ok(); --count) {
-    const std::string_view key = in.string();
-    entries.emplace(key, in.string());
+  std::string key, value;
+  for (;;) {
+    EH_ASSIGN(const bool more, copy.next(key, value));
+    if (!more) return entries;
+    entries.emplace(key, value);
   }
-  if (!in.ok() || !in.at_end()) return damaged();
-  return entries;
 }
 
 struct Copies {
   std::array<std::string, kCopyFiles.size()> paths;
-  std::array<Result<ControlEntries>, kCopyFiles.size()> read;
+  std::array<Result<Outline>, kCopyFiles.size()> outlines;
 
   explicit Copies(const std::string& directory)
       : paths{path_in(directory, kCopyFiles[0]), path_in(directory, kCopyFiles[1])},
-        read{read_copy(paths[0]), read_copy(paths[1])} {}
+        outlines{outline_of(paths[0]), outline_of(paths[1])} {}
 
   // The index of the newer one that is whole; of the first where none is.
   std::size_t newer() const {
-    if (!read[1]) return 0;
-    if (!read[0]) return 1;
+    if (!outlines[1]) return 0;
+    if (!outlines[0]) return 1;
     // The clock may have jumped between them; an epoch's counters never go back.
-    const std::uint64_t before = next_block(*read[0]), after = next_block(*read[1]);
-    if (same_epoch(*read[0], *read[1]) && before != after) return after > before ? 1 : 0;
+    const Outline &first = *outlines[0], &second = *outlines[1];
+    const bool same_epoch = !first.epoch.empty() && first.epoch == second.epoch;
+    if (same_epoch && first.next_block != second.next_block)
+      return second.next_block > first.next_block ? 1 : 0;
     return written_at(paths[1]) > written_at(paths[0]) ? 1 : 0;
   }
 };
 
-}  // namespace
-
-bool is_control_key(std::string_view key) {
-  return !key.empty() && (key[0] == '\x00' || key[0] == '\x20') &&
-         key != keyspace::clean_mark_key();
-}
-
-Result<ControlEntries> read_control_entries(const lmdb::Transaction& txn) {
-  ControlEntries entries;
-  std::size_t bytes = 0;
+Status for_each_control_entry(const lmdb::Transaction& txn,
+                              const std::function<Status(const lmdb::Entry&)>& visit) {
   EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
   auto entry = cursor.first();
   for (; entry && *entry;) {
@@ -112,35 +93,62 @@ Result<ControlEntries> read_control_entries(const lmdb::Transaction& txn) {
       entry = cursor.at_or_after(kAfterBlocks);
       continue;
     }
-    bytes += key.size() + (*entry)->value.size() + 20;
-    if (bytes > kMaxCopyBytes)
-      return fail(ErrorCode::kFull, "the positions and names are too large to be copied ({} bytes)",
-                  bytes);
-    if (is_control_key(key)) entries.emplace(key, (*entry)->value);
+    if (is_control_key(key)) EH_TRY(visit(**entry));
     entry = cursor.next();
   }
   if (!entry) return tl::unexpected(std::move(entry).error());
-  return entries;
+  return {};
+}
+
+// How many entries a copy will hold. kFull: they are too large.
+Result<std::uint64_t> count_entries(const lmdb::Transaction& txn) {
+  std::uint64_t count = 0;
+  std::size_t bytes = 0;
+  EH_TRY(for_each_control_entry(txn, [&](const lmdb::Entry& entry) -> Status {
+    ++count;
+    bytes += entry.key.size() + entry.value.size() + 20;
+    if (bytes <= kMaxCopyBytes) return {};
+    return fail(ErrorCode::kFull, "the positions and names are too large to be copied ({} bytes)",
+                bytes);
+  }));
+  return count;
+}
+
+// Durable on return, in the blocks that the file has already. The file's size changes only where
+// the content's does: a new size is another write of the file system's journal.
+Status overwrite(const std::string& path, const lmdb::Transaction& txn) {
+  EH_ASSIGN(const std::uint64_t count, count_entries(txn));
+  const bool fresh = written_at(path) == 0;
+  EH_ASSIGN(const FileDescriptor fd, open_file(path, O_WRONLY | O_CREAT, 0600));
+  CopyWriter copy(fd.get(), path, count);
+  EH_TRY(for_each_control_entry(
+      txn, [&](const lmdb::Entry& entry) { return copy.add(entry.key, entry.value); }));
+  EH_ASSIGN(const std::uint64_t bytes, copy.finish());
+  struct stat st {};
+  const auto size = static_cast<off_t>(bytes);
+  if (::fstat(fd.get(), &st) != 0 || (st.st_size != size && ::ftruncate(fd.get(), size) != 0))
+    return fail_errno(errno, fmt::format("writing {}", path));
+  if (::fdatasync(fd.get()) != 0) return fail_errno(errno, fmt::format("syncing {}", path));
+  return fresh ? sync_directory(parent_directory(path)) : Status{};
+}
+
+}  // namespace
+
+bool is_control_key(std::string_view key) {
+  return !key.empty() && (key[0] == '\x00' || key[0] == '\x20') &&
+         key != keyspace::clean_mark_key();
 }
 
 Status write_copies(const std::string& directory, const lmdb::Transaction& txn) {
-  EH_ASSIGN(const ControlEntries entries, read_control_entries(txn));
-  std::string out(kMagic);
-  put_le(out, std::uint64_t{entries.size()});
-  for (const auto& [key, value] : entries) {
-    put_string(out, key);
-    put_string(out, value);
-  }
-  put_le(out, crc32c(0, out));
   // Never the one that a reader would take.
   const Copies copies(directory);
-  const std::size_t target = copies.newer() == 0 && copies.read[0] ? 1 : 0;
-  return overwrite(copies.paths[target], out);
+  const std::size_t target = copies.newer() == 0 && copies.outlines[0] ? 1 : 0;
+  return overwrite(copies.paths[target], txn);
 }
 
 Result<ControlEntries> read_copies(const std::string& directory) {
-  Copies copies(directory);
-  return std::move(copies.read[copies.newer()]);
+  const Copies copies(directory);
+  return read_copy(copies.paths[copies.newer()]);
 }
 
 std::uint64_t copy_bytes(const std::string& directory) {

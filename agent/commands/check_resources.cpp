@@ -9,6 +9,7 @@
 #include "agent/sources/file_table.h"
 #include "buffer/block.h"
 #include "buffer/copies.h"
+#include "buffer/copy_file.h"
 #include "sinks/delivery/batch_config.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/object/compressor.h"
@@ -24,8 +25,8 @@ constexpr std::uint64_t kProcess = 6 * kMiB;
 constexpr std::uint64_t kPerFile = kKiB;
 // A finished one, kept to recognise its copies; measured 0.7 KiB.
 constexpr std::uint64_t kPerFinished = 768;
-// Of either: its entry and the text made of it, while the copy outside is written.
-constexpr std::uint64_t kPerCopied = 768;
+// The copy outside is written and compared with the other one in pieces.
+constexpr std::uint64_t kCopying = 4 * kCopyBufferBytes;
 constexpr std::uint64_t kReadBuffer = 64 * kKiB;
 // LMDB keeps the pages of a transaction in memory until its commit.
 constexpr std::uint64_t kTransaction = 8 * kMiB;
@@ -36,8 +37,8 @@ constexpr std::uint64_t kRotationDecoder = 9 * kMiB;
 constexpr std::uint64_t kIndexBytes = kMiB;
 // ndjson spells a control character in six bytes: a line of NULs is what a power cut leaves.
 constexpr std::uint64_t kNdjsonGrowth = 6;
-constexpr std::uint64_t kNdjsonText = 64 * kKiB;  // rendered before it is compressed
-constexpr std::uint64_t kNdjsonFields = 256;      // around a message, with a path of 100 bytes
+// Rendered before it is compressed, and handed out.
+constexpr std::uint64_t kNdjsonText = 64 * kKiB;
 
 // A zstd encoder: window, match tables, output; as ZSTD_estimateCStreamSize gives them by level.
 std::uint64_t zstd_encoder(int level) {
@@ -85,22 +86,11 @@ std::uint64_t request_bytes(const DirectoryConfig& sink, std::uint64_t longest) 
   const bool lines = sink.format == ObjectRendering::Format::kLines;
   const std::uint64_t text = lines ? block : kNdjsonText + kNdjsonGrowth * longest;
   std::uint64_t bytes = 2 * (block + kIndexBytes) + 3 * text;
-  // Nothing shrinks what a block of empty lines becomes.
-  if (!lines && sink.compression == Compression::kNone) bytes += 2 * kBlockRawBytes * kNdjsonFields;
   if (sink.compression == Compression::kZstd)
     bytes += zstd_encoder(lines ? 1 : sink.compression_level);
   if (sink.compression == Compression::kGzip) bytes += 2 * kGzipMemberBytes + kMiB;
   if (!sink.age_recipients.empty()) bytes += kAgeChunks;
   return bytes;
-}
-
-// What is remembered of files beside those that match now, and what a copy outside takes of both.
-void add_remembered(const std::vector<std::uint64_t>& files, std::vector<ResourcePart>& memory) {
-  std::uint64_t all = kMaxFinished;
-  for (const std::uint64_t count : files) all += count;
-  memory.push_back({fmt::format("{} finished files remembered", format_count(kMaxFinished)),
-                    kMaxFinished * kPerFinished});
-  memory.push_back({"positions, while they are copied outside", all * kPerCopied});
 }
 
 std::vector<ResourcePart> disk_parts(std::uint64_t limit) {
@@ -130,7 +120,9 @@ Resources worst_case(const Config& config, std::uint64_t buffer_limit,
       resources.memory.push_back(
           {"source " + config.sources[i].name,
            file_source_bytes(config.sources[i].as<FileSourceConfig>(), files[i])});
-  add_remembered(files, resources.memory);
+  resources.memory.push_back(
+      {fmt::format("{} finished files remembered", format_count(kMaxFinished)),
+       kMaxFinished * kPerFinished + kCopying});
   for (const Component& sink : config.sinks)
     if (sink.type == "directory") {
       const auto& directory = sink.as<DirectoryConfig>();

@@ -55,9 +55,13 @@ class Renderer final : public ByteStream {
     ready_.clear();
     used_ = 0;
     while (ready_.size() < kReadyBytes && !ended_) {
+      if (wrapping_) {
+        EH_TRY(wrap_records());
+        continue;
+      }
       EH_ASSIGN(const auto part, blocks_.next());
       if (part) {
-        EH_TRY(lines() ? add_lines(*part) : add_ndjson(*part));
+        EH_TRY(lines() ? add_lines(*part) : begin_ndjson(*part));
         continue;
       }
       ended_ = true;
@@ -120,36 +124,46 @@ class Renderer final : public ByteStream {
     return compressor_->write(raw, ready_);
   }
 
-  Status add_ndjson(const BlockPart& part) {
-    EH_ASSIGN(const auto block, blocks_.read_decoded(part));
+  Status begin_ndjson(const BlockPart& part) {
+    EH_ASSIGN(auto block, blocks_.read_decoded(part));
     if (!block) return {};
-    EH_ASSIGN(const std::string source, source_name(block->header.source));
-    RecordReader records(*block);
+    EH_ASSIGN(std::string source, source_name(block->header.source));
+    wrapping_ = std::make_unique<Wrapping>(part, *std::move(block), std::move(source));
+    return {};
+  }
+
+  // Wraps records until there is enough to hand out, or the block ends: what many short records
+  // become is many times what they were.
+  Status wrap_records() {
+    Wrapping& w = *wrapping_;
     Record record;
-    std::uint64_t raw = 0;
-    std::uint32_t at = 0;
+    bool more = true;
     text_.clear();
-    for (; at < part.end && records.next(record); ++at) {
-      if (at < part.begin) continue;
+    // The compressor is called for many records at once.
+    while (text_.size() < kTextBytes && (more = w.at < w.part.end && w.records.next(record))) {
+      if (w.at++ < w.part.begin) continue;
       EH_ASSIGN(const std::string_view file, path_of(record.file));
-      ndjson_.append(record, {rendering_.agent, source, file}, text_);
-      raw += record.body.size() + 1;
-      if (text_.size() < kTextBytes) continue;  // the compressor is called for many records at once
-      EH_TRY(add(text_));
-      text_.clear();
+      ndjson_.append(record, {rendering_.agent, w.source, file}, text_);
+      w.raw += record.body.size() + 1;
     }
     EH_TRY(add(text_));
-    if (at < part.end) {  // the index is malformed from here on
-      BlockPart rest = part;
-      rest.begin = std::max(at, part.begin);
+    if (!more) end_ndjson();
+    return {};
+  }
+
+  void end_ndjson() {
+    const Wrapping& w = *wrapping_;
+    if (w.at < w.part.end) {  // the index is malformed from here on
+      BlockPart rest = w.part;
+      rest.begin = std::max(w.at, w.part.begin);
       blocks_.missing(rest);
     }
-    if (at > part.begin) {
-      BlockPart done = part;
-      done.end = at;
-      blocks_.encoded(done, raw);
+    if (w.at > w.part.begin) {
+      BlockPart done = w.part;
+      done.end = w.at;
+      blocks_.encoded(done, w.raw);
     }
-    return {};
+    wrapping_.reset();
   }
 
   Result<std::string> source_name(SourceId id) {
@@ -169,6 +183,18 @@ class Renderer final : public ByteStream {
     return std::string_view(paths_[id] = state ? state->path : std::string());
   }
 
+  // A block whose records are being wrapped.
+  struct Wrapping {
+    Wrapping(const BlockPart& of, DecodedBlock decoded, std::string name)
+        : part(of), block(std::move(decoded)), source(std::move(name)), records(block) {}
+    const BlockPart part;
+    const DecodedBlock block;
+    const std::string source;
+    RecordReader records;
+    std::uint32_t at = 0;  // records read
+    std::uint64_t raw = 0;
+  };
+
   Store& store_;
   const ObjectRendering rendering_;
   const std::string source_;
@@ -178,6 +204,7 @@ class Renderer final : public ByteStream {
   std::map<SourceId, std::string> sources_;
   std::map<FileId, std::string> paths_;
   std::string ready_;  // rendered, handed out up to used_
+  std::unique_ptr<Wrapping> wrapping_;
   std::string text_;
   NdjsonWriter ndjson_;
   std::size_t used_ = 0;

@@ -15,6 +15,7 @@ struct Setup {
   std::uint64_t longest = kMiB;  // of source "big", in bytes
   ObjectRendering::Format format = ObjectRendering::Format::kLines;
   std::vector<std::string> inputs = {};
+  Compression compression = Compression::kZstd;
 };
 
 Config config_of(const Setup& setup) {
@@ -23,6 +24,7 @@ Config config_of(const Setup& setup) {
   DirectoryConfig sink;
   sink.common.inputs = setup.inputs;
   sink.format = setup.format;
+  sink.compression = setup.compression;
   Config config;
   config.sources = {{"big", "file", {}, big}, {"small", "file", {}, small}};
   config.sinks = {{"archive", "directory", {}, sink}};
@@ -53,8 +55,21 @@ TEST(CheckResources, SourcesAndIntakeHoldTheLongestRecordToo) {
   EXPECT_GE(beside_the_sink(16 * kMiB), beside_the_sink(kMiB) + 5 * 15 * kMiB);
 }
 
-TEST(CheckResources, FinishedFilesThatAreRememberedCount) {
-  EXPECT_GE(memory({}), kMaxFinished * 700);
+TEST(CheckResources, NdjsonIsRenderedInPiecesAlsoWhereNothingCompressesIt) {
+  const auto ndjson = [](Compression compression) {
+    return of_sink({kMiB, ObjectRendering::Format::kNdjson, {}, compression});
+  };
+  EXPECT_LT(ndjson(Compression::kNone), ndjson(Compression::kGzip));
+}
+
+// What is copied outside goes through a small buffer, however much it is.
+TEST(CheckResources, FinishedFilesThatAreRememberedCountOnce) {
+  const auto parts = worst_case(config_of({}), kLimit, {10, 10}).memory;
+  std::uint64_t remembered = 0;
+  for (const ResourcePart& part : parts)
+    if (part.what.find("finished files") != std::string::npos) remembered += part.bytes;
+  EXPECT_GE(remembered, kMaxFinished * 700);
+  EXPECT_LT(remembered, kMaxFinished * 700 + 16 * kMiB);
 }
 
 TEST(CheckResources, ASalvageHoldsTwoBuffersAndThereAreTwoCopies) {

@@ -163,6 +163,19 @@ TEST_F(ObjectEncoder, NdjsonTellsWhereEachRecordIsFrom) {
   EXPECT_EQ(i, lines[kApp].size());
 }
 
+TEST_F(ObjectEncoder, NdjsonOfABlockIsNotRenderedAtOnce) {
+  claim.begin = {infos[kApp][2].number, 0};  // a full block
+  auto stream = encode_object(store, claim, rendering(Format::kNdjson, Compression::kNone), "app");
+  ASSERT_TRUE(stream);
+  char first[1000];
+  ASSERT_EQ((*stream)->read(first, sizeof first).value(), sizeof first);
+  EXPECT_EQ((*stream)->summary()->encoded.records, 0u) << "there is more of the block to come";
+  const std::string rest = test::drain(**stream).bytes;
+  EXPECT_EQ((*stream)->summary()->encoded.records, lines[kApp].size() - 40);
+  EXPECT_EQ(std::ranges::count(std::string(first, sizeof first) + rest, '\n'),
+            static_cast<std::ptrdiff_t>(lines[kApp].size() - 40));
+}
+
 TEST_F(ObjectEncoder, ALaneOverSeveralSourcesNamesThem) {
   claim.lane.source = SourceId(0);
   auto stream = encode_object(store, claim, rendering(Format::kNdjson, Compression::kNone), "");
