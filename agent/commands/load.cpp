@@ -36,10 +36,14 @@ OpenedBuffer open_buffer(const Invocation& invocation, Access access) {
   }
   auto store = access == Access::kRead ? Store::open_read_only(*options, *opened.clock)
                                        : Store::open(*options, *opened.clock);
-  if (store)
+  if (store) {
     opened.store = std::move(*store);
-  else
+  } else if (access == Access::kWrite && store.error().code == ErrorCode::kBusy) {
+    opened.code = kExitFailed;
+    opened.busy = store.error();
+  } else {
     opened.code = failed(with_advice(store.error(), options->directory));
+  }
   return opened;
 }
 

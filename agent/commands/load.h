@@ -28,6 +28,7 @@ struct OpenedBuffer {
   std::optional<LoadedConfig> config;
   std::unique_ptr<Store> store;  // null: see code
   int code = kExitOk;
+  std::optional<Error> busy;  // for changing: another process has it; told by the caller
 };
 OpenedBuffer open_for_reading(const Invocation& invocation);
 // For changing it while no daemon runs: takes the lock (running_agent.h asks a daemon). Root

@@ -10,6 +10,9 @@
 namespace edgehose {
 namespace {
 
+constexpr Duration kStartPatience = std::chrono::seconds(10);
+constexpr Duration kStartPoll = std::chrono::milliseconds(100);
+
 using MakeChange = std::function<Result<ChangeReport>(const ControlChange&)>;
 
 // A change is bounded: one that stands for many is asked for until nothing is left of it.
@@ -28,15 +31,29 @@ int make_all(const std::vector<ControlChange>& changes, const MakeChange& make) 
   return kExitOk;
 }
 
-int make_directly(const Invocation& invocation, const std::vector<ControlChange>& changes) {
-  const OpenedBuffer opened = open_for_writing(invocation);
-  if (opened.store == nullptr) return opened.code;
+int make_directly(const OpenedBuffer& opened, const std::vector<ControlChange>& changes) {
   const ChangeContext context = change_context(opened.config->config, false);
   const int code = make_all(changes, [&](const ControlChange& change) {
     return apply_change(*opened.store, change, context);
   });
   const Status closed = opened.store->close();
   return closed ? code : failed(closed.error());
+}
+
+int ask_for_all(const RunningAgent& agent, const std::vector<ControlChange>& changes) {
+  return make_all(changes,
+                  [&](const ControlChange& change) { return ask_change(agent.socket, change); });
+}
+
+// What has the buffer and does not answer is mostly an agent that starts: it is waited for.
+Result<RunningAgent> await_agent(const AgentConfig& config, Clock& clock) {
+  const Instant deadline = clock.now() + kStartPatience;
+  for (;;) {
+    auto agent = find_agent(agent_sockets(config), config.data_dir);
+    if (agent || agent.error().code != ErrorCode::kNotFound || clock.now() >= deadline)
+      return agent;
+    clock.wait({}, clock.now() + kStartPoll);
+  }
 }
 
 }  // namespace
@@ -66,11 +83,19 @@ int make_changes(const Invocation& invocation, const std::vector<ControlChange>&
   const auto loaded = load_or_complain(invocation);
   if (!loaded) return kExitUsage;
   const AgentConfig& config = loaded->config.agent;
-  const auto agent = find_agent(agent_sockets(config), config.data_dir);
-  if (!agent && agent.error().code != ErrorCode::kNotFound) return failed(agent.error());
-  if (!agent) return make_directly(invocation, changes);
-  return make_all(changes,
-                  [&](const ControlChange& change) { return ask_change(agent->socket, change); });
+  auto agent = find_agent(agent_sockets(config), config.data_dir);
+  if (agent) return ask_for_all(*agent, changes);
+  if (agent.error().code != ErrorCode::kNotFound) return failed(agent.error());
+
+  const OpenedBuffer opened = open_for_writing(invocation);
+  if (opened.store != nullptr) return make_directly(opened, changes);
+  if (!opened.busy) return opened.code;
+  agent = await_agent(config, *opened.clock);
+  if (agent) return ask_for_all(*agent, changes);
+  if (agent.error().code != ErrorCode::kNotFound) return failed(agent.error());
+  return failed({ErrorCode::kBusy, 0,
+                 opened.busy->message +
+                     ". If that is the agent, it is still starting: try again in a moment"});
 }
 
 }  // namespace edgehose

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +23,21 @@ Status wait_readable(int fd, Instant deadline, const Clock& clock, const std::st
   return fail(ErrorCode::kUnavailable, "the agent at {} does not answer", path);
 }
 
+// The socket, or a directory above it, is not for this user.
+Error refused(const std::string& path) {
+  const std::string directory = parent_directory(path);
+  if (::access(directory.c_str(), X_OK) == 0 || errno != EACCES)
+    return {ErrorCode::kPermission, EACCES,
+            fmt::format("this user may not ask the agent at {}: ask as root or as a member of the "
+                        "group adm",
+                        path)};
+  return {ErrorCode::kPermission, EACCES,
+          fmt::format("this user may not enter {}, where the agent's control socket is: ask as "
+                      "root or as the agent's user. For the group adm put the socket where it may "
+                      "enter: agent.status_socket = \"/run/edgehose/status.sock\"",
+                      directory)};
+}
+
 }  // namespace
 
 Result<std::string> ask_agent(const std::string& path, const std::string& line, Duration patience) {
@@ -32,10 +48,7 @@ Result<std::string> ask_agent(const std::string& path, const std::string& line, 
     return fail(ErrorCode::kNotFound, "no agent listens at {}", path);
   if (error == EAGAIN)
     return fail(ErrorCode::kUnavailable, "the agent at {} does not answer", path);
-  if (error == EACCES || error == EPERM)
-    return fail(
-        ErrorCode::kPermission,
-        "this user may not ask the agent at {}: ask as root or as a member of the group adm", path);
+  if (error == EACCES || error == EPERM) return tl::unexpected(refused(path));
   if (error != 0) return fail_errno(error, fmt::format("asking the agent at {}", path));
 
   const auto clock = make_system_clock();

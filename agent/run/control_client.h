@@ -11,8 +11,8 @@
 
 namespace edgehose {
 
-// Connects, sends the line and reads the answer. kNotFound: nobody listens there; kPermission: ask
-// as root or as a member of adm; kUnavailable: no whole answer within `patience`.
+// Connects, sends the line and reads the answer. kNotFound: nobody listens there; kPermission: this
+// user may not, the message says who may; kUnavailable: no whole answer within `patience`.
 Result<std::string> ask_agent(const std::string& path, const std::string& line, Duration patience);
 Result<std::string> ask_status(const std::string& path,
                                Duration patience = std::chrono::seconds(5));
