@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "agent/base/wrap.h"
+
 namespace edgehose::log {
 namespace {
 
@@ -24,10 +26,19 @@ bool is_journal() {
   return fmt::format("{}:{}", st.st_dev, st.st_ino) == stream;
 }
 
+// Broken where a line ends, the time before it counted.
+std::string for_a_terminal(const std::string& line) {
+  const std::string time = "YYYY-MM-DDThh:mm:ss.mmm+zz:zz ";
+  std::string text = wrapped(time + line, 4, LongWords::kKept).substr(time.size());
+  text.pop_back();
+  return text;
+}
+
 class Logger {
  public:
   Logger()
       : journal_(is_journal()),
+        terminal_(::isatty(STDERR_FILENO) == 1),
         logger_("edgehose", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
     logger_.set_level(spdlog::level::trace);
     logger_.set_pattern(journal_ ? "%v" : "%Y-%m-%dT%H:%M:%S.%e%z %v");
@@ -59,11 +70,13 @@ class Logger {
     const auto i = static_cast<std::size_t>(level);
     if (journal_)
       logger_.info("<{}>{}", kPriorities[i], message);
+    else if (terminal_)
+      logger_.info("{}", for_a_terminal(fmt::format("{:5} {}", kNames[i], message)));
     else
       logger_.info("{:5} {}", kNames[i], message);
   }
 
-  const bool journal_;
+  const bool journal_, terminal_;
   std::mutex mutex_;  // guards what follows
   spdlog::logger logger_;
   std::chrono::steady_clock::time_point minute_{std::chrono::steady_clock::now()};

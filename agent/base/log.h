@@ -21,7 +21,7 @@ void set_level(Level level);
 bool enabled(Level level);
 
 // Prefixes each line with "<N>" (sd-daemon levels) when standard error is the journal's stream,
-// else with the time and the level.
+// else with the time and the level, broken before column 80 on a terminal.
 void write(Level level, std::string_view message);
 
 constexpr int kLinesPerMinute = 120;

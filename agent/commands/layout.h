@@ -1,4 +1,4 @@
-// Text laid out for a terminal of 80 columns.
+// Text laid out for a terminal of 80 columns (wrap.h breaks it into lines).
 #pragma once
 
 #include <cstdio>
@@ -6,16 +6,9 @@
 #include <string_view>
 
 #include "agent/base/types.h"
+#include "agent/base/wrap.h"
 
 namespace edgehose {
-
-constexpr std::size_t kColumns = 80;
-
-// `text` broken at spaces, and words longer than a line at '/' or anywhere, so that every line ends
-// before column 80 (bytes, so earlier where characters have several); each line but the first,
-// which starts where it stands (at column `indent`), begins with `indent` spaces. Ends in a line
-// feed.
-std::string wrapped(std::string_view text, std::size_t indent);
 
 // Without what could move the cursor: control characters become '?'. For words of others (servers,
 // file names) on a terminal.

@@ -55,6 +55,9 @@ struct ChangeOutcome {
   Result<ChangeReport> report;
 };
 
+// How long a data_dir that was taken away is waited for.
+constexpr Duration kDisplacedPatience = std::chrono::minutes(10);
+
 struct IntakeStatus {
   std::vector<SourceHealth> sources;
   std::uint64_t pending_bytes = 0;
@@ -68,6 +71,11 @@ struct IntakeStatus {
   Duration last_flush{}, mean_flush{};     // of what was read, before its positions are committed
   std::vector<std::string> sink_problems;  // sinks whose acknowledgements cannot be taken, and why
   bool complete = false;                   // flush: everything read is acknowledged
+
+  // The buffer was taken away for so long that it will not come back, and nothing in it is lost.
+  bool given_up(Instant now) const {
+    return !displaced.empty() && nothing_held && now - displaced_since >= kDisplacedPatience;
+  }
   bool operator==(const IntakeStatus&) const = default;
 };
 

@@ -608,6 +608,34 @@ TEST_F(IntakeTest, AMovedBufferIsWaitedForAndNothingIsTakenMeanwhile) {
   EXPECT_EQ(lane().committed.records, 107u);
 }
 
+TEST_F(IntakeTest, AMovedBufferIsGivenUpAfterTenMinutesIfItHoldsNothing) {
+  start();
+  lines(100);
+  run();
+  clock_.advance(seconds(61));
+  run();
+  std::filesystem::rename(store_options_.directory, store_options_.directory + ".away");
+  clock_.advance(seconds(31));
+  run();
+  const auto given_up = [&] { return intake_->status().read().given_up(clock_.now()); };
+  clock_.advance(std::chrono::minutes(11));
+  run();
+  EXPECT_FALSE(given_up()) << "what it holds is not delivered";
+  const std::vector<Claim> claims = claims_.take();
+  ASSERT_EQ(claims.size(), 1u);
+  settle(claims[0]);
+  run();
+  clock_.advance(std::chrono::minutes(1));
+  run();
+  EXPECT_TRUE(given_up());
+  EXPECT_FALSE(intake_->status().read().given_up(intake_->status().read().displaced_since +
+                                                 std::chrono::minutes(10) - seconds(1)));
+  std::filesystem::rename(store_options_.directory + ".away", store_options_.directory);
+  clock_.advance(seconds(6));
+  run();
+  EXPECT_FALSE(given_up()) << "it is back";
+}
+
 TEST_F(IntakeTest, ABlockWithADamagedHeaderStopsNothing) {
   start();
   for (int block = 0; block < 3; ++block) {

@@ -1,0 +1,104 @@
+// The Agent behind run_agent(): agent.cpp makes its parts, agent_loop.cpp is main's loop and the
+// end, agent_report.cpp what it tells of itself. Included by these alone.
+//
+// Threading: one thread (main's), but open(), which runs in a thread of its own while main hears
+// signals and waits for it.
+#pragma once
+
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "agent/base/file.h"
+#include "agent/run/agent.h"
+#include "agent/run/control_server.h"
+#include "agent/run/intake.h"
+#include "agent/run/intake_thread.h"
+#include "agent/run/log_lines.h"
+#include "agent/run/notify.h"
+#include "agent/run/once.h"
+#include "agent/run/opening.h"
+#include "agent/run/progress.h"
+#include "agent/run/status_meter.h"
+#include "agent/run/status_report.h"
+#include "agent/run/watchdog.h"
+#include "buffer/device.h"
+#include "sinks/delivery/courier_thread.h"
+
+namespace edgehose {
+
+constexpr Duration kOncePoll = std::chrono::milliseconds(50);
+
+struct SinkSlot {
+  std::string name;
+  std::vector<std::string> inputs;
+  Duration max_age{};
+  std::unique_ptr<CourierThread> thread;
+};
+
+class Agent {
+ public:
+  Agent(const LoadedConfig& loaded, const RunOptions& options)
+      : loaded_(loaded), config_(loaded.config), options_(options), clock_(make_system_clock()) {}
+
+  Status start();
+  int run();
+
+ private:
+  Status open_listening();
+  Status open();
+  Status open_store();
+  Status make_parts();
+  void listen_for_control();
+  void log_start() const;
+  void step();
+  void take_signals();
+  void serve_control();
+  bool in_the_kernel(const SinkSlot& sink) const;
+  SinkInput sink_input(const SinkSlot& sink) const;
+  std::vector<LoopSilence> loops(Instant now) const;
+  bool too_late(Instant now) const;
+  std::string make_status() const;
+  void log_hour(Instant now) const;
+  void sample();
+  void look_around(Instant now);
+  bool once_is_over();
+  int once_ends(bool complete) const;
+  Progress progress() const;
+  int take_down();
+
+  const LoadedConfig& loaded_;
+  const Config& config_;
+  const RunOptions& options_;
+  const std::unique_ptr<Clock> clock_;
+  const Instant started_ = clock_->now();
+  std::string agent_id_;
+  CommitProfile profile_;
+  Device device_;  // below the buffer
+  FileDescriptor signals_;
+  Notifier notifier_ = Notifier::from_environment();
+  Watchdog watchdog_{notifier_.watchdog_interval()};
+  const std::shared_ptr<OpenProgress> opening_ = std::make_shared<OpenProgress>();
+  std::unique_ptr<ControlServer> control_server_;
+
+  // In the order of their dependence: what is later uses what is earlier.
+  std::unique_ptr<Store> store_;
+  Waker intake_waker_, control_waker_;
+  Mailbox<ChangeOutcome> change_outcomes_{control_waker_};
+  std::unique_ptr<Intake> intake_;
+  std::vector<SinkSlot> sinks_;
+  std::unique_ptr<IntakeThread> intake_thread_;
+
+  std::optional<OnceReport> once_;  // run --once
+  BufferMeter meter_;
+  ProgressPrinter printer_{stderr, ::isatty(STDERR_FILENO) == 1};
+  Instant next_sample_{};
+  Hourly hourly_{started_};
+  std::optional<int> exit_code_;
+};
+
+}  // namespace edgehose

@@ -1,0 +1,171 @@
+// The agent's main loop: signals, the control socket, the watchdog, the end of run --once; and how
+// it is taken down.
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "agent/base/log.h"
+#include "agent/run/agent_impl.h"
+
+namespace edgehose {
+namespace {
+
+constexpr Duration kSampleEvery = std::chrono::seconds(30);
+constexpr Duration kCourierStopTime = std::chrono::seconds(1);
+
+}  // namespace
+
+int Agent::run() {
+  while (!exit_code_) step();
+  return take_down();
+}
+
+void Agent::step() {
+  const Instant now = clock_->now();
+  if (hourly_.due(now)) log_hour(now);
+  Instant next = hourly_.next();
+  if (watchdog_.due(now, loops(now))) notifier_.watchdog();
+  next = std::min(next, watchdog_.next(now));
+  if (now >= next_sample_) sample();
+  if (exit_code_) return;
+  next = std::min(next, next_sample_);
+  if (options_.once) {
+    if (once_is_over()) return;
+    next = now + kOncePoll;
+  }
+  const int control_fd = control_server_ ? control_server_->fd() : -1;
+  if (control_server_) next = std::min(next, control_server_->deadline());
+  const std::array<int, 3> fds{signals_.get(), control_fd, control_waker_.fd()};
+  clock_->wait(fds, next);
+  take_signals();
+  if (control_server_) serve_control();
+}
+
+// Changes are made by the intake thread, the only writer; their outcomes come back here.
+void Agent::serve_control() {
+  control_waker_.drain();
+  for (const ChangeOutcome& outcome : change_outcomes_.take()) {
+    const auto* confirm = std::get_if<ConfirmSink>(&outcome.change);
+    for (SinkSlot& sink : sinks_)
+      if (confirm != nullptr && outcome.report && sink.name == confirm->sink)
+        sink.thread->courier().note_changed();
+    control_server_->answer(outcome.ticket, outcome.report);
+  }
+  control_server_->serve({[this] { return make_status(); },
+                          [this](ControlTicket ticket, const ControlChange& change) {
+                            intake_->changes().post({ticket, change});
+                          }});
+}
+
+void Agent::take_signals() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGHUP) {
+      log::info("SIGHUP: the config is read at the start only: restart to apply a new one");
+      continue;
+    }
+    log::info("stop: {} received", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    exit_code_ = options_.once ? 3 : 0;
+  }
+}
+
+// What hangs in a system call on its destination is not wedged: a restart would hang there again,
+// and take the other sinks along. Status tells it.
+bool Agent::in_the_kernel(const SinkSlot& sink) const {
+  return !sink.thread->courier().call().what.empty();
+}
+
+std::vector<LoopSilence> Agent::loops(Instant now) const {
+  std::vector<LoopSilence> loops{{"intake", intake_->heartbeat().silence(now), kWedgedIntake}};
+  for (const SinkSlot& sink : sinks_)
+    if (!in_the_kernel(sink))
+      loops.push_back({"sink " + sink.name, now - sink.thread->beat(), kWedgedCourier});
+  return loops;
+}
+
+void Agent::sample() {
+  const Instant now = clock_->now();
+  meter_.sample(now, store_->usage(), bytes_written_by_now(device_));
+  next_sample_ = now + kSampleEvery;
+  look_around(now);
+}
+
+// What was deleted under the agent: its socket is made anew. Where the buffer's files cannot be put
+// back, the agent ends when it has delivered what it holds: the next start finds or makes another
+// data_dir (systemd's StateDirectory), and reads again what is still there.
+void Agent::look_around(Instant now) {
+  const std::string socket = status_socket_path(config_.agent);
+  if (control_server_ && ::access(socket.c_str(), F_OK) != 0) listen_for_control();
+  const IntakeStatus intake = intake_->status().read();
+  if (!intake.given_up(now)) return;
+  log::error("stop: {}; everything it held is delivered, the next start makes a new buffer",
+             intake.displaced);
+  exit_code_ = 1;
+}
+
+bool Agent::too_late(Instant now) const {
+  return options_.timeout && now - started_ >= *options_.timeout;
+}
+
+bool Agent::once_is_over() {
+  const Instant now = clock_->now();
+  const bool complete = intake_->status().read().complete;
+  const bool late = too_late(now);
+  // At first nobody knows what there is: no bar of nothing.
+  const Progress so_far = progress();
+  const bool known = so_far.bytes_total > 0 || so_far.waiting > 0;
+  if (options_.progress && known) printer_.update(so_far, now);
+  if (!complete && !late) return false;
+  if (options_.progress) printer_.finish(progress(), now);
+  exit_code_ = once_ends(complete);
+  return true;
+}
+
+// Says what is not as it was asked for; the exit code.
+int Agent::once_ends(bool complete) const {
+  const std::vector<SourceHealth> sources = intake_->status().read().sources;
+  std::vector<std::string> shortfalls;
+  if (const auto ledger = read_ledger(*store_))
+    shortfalls = once_->shortfalls(*ledger, sources);
+  else
+    shortfalls.push_back(ledger.error().message);
+  if (!complete)
+    log::warn("run --once: the time limit came first; {}run it again",
+              shortfalls.empty() ? "nothing is lost, " : "what waits is kept: ");
+  for (const std::string& line : shortfalls) log::error("run --once: not delivered: {}", line);
+  for (const SourceHealth& source : sources)
+    if (!source.unreadable && !source.problem.empty())
+      log::warn("run --once: source {}: {}", source.name, source.problem);
+  if (!complete) return 3;
+  return shortfalls.empty() ? 0 : 1;
+}
+
+// Couriers first: what they have settled rides the last commit. Whoever hangs in a system call on a
+// dying device is left behind: what is committed is safe, and the process must end.
+int Agent::take_down() {
+  notifier_.stopping();
+  const Instant deadline = clock_->now() + kStopTime;
+  for (SinkSlot& sink : sinks_) sink.thread->request_stop();
+  bool all_ended = true;
+  const Instant couriers_deadline = clock_->now() + kCourierStopTime;
+  for (SinkSlot& sink : sinks_) {
+    const Duration left = std::max(couriers_deadline - clock_->now(), Duration::zero());
+    const bool ended =
+        sink.thread->wait_stopped(std::chrono::duration_cast<std::chrono::milliseconds>(left));
+    if (!ended) log::warn("stop: sink {} hangs in its destination and is left behind", sink.name);
+    all_ended = all_ended && ended;
+  }
+  intake_thread_->request_stop();
+  if (!intake_thread_->wait_stopped(deadline)) {
+    log::warn("stop: the buffer's device hangs; what was committed is safe");
+    all_ended = false;
+  }
+  log::info("stopped");
+  if (!all_ended) ::_exit(*exit_code_);
+  return *exit_code_;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,81 @@
+// What the agent tells of itself: its start, every hour, when asked, while run --once goes on.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "agent/base/log.h"
+#include "agent/run/agent_impl.h"
+
+namespace edgehose {
+
+void Agent::log_start() const {
+  const StoreUsage usage = store_->usage();
+  for (const std::string& line : start_lines(
+           {options_.version, agent_id_, config_.agent.data_dir, config_.sources.size(),
+            config_.sinks.size(), usage.used, usage.limit, profile_.name, profile_.commit_limit}))
+    log::info("{}", line);
+  for (const config::Problem& warning : loaded_.warnings) log::warn("config: {}", warning.text());
+}
+
+SinkInput Agent::sink_input(const SinkSlot& sink) const {
+  const Courier& courier = sink.thread->courier();
+  SinkInput input{sink.name, courier.status().read(), sink.max_age, "", {}};
+  const Call call = courier.call();
+  input.call = call.what;
+  if (!call.what.empty()) input.call_for = std::max(clock_->now() - call.since, Duration::zero());
+  return input;
+}
+
+std::string Agent::make_status() const {
+  ReportInput input;
+  const IntakeStatus intake = intake_->status().read();
+  input.agent = agent_id_;
+  input.version = options_.version;
+  input.data_dir = config_.agent.data_dir;
+  input.pid = ::getpid();
+  input.uptime = clock_->now() - started_;
+  input.now = clock_->wall();
+  input.when_full = name(config_.buffer.when_full);
+  input.buffer_full = intake.blocked;
+  input.intake_problem = intake.problem;
+  input.displaced = intake.displaced;
+  input.intake_silence = intake_->heartbeat().silence(clock_->now());
+  input.last_flush = intake.last_flush;
+  input.mean_flush = intake.mean_flush;
+  input.device = device_.disk;
+  input.sources = intake.sources;
+  for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink));
+  if (auto store = read_store(*store_)) input.store = std::move(*store);
+  input.rates = meter_.rates();
+  return to_json(make_report(input));
+}
+
+void Agent::log_hour(Instant now) const {
+  const StoreUsage usage = store_->usage();
+  HourFigures figures;
+  figures.used = usage.used;
+  figures.limit = usage.limit;
+  for (const SourceHealth& source : intake_->status().read().sources) {
+    figures.records += source.read_records;
+    figures.behind += source.behind_bytes;
+  }
+  for (const SinkSlot& sink : sinks_) {
+    const CourierStatus status = sink.thread->courier().status().read();
+    figures.batches += status.sent_objects;
+    figures.retries += status.retries;
+  }
+  log::info("{}", hour_line(figures, now - started_));
+}
+
+Progress Agent::progress() const {
+  Progress progress;
+  progress.started = started_;
+  for (const SourceHealth& source : intake_->status().read().sources) {
+    progress.bytes_read += source.read_bytes;
+    progress.bytes_total += source.read_bytes + source.behind_bytes;
+  }
+  if (const auto ledger = read_ledger(*store_)) once_->count(*ledger, progress);
+  return progress;
+}
+
+}  // namespace edgehose
