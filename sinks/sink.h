@@ -111,6 +111,7 @@ struct Retry {  // transient: back off and send the same again
 struct Rejected {  // these records (sequences; none: all) never; the others were delivered
   std::vector<Sequence> records;
   std::string reason;
+  std::string kind{};  // the server's code or class for it; empty: told by the reason's words
 };
 struct TooLarge {  // halve
   std::string reason;

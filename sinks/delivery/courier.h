@@ -174,7 +174,7 @@ class Courier {
   Instant failing_since_{};    // while not open
   bool failure_told_ = false;  // in the log
   LineGate parked_lines_, backoff_lines_, alone_lines_, refusal_lines_, halving_lines_, key_lines_;
-  std::string refusal_;  // why batches in a row were refused whole
+  std::string refusal_;  // the kind for which batches in a row were refused whole
   unsigned refused_ = 0;
   bool stopped_ = false;
   CourierStatus report_;

@@ -1,5 +1,6 @@
 // What a courier does with a verdict.
 #include <algorithm>
+#include <sstream>
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
@@ -21,6 +22,16 @@ Counter unreadable(const Claim& claim, const ObjectSummary& body) {
   if (body.missing_records == 0 || claim.replay()) return {};
   return {claim.size.records - std::min(claim.size.records, body.encoded.records),
           claim.size.bytes - std::min(claim.size.bytes, body.encoded.bytes)};
+}
+
+// What refusals of one kind have in common: ids, times and amounts in a reason differ each time.
+std::string kind_of(const Rejected& verdict) {
+  if (!verdict.kind.empty()) return verdict.kind;
+  std::string kind;
+  std::istringstream words(verdict.reason);
+  for (std::string word; words >> word;)
+    if (word.find_first_of("0123456789") == std::string::npos) kind += word + ' ';
+  return kind;
 }
 
 }  // namespace
@@ -139,8 +150,9 @@ void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
   if (!whole) {
     refused_ = 0;
   } else {
-    refused_ = verdict.reason == refusal_ ? std::min(refused_ + 1, kRefusedInARow) : 1;
-    refusal_ = verdict.reason;
+    std::string kind = kind_of(verdict);
+    refused_ = kind == refusal_ ? std::min(refused_ + 1, kRefusedInARow) : 1;
+    refusal_ = std::move(kind);
     if (refused_ >= kRefusedInARow)
       return park(held,
                   Park{fmt::format("{} batches in a row were refused whole: {}", kRefusedInARow,
@@ -154,7 +166,7 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
   const bool lacks = held.summary && held.summary->missing_records > 0;
   const std::uint64_t sent = lacks ? held.summary->encoded.records : claim.size.records;
-  if (sent <= 1) return rejected(held, Rejected{{}, verdict.reason}, now);
+  if (sent <= 1) return rejected(held, Rejected{{}, verdict.reason, "too large"}, now);
   if (!may_cut_anew(held))
     return park(held,
                 Park{fmt::format("{}: too large, and not halved, since an earlier attempt may have "

@@ -72,7 +72,10 @@ class FakeStore final : public Store {
   Result<std::vector<Claim>> claims() override { return none(); }
   Status for_each_file(const std::function<void(FileId, const FileState&)>&) override { return {}; }
   Result<std::optional<FileState>> file(FileId) override { return none(); }
-  Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>&) override { return {}; }
+  Result<std::vector<std::uint64_t>> for_each_dead_letter(
+      const std::function<bool(const DeadLetter&)>&) override {
+    return std::vector<std::uint64_t>{};
+  }
   Result<std::vector<Claim>> replays() override { return std::vector<Claim>(); }
   Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) override {
     const auto found = letters.find(id);

@@ -239,6 +239,31 @@ TEST_F(CourierTest, TenBatchesRefusedWholeForOneReasonPark) {
   EXPECT_EQ(take<Settled>().size(), 3u) << "the count begins anew";
 }
 
+TEST_F(CourierTest, RefusalsThatDifferInIdsAndTimesAreForOneReason) {
+  make({.concurrency = 1});
+  for (std::uint64_t n = 1; n <= 12; ++n) post(n);
+  run();
+  for (int i = 0; i < 10; ++i) {
+    sink->verdicts["answer"] =
+        Rejected{{}, fmt::format("[doc-{}] does not fit its mapping, at 12:00:{:02}", i, i)};
+    answer("answer");
+  }
+  EXPECT_EQ(take<Settled>().size(), 9u);
+  EXPECT_EQ(status().state, State::kParked);
+}
+
+TEST_F(CourierTest, RefusalsOfOneKindAreForOneReasonWhateverTheWords) {
+  make({.concurrency = 1});
+  for (std::uint64_t n = 1; n <= 12; ++n) post(n);
+  run();
+  for (int i = 0; i < 10; ++i) {
+    const std::string value(static_cast<std::size_t>(i) + 1, 'x');
+    sink->verdicts["answer"] = Rejected{{}, "cannot parse " + value, "mapper_parsing_exception"};
+    answer("answer");
+  }
+  EXPECT_EQ(status().state, State::kParked);
+}
+
 TEST_F(CourierTest, RefusalsForDifferentReasonsDoNotPark) {
   make({.concurrency = 1});
   for (std::uint64_t n = 1; n <= 20; ++n) post(n);
