@@ -457,6 +457,10 @@ Result<BlockNumber> decode_clean_mark(std::string_view value) {
 
 std::string dead_letter_key(std::uint64_t id) { return numbered(kDeadLetterPrefix, id); }
 
+std::optional<std::uint64_t> parse_dead_letter_key(std::string_view key) {
+  return number_after<std::uint64_t>(kDeadLetterPrefix, key);
+}
+
 std::string encode_dead_letter(const DeadLetter& d) {
   std::string out;
   put_lane(out, d.lane);
@@ -479,7 +483,7 @@ std::string encode_dead_letter(const DeadLetter& d) {
 }
 
 Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value) {
-  const auto id = number_after<std::uint64_t>(kDeadLetterPrefix, key);
+  const auto id = parse_dead_letter_key(key);
   if (!id) return bad("dead letter");
   ByteReader in(value);
   DeadLetter d;

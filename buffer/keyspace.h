@@ -128,6 +128,7 @@ Result<BlockNumber> decode_clean_mark(std::string_view value);
 
 constexpr std::string_view kDeadLetterPrefix = "\x30";
 std::string dead_letter_key(std::uint64_t id);
+std::optional<std::uint64_t> parse_dead_letter_key(std::string_view key);
 std::string encode_dead_letter(const DeadLetter& letter);
 Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value);
 

@@ -225,17 +225,27 @@ Result<std::optional<FileState>> StoreImpl::file(FileId id) {
   return state;
 }
 
-Status StoreImpl::for_each_dead_letter(const std::function<bool(const DeadLetter&)>& visit) {
+Result<std::vector<std::uint64_t>> StoreImpl::for_each_dead_letter(
+    const std::function<bool(const DeadLetter&)>& visit) {
   const std::shared_lock environment(environment_mutex_);
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
   EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
+  std::vector<std::uint64_t> damaged;
   for (auto entry = cursor.at_or_after(keyspace::kDeadLetterPrefix);; entry = cursor.next()) {
     if (!entry) return tl::unexpected(std::move(entry).error());
-    if (!*entry || !(*entry)->key.starts_with(keyspace::kDeadLetterPrefix)) return {};
-    EH_ASSIGN(const std::string plain, keys_.open_value((*entry)->key, (*entry)->value));
-    EH_ASSIGN(const DeadLetter letter, keyspace::decode_dead_letter((*entry)->key, plain));
-    if (!visit(letter)) return {};
+    if (!*entry || !(*entry)->key.starts_with(keyspace::kDeadLetterPrefix)) return damaged;
+    const auto letter = open_letter(**entry);
+    if (letter && !visit(*letter)) return damaged;
+    if (letter) continue;
+    if (letter.error().code != ErrorCode::kCorrupt) return tl::unexpected(letter.error());
+    const auto id = keyspace::parse_dead_letter_key((*entry)->key);
+    if (id && damaged.size() < kDamagedNamed) damaged.push_back(*id);
   }
+}
+
+Result<DeadLetter> StoreImpl::open_letter(const lmdb::Entry& entry) const {
+  EH_ASSIGN(const std::string plain, keys_.open_value(entry.key, entry.value));
+  return keyspace::decode_dead_letter(entry.key, plain);
 }
 
 Result<std::optional<DeadLetter>> StoreImpl::dead_letter(std::uint64_t id) {
@@ -244,8 +254,7 @@ Result<std::optional<DeadLetter>> StoreImpl::dead_letter(std::uint64_t id) {
   const std::string key = keyspace::dead_letter_key(id);
   EH_ASSIGN(const auto value, txn.get(key));
   if (!value) return std::nullopt;
-  EH_ASSIGN(const std::string plain, keys_.open_value(key, *value));
-  EH_ASSIGN(DeadLetter letter, keyspace::decode_dead_letter(key, plain));
+  EH_ASSIGN(DeadLetter letter, open_letter({key, *value}));
   return letter;
 }
 

@@ -83,6 +83,8 @@ struct StoreUsage {
 // What may be dropped: only what no configured lane still needs, or anything.
 enum class DropScope { kUnneeded, kAny };
 
+constexpr std::size_t kDamagedNamed = 100;
+
 class Store {
  public:
   class Transaction;
@@ -121,7 +123,10 @@ class Store {
   virtual Result<std::vector<Claim>> replays() = 0;  // by id, begun or not; at most kMaxReplays
   virtual Status for_each_file(const std::function<void(FileId, const FileState&)>& visit) = 0;
   virtual Result<std::optional<FileState>> file(FileId id) = 0;
-  virtual Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>& visit) = 0;
+  // Until `visit` says false. Damaged ones are left out: their ids, at most kDamagedNamed, are
+  // told.
+  virtual Result<std::vector<std::uint64_t>> for_each_dead_letter(
+      const std::function<bool(const DeadLetter&)>& visit) = 0;
   // None where it is not there any more; kCorrupt where it fails its check.
   virtual Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) = 0;
   virtual StoreUsage usage() const = 0;

@@ -71,7 +71,8 @@ class StoreImpl final : public Store {
   Result<std::vector<Claim>> replays() override;
   Status for_each_file(const std::function<void(FileId, const FileState&)>& visit) override;
   Result<std::optional<FileState>> file(FileId id) override;
-  Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>& visit) override;
+  Result<std::vector<std::uint64_t>> for_each_dead_letter(
+      const std::function<bool(const DeadLetter&)>& visit) override;
   Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) override;
   StoreUsage usage() const override;
   void maintain() override;
@@ -92,6 +93,7 @@ class StoreImpl final : public Store {
   void count_quarantines();
   void write_copies_if_due();
   void write_copies_now();
+  Result<DeadLetter> open_letter(const lmdb::Entry& entry) const;
   Status adopt(Loaded loaded);
   Status refresh();  // of a read-only store: what the daemon changed since
   Status reopen();   // after LMDB gave the environment up

@@ -63,21 +63,30 @@ Result<Selection> select(const Invocation& invocation, bool all) {
   return selection;
 }
 
-// Visits what is selected; complains about numbers that are not there. Returns how many there were.
-Result<std::uint64_t> for_each_selected(
+struct Visited {
+  std::uint64_t letters = 0;
+  int code = kExitOk;  // kExitFailed: some are damaged, which was told
+};
+
+// Visits what is selected; complains about damaged ones. kNotFound: numbers that are not there.
+Result<Visited> for_each_selected(
     Store& store, const Selection& selection,
     const std::function<bool(const DeadLetter&, const Names&)>& visit) {
   EH_ASSIGN(const Names names, read_names(store));
-  std::uint64_t visited = 0;
+  Visited visited;
   std::set<std::uint64_t> missing = selection.ids;
-  EH_TRY(store.for_each_dead_letter([&](const DeadLetter& letter) {
-    if (!selection.takes(letter, names)) return true;
-    ++visited;
-    missing.erase(letter.id);
-    return visit(letter, names);
-  }));
+  EH_ASSIGN(std::vector<std::uint64_t> damaged,
+            store.for_each_dead_letter([&](const DeadLetter& letter) {
+              if (!selection.takes(letter, names)) return true;
+              ++visited.letters;
+              missing.erase(letter.id);
+              return visit(letter, names);
+            }));
+  std::erase_if(damaged,
+                [&](std::uint64_t id) { return missing.erase(id) == 0 && !selection.ids.empty(); });
   if (!missing.empty())
     return fail(ErrorCode::kNotFound, "there is no dead letter {}", fmt::join(missing, ", "));
+  if (!damaged.empty()) visited.code = failed({ErrorCode::kCorrupt, 0, damaged_text(damaged)});
   return visited;
 }
 
@@ -87,20 +96,20 @@ int list(const Invocation& invocation) {
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   const Selection selection{{}, invocation.value("sink")};
-  fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}  {}\n", "ID", "SINK", "SOURCE",
-             "SEQUENCE", "GIVEN UP", "TRIES", "REASON");
+  fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}\n", "ID", "SINK", "SOURCE", "SEQUENCE",
+             "GIVEN UP", "TRIES");
   const auto count =
       for_each_selected(*opened.store, selection, [](const DeadLetter& letter, const Names& names) {
-        fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}  {}\n", letter.id,
+        fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}\n{:10}{}\n", letter.id,
                    clipped(printable(names.sink(letter.lane.sink)), 12),
                    clipped(printable(names.source(letter.lane.source)), 12), letter.sequence.value,
-                   format_wall(letter.given_up), letter.attempts,
-                   clipped(printable(letter.reason), 60));
+                   format_wall(letter.given_up), letter.attempts, "",
+                   clipped(printable(letter.reason), kColumns - 11));
         return true;
       });
   if (!count) return failed(count.error());
-  if (*count == 0) fmt::print("none\n");
-  return kExitOk;
+  if (count->letters == 0) fmt::print("none\n");
+  return count->code;
 }
 
 bool show_letter(const DeadLetter& letter, const Names& names) {
@@ -122,7 +131,7 @@ int show(const Invocation& invocation) {
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   const auto count = for_each_selected(*opened.store, *selection, show_letter);
-  return count ? kExitOk : failed(count.error());
+  return count ? count->code : failed(count.error());
 }
 
 int write_out(const Invocation& invocation, const Selection& selection) {
@@ -136,8 +145,8 @@ int write_out(const Invocation& invocation, const Selection& selection) {
       });
   if (!written) return failed(written.error());
   if (!count) return failed(count.error());
-  fmt::print(stderr, "{} records written; they are still dead letters\n", format_count(*count));
-  return kExitOk;
+  fmt::print(stderr, "{} written; nothing was deleted\n", format_count(count->letters, "record"));
+  return count->code;
 }
 
 int export_letters(const Invocation& invocation) {
@@ -178,8 +187,8 @@ int purge(const Invocation& invocation) {
   const auto count = for_each_selected(*opened.store, *selection,
                                        [](const DeadLetter&, const Names&) { return true; });
   if (!count) return failed(count.error());
-  fmt::print("{} dead letters would be deleted for good. Nothing was changed: add --yes.\n",
-             format_count(*count));
+  fmt::print("{} would be deleted for good. Nothing was changed: add --yes.\n",
+             format_count(count->letters, "dead letter"));
   return kExitUsage;
 }
 
@@ -193,7 +202,8 @@ Command dead_letters_list_command() {
           .summary = "records that a sink refused for good",
           .description =
               "Lists dead letters, the oldest first: records that a sink refused for good,\n"
-              "with the server's reason. Works beside a running agent.",
+              "with the server's reason (all of it: dead-letters show). TRIES: attempts of the\n"
+              "process that gave it up, and those of replays. Works beside a running agent.",
           .options = {kSinkOption},
           .examples = "edgehose dead-letters list --sink search",
           .exit_codes = {},

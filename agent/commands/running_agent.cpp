@@ -17,6 +17,7 @@ using MakeChange = std::function<Result<ChangeReport>(const ControlChange&)>;
 
 // A change is bounded: one that stands for many is asked for until nothing is left of it.
 int make_all(const std::vector<ControlChange>& changes, const MakeChange& make) {
+  int code = kExitOk;
   for (const ControlChange& change : changes) {
     std::uint64_t records = 0;
     for (;;) {
@@ -25,10 +26,11 @@ int make_all(const std::vector<ControlChange>& changes, const MakeChange& make) 
       records += report->records;
       if (report->more && repeats(change)) continue;
       fmt::print("{}\n", repeats(change) ? done_text(change, records) : report->text);
+      if (!report->problem.empty()) code = failed({ErrorCode::kCorrupt, 0, report->problem});
       break;
     }
   }
-  return kExitOk;
+  return code;
 }
 
 int make_directly(const OpenedBuffer& opened, const std::vector<ControlChange>& changes) {

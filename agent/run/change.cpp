@@ -37,21 +37,26 @@ std::map<SinkId, std::string> sink_names(const std::vector<SinkState>& sinks) {
 }
 
 // Visits what is selected, until `visit` says false; then numbers that are not there are no error.
-Status for_each_selected(Store& store, const LetterSelection& which,
-                         const std::function<bool(const DeadLetter&, const std::string&)>& visit) {
+// Returns those of the damaged ones that may be meant.
+Result<std::vector<std::uint64_t>> for_each_selected(
+    Store& store, const LetterSelection& which,
+    const std::function<bool(const DeadLetter&, const std::string&)>& visit) {
   EH_ASSIGN(const auto sinks, store.sinks());
   if (!which.sink.empty()) EH_TRY(find_named(sinks, which.sink, "sink"));
   auto names = sink_names(sinks);
   std::set<std::uint64_t> missing(which.ids.begin(), which.ids.end());
   bool stopped = false;
-  EH_TRY(store.for_each_dead_letter([&](const DeadLetter& letter) {
-    const std::string& sink = names[letter.lane.sink];
-    if (!which.takes(letter, sink)) return true;
-    missing.erase(letter.id);
-    stopped = !visit(letter, sink);
-    return !stopped;
-  }));
-  if (stopped || missing.empty()) return {};
+  EH_ASSIGN(std::vector<std::uint64_t> damaged,
+            store.for_each_dead_letter([&](const DeadLetter& letter) {
+              const std::string& sink = names[letter.lane.sink];
+              if (!which.takes(letter, sink)) return true;
+              missing.erase(letter.id);
+              stopped = !visit(letter, sink);
+              return !stopped;
+            }));
+  std::erase_if(damaged,
+                [&](std::uint64_t id) { return missing.erase(id) == 0 && !which.ids.empty(); });
+  if (stopped || missing.empty()) return damaged;
   return fail(ErrorCode::kNotFound, "there is no dead letter {}{}", fmt::join(missing, ", "),
               which.sink.empty() ? "" : fmt::format(" of sink {}", which.sink));
 }
@@ -94,8 +99,9 @@ class ReplayPlan {
     return std::move(ready_);
   }
 
-  ChangeReport report(std::size_t replays) const {
+  ChangeReport report(std::size_t replays, const std::vector<std::uint64_t>& damaged) const {
     ChangeReport report;
+    report.problem = damaged_text(damaged);
     report.records = records_;
     report.more = more_;
     report.text = records_ == 0 ? "No dead letter to replay."
@@ -141,33 +147,41 @@ Result<ChangeReport> apply(Store& store, const ReplayLetters& change,
   EH_ASSIGN(const auto open, store.replays());
   EH_ASSIGN(const auto lanes, store.lanes());
   ReplayPlan plan(open, lanes, context);
-  EH_TRY(for_each_selected(
-      store, change.which,
-      [&](const DeadLetter& letter, const std::string& sink) { return plan.add(letter, sink); }));
+  EH_ASSIGN(const auto damaged,
+            for_each_selected(store, change.which,
+                              [&](const DeadLetter& letter, const std::string& sink) {
+                                return plan.add(letter, sink);
+                              }));
   const auto batches = plan.take();
-  if (batches.empty()) return plan.report(0);
+  if (batches.empty()) return plan.report(0, damaged);
   EH_TRY(in_one_transaction(store, [&](Store::Transaction& t) -> Status {
     for (const auto& ids : batches)
       if (const auto made = t.replay(ids); !made) return tl::unexpected(made.error());
     return {};
   }));
-  return plan.report(batches.size());
+  return plan.report(batches.size(), damaged);
 }
 
 Result<ChangeReport> apply(Store& store, const PurgeLetters& change, const ChangeContext&) {
   std::vector<std::uint64_t> ids;
   bool more = false;
-  EH_TRY(for_each_selected(store, change.which, [&](const DeadLetter& letter, const std::string&) {
+  const auto take = [&](std::uint64_t id) {
     more = ids.size() == kPurgedAtOnce;
-    if (!more) ids.push_back(letter.id);
+    if (!more) ids.push_back(id);
     return !more;
-  }));
+  };
+  EH_ASSIGN(auto damaged, for_each_selected(store, change.which,
+                                            [&](const DeadLetter& letter, const std::string&) {
+                                              return take(letter.id);
+                                            }));
+  // Who names one by its number means it, whatever is left of it.
+  if (!change.which.ids.empty()) std::erase_if(damaged, [&](std::uint64_t id) { return take(id); });
   const Status erased = in_one_transaction(store, [&](Store::Transaction& t) -> Status {
     for (const std::uint64_t id : ids) EH_TRY(t.erase_dead_letter(id));
     return {};
   });
   if (!erased) return tl::unexpected(erased.error());
-  return ChangeReport{done_text(change, ids.size()), ids.size(), more};
+  return ChangeReport{done_text(change, ids.size()), ids.size(), more, damaged_text(damaged)};
 }
 
 // --- names ---------------------------------------------------------------------------------------
@@ -231,7 +245,7 @@ Result<ChangeReport> apply(Store& store, const ForgetPositions& change,
     return {};
   });
   if (!erased) return tl::unexpected(erased.error());
-  return ChangeReport{done_text(change, files.size()), files.size(), more};
+  return ChangeReport{done_text(change, files.size()), files.size(), more, {}};
 }
 
 }  // namespace
@@ -244,6 +258,15 @@ bool LetterSelection::takes(const DeadLetter& letter, std::string_view sink_name
 bool repeats(const ControlChange& change) {
   return std::holds_alternative<PurgeLetters>(change) ||
          std::holds_alternative<ForgetPositions>(change);
+}
+
+std::string damaged_text(const std::vector<std::uint64_t>& ids) {
+  if (ids.empty()) return {};
+  return fmt::format(
+      "dead letter{} {} {} damaged and left out; to delete: "
+      "edgehose dead-letters purge {} --yes",
+      ids.size() == 1 ? "" : "s", fmt::join(ids, ", "), ids.size() == 1 ? "is" : "are",
+      fmt::join(ids, " "));
 }
 
 std::string done_text(const ControlChange& change, std::uint64_t records) {

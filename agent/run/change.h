@@ -55,6 +55,7 @@ struct ChangeReport {
   std::string text;           // what was done, a sentence or more
   std::uint64_t records = 0;  // that it was done to
   bool more = false;          // ask again: one change is bounded
+  std::string problem{};      // what was left as it is, and what to do; empty: nothing
 };
 
 constexpr std::size_t kPurgedAtOnce = 1000;   // dead letters, positions: by one change
@@ -68,6 +69,8 @@ Result<ChangeReport> apply_change(Store& store, const ControlChange& change,
 // Whether a change that says `more` is simply asked for again, and what was done by all of them.
 bool repeats(const ControlChange& change);
 std::string done_text(const ControlChange& change, std::uint64_t records);
+// That these dead letters fail their check, and what to do; empty for none.
+std::string damaged_text(const std::vector<std::uint64_t>& ids);
 
 // The known thing of this name; kNotFound names the nearest.
 Result<SinkState> find_sink(Store& store, const std::string& name);

@@ -132,6 +132,7 @@ std::string answer_json(const Result<ChangeReport>& outcome) {
     json["text"] = outcome->text;
     json["records"] = outcome->records;
     json["more"] = outcome->more;
+    if (!outcome->problem.empty()) json["problem"] = outcome->problem;
   } else {
     json["code"] = name(outcome.error().code);
     json["error"] = outcome.error().message;
@@ -151,6 +152,7 @@ Result<ChangeReport> parse_answer(std::string_view text) {
   if (!json["ok"].get<bool>()) return fail(code_named(string("code")), "{}", string("error"));
   ChangeReport report;
   report.text = string("text");
+  report.problem = string("problem");
   if (json.contains("records") && json["records"].is_number_unsigned())
     report.records = json["records"].get<std::uint64_t>();
   report.more = json.contains("more") && json["more"].is_boolean() && json["more"].get<bool>();

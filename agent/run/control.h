@@ -24,7 +24,8 @@ Result<ControlRequest> parse_request(std::string_view line);
 // The line that asks for it, its end included. kInvalid: a name that is no word.
 Result<std::string> request_line(const ControlChange& change);
 
-// {"ok":true,"text":...,"records":...,"more":...}, or {"ok":false,"code":...,"error":...}
+// {"ok":true,"text":...,"records":...,"more":...}, with "problem" where something was left out; or
+// {"ok":false,"code":...,"error":...}
 std::string answer_json(const Result<ChangeReport>& outcome);
 // The report, or the error that the agent told; kInvalid where it is no answer.
 Result<ChangeReport> parse_answer(std::string_view json);

@@ -328,11 +328,12 @@ Status read_letters(Store& store, StoreSnapshot& snapshot) {
     if (lane.state.dead_lettered.records > 0) wanted.insert(lane.state.key.sink);
   std::size_t looked = 0;
   if (wanted.empty()) return {};
-  return store.for_each_dead_letter([&](const DeadLetter& letter) {
+  EH_TRY(store.for_each_dead_letter([&](const DeadLetter& letter) {
     if (wanted.erase(letter.lane.sink) > 0)
       snapshot.oldest_dead_letter[letter.lane.sink] = letter.given_up;
     return !wanted.empty() && ++looked < kLettersLookedAt;
-  });
+  }));
+  return {};
 }
 
 // A walk of the catalogue in memory.
@@ -360,8 +361,7 @@ Result<StoreSnapshot> read_store(Store& store) {
   }
   EH_ASSIGN(const auto claims, store.claims());
   for (const Claim& claim : claims) snapshot.claims.push_back(claim.lane);
-  // A damaged letter spoils no status.
-  (void)read_letters(store, snapshot);
+  EH_TRY(read_letters(store, snapshot));
   EH_ASSIGN(snapshot.compression, sample_compression(store));
   snapshot.usage = store.usage();
   return snapshot;

@@ -337,6 +337,40 @@ TEST_F(Minis, RecutCoversTheSameRecords) {
   EXPECT_EQ(lane(key_).buffered(), (Counter{6, 126}));
 }
 
+TEST_F(Minis, ADamagedDeadLetterIsNamedAndTheOthersAreGiven) {
+  open();
+  append(block_of(source_, 10));
+  const Claim claim = claim_blocks(key_, BlockNumber(1), BlockNumber(2));
+  std::vector<DeadLetter> letters(3);
+  for (std::size_t i = 0; i < letters.size(); ++i) {
+    letters[i].sequence = Sequence(i + 1);
+    letters[i].body = fmt::format("the body of {}", i + 1);
+  }
+  {
+    const auto txn = begin();
+    ASSERT_TRUE(txn->acknowledge({.claim = claim.id, .dead = letters, .unreadable = {}}));
+    ASSERT_TRUE(txn->commit());
+  }
+  // Under the open store, as a card does it: a start would salvage.
+  const std::string path = options_.directory + "/buffer.mdb";
+  std::string content = read_file(path, 64 << 20).value();
+  std::size_t copies = 0;  // old pages hold it too
+  for (std::size_t at; (at = content.find("the body of 2")) != std::string::npos; ++copies)
+    content[at] ^= 1;
+  ASSERT_GT(copies, 0u);
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary) << content;
+  std::vector<std::uint64_t> given;
+  const auto damaged = store_->for_each_dead_letter([&](const DeadLetter& d) {
+    given.push_back(d.id);
+    return true;
+  });
+  ASSERT_TRUE(damaged) << damaged.error().message;
+  EXPECT_EQ(given, (std::vector<std::uint64_t>{1, 3}));
+  EXPECT_EQ(*damaged, (std::vector<std::uint64_t>{2}));
+  const auto txn = begin();
+  EXPECT_TRUE(txn->erase_dead_letter(2)) << "it can be purged by its number";
+}
+
 TEST_F(Minis, DeadLettersHaveAQuota) {
   options_.dead_letter_quota = 600;
   open();

@@ -1,5 +1,6 @@
 """What a person does to a running agent: it is asked over its socket, by those who may."""
 
+import fcntl
 import grp
 import json
 import os
@@ -139,6 +140,53 @@ class Promise(promise.PromiseCase):
         self.assertIn("old is not in the config", json.dumps(self.box.status()["notes"]))
         self.assertIn("Forgotten.", self.call("buffer", "forget", "old", "--yes"))
         self.assertEqual([s["name"] for s in self.box.status()["sinks"]], ["archive"])
+
+    def damage_letter(self, number):
+        """Flips bits of its record in the buffer's file, under the agent, as a card does it."""
+        body = self.call("dead-letters", "export", number).splitlines()[0].encode()
+        path = self.box.data / "buffer.mdb"
+        content = path.read_bytes()
+        self.assertIn(body, content)
+        with open(path, "r+b") as file:
+            file.write(content.replace(body, body.swapcase()))
+
+    def test_a_damaged_dead_letter_stops_no_other(self):
+        self.refused(20)
+        self.start()
+        self.damage_letter(7)
+        self.assertIn("mapping failed", self.call("dead-letters", "list", code=1))
+        told = self.call("dead-letters", "replay", "--all", code=1)
+        self.assertIn("19 records will be delivered again", told)
+        self.assertIn("dead letter 7 is damaged and left out; to delete: edgehose dead-letters purge 7 --yes", told)
+        self.box.delivered(19)
+        promise.wait_until(lambda: self.box.status()["buffer"]["dead_letters"] == 1, 10, "one left", 0.1)
+        told = self.call("dead-letters", "purge", "--all", "--yes", code=1)
+        self.assertIn("0 dead letters deleted", told)
+        self.assertIn("dead letter 7 is damaged", told)
+        self.assertEqual(self.call("dead-letters", "purge", 7, "--yes"), "1 dead letter deleted.\n")
+        self.assertEqual(self.box.status()["buffer"]["dead_letters"], 0)
+
+    def test_a_change_waits_for_an_agent_that_is_starting(self):
+        """Who holds the lock begins to listen when the command has met both."""
+        self.box.log(lines=10)
+        self.box.run_once()
+        status = {**self.box.status(), "running": True}
+        answers = {b"status": json.dumps(status), b"dead-letters replay all": json.dumps(
+            {"ok": True, "text": "Asked the agent.", "records": 0, "more": False})}
+        with open(self.box.data / "lock", "r+") as lock, socket.socket(socket.AF_UNIX) as listener:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            command = subprocess.Popen(self.box.command("dead-letters", "replay", "--all"),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            command.running = lambda: command.poll() is None
+            promise.time_passes(command, 3)  # it tries the lock for two
+            listener.bind(str(self.box.root / "status.sock"))
+            listener.listen()
+            for _ in answers:
+                client, _ = listener.accept()
+                with client:
+                    client.sendall(answers[client.recv(1000).strip()].encode())
+            out, err = command.communicate(timeout=10)
+        self.assertEqual((out, err, command.returncode), ("Asked the agent.\n", "", 0))
 
     def ask_as(self, line, groups):
         """One line to the socket as nobody, in these groups; the answer."""

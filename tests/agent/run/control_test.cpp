@@ -62,10 +62,11 @@ TEST(Control, AnswersCarryReportsAndErrors) {
   EXPECT_EQ(answer_json(ChangeReport{"3 records will be delivered again.", 3, true}),
             "{\"ok\":true,\"text\":\"3 records will be delivered "
             "again.\",\"records\":3,\"more\":true}\n");
-  const auto back = parse_answer(answer_json(ChangeReport{"x", 3, true}));
+  const auto back = parse_answer(answer_json(ChangeReport{"x", 3, true, "7 is damaged"}));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->records, 3u);
   EXPECT_TRUE(back->more);
+  EXPECT_EQ(back->problem, "7 is damaged");
   const auto failed = parse_answer(answer_json(fail(ErrorCode::kBusy, "not \xff now")));
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, ErrorCode::kBusy);

@@ -344,6 +344,33 @@ class DeliveryModel : public ::testing::Test {
     }));
     ASSERT_EQ(dead.size(), poison);
     ASSERT_EQ(store_->lanes().value().at(0).dead_lettered.records, poison);
+    refuse_again(poison);
+  }
+
+  // What is replayed to a destination that still refuses it stays, with another attempt.
+  void refuse_again(std::uint64_t poison) {
+    std::map<std::uint64_t, std::uint32_t> attempts;
+    const auto count = [&](const DeadLetter& letter) {
+      attempts[letter.id] = letter.attempts;
+      return true;
+    };
+    ASSERT_TRUE(store_->for_each_dead_letter(count));
+    const auto before = attempts;
+    const auto any = [](std::string_view) { return true; };
+    ASSERT_TRUE(apply_change(*store_, ReplayLetters{}, {false, any, any, nullptr}));
+    end_life();
+    begin_life();
+    if (HasFatalFailure()) return;
+    for (int i = 0; i < 20'000 && !store_->replays().value().empty(); ++i) {
+      const Instant next = std::min(intake_->step(), courier_->step());
+      while (transport_->size() > 0) transport_->answer(0, "");
+      if (next > clock_.now()) clock_.advance(std::min<Duration>(next - clock_.now(), seconds(10)));
+    }
+    ASSERT_TRUE(store_->replays().value().empty());
+    ASSERT_TRUE(store_->for_each_dead_letter(count));
+    ASSERT_EQ(attempts.size(), poison);
+    for (const auto& [id, tries] : before) ASSERT_GT(attempts.at(id), tries);
+    ASSERT_EQ(store_->lanes().value().at(0).dead_lettered.records, poison);
   }
 
   std::mt19937_64 random_;

@@ -88,7 +88,10 @@ class FakeStore final : public Store {
     const auto at = files.find(id.value);
     return at == files.end() ? std::optional<FileState>() : at->second;
   }
-  Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>&) override { return {}; }
+  Result<std::vector<std::uint64_t>> for_each_dead_letter(
+      const std::function<bool(const DeadLetter&)>&) override {
+    return std::vector<std::uint64_t>{};
+  }
   Result<std::vector<Claim>> replays() override { return std::vector<Claim>(); }
   Result<std::optional<DeadLetter>> dead_letter(std::uint64_t) override { return std::nullopt; }
   StoreUsage usage() const override { return {}; }

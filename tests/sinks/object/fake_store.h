@@ -83,7 +83,10 @@ class FakeStore final : public Store {
   Result<std::vector<LaneState>> lanes() override { return std::vector<LaneState>(); }
   Result<std::vector<Claim>> claims() override { return std::vector<Claim>(); }
   Status for_each_file(const std::function<void(FileId, const FileState&)>&) override { return {}; }
-  Status for_each_dead_letter(const std::function<bool(const DeadLetter&)>&) override { return {}; }
+  Result<std::vector<std::uint64_t>> for_each_dead_letter(
+      const std::function<bool(const DeadLetter&)>&) override {
+    return std::vector<std::uint64_t>{};
+  }
   Result<std::vector<Claim>> replays() override { return std::vector<Claim>(); }
   Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) override {
     const auto found = letters.find(id);
