@@ -47,19 +47,20 @@ Result<SourceId> wanted_source(const Invocation& invocation,
 // --- list ----------------------------------------------------------------------------------------
 
 void print_block(const BlockInfo& block, const std::string& source) {
-  fmt::print("{:>9}  {:<14}  {:>11}  {:>8}  {:>10}  {:>10}  {:<20}  {}\n", block.number.value,
-             clipped(printable(source), 14), block.first.value, block.records,
+  fmt::print("{:>7} {:<10} {:>10} {:>7} {:>9} {:>9} {:<20}{}\n", block.number.value,
+             clipped(printable(source), 10), block.first.value, block.records,
              format_size(block.body_raw), format_size(block.body_stored),
-             format_wall(block.first_time), block.mini ? "mini" : "");
+             format_wall(block.first_time), block.mini ? " m" : "");
 }
 
 Status list_blocks(Store& store, SourceId source, std::uint64_t limit,
                    const std::map<SourceId, std::string>& names) {
-  fmt::print("{:>9}  {:<14}  {:>11}  {:>8}  {:>10}  {:>10}  {:<20}  {}\n", "BLOCK", "SOURCE",
-             "FIRST SEQ", "RECORDS", "RAW", "STORED", "FIRST TIME", "FLAGS");
+  fmt::print("{:>7} {:<10} {:>10} {:>7} {:>9} {:>9} {}\n", "BLOCK", "SOURCE", "FIRST SEQ",
+             "RECORDS", "RAW", "STORED", "FIRST TIME");
   BlockNumber from{1};
   for (std::uint64_t shown = 0;; ++shown) {
     EH_ASSIGN(const std::optional<BlockInfo> block, store.next_block(source, from));
+    if (!block && shown == 0) fmt::print("none\n");
     if (!block) return {};
     if (shown == limit) {
       fmt::print("... more; see --limit\n");
@@ -152,8 +153,8 @@ Result<std::uint64_t> export_blocks(Store& store, SourceId source, bool ndjson,
             : export_block(*block, ndjson, name == names.end() ? "" : name->second, agent, output);
     if (exported) continue;
     if (exported.error().code == ErrorCode::kIo) return tl::unexpected(exported.error());
-    complain(fmt::format("block {} ({} records) is left out: {}", info->number.value, info->records,
-                         exported.error().message));
+    complain(fmt::format("block {} ({}) is left out: {}", info->number.value,
+                         format_count(info->records, "record"), exported.error().message));
     ++damaged;
   }
   EH_TRY(output.flush());
@@ -211,8 +212,8 @@ int export_file(const Invocation& invocation, const std::string& path, bool ndjs
   if (!report) return failed(report.error());
   if (const Status flushed = output.flush(); !flushed) return failed(flushed.error());
   if (report->unreadable_blocks == 0) return kExitOk;
-  complain(fmt::format("{} damaged blocks are left out of {}",
-                       format_count(report->unreadable_blocks), path));
+  complain(fmt::format("{} left out of {}",
+                       format_count(report->unreadable_blocks, "damaged block"), path));
   return kExitFailed;
 }
 
@@ -244,8 +245,8 @@ Command buffer_list_command() {
           .summary = "the blocks that the buffer holds",
           .description =
               "Lists stored blocks, the oldest first: number, source, first sequence number,\n"
-              "records, raw and stored size, time of the first record, flags (mini: not full,\n"
-              "will be merged). Works beside a running agent and changes nothing.",
+              "records, raw and stored size, time of the first record; m: a mini-block, which\n"
+              "will be merged with others. Works beside a running agent and changes nothing.",
           .options = {{"source", "NAME", "Only this source's blocks"},
                       {"limit", "N", "At most so many (default 1000)"}},
           .examples = "edgehose buffer list --source app --limit 20",

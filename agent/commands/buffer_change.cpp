@@ -12,14 +12,21 @@
 namespace edgehose {
 namespace {
 
+template <class... Args>
+void say(fmt::format_string<Args...> format, Args&&... args) {
+  fmt::print("{}", wrapped(fmt::format(format, std::forward<Args>(args)...), 0));
+}
+
 // What all of them end with: told always, done only with --yes.
 int with_yes(const Invocation& invocation, std::string_view command, const ControlChange& change) {
   if (invocation.has("yes")) return make_changes(invocation, {change});
   std::string line = fmt::format("edgehose {}", command);
+  if (const auto config = invocation.value("config")) line += " --config " + *config;
+  for (const std::string& set : invocation.values("set")) line += fmt::format(" --set '{}'", set);
   for (const std::string& word : invocation.words) line += " " + word;
   if (const auto source = invocation.value("source")) line += " --source " + *source;
   if (invocation.has("positions")) line += " --positions";
-  fmt::print("Nothing was changed. To do it, say: {} --yes\n", line);
+  fmt::print("Nothing was changed. To do it:\n  {} --yes\n", line);
   return kExitUsage;
 }
 
@@ -40,15 +47,13 @@ Status tell_sink(Store& store, const std::string& name, const ChangeContext& con
   EH_ASSIGN(const auto claims, store.claims());
   const auto claimed =
       std::ranges::count_if(claims, [&](const Claim& c) { return of_sink(c.lane); });
-  fmt::print(
-      "Sink {}: {} records ({}) would not be delivered by it; {} requests under way are given "
-      "up.\n",
-      name, format_count(backlog.records), format_size(backlog.bytes), claimed);
+  say("Sink {}: {} ({}) would not be delivered by it; {} given up.", name,
+      format_count(backlog.records, "record"), format_size(backlog.bytes),
+      format_count(static_cast<std::uint64_t>(claimed), "batch that is under way is",
+                   "batches that are under way are"));
   if (context.has_sink(name))
-    fmt::print(
-        "It is in the config: a running agent refuses; at the next start it begins anew, and what "
-        "it\n"
-        "delivered and is still buffered may be delivered twice.\n");
+    say("It is in the config: a running agent refuses; at the next start it begins anew, and what "
+        "it delivered and is still buffered may be delivered twice.");
   return {};
 }
 
@@ -56,15 +61,12 @@ Status tell_source(Store& store, const std::string& name, const ChangeContext& c
   EH_ASSIGN(const SourceState source, find_source(store, name));
   EH_ASSIGN(const Counter backlog,
             backlog_of(store, [&](const LaneKey& key) { return key.source == source.id; }));
-  fmt::print(
-      "Source {}: its blocks and cursors are dropped; {} records ({}) that sinks still wait for\n"
-      "are lost, counted as forgotten. Positions belong to files and stay.\n",
-      name, format_count(backlog.records), format_size(backlog.bytes));
+  say("Source {}: its blocks and cursors are dropped; {} ({}) that sinks still wait for would be "
+      "lost, counted as forgotten. Positions belong to files and stay.",
+      name, format_count(backlog.records, "record"), format_size(backlog.bytes));
   if (context.has_source(name))
-    fmt::print(
-        "It is in the config: a running agent refuses; at the next start it goes on where its "
-        "files\n"
-        "were read to.\n");
+    say("It is in the config: a running agent refuses; at the next start it goes on where its "
+        "files were read to.");
   return {};
 }
 
@@ -77,12 +79,11 @@ Status tell_positions(Store& store, const ChangeContext& context) {
     if (context.reaches(file.path)) return;
     if (++count <= kPositionsTold) paths.push_back(printable(file.path));
   }));
-  fmt::print("{} positions are of files that no source in the config can reach{}\n",
-             format_count(count), count == 0 ? "." : ":");
-  for (const std::string& path : paths) fmt::print("  {}\n", path);
+  say("{} of files that no source in the config can reach{}",
+      format_count(count, "position is", "positions are"), count == 0 ? "." : ":");
+  for (const std::string& path : paths) fmt::print("  {}", wrapped(path, 2));
   if (count > paths.size()) fmt::print("  and {} more\n", format_count(count - paths.size()));
-  if (count > 0)
-    fmt::print("If a source names one of them again, it is read by that source's start_at.\n");
+  if (count > 0) say("If a source names one of them again, it is read by that source's start_at.");
   return {};
 }
 
@@ -115,13 +116,11 @@ int buffer_confirm(const Invocation& invocation) {
   const auto sink = find_sink(*opened.store, name);
   if (!sink) return failed(sink.error());
   if (sink->note.empty()) {
-    fmt::print(
-        "Sink {} has nothing to confirm: its next delivery takes the destination that it finds.\n",
+    say("Sink {} has nothing to confirm: its next delivery takes the destination that it finds.",
         name);
     return kExitOk;
   }
-  fmt::print(
-      "Sink {}: the next delivery takes the destination that it finds then as the right one.\n",
+  say("Sink {}: the next delivery takes the destination that it finds then as the right one.",
       name);
   return with_yes(invocation, "buffer confirm", ConfirmSink{name});
 }

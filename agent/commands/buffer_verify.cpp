@@ -30,7 +30,7 @@ void print_report(const VerifyReport& report) {
   }
   std::fflush(stdout);
   for (const std::string& finding : report.findings) complain(finding);
-  fmt::print("{} finding(s).\n", format_count(report.found));
+  fmt::print("{}.\n", format_count(report.found, "finding"));
 }
 
 int buffer_verify(const Invocation& invocation) {

@@ -20,78 +20,109 @@ namespace edgehose {
 namespace {
 
 void print_parts(std::string_view title, const std::vector<ResourcePart>& parts) {
-  fmt::print("{:<48} {:>12}\n", title, format_size(total(parts)));
+  fmt::print("\n{}\n", title);
   for (const ResourcePart& part : parts)
     fmt::print("  {:<46} {:>12}\n", clipped(part.what, 46), format_size(part.bytes));
 }
 
-void print_sources(const std::vector<SourceCheck>& sources, bool first_start) {
-  fmt::print("\nSources: {}\n", first_start ? "a first start would ship" : "what matches now");
-  std::uint64_t bytes = 0;
-  for (const SourceCheck& source : sources) {
-    fmt::print("  {:<24} {:>8} files {:>12}\n", clipped(source.name, 24),
-               format_count(source.files), format_size(source.bytes));
+std::string findings_text(const Findings& findings) {
+  const std::string warnings = format_count(findings.warnings.size(), "warning");
+  if (!findings.errors.empty())
+    return fmt::format("The config would fail here: {}, {}.",
+                       format_count(findings.errors.size(), "error"), warnings);
+  return findings.warnings.empty() ? "The config is good."
+                                   : fmt::format("The config is good, with {}.", warnings);
+}
+
+// Long names of objects are for copying: they are broken on a terminal only, where they would be.
+void print_key(const SinkCheck& sink) {
+  const std::string key = sink.destination.empty() ? "-" : printable(sink.destination);
+  fmt::print("  {} ({}):\n    {}", printable(sink.name), sink.type,
+             ::isatty(STDOUT_FILENO) == 1 ? wrapped(key, 4) : key + "\n");
+}
+
+struct Report {
+  Findings findings;
+  std::optional<Epoch> epoch;
+  Resources resources;
+  std::vector<SourceCheck> sources;
+  std::vector<SinkCheck> sinks;
+  std::string hint;
+};
+
+// What a person wants to know first.
+void print_summary(const Report& report) {
+  std::uint64_t files = 0, bytes = 0;
+  for (const SourceCheck& source : report.sources) {
+    files += source.files;
     bytes += source.bytes;
   }
-  fmt::print("  {:<24} {:>8}       {:>12}\n", "together", "", format_size(bytes));
-}
-
-void print_sinks(const std::vector<SinkCheck>& sinks, bool first_start) {
+  fmt::print("{}\n", findings_text(report.findings));
+  fmt::print("  {:<22} {:>12}\n", "memory, at worst", format_size(total(report.resources.memory)));
+  fmt::print("  {:<22} {:>12}\n", "disk, at worst", format_size(total(report.resources.disk)));
+  fmt::print("  {:<22} {:>12}  of {}\n",
+             report.epoch ? "files that match now" : "a first start ships", format_size(bytes),
+             format_count(files, "file"));
+  if (report.sinks.empty()) return;
   fmt::print("\nSinks: an object would be named like{}\n",
-             first_start ? " (the zeros stand for the epoch that a first start draws)" : "");
-  for (const SinkCheck& sink : sinks)
-    fmt::print("  {} ({}): {}\n", sink.name, sink.type,
-               sink.destination.empty() ? "-" : sink.destination);
+             report.epoch ? "" : " (zeros: the epoch that a first start draws)");
+  for (const SinkCheck& sink : report.sinks) print_key(sink);
 }
 
-int print_findings(const Findings& findings) {
-  fmt::print("\n");
+void print_findings(const Findings& findings) {
+  if (!findings.errors.empty() || !findings.warnings.empty()) fmt::print("\n");
   std::fflush(stdout);
-  for (const std::string& warning : findings.warnings) complain("warning: " + warning);
   for (const std::string& error : findings.errors) complain("error: " + error);
-  if (findings.errors.empty()) {
-    fmt::print("The config is good{}.\n",
-               findings.warnings.empty()
-                   ? ""
-                   : fmt::format(", with {} warning(s)", findings.warnings.size()));
-    return kExitOk;
-  }
-  fmt::print("{} error(s), {} warning(s).\n", findings.errors.size(), findings.warnings.size());
-  return kExitFailed;
+  for (const std::string& warning : findings.warnings) complain("warning: " + warning);
+}
+
+void print_details(const Report& report, const std::string& data_dir) {
+  print_parts("Memory, at worst", report.resources.memory);
+  print_parts(fmt::format("Disk, at worst, below {}", data_dir), report.resources.disk);
+  if (!report.hint.empty()) fmt::print("\n{}", report.hint);
+  fmt::print("\nSources: {}\n",
+             report.epoch ? "what matches now" : "what a first start would ship");
+  for (const SourceCheck& source : report.sources)
+    fmt::print("  {:<28} {:>17} {:>12}\n", clipped(printable(source.name), 28),
+               format_count(source.files, "file"), format_size(source.bytes));
+}
+
+Report examine(const LoadedConfig& loaded) {
+  const Config& config = loaded.config;
+  const auto clock = make_system_clock();
+  Report report;
+  Findings& findings = report.findings;
+  for (const config::Problem& warning : loaded.warnings)
+    findings.warnings.push_back(warning.text());
+  const auto id = agent_id(config.agent, false);
+  if (!id) findings.errors.push_back(id.error().message);
+  const ServiceUnit unit = read_service_unit();
+  const StoreCheck store = check_store(config, *clock, findings);
+  report.epoch = store.epoch;
+  report.hint = store.hint;
+  report.sources = check_sources(config, unit, *clock, findings);
+  report.sinks = check_sinks(config, id.value_or("unknown"), store.epoch, unit, *clock, findings);
+  std::vector<std::uint64_t> files;
+  for (const SourceCheck& source : report.sources) files.push_back(source.files);
+  report.resources = worst_case(config, store.limit, files);
+  findings.warnings.insert(findings.warnings.end(), store.orphans.begin(), store.orphans.end());
+  return report;
 }
 
 int check_config(const Invocation& invocation) {
   const auto loaded = load_config(load_options(invocation), make_schema());
   if (!loaded) {
     for (const config::Problem& problem : loaded.error()) complain("error: " + problem.text());
-    fmt::print(stderr, "{} error(s).\n", loaded.error().size());
+    fmt::print(stderr, "{}.\n", format_count(loaded.error().size(), "error"));
     return kExitUsage;
   }
-  const Config& config = loaded->config;
-  fmt::print("Config: {}\n\n{}", fmt::join(loaded->files, ", "),
+  const Report report = examine(*loaded);
+  print_summary(report);
+  print_findings(report.findings);
+  print_details(report, loaded->config.agent.data_dir);
+  fmt::print("\nThe config in effect, from {}\n{}", fmt::join(loaded->files, ", "),
              effective_config(loaded->settings));
-
-  const auto clock = make_system_clock();
-  Findings findings;
-  for (const config::Problem& warning : loaded->warnings)
-    findings.warnings.push_back(warning.text());
-  const auto id = agent_id(config.agent, false);
-  if (!id) findings.errors.push_back(id.error().message);
-  const StoreCheck store = check_store(config, *clock, findings);
-  const auto sources = check_sources(config, *clock, findings);
-  const auto sinks = check_sinks(config, id.value_or("unknown"), store.epoch, *clock, findings);
-
-  std::vector<std::uint64_t> files;
-  for (const SourceCheck& source : sources) files.push_back(source.files);
-  const Resources resources = worst_case(config, store.limit, files);
-  fmt::print("\n");
-  print_parts("Memory, at worst", resources.memory);
-  print_parts("Disk below " + config.agent.data_dir + ", at worst", resources.disk);
-  if (!store.hint.empty()) fmt::print("\n{}", store.hint);
-  print_sources(sources, !store.epoch);
-  print_sinks(sinks, !store.epoch);
-  findings.warnings.insert(findings.warnings.end(), store.orphans.begin(), store.orphans.end());
-  return print_findings(findings);
+  return report.findings.errors.empty() ? kExitOk : kExitFailed;
 }
 
 // In a child that is the service's user for good: what it cannot do, the service cannot.
@@ -127,11 +158,14 @@ Command check_command() {
           .arguments = "",
           .summary = "checks the config and what it will meet on this device",
           .description =
-              "Reads the config and tells every error in it at once. Then shows the effective\n"
-              "settings and where each came from (secrets masked), the worst case of memory\n"
-              "and disk, what a first start would ship, and a sample object name for each\n"
-              "sink. Tries what would fail later: directories, keys, recipients, prefixes,\n"
-              "permissions, the buffer's format. Nothing is changed, nothing is sent.\n"
+              "Reads the config and tells every error in it at once. Tries what would fail\n"
+              "later: directories, keys, recipients, prefixes, permissions, the buffer's\n"
+              "format. Nothing is changed, nothing is sent.\n"
+              "\n"
+              "First comes the verdict, with the worst case of memory and disk, what a first\n"
+              "start would ship and a sample object name for each sink; then errors and\n"
+              "warnings; then what the worst case is made of; last the config in effect, and\n"
+              "where each value came from (secrets masked).\n"
               "\n"
               "Run by root it checks as the service's user (edgehose), if there is one, in the\n"
               "groups that the unit adds. Logs that cannot be read are warnings, with the\n"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/base/clock.h"
+#include "agent/commands/service_unit.h"
 #include "agent/config/agent_config.h"
 #include "buffer/store.h"
 
@@ -42,8 +43,8 @@ struct SourceCheck {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // that a first start would ship
 };
-std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock,
-                                       Findings& findings);
+std::vector<SourceCheck> check_sources(const Config& config, const ServiceUnit& unit,
+                                       const Clock& clock, Findings& findings);
 
 // --- check_sinks.cpp -----------------------------------------------------------------------------
 
@@ -51,10 +52,11 @@ struct SinkCheck {
   std::string name, type;
   std::string destination;  // with one rendered key
 };
-// `epoch`: the buffer's; none: the key shows zeros in its place.
+// `epoch`: the buffer's; none: the key shows zeros in its place. `unit`: what it forbids is told
+// where it is installed.
 std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
-                                   const std::optional<Epoch>& epoch, const Clock& clock,
-                                   Findings& findings);
+                                   const std::optional<Epoch>& epoch, const ServiceUnit& unit,
+                                   const Clock& clock, Findings& findings);
 
 // --- check_store.cpp -----------------------------------------------------------------------------
 

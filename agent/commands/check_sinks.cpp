@@ -6,7 +6,6 @@
 
 #include "agent/base/file.h"
 #include "agent/commands/check_report.h"
-#include "agent/commands/service_unit.h"
 #include "agent/run/registry.h"
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
@@ -59,8 +58,9 @@ bool is_at_or_below(std::string_view path, std::string_view directory) {
                                          directory.ends_with('/') || path[directory.size()] == '/');
 }
 
-bool unit_allows(const std::string& path) {
-  for (std::string word : read_service_unit().words("ReadWritePaths")) {
+bool unit_allows(const ServiceUnit& unit, const std::string& path) {
+  if (!unit.installed) return true;
+  for (std::string word : unit.words("ReadWritePaths")) {
     if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
     if (is_at_or_below(path, word)) return true;
   }
@@ -113,8 +113,8 @@ void tell_read_again(const SinkCheck& sink, const Config& config, Findings& find
 }  // namespace
 
 std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
-                                   const std::optional<Epoch>& epoch, const Clock& clock,
-                                   Findings& findings) {
+                                   const std::optional<Epoch>& epoch, const ServiceUnit& unit,
+                                   const Clock& clock, Findings& findings) {
   std::vector<SinkCheck> checks;
   for (const Component& component : config.sinks) {
     SinkCheck& check = checks.emplace_back(SinkCheck{component.name, component.type, ""});
@@ -122,7 +122,8 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
     if (component.type == "directory") {
       const auto& directory = component.as<DirectoryConfig>();
       check_directory(directory, findings);
-      if (!unit_allows(directory.path)) tell_read_only(directory, config.agent.data_dir, findings);
+      if (!unit_allows(unit, directory.path))
+        tell_read_only(directory, config.agent.data_dir, findings);
       check.destination = directory.path + "/";
     }
     const auto parts = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone});

@@ -25,12 +25,13 @@ void tell_unreadable(const SourceCheck& check, const std::vector<std::string>& u
     findings.warnings.push_back(fmt::format("source {}: {} cannot be read: {}", check.name,
                                             unreadable[i], how_to_grant(unreadable[i], false)));
   if (unreadable.size() > kToldFiles)
-    findings.warnings.push_back(fmt::format("source {}: and {} more files cannot be read",
-                                            check.name, unreadable.size() - kToldFiles));
+    findings.warnings.push_back(fmt::format("source {}: and {} more cannot be read", check.name,
+                                            format_count(unreadable.size() - kToldFiles, "file")));
 }
 
 // systemd hides or closes some directories, whatever their permissions say.
-void tell_hidden(const FileSourceConfig& config, Findings& findings) {
+void tell_hidden(const FileSourceConfig& config, const ServiceUnit& unit, Findings& findings) {
+  if (!unit.installed) return;
   for (const std::string& path : config.paths)
     if (path.starts_with("/tmp/") || path.starts_with("/var/tmp/"))
       findings.warnings.push_back(fmt::format(
@@ -74,8 +75,9 @@ void tell_shadowed(const std::vector<FileSelection>& selections,
     for (std::size_t owner = 0; owner < i; ++owner)
       if (taken[owner] > 0)
         findings.warnings.push_back(
-            fmt::format("source {}: {} of the files that it names are read by [sources.{}] alone",
-                        configs[i].name, format_count(taken[owner]), configs[owner].name));
+            fmt::format("source {}: {} that it names {} read by [sources.{}] alone",
+                        configs[i].name, format_count(taken[owner], "file"),
+                        taken[owner] == 1 ? "is" : "are", configs[owner].name));
   }
 }
 
@@ -96,15 +98,16 @@ SourceCheck check_file_source(const FileSourceConfig& config, const FileSelectio
              return file.named && (file.selection == index || selects(selection, file.path));
            }))
     findings.warnings.push_back(fmt::format("source {}: no file matches now", config.name));
+  if (const std::string hint = directory_hint(config.paths); !hint.empty())
+    findings.warnings.push_back(fmt::format("source {}: {}", config.name, hint));
   tell_unreadable(check, unreadable, findings);
-  tell_hidden(config, findings);
   return check;
 }
 
 }  // namespace
 
-std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock,
-                                       Findings& findings) {
+std::vector<SourceCheck> check_sources(const Config& config, const ServiceUnit& unit,
+                                       const Clock& clock, Findings& findings) {
   std::vector<FileSourceConfig> configs;
   std::vector<FileSelection> selections;
   for (const Component& source : config.sources) {
@@ -129,6 +132,7 @@ std::vector<SourceCheck> check_sources(const Config& config, const Clock& clock,
       continue;
     }
     checks.push_back(check_file_source(configs[i], selections[i], i, found, clock, findings));
+    tell_hidden(configs[i], unit, findings);
     tell_copytruncate(configs[i], i, found, rules, findings);
   }
   tell_shadowed(selections, configs, found, findings);

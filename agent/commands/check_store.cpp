@@ -71,9 +71,9 @@ std::vector<std::string> orphans(Store& store, const Config& config) {
     for (const LaneState& lane : *lanes)
       if (lane.key.sink == sink.id) backlog += lane.buffered();
     out.push_back(fmt::format(
-        "sink {} is not in the config: its {} records ({}) yield first when the buffer is full; "
+        "sink {} is not in the config: its {} ({}) yield first when the buffer is full; "
         "retire it with: edgehose buffer forget {}",
-        sink.name, format_count(backlog.records), format_size(backlog.bytes), sink.name));
+        sink.name, format_count(backlog.records, "record"), format_size(backlog.bytes), sink.name));
   }
   return out;
 }

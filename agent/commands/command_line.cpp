@@ -1,6 +1,7 @@
 #include "agent/commands/command_line.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <boost/program_options.hpp>
@@ -13,6 +14,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/commands/help.h"
+#include "agent/commands/layout.h"
 #include "agent/commands/table.h"
 
 namespace edgehose {
@@ -248,7 +250,11 @@ int run_command_line(const std::vector<std::string>& arguments) {
   return code == kExitOk ? kExitFailed : code;
 }
 
-void complain(std::string_view message) { fmt::print(stderr, "edgehose: {}\n", message); }
+void complain(std::string_view message) {
+  const std::string text = fmt::format("edgehose: {}", message);
+  const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  fmt::print(stderr, "{}", terminal ? wrapped(text, 4, LongWords::kKept) : text + "\n");
+}
 
 int failed(const Error& error) {
   complain(error.message);

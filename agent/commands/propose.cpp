@@ -66,8 +66,10 @@ std::string source_name(std::string_view directory, std::set<std::string>& taken
 
 std::string system_source(const std::vector<std::string>& paths) {
   std::string out =
-      "# What the system writes. Rotated files are recognised; nothing is read twice.\n[sources.system]\n"
-      "type  = \"file\"\npaths = [\n";
+      "# What the system writes. Rotated files are recognised; nothing is read twice.\n"
+      "[sources.system]\n"
+      "type  = \"file\"\n"
+      "paths = [\n";
   for (const std::string& path : paths) out += fmt::format("  {},\n", config::quote(path));
   return out + "]\n\n";
 }
@@ -79,10 +81,10 @@ std::string directory_source(const std::string& directory, std::set<std::string>
 
 std::string no_files(bool journal) {
   if (journal)
-    return "# This device logs to the systemd journal only: there are no text logs below /var/log.\n"
-           "# Let rsyslog write /var/log/syslog (apt install rsyslog), or point this at the files of\n"
-           "# your application.\n";
-  return "# No logs were found below /var/log. Point this at the files of your application.\n";
+    return "# This device logs to the systemd journal only: no text logs are below\n"
+           "# /var/log. Let rsyslog write /var/log/syslog (apt install rsyslog), or point\n"
+           "# this at the files of your application.\n";
+  return "# No logs were found below /var/log. Point this at your application's files.\n";
 }
 
 constexpr std::string_view kHead =
@@ -98,7 +100,8 @@ constexpr std::string_view kHead =
     "when_full = \"block\"      # or drop_oldest, drop_newest\n\n";
 
 constexpr std::string_view kSink =
-    "# Where it goes. Below /media and /mnt it is never created: a stick that is not mounted stays that.\n"
+    "# Where it goes. Below /media and /mnt it is never created: a stick that is not\n"
+    "# mounted is not replaced by a directory.\n"
     "[sinks.archive]\n"
     "type        = \"directory\"\n"
     "path        = \"/media/usb/logs\"\n"

@@ -43,7 +43,8 @@ Command run_command() {
           "\n"
           "With --once it reads what is there now, delivers all of it, shows its\n"
           "progress and ends. What it could not read, had to drop or what a destination\n"
-          "refused is told then.",
+          "refused is told then. A last line that has no line end yet is delivered as it\n"
+          "is: what is appended to it later is a record of its own.",
       .options = {{"once", "",
                    "Delivers what is there now, then ends; 0 only when all of it is acknowledged"},
                   {"timeout", "DURATION", "With --once: gives up after this long (30s, 5m)"}},

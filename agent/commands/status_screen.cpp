@@ -182,6 +182,7 @@ void Screen::sink_details(const SinkReport& sink) {
 }
 
 std::string milliseconds(Duration duration) {
+  if (duration < std::chrono::milliseconds(1)) return "< 1 ms";
   return fmt::format("{:.0f} ms", std::chrono::duration<double, std::milli>(duration).count());
 }
 
@@ -209,7 +210,7 @@ void Screen::buffer() {
   if (b.device_per_day)
     line("  {:<13}{}: about {} a day by all programs, journals included", "whole disk",
          clipped(b.device, 16), rough_size(*b.device_per_day));
-  if (report_.running) {
+  if (report_.running && b.mean_commit > Duration{}) {
     line("  {:<13}{} last, {} mean", "commit", milliseconds(b.last_commit),
          milliseconds(b.mean_commit));
     line("  {:<13}{} last, {} mean: of the files read, before a commit", "flush",

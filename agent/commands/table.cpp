@@ -30,7 +30,7 @@ const std::vector<Command>& commands() {
 const std::vector<Option>& global_options() {
   static const std::vector<Option> options = {
       {"config", "FILE",
-       "The config (default /etc/edgehose/edgehose.toml); FILE's conf.d/*.toml beside it are merged"},
+       "The config (default /etc/edgehose/edgehose.toml); conf.d/*.toml beside it are merged"},
       {"set", "KEY=VALUE",
        "Overrides one setting: --set sinks.archive.path=/mnt/logs. May be repeated", true},
       {"log-level", "LEVEL", "trace, debug, info, warn, error or off"},

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "agent/base/wrap.h"
+
 namespace edgehose {
 
 using namespace config;
@@ -143,19 +145,38 @@ std::string example_config(const ConfigSchema& schema) {
   return out;
 }
 
+namespace {
+
+// A file by its name alone: where it lies is said above.
+std::string short_origin(const config::Origin& origin) {
+  config::Origin at = origin;
+  if (at.kind == config::Origin::Kind::kFile) at.name = at.name.substr(at.name.rfind('/') + 1);
+  return "# " + at.text();
+}
+
+}  // namespace
+
+// The places stand in a column of their own, as far as a line has room for both.
 std::string effective_config(const std::vector<Setting>& settings) {
-  constexpr std::size_t kMaxColumn = 72;
   const auto left = [](const Setting& s) {
     if (!s.value.empty()) return fmt::format("{} = {}", s.path, s.value);
     return fmt::format("{} is unset{}", s.path, s.unset.empty() ? "" : ": " + s.unset);
   };
   std::size_t column = 0;
   for (const Setting& s : settings)
-    if (const std::size_t width = left(s).size(); width <= kMaxColumn)
+    if (const std::size_t width = left(s).size(); width + 2 + short_origin(s.origin).size() <= 64)
       column = std::max(column, width);
   std::string out;
-  for (const Setting& s : settings)
-    out += fmt::format("{:<{}}  # {}\n", left(s), column, s.origin.text());
+  for (const Setting& s : settings) {
+    const std::string origin = short_origin(s.origin);
+    const std::string line = fmt::format("{:<{}}  {}", left(s), column, origin);
+    if (line.size() < kColumns)
+      out += line + '\n';
+    else if (s.value.empty())
+      out += wrapped(line, 4);
+    else
+      out += fmt::format("{}\n    {}\n", left(s), origin);
+  }
   return out;
 }
 

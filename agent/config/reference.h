@@ -13,7 +13,8 @@ namespace edgehose {
 std::string reference_page(const ConfigSchema& schema);  // Markdown
 std::string example_config(const ConfigSchema& schema);  // TOML that loads, defaults as comments
 
-// "sinks.archive.path = "/mnt/logs"   # /etc/edgehose/edgehose.toml:17:15", a line each, aligned.
+// "sinks.archive.path = "/mnt/logs"   # edgehose.toml:17:15", a line each, aligned; the place on a
+// line of its own where 80 columns do not hold both. Files go by their name: tell their paths.
 std::string effective_config(const std::vector<Setting>& settings);
 
 }  // namespace edgehose

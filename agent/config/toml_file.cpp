@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "agent/base/file.h"
 
@@ -86,6 +87,27 @@ std::string parse_problem(const toml::parse_error& error) {
   return fmt::format("not valid TOML: {}", words);
 }
 
+// A text without its quotes, where the line that does not parse holds one: " (...)", or empty.
+std::string quotes_hint(std::string_view text, unsigned line) {
+  for (; line > 1 && !text.empty(); --line)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  text = text.substr(0, text.find('\n'));
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) return {};
+  text.remove_prefix(equals + 1);
+  const std::size_t first = text.find_first_not_of(" \t[");
+  if (first == std::string_view::npos) return {};
+  text.remove_prefix(first);
+  const std::string_view word = text.substr(0, text.find_first_of(" \t\r,]}#"));
+  if (word.empty()) return {};
+  const auto is = [](int (*kind)(int), char c) { return kind(static_cast<unsigned char>(c)) != 0; };
+  const bool text_like = is(std::isalpha, word[0]) || word[0] == '/' || word[0] == '*' ||
+                         (is(std::isdigit, word[0]) && is(std::isalpha, word.back()));  // 10s
+  if (!text_like) return {};
+  if (word == "true" || word == "false" || word.size() > 64) return {};
+  return fmt::format(" (a text stands in quotes: \"{}\")", word);
+}
+
 // The value at the end of a chain of tables with one entry each.
 Value& leaf(Table& table) {
   Value* value = &table.front().value;
@@ -118,7 +140,8 @@ std::optional<Table> read_toml_file(const std::string& path, Diagnostics& proble
   const toml::parse_result parsed = toml::parse(std::string_view(*text));
   const Converter converter(file);
   if (parsed) return converter.table(parsed.table());
-  problems.error(converter.origin(parsed.error().source()), parse_problem(parsed.error()));
+  const Origin at = converter.origin(parsed.error().source());
+  problems.error(at, parse_problem(parsed.error()) + quotes_hint(*text, at.line));
   return std::nullopt;
 }
 

@@ -279,7 +279,7 @@ Result<StatusReport> parse_status(std::string_view json) {
     if (format != kStatusFormat)
       return fail(
           ErrorCode::kUnsupported,
-          "the agent's status has format {}, this edgehose reads format {}: use the agent's version",
+          "the agent's status has format {}, this edgehose reads {}: use the agent's version",
           format, kStatusFormat);
     return report_from(parsed);
   } catch (const std::exception& e) {

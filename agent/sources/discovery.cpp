@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -209,6 +210,17 @@ Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats) {
   stats.clear();
   return Walk(selections, stats).run(followed);
+}
+
+std::string directory_hint(const std::vector<std::string>& paths) {
+  std::string hint;
+  for (const std::string& path : paths) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) continue;
+    hint += fmt::format("{}{} is a directory: write {}/*.log, or {}/** for all files below it",
+                        hint.empty() ? "" : "; ", path, path, path);
+  }
+  return hint;
 }
 
 std::string how_to_grant(const std::string& path, bool directory) {

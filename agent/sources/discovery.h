@@ -41,6 +41,10 @@ struct Discovery {
 Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats);
 
+// For each of these paths that is a directory: that it is one, and what to write for its files.
+// Empty where none is.
+std::string directory_hint(const std::vector<std::string>& paths);
+
 // "grant it with: setfacl -m u:edgehose:r PATH" for the user that the process runs as.
 std::string how_to_grant(const std::string& path, bool directory);
 

@@ -87,6 +87,8 @@ class FileSource final : public Source {
  private:
   std::string no_match() const {
     std::string text = fmt::format("no file matches {}", fmt::join(files_.config.paths, ", "));
+    if (const std::string hint = directory_hint(files_.config.paths); !hint.empty())
+      return text + "; " + hint;
     if (!table_->environment().once)
       text += ": looked for every " + format_duration(files_.config.poll_interval);
     return text;

@@ -120,7 +120,10 @@ Result<Glob> Glob::parse(std::string_view pattern) {
   EH_TRY(check_brackets(pattern));
   std::vector<std::string> all = split(pattern);
   if (all.empty() || pattern.back() == '/')
-    return fail(ErrorCode::kInvalid, "the path '{}' names a directory: add '*' or '**'", pattern);
+    return fail(
+        ErrorCode::kInvalid,
+        "the path '{0}' names a directory: write '{0}*.log', or '{0}**' for all files below it",
+        pattern);
   if (all.back() == kAnyDirectories) all.emplace_back("*");
 
   Glob glob;

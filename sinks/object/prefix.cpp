@@ -47,6 +47,16 @@ std::string random_string(std::uint64_t seed, std::uint64_t place) {
   return out;
 }
 
+// "{timestamp:...}" is text like any other, and hardly meant as such.
+void warn_of_bare_expressions(std::string_view text, std::vector<std::string>& warnings) {
+  for (const std::string_view space : kNamespaces)
+    if (text.find(fmt::format("{{{}:", space)) != std::string_view::npos)
+      warnings.push_back(
+          fmt::format("prefix: {{{0}:...}} is no expression, it stands in names as it is: write "
+                      "!{{{0}:...}}",
+                      space));
+}
+
 bool is_dots(std::string_view part) { return part == "." || part == ".."; }
 
 // What names of agent and source may still have made: empty parts go, dots become underscores.
@@ -83,6 +93,7 @@ Result<Prefix> Prefix::compile(std::string_view text, const Labels& labels,
   while (!text.empty()) {
     const std::size_t open = text.find("!{");
     EH_TRY(prefix.add_text(text.substr(0, open)));
+    warn_of_bare_expressions(text.substr(0, open), warnings);
     if (open == std::string_view::npos) break;
     text.remove_prefix(open + 2);
     const std::size_t close = text.find('}');

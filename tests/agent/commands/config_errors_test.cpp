@@ -1,4 +1,5 @@
 // What the loader tells of the real sources and sinks: every error in one run, each at its key.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -28,6 +29,15 @@ class ConfigErrorsTest : public ::testing::Test {
       for (const config::Problem& problem : loaded.error()) out += problem.text() + "\n";
     for (std::size_t at; (at = out.find(root_ + "/")) != std::string::npos;)
       out.erase(at, root_.size() + 1);
+    return out;
+  }
+  std::string warnings(const std::string& toml) {
+    std::ofstream(root_ + "/c.toml") << toml;
+    const auto loaded = load_config({root_ + "/c.toml", {}, true}, make_schema());
+    std::string out;
+    if (loaded)
+      for (const config::Problem& problem : loaded->warnings)
+        out += problem.text().substr(root_.size() + 1) + "\n";
     return out;
   }
   std::string root_;
@@ -71,7 +81,7 @@ prefix = "!{timestamp:yyyy"
       R"text(c.toml:2:12: timezone: "Europe/Berln" is not in this system's tzdata: check the spelling ("Europe/Berlin", "UTC") or install the package tzdata
 c.toml:4:1: unknown key "bufer" in [agent]; known keys: id, data_dir, labels, timezone, log_level, status_socket
 c.toml:7:10: paths: the glob '/var/log/[a/*.log' has a '[' without its ']'
-c.toml:7:51: paths: the path '/var/log/c/' names a directory: add '*' or '**'
+c.toml:7:51: paths: the path '/var/log/c/' names a directory: write '/var/log/c/*.log', or '/var/log/c/**' for all files below it
 c.toml:7:66: paths: must be an absolute path: a service has no directory of its own
 c.toml:8:21: exclude: the glob '[x' has a '[' without its ']'
 c.toml:12:10: prefix: %Y is strftime's spelling: write !{timestamp:yyyy}
@@ -95,6 +105,25 @@ TEST_F(ConfigErrorsTest, GzipHasNineLevels) {
   EXPECT_EQ(errors(gzip + "compression_level = 9\n"), "");
   EXPECT_EQ(errors(gzip + "compression_level = 10\n"),
             "c.toml:8:21: compression_level: gzip has the levels 1 to 9; zstd goes to 19\n");
+}
+
+TEST_F(ConfigErrorsTest, ATextWithoutQuotesIsToldToHaveThem) {
+  EXPECT_THAT(errors("[sources.app]\ntype = file\n"),
+              ::testing::HasSubstr("c.toml:2:9: not valid TOML: "));
+  EXPECT_THAT(errors("[sources.app]\ntype = file\n"),
+              ::testing::EndsWith(" (a text stands in quotes: \"file\")\n"));
+  EXPECT_THAT(errors("[sources.app]\npaths = [ /var/log/*.log ]\n"),
+              ::testing::EndsWith(" (a text stands in quotes: \"/var/log/*.log\")\n"));
+  EXPECT_THAT(errors("[sources.app]\npoll_interval = 10s\n"),
+              ::testing::EndsWith(" (a text stands in quotes: \"10s\")\n"));
+  EXPECT_THAT(errors("[sources.app]\nmax_open_files = 1 2\n"),
+              ::testing::Not(::testing::HasSubstr("quotes")));
+}
+
+TEST_F(ConfigErrorsTest, AnExpressionWithoutItsMarkIsWarnedOf) {
+  EXPECT_EQ(warnings(std::string(kGood) + "prefix = \"{timestamp:yyyy}/!{timestamp:MM}/\"\n"),
+            "c.toml:7:10: prefix: {timestamp:...} is no expression, it stands in names as it is: "
+            "write !{timestamp:...}\n");
 }
 
 TEST_F(ConfigErrorsTest, AGoodConfigHasNone) { EXPECT_EQ(errors(kGood), ""); }
