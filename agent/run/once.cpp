@@ -34,15 +34,15 @@ Counter given_up(const LaneState& lane) {
 }
 
 std::string amount(const Counter& counter) {
-  return fmt::format("{} record(s), {},", format_count(counter.records),
+  return fmt::format("{}, {},", format_count(counter.records, "record"),
                      format_size(counter.bytes));
 }
 
 constexpr std::string_view words(DropReason reason) {
   switch (reason) {
-    case DropReason::kBufferFull: return "were dropped: the buffer was full";
-    case DropReason::kCorrupt: return "were dropped: their blocks in the buffer are damaged";
-    case DropReason::kForgotten: return "were dropped: a person had the agent forget them";
+    case DropReason::kBufferFull: return "dropped: the buffer was full";
+    case DropReason::kCorrupt: return "dropped: their blocks in the buffer are damaged";
+    case DropReason::kForgotten: return "dropped: a person had the agent forget them";
     case DropReason::kCount_: break;
   }
   return "";
@@ -115,7 +115,7 @@ std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
             fmt::format("{}: {} {}", where, amount(lost), words(static_cast<DropReason>(i))));
     if (const Counter refused = since(start.dead_lettered, lane.dead_lettered); refused.records > 0)
       lines.push_back(
-          fmt::format("{}: {} were refused and are kept as dead letters (edgehose "
+          fmt::format("{}: {} refused and kept as dead letters (edgehose "
                       "dead-letters list)",
                       where, amount(refused)));
   }

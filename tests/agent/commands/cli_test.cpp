@@ -358,7 +358,7 @@ TEST_F(CliTest, OnceThatDropsEndsWith1AndSaysHowMuch) {
   EXPECT_THAT(
       outcome.err,
       MatchesRegex(
-          "(.|\n)*source app: [0-9]+ record.s., [0-9.]+ MiB, were dropped: the buffer was full\n(.|\n)*"));
+          "(.|\n)*source app: [0-9]+ records, [0-9.]+ MiB, dropped: the buffer was full\n(.|\n)*"));
   EXPECT_THAT(outcome.err, HasSubstr(", gave up "));
 }
 

@@ -96,14 +96,13 @@ TEST(OnceReport, ShortfallsNameSourceSinkAndNumber) {
   source.lost_bytes = 2048;
   EXPECT_THAT(
       report().shortfalls(now, {source}),
-      ElementsAre(
-          "source app: /var/log/x.log cannot be opened",
-          "source app: 140 record(s), 1.4 KiB, were dropped: the buffer was full",
-          "sink archive, source app: 1 record(s), 10 B, were dropped: the buffer was full",
-          "sink usb, source app: 3 record(s), 30 B, were dropped: their blocks in the buffer "
-          "are damaged",
-          "sink usb, source app: 2 record(s), 20 B, were refused and are kept as dead letters "
-          "(edgehose dead-letters list)"));
+      ElementsAre("source app: /var/log/x.log cannot be opened",
+                  "source app: 140 records, 1.4 KiB, dropped: the buffer was full",
+                  "sink archive, source app: 1 record, 10 B, dropped: the buffer was full",
+                  "sink usb, source app: 3 records, 30 B, dropped: their blocks in the buffer "
+                  "are damaged",
+                  "sink usb, source app: 2 records, 20 B, refused and kept as dead letters "
+                  "(edgehose dead-letters list)"));
 }
 
 }  // namespace
