@@ -36,7 +36,7 @@ SECRET_KEY = "a/secret+key/of/the/tests/and/nothing/else"
 DOMAIN = "s3.localhost"  # bucket.s3.localhost: virtual hosts
 
 # What a server stores and tells again, or checks and refuses where it is wrong. The names are those
-# of the probes in s3_servers_test.py, which say what each means.
+# of the probes in s3_probes.py, which say what each means.
 ALL = {"signature", "metadata", "content_headers", "create_only", "create_only_multipart",
        "multipart", "uploads_listed"}
 CHECKSUMS = {"checksum_crc64nvme", "checksum_crc32c", "checksum_sha256", "checksum_kept"}
