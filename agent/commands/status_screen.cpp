@@ -204,9 +204,11 @@ void Screen::buffer() {
   line("  {:<13}{} allocated, {} free", "on disk", format_size(b.allocated),
        format_size(b.disk_free));
   if (b.compression) line("  {:<13}{:.1f} : 1", "compression", *b.compression);
-  if (b.write_ratio)
-    line("  {:<13}{:.2f} bytes per raw byte{} by this process", "disk writes", *b.write_ratio,
-         b.writes_per_day ? fmt::format(", about {} a day", rough_size(*b.writes_per_day)) : "");
+  std::vector<std::string> writes;
+  if (b.write_ratio) writes.push_back(fmt::format("{:.2f} bytes per raw byte", *b.write_ratio));
+  if (b.writes_per_day)
+    writes.push_back(fmt::format("about {} a day", rough_size(*b.writes_per_day)));
+  if (!writes.empty()) line("  {:<13}{} by this process", "disk writes", fmt::join(writes, ", "));
   if (b.device_per_day)
     line("  {:<13}{}: about {} a day by all programs, journals included", "whole disk",
          clipped(b.device, 16), rough_size(*b.device_per_day));

@@ -186,6 +186,13 @@ Result<ChangeReport> apply(Store& store, const PurgeLetters& change, const Chang
 
 // --- names ---------------------------------------------------------------------------------------
 
+tl::unexpected<Error> in_use(std::string_view kind, const std::string& name) {
+  return fail(ErrorCode::kBusy,
+              "{} {} is in the running agent's config: take it out and restart the agent, or stop "
+              "the agent first",
+              kind, name);
+}
+
 Result<ChangeReport> apply(Store& store, const ConfirmSink& change, const ChangeContext&) {
   EH_ASSIGN(SinkState sink, find_sink(store, change.sink));
   if (sink.note.empty())
@@ -200,22 +207,14 @@ Result<ChangeReport> apply(Store& store, const ConfirmSink& change, const Change
 
 Result<ChangeReport> apply(Store& store, const ForgetSink& change, const ChangeContext& context) {
   EH_ASSIGN(const SinkState sink, find_sink(store, change.sink));
-  if (context.running && context.has_sink(sink.name))
-    return fail(ErrorCode::kBusy,
-                "sink {} is in the running agent's config: take it out and restart "
-                "the agent, or stop the agent first",
-                sink.name);
+  if (context.running && context.has_sink(sink.name)) return in_use("sink", sink.name);
   EH_TRY(in_one_transaction(store, [&](Store::Transaction& t) { return t.forget_sink(sink.id); }));
   return ChangeReport{"Forgotten."};
 }
 
 Result<ChangeReport> apply(Store& store, const ForgetSource& change, const ChangeContext& context) {
   EH_ASSIGN(const SourceState source, find_source(store, change.source));
-  if (context.running && context.has_source(source.name))
-    return fail(ErrorCode::kBusy,
-                "source {} is in the running agent's config: take it out and restart "
-                "the agent, or stop the agent first",
-                source.name);
+  if (context.running && context.has_source(source.name)) return in_use("source", source.name);
   if (context.running) {
     EH_ASSIGN(const auto claims, store.claims());
     const bool sending = std::ranges::any_of(

@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -211,6 +212,20 @@ class Promise(promise.PromiseCase):
             self.assertFalse(answer["ok"])
             self.assertIn("only root and the agent's own user", answer["error"])
         self.assertIn("PermissionError", self.ask_as("status", []).stderr, "outside of adm the socket is closed")
+
+    def test_adm_is_told_what_keeps_it_from_a_socket_in_a_closed_directory(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs to become another user: run as root")
+        self.box.config(agent={"status_socket": self.box.data / "status.sock"})
+        self.box.root.chmod(0o755)
+        self.box.data.chmod(0o750)
+        self.start()
+        program = shutil.copy(self.box.command()[0], self.box.root)  # where it is, nobody may not be
+        done = subprocess.run([program, "status", "--config", self.box.config_path], capture_output=True, text=True,
+                              user=65534, group=65534, extra_groups=[grp.getgrnam("adm").gr_gid])
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn(f"may not enter {self.box.data}", done.stderr)
+        self.assertIn("agent.status_socket", done.stderr)
 
     def test_a_client_without_words_gets_the_status(self):
         self.start()

@@ -171,6 +171,7 @@ TEST(StatusScreen, WithoutAnAgent) {
   r.buffer.full_in.reset();
   r.buffer.compression.reset();
   r.buffer.write_ratio.reset();
+  r.buffer.writes_per_day.reset();
   r.buffer.device_per_day.reset();
   r.sinks[0].in_flight = 0;
   const std::string screen = status_screen(r, false);
