@@ -19,8 +19,8 @@ bool Watchdog::due(Instant now, std::span<const LoopSilence> loops) {
   if (wedged != loops.end()) {
     if (wedged_.empty())
       log::error(
-          "watchdog: {} has not been heard of for {}; unless it goes on, systemd restarts "
-          "the agent",
+          "watchdog: {} has not been heard of for {}; "
+          "unless it goes on, systemd restarts the agent",
           wedged->name,
           format_duration(std::chrono::duration_cast<std::chrono::seconds>(wedged->silence)));
     wedged_ = wedged->name;
