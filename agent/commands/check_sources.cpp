@@ -92,14 +92,18 @@ SourceCheck check_file_source(const FileSourceConfig& config, const FileSelectio
     if (takes(config, file.stat, clock)) check.bytes += file.stat.size;
     if (::access(file.path.c_str(), R_OK) != 0) unreadable.push_back(file.path);
   }
+  const auto tell = [&](const std::string& what) {
+    findings.warnings.push_back(fmt::format("source {}: {}", config.name, what));
+  };
+  const std::string hint = directory_hint(config.paths);
   if (!found.problems[index].empty())
-    findings.warnings.push_back(fmt::format("source {}: {}", config.name, found.problems[index]));
-  else if (std::none_of(found.files.begin(), found.files.end(), [&](const FoundFile& file) {
+    tell(found.problems[index]);
+  else if (hint.empty() &&
+           std::none_of(found.files.begin(), found.files.end(), [&](const FoundFile& file) {
              return file.named && (file.selection == index || selects(selection, file.path));
            }))
-    findings.warnings.push_back(fmt::format("source {}: no file matches now", config.name));
-  if (const std::string hint = directory_hint(config.paths); !hint.empty())
-    findings.warnings.push_back(fmt::format("source {}: {}", config.name, hint));
+    tell("no file matches now");
+  if (!hint.empty()) tell(hint);
   tell_unreadable(check, unreadable, findings);
   return check;
 }
