@@ -90,12 +90,12 @@ TEST_F(CourierTest, TheErrorOfABatchThatFailedAloneIsKeptAsPast) {
   answer("away");
   advance_to_next();
   answer("ok");  // the second
-  answer("away");
-  EXPECT_EQ(status().last_error, "it is away");
+  answer("lost");
+  EXPECT_EQ(status().last_error, "no answer");
   EXPECT_EQ(status().state, State::kIdle);
   advance_to_next();
   answer("ok");
-  EXPECT_EQ(status().past_error, "it is away");
+  EXPECT_EQ(status().past_error, "no answer");
   EXPECT_TRUE(status().last_error.empty());
 }
 
