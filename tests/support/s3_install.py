@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgehose-tests"
 IN_CI = os.environ.get("CI") == "true"
 GO_NEEDED = (1, 25)
-STEP_SECONDS = 900  # one download or build
+STEP_SECONDS = 1800  # one download or build
 TRIES = 2
 
 

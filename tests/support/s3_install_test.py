@@ -84,6 +84,9 @@ class Install(unittest.TestCase):
         self.assertTrue(first.begun.wait(20))
         threads.append(threading.Thread(target=install, args=[second]))
         threads[1].start()
+        for cleanup in (threads[1].join, threads[0].join, first.go_on.set):
+            self.addCleanup(cleanup)
+        self.assertFalse(second.begun.wait(0.3), "the second waits for the first")
         first.go_on.set()
         for thread in threads:
             thread.join(20)

@@ -1,4 +1,4 @@
-"""What an S3 server honours, asked of it by boto3: one function for each name in s3_servers.HONOURS.
+"""What an S3 server honours, asked by boto3: one function for each name in s3_servers.HONOURS.
 
     honoured("tags", server)
 

@@ -185,6 +185,13 @@ class Server:
             options["CreateBucketConfiguration"] = {"LocationConstraint": self.region}
         self.s3.call("create_bucket", Bucket=name, **options)
 
+    def sink(self, bucket, port=None, **options):
+        """A sink's table for Sandbox.config(); `port` of a relay before this server."""
+        keys = {"access_key_id": self.access_key, "secret_access_key": self.secret_key}
+        return {"type": "s3", "path": None, "bucket": bucket, "region": self.region,
+                "endpoint": f"{self.scheme}://127.0.0.1:{port or self.port}", "credentials": keys,
+                "tls": {"ca_file": self.ca_file} if self.tls else None, **options}
+
     def temporary_credentials(self):
         """Keys and token of an assumed role; Refused where the server knows none."""
         answer = self.s3.call("assume_role", service="sts", RoleArn=self.role, RoleSessionName="t1")

@@ -36,20 +36,15 @@ class ServerCase:
             self.server.s3.get("logs", "k", who={"secret_key": "wrong"})
         self.assertEqual(refused.exception.code, "SignatureDoesNotMatch")
 
-    def test_over_tls_only_with_its_authority(self):
+    def test_over_tls_with_its_authority_and_gone_when_stopped(self):
         with s3_servers.start(self.kind, tls=True, buckets=["logs"]) as server:
             put(server)
             self.assertEqual(server.s3.get("logs", "k"), BODY)
             with self.assertRaisesRegex(Exception, "SSL"):
                 put(server, who={"ca_file": None})
-
-    def test_stops_by_its_pid_and_leaves_nothing(self):
-        server = s3_servers.start(self.kind)
-        pid, state = server.pid, server.state
-        server.stop()
-        self.assertFalse(state.exists())
+        self.assertFalse(server.state.exists())
         with self.assertRaises(ProcessLookupError):
-            os.kill(pid, 0)
+            os.kill(server.pid, 0)
 
 
 class S3Proxy(ServerCase, unittest.TestCase):

@@ -102,7 +102,7 @@ class Pipe:
 
 
 class SlowLink:
-    """`rate` in bytes a second each way, 0: no limit; `delay` in seconds one way; `queue`: bytes."""
+    """`rate`: bytes a second each way, 0 for no limit; `delay`: seconds one way; `queue`: bytes."""
 
     def __init__(self, target_port, *, rate=0, delay=0.0, queue=16384):
         self.target = ("127.0.0.1", target_port)

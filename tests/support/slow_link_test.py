@@ -115,7 +115,7 @@ class TheLink(unittest.TestCase):
             threading.Thread(target=one.sendall, args=[data]).start()
             self.assertEqual(receive(one, len(data)), data)
         self.assertEqual((link.sent, link.received, link.accepted), (len(data), len(data), 1))
-        wait_until(lambda: link.connections == 0 and not self.echo.open, SECONDS, "both ends closed")
+        wait_until(lambda: not link.connections and not self.echo.open, SECONDS, "both ends closed")
 
     def test_the_end_of_a_stream_is_passed_on_alone(self):
         one = self.connect(self.link())
@@ -171,6 +171,7 @@ class TheLink(unittest.TestCase):
         one = self.connect(link)
         self.exchange(one)
         link.black_hole()
+        link.loop.call_soon_threadsafe(time.sleep, 0.2)  # up() comes before the relay has looked
         one.close()
         link.up()
         self.exchange(self.connect(link))
