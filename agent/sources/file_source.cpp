@@ -148,15 +148,19 @@ class FileSource final : public Source {
   void make_all_durable(const std::vector<TrackedFile*>& files) {
     std::set<std::uint64_t> flushed;
     for (TrackedFile* file : files) {
-      const bool many = files.size() > kManyFiles && !file->finished && !file->in_memory;
-      if (!many) {
-        make_durable(*file);
-        continue;
-      }
       if (flushed.contains(file->identity.filesystem)) continue;
-      const auto fd = reader_.descriptor(*file);
-      if (fd && ::syncfs(*fd) == 0) flushed.insert(file->identity.filesystem);
+      if (files.size() > kManyFiles && flush_file_system(*file))
+        flushed.insert(file->identity.filesystem);
+      else
+        make_durable(*file);
     }
+  }
+
+  // False where it could not be: then each file is flushed by itself, and a failure told.
+  bool flush_file_system(TrackedFile& file) {
+    if (file.finished || file.in_memory) return false;
+    const auto fd = reader_.descriptor(file);
+    return fd && ::syncfs(*fd) == 0;
   }
 
   void make_durable(TrackedFile& file) {

@@ -32,11 +32,17 @@ def options():
     p.add_argument("--mode", choices=("rename", "copytruncate"), default="rename")
     p.add_argument("--compression", choices=("zstd", "gzip", "none"), default="zstd")
     p.add_argument("--format", choices=("lines", "ndjson"), default="lines")
+    p.add_argument("--commits", choices=("fast", "sd_card", "ssd"), default="fast",
+                   help="fast: every 100 ms or 1 s; else a storage profile as it is shipped")
     p.add_argument("--encrypted-buffer", action="store_true")
     p.add_argument("--age", action="store_true", help="encrypt the objects")
     p.add_argument("--write", choices=("line", "page", "partial"), default="page")
     p.add_argument("--rate", type=int, default=5000, help="lines a second")
-    p.add_argument("--rotate-lines", type=int, default=3000)
+    p.add_argument("--rotate-lines", type=int, help="default: 3000; 20000 with a shipped profile, "
+                   "so that commits wait for 2 MiB, a ripe batch or the interval")
+    p.add_argument("--window-lines", type=int, default=0,
+                   help="copytruncate: lines written between the copy and the truncation; they may be "
+                   "missing, nothing else may")
     p.add_argument("--seed", type=int, default=0, help="0: draw one")
     p.add_argument("--agent", default=agent.AGENT)
     p.add_argument("--tools", type=Path, default=agent.TOOLS)
@@ -44,17 +50,22 @@ def options():
     p.add_argument("--discard", action="store_true", help="keep nothing, also when it failed")
     o = p.parse_args()
     o.seed = o.seed or random.SystemRandom().randrange(1, 1 << 31)
+    o.rotate_lines = o.rotate_lines or (3000 if o.commits == "fast" else 20000)
     agent.AGENT, agent.TOOLS = o.agent, o.tools
     return o
 
 
 def configure(box, o):
-    box.config(
-        buffer={"commit_interval": "1s" if o.seed % 4 == 0 else "100ms",
-                **({"encryption_keys": [box.buffer_key()]} if o.encrypted_buffer else {})},
-        sink={"compression": o.compression, "format": o.format,
-              "batch": {"max_size": "8KiB", "max_age": "1s"},
-              **({"encrypt": {"age": [box.age_recipient()]}} if o.age else {})})
+    buffer = {"commit_interval": "1s" if o.seed % 4 == 0 else "100ms"}
+    batch = {"max_size": "8KiB", "max_age": "1s"}
+    if o.commits != "fast":  # intervals and ages of days on a device: nothing is hurried
+        buffer = {"commit_interval": None, "storage": o.commits}
+        batch = {"max_size": "64KiB"}
+    if o.encrypted_buffer:
+        buffer["encryption_keys"] = [box.buffer_key()]
+    encrypt = {"encrypt": {"age": [box.age_recipient()]}} if o.age else {}
+    box.config(buffer=buffer,
+               sink={"compression": o.compression, "format": o.format, "batch": batch, **encrypt})
 
 
 def buffer_stamp(box):
@@ -105,7 +116,8 @@ def main():
         try:
             configure(box, o)
             writer = box.writer(lines=0, rate=o.rate, seed=o.seed, rotate=o.mode, rotate_lines=o.rotate_lines,
-                                write=o.write, bytes="utf8" if o.format == "ndjson" else "any")
+                                window_lines=o.window_lines, write=o.write,
+                                bytes="utf8" if o.format == "ndjson" else "any")
             moments = rounds(box, o, rng)
             written = box.stop_writer(writer)
             box.run_once(timeout=60)

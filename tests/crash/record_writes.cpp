@@ -8,11 +8,15 @@
 //   create INO PATH     a file that was not there          mkdir INO PATH
 //   write INO OFFSET DSYNC LENGTH\n bytes                  size INO LENGTH
 //   zero INO OFFSET LENGTH   a punched hole                sync INO PATH   of a file or a directory
-//   rename FROM\tTO     unlink PATH     rmdir PATH     link FROM\tTO
+//   rename FROM\tTO     unlink PATH     rmdir PATH     link FROM\tTO     syncfs INO PATH
 //
-// A change and its note are made under one lock, so the order of the notes is the order of the
-// changes. Changes through shared mappings are not seen: LMDB without WRITEMAP maps for reading
-// only. Calls go to the kernel directly; 64-bit systems only.
+// A change and its note are made under one lock, of all processes that write the same log, so the
+// order of the notes is the order of the changes. Who holds the lock (fcntl) may kill a process
+// between two changes. Changes through shared mappings are not seen: LMDB without WRITEMAP maps for
+// reading only. Calls go to the kernel directly; 64-bit systems only.
+//
+// With EDGEHOSE_RECORD_BOOT_ID=FILE the program reads that file as the kernel's boot_id: another
+// boot, as after a power cut.
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <pthread.h>
@@ -42,11 +46,24 @@ pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 bool logging = false;
 
 struct Locked {
-  Locked() { pthread_mutex_lock(&mutex); }
+  Locked() {
+    pthread_mutex_lock(&mutex);
+    among_processes(F_WRLCK);
+  }
   ~Locked() {
     const int saved = errno;
+    among_processes(F_UNLCK);
     pthread_mutex_unlock(&mutex);
     errno = saved;
+  }
+
+ private:
+  static void among_processes(short type) {
+    struct flock range {};
+    range.l_type = type;
+    range.l_whence = SEEK_SET;
+    while (syscall(SYS_fcntl, kLogFd, F_SETLKW, &range) != 0)
+      if (errno != EINTR) std::abort();
   }
 };
 
@@ -116,6 +133,8 @@ std::string inode(const std::string& path) {
 bool tracked(int fd) { return logging && fd >= 0 && fd < kMaxFd && fds[fd] != kUntracked; }
 
 int do_open(int dir, const char* path, int flags, mode_t mode) {
+  if (std::strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
+    if (const char* const other = std::getenv("EDGEHOSE_RECORD_BOOT_ID")) path = other;
   if (!logging) return static_cast<int>(syscall(SYS_openat, dir, path, flags, mode));
   const Locked lock;
   const bool there = syscall(SYS_faccessat, dir, path, F_OK) == 0;
@@ -165,11 +184,11 @@ ssize_t do_write(int fd, const void* data, std::size_t size, off_t offset, bool 
   return do_write(fd, &part, 1, offset, at_offset);
 }
 
-int do_sync(int fd, long call) {
+int do_sync(int fd, long call, const char* what = "sync ") {
   if (!tracked(fd)) return static_cast<int>(syscall(call, fd));
   const Locked lock;
   const int result = static_cast<int>(syscall(call, fd));
-  if (result == 0) note("sync " + inode(fd) + " " + path_of(fd));
+  if (result == 0) note(what + inode(fd) + " " + path_of(fd));
   return result;
 }
 
@@ -289,6 +308,7 @@ INTERPOSE(pwritev64, ssize_t, int fd, const iovec* parts, int count, long offset
 
 INTERPOSE(fsync, int, int fd) { return do_sync(fd, SYS_fsync); }
 INTERPOSE(fdatasync, int, int fd) { return do_sync(fd, SYS_fdatasync); }
+INTERPOSE(syncfs, int, int fd) { return do_sync(fd, SYS_syncfs, "syncfs "); }
 INTERPOSE(ftruncate, int, int fd, long size) { return do_truncate(fd, size); }
 INTERPOSE(ftruncate64, int, int fd, long size) { return do_truncate(fd, size); }
 INTERPOSE(fallocate, int, int fd, int mode, long offset, long size) {

@@ -92,6 +92,12 @@ class Process:
         self.popen.wait()
         return alive
 
+    def handles_sigterm(self):
+        """Whether it has come so far that SIGTERM is a request: caught, or waited for (blocked)."""
+        text = Path(f"/proc/{self.pid}/status").read_text()
+        masks = re.findall(r"^Sig(?:Blk|Cgt):\s+(\w+)", text, re.M)
+        return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
+
     def stop(self, seconds=5.0):
         """SIGTERM; how long it took. Failed where it took longer than promised."""
         begin = time.monotonic()
@@ -209,9 +215,9 @@ class Sandbox:
         """Writes lines and returns when they are there."""
         subprocess.run(self.log_command(**options), check=True, capture_output=True)
 
-    def writer(self, **options):
+    def writer(self, env=None, **options):
         """Writes lines beside the test; stop_writer() ends it."""
-        return subprocess.Popen(self.log_command(**options), stdout=subprocess.PIPE, text=True,
+        return subprocess.Popen(self.log_command(**options), stdout=subprocess.PIPE, text=True, env=env,
                                 preexec_fn=die_with_parent)
 
     @staticmethod
@@ -237,8 +243,8 @@ class Sandbox:
         return subprocess.run(self.command(*arguments), capture_output=True, text=True, errors="replace",
                               timeout=timeout, env=env, preexec_fn=die_with_parent)
 
-    def run_once(self, *arguments, timeout=15):
-        p = self.start("--once", "--timeout", f"{timeout}s", *arguments)
+    def run_once(self, *arguments, timeout=15, env=None):
+        p = self.start("--once", "--timeout", f"{timeout}s", *arguments, env=env)
         code = p.wait(timeout + 10)
         if code != 0:
             raise Failed(f"run --once: exit code {code}:\n{p.output()}")

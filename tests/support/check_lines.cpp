@@ -17,6 +17,7 @@
 #include <fstream>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/gateway_line.h"
@@ -48,6 +49,8 @@ struct Options {
 struct Expected {
   gateway::LineOptions line;
   std::uint64_t first = 0, lines = 0;
+  // First and last of lines that a truncation took before they were copied: may be missing.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> windows;
 };
 
 // Numbers in names compare as numbers: "a-9" before "a-10".
@@ -183,7 +186,10 @@ class Checker {
         expected_(expected),
         needle_("id=" + expected.line.run + "-"),
         seen_(expected.lines + options.extra),
-        where_(expected.lines + options.extra) {}
+        where_(expected.lines + options.extra) {
+    for (const auto& [from, to] : expected.windows)
+      for (std::uint64_t n = from; n <= to; ++n) seen_.at(n - expected.first) = kMayBeMissing;
+  }
 
   void object(const std::string& path) {
     objects_.push_back(path);
@@ -206,6 +212,9 @@ class Checker {
 
   int report() {
     missing();
+    if (!expected_.windows.empty())
+      std::printf("%llu lines were truncated before they were copied: %llu of them arrived\n",
+                  ull(in_windows_), ull(in_windows_ - lost_in_windows_));
     std::printf("%llu lines expected, %llu delivered (%llu bytes) in %zu objects of %llu bytes\n",
                 ull(expected_.lines), ull(delivered_), ull(bytes_), objects_.size(), ull(stored_));
     std::printf(
@@ -260,16 +269,20 @@ class Checker {
                           objects_.back());
     last_ = *n;
     any_ = true;
-    if (seen_[i])
+    if (seen_[i] & kSeen)
       note(duplicated_,
            "duplicated: " + label(*n) + " in " + objects_[where_[i]] + " and " + objects_.back());
     else
-      seen_[i] = 1, where_[i] = static_cast<std::uint32_t>(objects_.size() - 1);
+      seen_[i] |= kSeen, where_[i] = static_cast<std::uint32_t>(objects_.size() - 1);
   }
 
   // Consecutive missing lines are one offender, with the objects around the gap.
   void missing() {
     const std::uint64_t end = expected_.lines;
+    for (std::uint64_t i = 0; i < end; ++i) {
+      if (seen_[i] & kMayBeMissing) ++in_windows_;
+      if (seen_[i] == kMayBeMissing) ++lost_in_windows_;
+    }
     for (std::uint64_t i = 0; i < end;) {
       if (seen_[i]) {
         ++i;
@@ -281,12 +294,14 @@ class Checker {
       if (i - begin > 1)
         text += " to " + std::to_string(expected_.first + i - 1) + " (" +
                 std::to_string(i - begin) + " lines)";
-      if (begin > 0 && seen_[begin - 1]) text += ", after " + objects_[where_[begin - 1]];
-      if (i < end) text += ", before " + objects_[where_[i]];
+      if (begin > 0 && seen_[begin - 1] & kSeen) text += ", after " + objects_[where_[begin - 1]];
+      if (i < end && seen_[i] & kSeen) text += ", before " + objects_[where_[i]];
       note(missing_, text);
       missing_.count += i - begin - 1;
     }
   }
+
+  enum : std::uint8_t { kSeen = 1, kMayBeMissing = 2 };
 
   const Options& options_;
   const Expected& expected_;
@@ -296,6 +311,7 @@ class Checker {
   std::vector<std::string> objects_;
   bool json_ = false, any_ = false;
   std::uint64_t delivered_ = 0, bytes_ = 0, stored_ = 0, last_ = 0;
+  std::uint64_t in_windows_ = 0, lost_in_windows_ = 0;
   std::string wanted_;
   Offenders missing_, duplicated_, mangled_, unknown_, disorder_, unreadable_;
 };
@@ -308,7 +324,14 @@ bool read_manifest(const std::string& path, Expected& expected) {
   unsigned long long first = 0, lines = 0;
   if (!line || std::sscanf(counts.c_str(), "first=%llu lines=%llu", &first, &lines) != 2)
     return false;
-  expected = {*line, first, lines};
+  expected = {*line, first, lines, {}};
+  while (std::getline(in, text)) {
+    unsigned long long from = 0, to = 0;
+    if (std::sscanf(text.c_str(), "window=%llu-%llu", &from, &to) != 2 || from < first ||
+        to < from || to >= first + lines)
+      return false;
+    expected.windows.emplace_back(from, to);
+  }
   return true;
 }
 

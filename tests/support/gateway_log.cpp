@@ -1,8 +1,9 @@
 // gateway_log: writes a made-up gateway's log the way real programs do: at a rate, in lines, pages
 // or bits of lines, rotated by rename or by copytruncate. See --help and README.md.
 //
-// copytruncate: this process itself copies and truncates, so nothing is written between the two and
-// the copy holds every line; whoever reads the copies too loses nothing.
+// copytruncate: this process itself copies and truncates, so it knows which lines were written
+// between the two: none, and the copy holds every line, or as many as asked, which are in the
+// manifest as lines that nobody needs to have seen.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,8 +17,11 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "tests/support/gateway_line.h"
 
@@ -34,6 +38,7 @@ SIGTERM and SIGINT end it at the end of a line.
   --rotate MODE        none | rename | copytruncate             (none)
   --rotate-lines N     rotate after that many lines; 0: never   (0)
   --rotate-size BYTES  rotate at that size; 0: never            (0)
+  --window-lines N     copytruncate: that many lines between the copy and the truncation  (0)
   --keep N             FILE.1 ... FILE.N are kept; 0: all       (0)
   --write HOW          line | page | partial: a write(2) for each line, for each 4096 bytes (lines
                        cut anywhere), or two for each line      (line)
@@ -54,7 +59,8 @@ volatile std::sig_atomic_t stop = 0;
 
 struct Options {
   std::string output, manifest;
-  std::uint64_t lines = 100000, first = 0, rotate_lines = 0, rotate_size = 0, keep = 0;
+  std::uint64_t lines = 100000, first = 0, rotate_lines = 0, rotate_size = 0, keep = 0,
+                window_lines = 0;
   double rate = 0;
   enum class Rotate { kNone, kRename, kCopyTruncate } rotate = Rotate::kNone;
   enum class Write { kLine, kPage, kPartial } write = Write::kLine;
@@ -67,7 +73,8 @@ class Log {
   explicit Log(const Options& options) : options_(options) { open(!options.append); }
 
   void line(std::uint64_t n, const std::string& text) {
-    if (due(text.size())) rotate();
+    if (copied_ && n - *copied_ >= options_.window_lines) truncate(n);
+    if (due(text.size())) rotate(n);
     size_ += text.size();
     ++lines_;
     total_ += text.size();
@@ -100,10 +107,12 @@ class Log {
 
   std::uint64_t bytes() const { return total_; }
   std::uint64_t rotations() const { return rotations_; }
+  // First and last lines of what was truncated without having been copied.
+  const std::vector<std::pair<std::uint64_t, std::uint64_t>>& windows() const { return windows_; }
 
  private:
   bool due(std::size_t next) const {
-    if (options_.rotate == Options::Rotate::kNone || lines_ == 0) return false;
+    if (options_.rotate == Options::Rotate::kNone || lines_ == 0 || copied_) return false;
     return (options_.rotate_lines && lines_ >= options_.rotate_lines) ||
            (options_.rotate_size && size_ + next > options_.rotate_size);
   }
@@ -116,7 +125,8 @@ class Log {
 
   std::string rotated(std::uint64_t n) const { return options_.output + "." + std::to_string(n); }
 
-  void rotate() {
+  // Before line `next`.
+  void rotate(std::uint64_t next) {
     flush(true);
     for (; ::access(rotated(oldest_ + 1).c_str(), F_OK) == 0;) ++oldest_;
     for (std::uint64_t n = oldest_; n >= 1; --n) {
@@ -130,10 +140,23 @@ class Log {
       if (::rename(options_.output.c_str(), rotated(1).c_str()) != 0) die("rotating");
       ::close(fd_);
       open(true);
+      started_anew();
     } else {
       copy(options_.output, rotated(1));
-      if (::ftruncate(fd_, 0) != 0) die("truncating " + options_.output);
+      copied_ = next;
+      if (options_.window_lines == 0) truncate(next);
     }
+  }
+
+  void truncate(std::uint64_t next) {
+    flush(true);
+    if (::ftruncate(fd_, 0) != 0) die("truncating " + options_.output);
+    if (next > *copied_) windows_.emplace_back(*copied_, next - 1);
+    copied_.reset();
+    started_anew();
+  }
+
+  void started_anew() {
     ++rotations_;
     lines_ = 0;
     size_ = 0;
@@ -165,6 +188,8 @@ class Log {
   int fd_ = -1;
   std::string pending_;
   std::uint64_t size_ = 0, lines_ = 0, total_ = 0, rotations_ = 0, oldest_ = 0;
+  std::optional<std::uint64_t> copied_;  // the line before which it was copied, not truncated yet
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> windows_;
 };
 
 Options parse(int argc, char** argv) {
@@ -205,6 +230,7 @@ Options parse(int argc, char** argv) {
               {{"none", R::kNone}, {"rename", R::kRename}, {"copytruncate", R::kCopyTruncate}})},
       {"--rotate-lines", integer(o.rotate_lines)},
       {"--rotate-size", integer(o.rotate_size)},
+      {"--window-lines", integer(o.window_lines)},
       {"--keep", integer(o.keep)},
       {"--write",
        choice(o.write, {{"line", W::kLine}, {"page", W::kPage}, {"partial", W::kPartial}})},
@@ -273,6 +299,9 @@ int main(int argc, char** argv) {
                  static_cast<unsigned long long>(done),
                  static_cast<unsigned long long>(log.bytes()),
                  static_cast<unsigned long long>(log.rotations()));
+    for (const auto& [from, to] : log.windows())
+      std::fprintf(f, "window=%llu-%llu\n", static_cast<unsigned long long>(from),
+                   static_cast<unsigned long long>(to));
     std::fclose(f);
   }
   std::printf("%llu lines, %llu bytes, %llu rotations\n", static_cast<unsigned long long>(done),

@@ -9,7 +9,7 @@ one that passes. It has just enough of the command line to go through tests/cras
 It has no state but its objects: a name says which bytes of which inode are inside, so it is exactly
 once under rename rotation. $STAND_IN_BUG breaks it: `lose` notes the position first and delivers
 afterwards, `double` delivers first and notes the position afterwards, `unsynced` renames an object
-without syncing it.
+without syncing it, `unsynced_log` delivers what its log file may lose in a power cut.
 """
 import glob
 import os
@@ -62,17 +62,20 @@ def main():
                     inode = os.fstat(f.fileno()).st_ino
                     begin = positions.get(inode, 0)
                     f.seek(begin)
-                    data = f.read(1 << (20 if tools else 16))
+                    data = f.read(most := 1 << (20 if tools else 16))
+                    if bug != "unsynced_log":
+                        os.fdatasync(f.fileno())
             except FileNotFoundError:
                 continue
-            data = data[:data.rfind(b"\n") + 1]
+            if "--once" not in sys.argv or len(data) == most:  # else the last line needs no LF
+                data = data[:data.rfind(b"\n") + 1]
             if not data:
                 continue
             name = f"{inode}-{begin}-{begin + len(data)}.log{suffix}"
             if bug == "lose":
                 note(name)
                 time.sleep(0.01)
-            stored = data
+            stored = data if data.endswith(b"\n") else data + b"\n"
             for tool in tools:
                 stored = subprocess.run(tool, input=stored, stdout=subprocess.PIPE, check=True).stdout
             with open(f"{out}/.{name}", "wb") as f:
