@@ -89,17 +89,21 @@ void FileTable::set_aside(std::size_t index) {
   SourceFiles& source = *sources_[index];
   std::vector<Candidate> candidates;
   source.aside = 0;
-  for (auto& [key, observed] : observed_)
-    if (observed.waits && observed.selection == index)
-      candidates.push_back(
-          {observed.nameless_since != Instant{}, observed.stat.mtime_ns, &observed, nullptr});
+  bool deleting = false;  // rotations do delete what was not read
+  for (auto& [key, observed] : observed_) {
+    if (!observed.waits || observed.selection != index) continue;
+    const bool nameless = observed.nameless_since != Instant{};
+    candidates.push_back({nameless, observed.stat.mtime_ns, &observed, nullptr});
+    deleting = deleting || nameless;
+  }
   for (TrackedFile* file : source.files) {
     if (file->finished || file->in_open_list) continue;
     if (file->gone) {
       if (file->fd.valid()) ++source.aside;
+      deleting = deleting || file->fd.valid();
       continue;
     }
-    if (file->owned && file->to_be_read())
+    if (file->owned && file->has_unread())
       candidates.push_back({false, file->mtime_ns, nullptr, file});
     else
       file->fd.reset();  // it waited, and there is nothing to read in it
@@ -108,6 +112,7 @@ void FileTable::set_aside(std::size_t index) {
   for (const Candidate& c : candidates) {
     FileDescriptor& fd = c.file != nullptr ? c.file->fd : c.observed->fd;
     if (source.aside >= source.held_limit()) {
+      if (deleting) release_held_back(source);  // out of order is better than not at all
       fd.reset();
       if (c.nameless) give_up(*c.observed);
     } else if (fd.valid() || open_aside(c.file, c.observed)) {

@@ -13,7 +13,6 @@ namespace edgehose {
 namespace {
 
 constexpr int kMaxRounds = 64;  // of questions in one look; the rest waits for the next
-constexpr Duration kWatchCopies = std::chrono::seconds(1);
 
 Result<std::string> read_head(ByteStream& content) {
   std::string head(kPrefixBytes, '\0');
@@ -40,6 +39,7 @@ void FileTable::look() {
   waiting_ = look.undecided;
   by_path_.clear();
   for (const Change& change : changes) apply(look, change);
+  hold_back(look, changes);
   for (const auto& [id, file] : files_)
     if (!file->finished && !file->gone) by_path_[file->path] = file.get();
   forget_observed(look.undecided);
@@ -49,7 +49,7 @@ void FileTable::look() {
   }
   expire();
   watcher_.watch(look.found.directories);
-  looked_ = true;
+  looked_ = looked_ || !look.undecided;
   last_look_ = clock_.now();
   look_at_ = last_look_ + (look.soon  ? kLookPause
                            : waiting_ ? std::min(poll_interval_, kWatchCopies)
@@ -135,6 +135,7 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
 FileTable::Observed& FileTable::observed(const FileStat& stat) {
   Observed& observed = observed_[{stat.device, stat.inode}];
   observed.used = true;
+  if (observed.first == Instant{}) observed.first = clock_.now();
   const bool changed = observed.since == Instant{} || observed.stat.size != stat.size ||
                        observed.stat.mtime_ns != stat.mtime_ns;
   observed.stat = stat;

@@ -101,10 +101,16 @@ class FileSource final : public Source {
       case VisitEnd::kSuspect:
         file.suspect = true;
         reader_.close(file);
+        table_->hold_back_younger(file);
         table_->look_soon();
         break;
-      case VisitEnd::kMoved: table_->look_soon(); break;
+      case VisitEnd::kMoved:
+        table_->hold_back_younger(file);
+        table_->look_soon();
+        break;
       case VisitEnd::kAtEnd:
+        if (!files_.held_back.empty()) table_->look_soon();  // it may be what they wait for
+        break;
       case VisitEnd::kFailed: break;
     }
     if (file.leaving && file.line.begin != before) files_.urgent = true;
@@ -133,7 +139,7 @@ class FileSource final : public Source {
 
   DrainResult result() const {
     DrainResult result;
-    result.more = !files_.turns.empty();
+    result.more = table_->has_ready(index_);
     result.urgent = files_.urgent;
     result.next = table_->next_due();
     for (const TrackedFile* file : partials_)

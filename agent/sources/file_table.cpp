@@ -35,9 +35,16 @@ Duration shortest_poll(const std::vector<FileSourceConfig>& configs) {
   return std::max(shortest, kMinPoll);
 }
 
-auto oldest_of(std::vector<TrackedFile*>& files) {
-  return std::ranges::min_element(files, {}, &TrackedFile::mtime_ns);
+FileAge age_of(const TrackedFile& file) {
+  const bool in_use = !file.gone && !has_rotated_name(file.path);
+  return {in_use, file.mtime_ns, file.identity.birth_ns};
 }
+
+auto oldest_of(const std::vector<TrackedFile*>& files) {
+  return std::ranges::min_element(files, {}, [](const TrackedFile* file) { return age_of(*file); });
+}
+
+std::size_t family_key(std::string_view path) { return std::hash<std::string>{}(family_of(path)); }
 
 }  // namespace
 
@@ -152,7 +159,7 @@ void FileTable::make_ready(TrackedFile& file) {
   file.queued = true;
   SourceFiles& source = *sources_[file.source];
   if (source.turns.empty()) source.waker.wake();
-  const std::size_t family = std::hash<std::string>{}(family_of(file.path));
+  const std::size_t family = family_key(file.path);
   std::vector<TrackedFile*>& members = source.ready[family];
   if (members.empty()) source.turns.push_back(family);
   members.push_back(&file);
@@ -174,15 +181,61 @@ void FileTable::let_decompressed_go_first(SourceFiles& source) {
   if (other != source.turns.end()) std::rotate(source.turns.begin(), other, source.turns.end());
 }
 
+// Older rotations that wait to stand still, or that a look must find, come first.
+void FileTable::hold_back(const Look& look, const std::vector<Change>& changes) {
+  if (look.undecided) return;
+  for (const std::unique_ptr<SourceFiles>& source : sources_) release_held_back(*source);
+  for (const Change& change : changes) {
+    if (!change.precedes) continue;
+    const FoundFile& found = look.found.files[*change.seen];
+    if (clock_.now() - observed(found.stat).first > kHoldBack) continue;
+    const FileAge age{!has_rotated_name(found.path), found.stat.mtime_ns, found.stat.birth_ns};
+    auto& held = sources_[found.selection]->held_back;
+    const auto [at, fresh] = held.emplace(family_key(found.path), age);
+    if (!fresh) at->second = std::min(at->second, age);
+  }
+}
+
+void FileTable::release_held_back(SourceFiles& source) {
+  if (!source.held_back.empty() && !source.turns.empty()) source.waker.wake();
+  source.held_back.clear();
+}
+
+void FileTable::hold_back_younger(const TrackedFile& file) {
+  FileAge age = age_of(file);
+  age.in_use = false;  // another one may have its name by now
+  auto& held = sources_[file.source]->held_back;
+  const auto [at, fresh] = held.emplace(family_key(file.path), age);
+  if (!fresh) at->second = std::min(at->second, age);
+}
+
+bool FileTable::held_back(const SourceFiles& source, std::size_t family, const TrackedFile& file) {
+  const auto held = source.held_back.find(family);
+  return held != source.held_back.end() && age_of(file) > held->second;
+}
+
+bool FileTable::has_ready(std::size_t index) const {
+  const SourceFiles& source = *sources_[index];
+  return std::ranges::any_of(source.turns, [&](std::size_t family) {
+    return !held_back(source, family, **oldest_of(source.ready.at(family)));
+  });
+}
+
 TrackedFile* FileTable::next_ready(std::size_t index) {
   SourceFiles& source = *sources_[index];
-  while (!source.turns.empty()) {
+  for (std::size_t held = 0; held < source.turns.size();) {
     let_decompressed_go_first(source);
     const std::size_t family = source.turns.front();
     source.turns.pop_front();
     std::vector<TrackedFile*>& members = source.ready[family];
     const auto oldest = oldest_of(members);
     TrackedFile* file = *oldest;
+    if (held_back(source, family, *file)) {
+      source.turns.push_back(family);
+      ++held;
+      continue;
+    }
+    held = 0;
     members.erase(oldest);
     if (members.empty())
       source.ready.erase(family);

@@ -34,8 +34,20 @@ constexpr std::size_t kMaxFinished = 100'000;
 constexpr Duration kKeepFinished = std::chrono::hours(24 * 30);
 constexpr Duration kLookPause = std::chrono::milliseconds(100);
 constexpr Duration kQuiet = std::chrono::seconds(2);  // a copy that stood still so long is made
+constexpr Duration kWatchCopies = std::chrono::seconds(1);  // between looks while some are made
+// What is younger waits at most so long for an older rotation that is not clear yet.
+constexpr Duration kHoldBack = 5 * kQuiet;
 constexpr Duration kGivenUpAfter =
     std::chrono::seconds(60);  // a vanished file that has not come back
+
+// Where a file stands in its family: rotations first, and of them the one written to longest ago;
+// where the file system's clock did not tick in between, the one born first.
+struct FileAge {
+  bool in_use = false;  // it has its family's name
+  std::int64_t mtime_ns = 0;
+  std::int64_t birth_ns = 0;
+  auto operator<=>(const FileAge&) const = default;
+};
 
 // What the table keeps for each source.
 struct SourceFiles {
@@ -45,6 +57,8 @@ struct SourceFiles {
   // Files to read from, by family; families take turns. FileTable::next_ready() takes them.
   std::unordered_map<std::size_t, std::vector<TrackedFile*>> ready;
   std::deque<std::size_t> turns;
+  // By family: files younger than this wait for the next look, which finds or decides an older one.
+  std::unordered_map<std::size_t, FileAge> held_back;
   Waker waker;  // wakes this source for what another one's drain() found
   std::size_t named = 0;
   bool known_before = false;  // an earlier process read this source: "the very first look" is over
@@ -83,6 +97,9 @@ class FileTable {
   // The next file to read from. Families take turns; in a family the file written to longest ago
   // goes first, so that a rotated set arrives in order. Null: none.
   TrackedFile* next_ready(std::size_t source);
+  bool has_ready(std::size_t source) const;
+  // Only a look can tell where the file is: until then no younger one of its family is read.
+  void hold_back_younger(const TrackedFile& file);
 
   // The moved positions of a source, into the transaction; then what came of it.
   std::vector<TrackedFile*> moved_files(std::size_t source) const;
@@ -105,6 +122,7 @@ class FileTable {
     bool waits = false;
     Instant nameless_since{};
     FileStat stat;
+    Instant first{};  // when it was first seen
     Instant since{};  // when size and time were last seen to change
     std::optional<std::string> head;
     bool unreadable = false;
@@ -128,6 +146,9 @@ class FileTable {
   void listen(bool on);
 
   static void let_decompressed_go_first(SourceFiles& source);
+  static bool held_back(const SourceFiles& source, std::size_t family, const TrackedFile& file);
+  void hold_back(const Look& look, const std::vector<Change>& changes);
+  static void release_held_back(SourceFiles& source);
 
   void look();
   void gather(Look& look);

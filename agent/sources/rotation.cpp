@@ -29,7 +29,7 @@ class Comparer {
         now_(now),
         first_look_(first),
         seen_of_(before.size(), kNone),
-        taken_(before.size(), false),
+        taken_(before.size(), kNone),
         settled_(before.size(), false) {}
 
   Comparison run() {
@@ -37,9 +37,10 @@ class Comparer {
     std::vector<std::size_t> unmatched;
     for (std::size_t s = 0; s < now_.size(); ++s)
       if (!match(s)) unmatched.push_back(s);
-    // Originals before their copies.
-    std::stable_sort(unmatched.begin(), unmatched.end(),
-                     [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+    // Originals before their copies, then the oldest first.
+    std::stable_sort(unmatched.begin(), unmatched.end(), [&](std::size_t a, std::size_t b) {
+      return std::pair(rank(a), now_[a].stat.mtime_ns) < std::pair(rank(b), now_[b].stat.mtime_ns);
+    });
     if (!unmatched.empty()) index_families();
     for (const std::size_t s : unmatched) place(s);
     for (std::size_t k = 0; k < before_.size(); ++k)
@@ -104,7 +105,7 @@ class Comparer {
   }
 
   std::nullopt_t cannot_ask(std::size_t s) {
-    wait(s, false);
+    wait(s).settles = false;
     return std::nullopt;
   }
 
@@ -127,7 +128,8 @@ class Comparer {
     if (known.same_boot || known.identity.prefix_length == 0) return replaced(k, s);
     if (now_[s].unopened) {
       settled_[k] = true;
-      return wait(s, false);
+      wait(s).settles = false;
+      return;
     }
     const std::string* head = head_of(s);
     if (head == nullptr) return;
@@ -162,7 +164,10 @@ class Comparer {
     const SeenFile& seen = now_[s];
     const bool rotated = has_rotated_name(seen.path);
     if (!seen.named && !rotated) return;  // a neighbour that is none of ours
-    if (seen.unopened) return wait(s, false);
+    if (seen.unopened) {
+      wait(s).settles = false;
+      return;
+    }
     const std::string family = family_of(seen.path);
     const bool followed = families_.contains(family);
     if (seen.format == Format::kXz || seen.format == Format::kBzip2)
@@ -170,7 +175,10 @@ class Comparer {
     // Before anything that was known: its header may be equal to that of a content that is gone.
     if (rotated && begins_like_an_unread_one(s, family)) return;
     if (!by_prefix_.empty() && place_as_copy(s)) return;
-    if (rotated && followed && !seen.quiet) return wait(s);
+    if (rotated && followed && !seen.quiet) {
+      wait(s).precedes = true;
+      return;
+    }
     place_as_new(s, rotated, followed);
     if (!is_compressed(seen.format)) unread_[family].push_back(s);
   }
@@ -189,7 +197,7 @@ class Comparer {
       const bool longer =
           !is_compressed(now_[s].format) && now_[s].stat.size > now_[other].stat.size;
       if (own->empty() || longer || !head->starts_with(*own)) continue;
-      wait(s);
+      wait(s).precedes = older(other, s);
       return true;
     }
     return false;
@@ -221,6 +229,7 @@ class Comparer {
         case Likeness::kSame: return settle_copy(k, s);
         case Likeness::kBeginning: return settle_shorter_copy(k, s);
         case Likeness::kUnclear: wait(s); return true;
+        case Likeness::kGrowing: wait(s).precedes = true; return true;
       }
     }
     return false;
@@ -243,10 +252,10 @@ class Comparer {
     return found;
   }
 
-  enum class Likeness { kAsked, kDifferent, kSame, kBeginning, kUnclear };
+  enum class Likeness { kAsked, kDifferent, kSame, kBeginning, kUnclear, kGrowing };
 
   // kSame: equal up to the position. kBeginning: the file is shorter than it, as far as it goes
-  // equal.
+  // equal. kGrowing: it may be its rest that is being compressed.
   Likeness compare_contents(std::size_t k, std::size_t s) {
     const KnownContent& known = before_[k];
     const SeenFile& seen = now_[s];
@@ -256,7 +265,7 @@ class Comparer {
     if (shorter) return compare_shorter(k, s);
     const auto crc = crc_of(s, known.offset);
     if (!crc) return Likeness::kAsked;
-    if (!crc->crc && !seen.quiet) return Likeness::kUnclear;
+    if (!crc->crc && !seen.quiet) return Likeness::kGrowing;
     if (!crc->crc)  // compressed, and ends before the position
       return put_back(k, s) ? Likeness::kBeginning : Likeness::kDifferent;
     return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
@@ -294,7 +303,7 @@ class Comparer {
     const KnownContent& known = before_[k];
     const SeenFile& seen = now_[s];
     if (being_read(k)) {
-      wait(s);
+      wait(s).precedes = read_before(k, s);
       return true;
     }
     if (known.complete && !known.crc_known) {  // skipped: no position inside it is known
@@ -302,19 +311,19 @@ class Comparer {
       return true;
     }
     if (!present(k)) {
-      taken_[k] = settled_[k] = true;
+      taken_[k] = s;
+      settled_[k] = true;
       add({ChangeKind::kResumed, k, s, known.offset, known.crc, known.crc_known});
       return true;
     }
-    // The original is there too, and is what is read on.
+    // The original is there too, and is what is read on. How much a compressed file holds is known
+    // once it is read: it may be another content with the same header.
+    const bool more = is_compressed(seen.format) || seen.stat.size > known.offset;
     if (!seen.quiet) {
-      wait(s);
+      wait(s).precedes = more;
       return true;
     }
-    // How much a compressed file holds is known once it is read: it may be another content with
-    // the same header.
-    const bool more = is_compressed(seen.format) || seen.stat.size > known.offset;
-    taken_[k] = more;  // copies of what is read on there wait for it
+    if (more) taken_[k] = s;  // copies of what is read on there wait for it
     add({more ? ChangeKind::kResumed : ChangeKind::kDuplicate, k, s, known.offset, known.crc,
          known.crc_known});
     return true;
@@ -336,10 +345,16 @@ class Comparer {
   // Here or in the copy that was found of it.
   bool being_read(std::size_t k) const {
     const KnownContent& known = before_[k];
-    if (taken_[k] || known.draining) return true;
+    if (taken_[k] != kNone || known.draining) return true;
     if (!present(k)) return false;
     const SeenFile& seen = now_[seen_of_[k]];
     return is_compressed(seen.format) ? !known.complete : seen.stat.size > known.offset;
+  }
+
+  // Of what is being read: whether that is older than `s`. What has no name is.
+  bool read_before(std::size_t k, std::size_t s) const {
+    const std::size_t place = taken_[k] != kNone ? taken_[k] : seen_of_[k];
+    return place == kNone || older(place, s);
   }
 
   // --- questions and answers --------------------------------------------------------------------
@@ -367,10 +382,12 @@ class Comparer {
     if (std::find(all.begin(), all.end(), question) == all.end()) all.push_back(question);
   }
 
-  void wait(std::size_t s, bool settles = true) {
-    Change change{ChangeKind::kWait, std::nullopt, s};
-    change.settles = settles;
-    add(change);
+  Change& wait(std::size_t s) {
+    add({ChangeKind::kWait, std::nullopt, s});
+    return result_.changes.back();
+  }
+  bool older(std::size_t s, std::size_t other) const {
+    return now_[s].stat.mtime_ns <= now_[other].stat.mtime_ns;
   }
   void add(const Change& change) { result_.changes.push_back(change); }
 
@@ -378,7 +395,7 @@ class Comparer {
   const std::vector<SeenFile>& now_;
   const bool first_look_;
   std::vector<std::size_t> seen_of_;  // by known: where it lives now
-  std::vector<bool> taken_;           // by known: resumed in a copy by now
+  std::vector<std::size_t> taken_;    // by known: the copy that resumes it
   std::vector<bool> settled_;         // by known: has its change
   std::unordered_multimap<std::uint64_t, std::size_t> by_inode_;
   std::unordered_set<std::string> families_;

@@ -81,6 +81,8 @@ struct Change {
   bool crc_known = true;
   bool fresh = false;   // kNew: the first look, and nothing of its family was known
   bool settles = true;  // kWait: time or reading will decide it; false: somebody must let us read
+  // kWait: it may have what was not read yet; what is younger comes after it.
+  bool precedes = false;
 };
 
 struct Comparison {

@@ -64,9 +64,12 @@ struct TrackedFile {
   std::uint64_t committed = 0;
 
   bool compressed() const { return format != Format::kPlain; }
+  // As far as its size tells.
+  bool has_unread() const {
+    return !finished && !note.complete && (compressed() || size > line.scanned);
+  }
   bool to_be_read() const {
-    return !finished && !note.complete &&
-           (compressed() || size > line.scanned || !same_as_verified());
+    return has_unread() || (!finished && !note.complete && !same_as_verified());
   }
   // All that was handed in is on the disk already.
   bool durable() const {

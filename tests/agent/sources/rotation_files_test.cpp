@@ -1,4 +1,5 @@
 // Rotations as they happen to real files: every line counted exactly once.
+#include "agent/sources/file_table.h"
 #include "tests/agent/sources/harness.h"
 
 namespace edgehose::testing {
@@ -133,6 +134,62 @@ TEST_F(RotationFiles, RotatedWhileStopped) {
     expect_once(lines("a", 0, 30));
     source.reset();
   }
+}
+
+class OldestFirst : public RotationFiles {
+ protected:
+  // Rotations that nobody saw; a.log is written after each, at the second that follows.
+  void rotate_often() {
+    for (int r = 0; r < 4; ++r) {
+      for (int i = 4; i > 0; --i)
+        if (std::filesystem::exists(path("a.log." + std::to_string(i))))
+          rename("a.log." + std::to_string(i), "a.log." + std::to_string(i + 1));
+      rename("a.log", "a.log.1");
+      write_some("a.log");
+    }
+  }
+  void write_some(const std::string& name) {
+    append(name, lines("a", written_, written_ + 10));
+    written_ += 10;
+    std::filesystem::last_write_time(
+        path(name), std::filesystem::file_time_type{} + std::chrono::seconds(written_));
+  }
+  int written_ = 0;
+};
+
+TEST_F(OldestFirst, AfterAStopWithSeveralRotations) {
+  write_some("a.log");
+  settle();
+  source.reset();
+  write_some("a.log");
+  rotate_often();
+  run(3s);
+  EXPECT_EQ(text(), lines("a", 0, written_));
+}
+
+TEST_F(OldestFirst, AfterSeveralRotationsBetweenTwoLooks) {
+  environment.inotify = false;
+  write_some("a.log");
+  run(1s);
+  rotate_often();
+  run(config.poll_interval + 3s);
+  EXPECT_EQ(text(), lines("a", 0, written_));
+}
+
+// What is still written to under a rotated name is waited for, but not for ever.
+TEST_F(OldestFirst, AtMostForAWhile) {
+  write_some("a.log");
+  settle();
+  source.reset();
+  rename("a.log", "a.log.2");
+  for (const Instant begin = clock.now(); clock.now() - begin < kHoldBack + 3s;) {
+    append("a.log.1", "of an old writer\n");
+    append("a.log", "of a new one\n");
+    const std::size_t before = out.got.size();
+    run(1s);
+    EXPECT_EQ(out.got.size() > before, clock.now() - begin > kHoldBack);
+  }
+  EXPECT_EQ(out.got.back().body, "of a new one");
 }
 
 TEST_F(RotationFiles, SeveralRotationsBetweenTwoLooks) {

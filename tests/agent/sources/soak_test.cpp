@@ -1,6 +1,7 @@
 // A writer and a rotator do at random what they do in life, while the source looks, fills up,
 // commits, fails to commit, stops and crashes. A model knows where each line still is. Every line
 // arrives exactly once; only one that its last holder lost before it was committed may be missing.
+// Where rotations are renames alone, as in every seventh seed, lines also arrive in order.
 //
 //   EDGEHOSE_SOAK_SEEDS=FIRST-LAST   other seeds than the share that always runs
 #include <zlib.h>
@@ -18,6 +19,7 @@ namespace edgehose::testing {
 namespace {
 
 using namespace std::chrono_literals;
+using std::chrono::seconds;
 
 constexpr int kKept = 5;  // a.log.1 to a.log.5
 
@@ -28,11 +30,14 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
   void SetUp() override {
     FileSourceTest::SetUp();
     random_.seed(GetParam());
+    renames_only_ = GetParam() % 7 == 5;
     if (std::getenv("EDGEHOSE_SOAK_STORY")) log::set_level(log::Level::kDebug);
     config.paths = {dir + (chance(2) ? "/a.log*" : "/*.log")};
-    config.max_open_files = chance(3) ? 4 : 64;
+    // With few descriptors a rotation that may be deleted unread is read before its turn.
+    config.max_open_files = chance(3) && !renames_only_ ? 4 : 64;
     environment.inotify = !chance(4);
-    if (chance(3)) header_ = "# " + std::string(chance(2) ? 20 : 900, 'h') + "\n";
+    if (chance(3) && !renames_only_)  // what shares a header is told apart by its names alone
+      header_ = "# " + std::string(chance(2) ? 20 : 900, 'h') + "\n";
     if (GetParam() % 16 == 0) {
       options_.directory = dir + "-data";
       options_.max_size = 64ull << 20;
@@ -142,6 +147,14 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
   static int number(const std::string& body, const char* mark) {
     const auto at = body.find(mark);
     return at == std::string::npos ? -1 : std::atoi(body.c_str() + at + std::strlen(mark));
+  }
+
+  // What is written later has a later time: the file system's clock ticks too slowly for a test.
+  void append(const std::string& name, const std::string& text) {
+    FileSourceTest::append(name, text);
+    if (renames_only_)
+      std::filesystem::last_write_time(path(name),
+                                       std::filesystem::file_time_type{} + seconds(++written_));
   }
 
   void create() {
@@ -302,7 +315,7 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
 
   // What happens to the files, with or without the source.
   void change() {
-    switch (random_() % 12) {
+    switch (random_() % (renames_only_ ? 8 : 12)) {
       case 0:
       case 1:
       case 2:
@@ -368,9 +381,20 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     }
   }
 
+  void expect_in_order() const {
+    int last = -1;
+    for (const Got& got : out.got)
+      if (const int n = number(got.body, " end "); n >= 0) {
+        EXPECT_GT(n, last) << story_;
+        last = n;
+      }
+  }
+
   std::mt19937 random_;
   StoreOptions options_;
   std::unique_ptr<Store> real_;
+  bool renames_only_ = false;
+  int written_ = 0;  // times
   std::string header_, story_;
   std::map<std::string, Lines> holders_;  // by name: the whole lines in it
   Lines ended_, safe_, at_risk_;          // written whole; committed; lost by their last holder
@@ -402,13 +426,14 @@ TEST_P(Soak, EveryLineOnce) {
   }
   EXPECT_EQ(lost, "") << story_;
   EXPECT_EQ(twice, "") << story_;
+  if (renames_only_) expect_in_order();
   if (at_risk_.empty()) {
     EXPECT_EQ(lost_bytes, 0u) << story_;
   }
 }
 
 std::vector<unsigned> seeds() {
-  unsigned first = 1, last = 4;
+  unsigned first = 1, last = 5;  // of those that rename alone the first
   // Each of these found a fault once.
   std::vector<unsigned> all = {112, 205, 304, 365, 424,  429,  451,
                                464, 557, 708, 755, 1646, 1655, 1680};
