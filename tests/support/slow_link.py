@@ -2,23 +2,27 @@
 
     with SlowLink(server.port, rate=8000, delay=1.5) as link:      # 64 kbit/s, 3 s round trip
         ... the agent sends to https://127.0.0.1:{link.port} ...
-        link.black_hole()       # what is sent from now on is swallowed, nothing is answered, no RST
-        link.up()               # connections that lost bytes stay half-open, the others go on
-        link.freeze()           # nothing moves, nothing is lost: windows fill until up()
+        link.black_hole()       # every packet of the client vanishes: no ACK, no RST, no SYN-ACK
+        link.forget()           # only those of the connections that are there: half-open for ever
+        link.swallow()          # all is taken and acknowledged, nothing is passed on: a proxy hangs
+        link.freeze()           # nothing moves, nothing is lost: windows fill
         link.reset()            # every connection ends with RST; new ones are as before
         link.down()             # the same, and new ones are refused
+        link.up()               # all is well; a connection whose bytes were swallowed stays dead
         link.sent, link.received                # bytes from the client and to it, TLS included
 
 Each way is a queue before a modem: a chunk leaves when the modem is free and arrives `delay`
 seconds later. All connections share it. It holds `queue` bytes that wait for the modem; beyond that
 nothing is read, and the sender waits. Not modelled: TCP's own handshake and acknowledgements, which
-the kernel answers at once in place of the far end, and the headers of packets.
+the kernel answers at once in place of the far end (but for black_hole() and forget(), which drop
+packets before TCP sees them), and the headers of packets.
 
 The relay is one thread; the methods may be called from any other.
 """
 
 import asyncio
 import contextlib
+import ctypes
 import select
 import socket
 import struct
@@ -28,7 +32,9 @@ import time
 CHUNK_SECONDS = 0.05  # how finely bytes are cut at the link's rate
 CHUNK = 65536  # at most
 KERNEL_BUFFER = 16384  # behind a slow link bytes wait where they can be counted
-UP, BLACK_HOLE, FROZEN, DOWN = "up", "black hole", "frozen", "down"
+UP, DARK, SWALLOWING, FROZEN, DOWN = "up", "dark", "swallowing", "frozen", "down"
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27  # Linux; the module socket does not name them
+DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF: return 0 bytes of any packet
 
 
 class Way:
@@ -64,7 +70,7 @@ class Pipe:
         self.lost = False
 
     def swallows(self):
-        self.lost = self.lost or self.link.mode == BLACK_HOLE
+        self.lost = self.lost or self.link.mode == SWALLOWING
         return self.lost
 
     async def read(self):
@@ -108,10 +114,11 @@ class SlowLink:
         self.target = ("127.0.0.1", target_port)
         self.up_way, self.down_way = Way(rate, delay, queue), Way(rate, delay, queue)
         self.mode = UP
-        self.moving = None  # an event, not set while frozen
+        self.moving = None  # an event, not set while dark or frozen
         self.accepted = 0  # connections so far
         self.relays = set()  # a task for each connection
-        self.pipes = set()  # two for each
+        self.pipes = {}  # of each connection: the client's socket, and its two ways
+        self.forgotten = set()  # clients' sockets
         # Bound and never listening: the port stays ours while the link is down.
         self.reserved = self.bound(0)
         self.port = self.reserved.getsockname()[1]
@@ -137,7 +144,13 @@ class SlowLink:
         self.switch(UP)
 
     def black_hole(self):
-        self.switch(BLACK_HOLE)
+        self.switch(DARK)
+
+    def forget(self):
+        self.call(self.forget_in_loop())
+
+    def swallow(self):
+        self.switch(SWALLOWING)
 
     def freeze(self):
         self.switch(FROZEN)
@@ -149,7 +162,10 @@ class SlowLink:
         self.switch(DOWN, reset=True)
 
     def switch(self, mode, reset=False):
-        asyncio.run_coroutine_threadsafe(self.switch_in_loop(mode, reset), self.loop).result(10)
+        self.call(self.switch_in_loop(mode, reset))
+
+    def call(self, coroutine):
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
 
     @property
     def sent(self):
@@ -168,11 +184,11 @@ class SlowLink:
 
     async def switch_in_loop(self, mode, reset):
         self.moving = self.moving or asyncio.Event()
-        if self.mode == BLACK_HOLE:  # what reached it is lost, also where it was not looked at yet
-            for pipe in self.pipes:
+        if self.mode == SWALLOWING:  # what came is lost, also where it was not looked at yet
+            for pipe in self.all_pipes():
                 pipe.lost = pipe.lost or bool(select.select([pipe.source], [], [], 0)[0])
         self.mode = mode
-        (self.moving.clear if mode == FROZEN else self.moving.set)()
+        (self.moving.clear if mode in (DARK, FROZEN) else self.moving.set)()
         if mode == DOWN and self.listener:
             await end(self.listening)
             self.listener.close()
@@ -184,6 +200,19 @@ class SlowLink:
             self.listening = asyncio.ensure_future(self.accept())
         if reset:
             await end(*self.relays)
+        for one in [self.listener, *self.pipes]:
+            if one and one not in self.forgotten:
+                drop_packets(one, mode == DARK)
+
+    async def forget_in_loop(self):
+        for pipe in self.all_pipes():
+            pipe.lost = True
+        for client in self.pipes:
+            drop_packets(client, True)
+        self.forgotten |= set(self.pipes)
+
+    def all_pipes(self):
+        return [pipe for pair in self.pipes.values() for pipe in pair]
 
     def bound(self, port):
         new = socket.socket()
@@ -215,17 +244,29 @@ class SlowLink:
             await asyncio.get_running_loop().sock_connect(server, self.target)
             sent = Pipe(self, self.up_way, client, server)
             answered = Pipe(self, self.down_way, server, client)
-            self.pipes |= {sent, answered}
+            self.pipes[client] = sent, answered
             await first_failure(sent.read(), sent.write(), answered.read(), answered.write())
             clean = True
         except OSError:
             pass  # one end broke, so does the other
         finally:
-            self.pipes = {pipe for pipe in self.pipes if pipe.source not in ends}
+            self.pipes.pop(client, None)
+            self.forgotten.discard(client)
             for one in ends:
                 if not clean:  # RST
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 one.close()
+
+
+def drop_packets(one, wanted):
+    """What comes for this socket never reaches its TCP: nothing is acknowledged."""
+    if wanted:
+        program = ctypes.create_string_buffer(DROP_ALL)
+        one.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER,
+                       struct.pack("HP", 1, ctypes.addressof(program)))
+    else:
+        with contextlib.suppress(FileNotFoundError):  # it had none
+            one.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 
 
 async def first_failure(*parts):

@@ -5,7 +5,11 @@ Lower bounds of time are promises and hold on any machine; upper ones are only d
 """
 
 import contextlib
+import errno
+import fcntl
 import socket
+import struct
+import termios
 import threading
 import time
 import unittest
@@ -148,14 +152,14 @@ class TheLink(unittest.TestCase):
             one.sendall(b"x" * (1 << 20))
         self.assertLess(link.sent, 10000)
 
-    def test_a_black_hole_swallows_and_leaves_the_connection_half_open(self):
+    def test_a_swallowing_link_leaves_the_connection_half_open(self):
         link = self.link()
         one, untouched = self.connect(link), self.connect(link)
         self.exchange(one)
         self.exchange(untouched)
-        link.black_hole()
+        link.swallow()
         one.sendall(b"swallowed")
-        new = self.connect(link)  # accepted, as by a middlebox that has lost its way
+        new = self.connect(link)  # accepted, as by a proxy that hangs
         new.sendall(b"swallowed")
         wait_until(lambda: link.sent == 5 + 5 + 9 + 9, SECONDS, "what was swallowed is counted")
         link.up()
@@ -166,25 +170,66 @@ class TheLink(unittest.TestCase):
         self.exchange(self.connect(link))
         self.assertNotIn(b"swallowed", self.echo.heard)
 
-    def test_a_black_hole_hides_that_the_client_has_gone(self):
+    def test_a_swallowing_link_hides_that_the_client_has_gone(self):
         link = self.link()
         one = self.connect(link)
         self.exchange(one)
-        link.black_hole()
+        link.swallow()
         link.loop.call_soon_threadsafe(time.sleep, 0.2)  # up() comes before the relay has looked
         one.close()
         link.up()
         self.exchange(self.connect(link))
         self.assertEqual(len(self.echo.open), 2)
 
-    def test_a_black_hole_swallows_what_was_on_its_way(self):
+    def test_a_swallowing_link_swallows_what_was_on_its_way(self):
         link = self.link(delay=0.3)
         one = self.connect(link)
         one.sendall(b"hello")
         wait_until(lambda: link.sent == 5, SECONDS, "the bytes are on their way")
-        link.black_hole()
+        link.swallow()
         self.assert_silent(one, 0.9)
         self.assertEqual(self.echo.heard, b"")
+
+    def unacknowledged(self, one):
+        """Bytes that the client's kernel has not seen acknowledged."""
+        return struct.unpack("i", fcntl.ioctl(one, termios.TIOCOUTQ, b"    "))[0]
+
+    def test_a_black_hole_acknowledges_nothing_and_tcp_survives_it(self):
+        link = self.link()
+        one = self.connect(link)
+        self.exchange(one)
+        link.black_hole()
+        one.sendall(b"later")
+        self.assert_silent(one)
+        self.assertEqual(self.unacknowledged(one), 5)
+        with self.assertRaises(socket.timeout):  # not refused either
+            socket.create_connection(("127.0.0.1", link.port), 0.3)
+        link.up()
+        self.assertEqual(receive(one, 5), b"later")  # sent again by the client's kernel
+        self.exchange(self.connect(link))
+
+    def test_a_forgotten_connection_is_half_open_and_new_ones_work(self):
+        link = self.link()
+        one = self.connect(link)
+        self.exchange(one)
+        link.forget()
+        self.exchange(self.connect(link))
+        link.up()
+        one.sendall(b"lost")
+        self.assert_silent(one)
+        self.assertEqual(self.unacknowledged(one), 4)
+        self.assertEqual(len(self.echo.open), 2, "the server does not know")
+
+    def test_a_client_that_gives_up_a_forgotten_connection_is_told(self):
+        link = self.link()
+        one = self.connect(link)
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 500)
+        self.exchange(one)
+        link.forget()
+        one.sendall(b"lost")
+        with self.assertRaises(OSError) as error:
+            one.recv(1)
+        self.assertEqual(error.exception.errno, errno.ETIMEDOUT)
 
     def test_a_frozen_link_loses_nothing(self):
         link = self.link()
