@@ -168,6 +168,9 @@ class Intake {
   Status register_sinks();
   Status resume_claims();
   Status age_backlog(LanePlanner& lane, const BatchConfig& batch);
+  Result<std::optional<Sequence>> first_unclaimed(const LaneState& lane, Position begin,
+                                                  const std::vector<Claim>& claims,
+                                                  const std::vector<SourceState>& sources);
   Status write_settlements(Store::Transaction& transaction, Made& made);
   Status write_settlement(Store::Transaction& transaction, const Settled& settled, Made& made);
   Status write_settlement(Store::Transaction& transaction, const Learned& learned, Made& made);

@@ -86,12 +86,28 @@ Status Intake::resume_claims() {
       sink->claims.emplace(claim.id, resumed);
       sink->courier->post(std::move(resumed));
     }
-    sink->lanes.emplace_back(lane.key, begin, sink->config.batch);
+    EH_ASSIGN(const std::optional<Sequence> first, first_unclaimed(lane, begin, claims, sources));
+    sink->lanes.emplace_back(lane.key, begin, sink->config.batch, first);
     EH_TRY(age_backlog(sink->lanes.back(), sink->config.batch));
   }
   EH_ASSIGN(const std::vector<Claim> replays, store_.replays());
   resume_replays(replays);
   return {};
+}
+
+// Known where it is needed: where the block there cannot be read.
+Result<std::optional<Sequence>> Intake::first_unclaimed(const LaneState& lane, Position begin,
+                                                        const std::vector<Claim>& claims,
+                                                        const std::vector<SourceState>& sources) {
+  const auto source = std::ranges::find(sources, lane.key.source, &SourceState::id);
+  if (source == sources.end()) return std::nullopt;  // of several: their sequences do not compare
+  std::uint64_t waiting = lane.buffered().records;
+  for (const Claim& claim : claims)
+    if (claim.lane == lane.key && !claim.done) waiting -= std::min(waiting, claim.size.records);
+  const NextBlock blocks = [this](SourceId s, BlockNumber from) {
+    return store_.next_block(s, from);
+  };
+  return first_of_unreadable(blocks, lane.key.source, begin, waiting, source->next_sequence);
 }
 
 // What waited before we started has its age from the wall clock, which may have jumped: never

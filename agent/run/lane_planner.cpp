@@ -11,8 +11,42 @@ std::uint64_t SizeEstimate::of(const BlockInfo& block) const {
   return static_cast<std::uint64_t>(static_cast<double>(block.body_raw) * ratio);
 }
 
-LanePlanner::LanePlanner(LaneKey lane, Position begin, BatchConfig config)
-    : lane_(lane), config_(config), begin_(begin) {
+// What waits is held, lies in a gap that sequences show, or was in the blocks in front.
+Result<std::optional<Sequence>> first_of_unreadable(const NextBlock& blocks, SourceId source,
+                                                    Position begin, std::uint64_t waiting,
+                                                    Sequence next) {
+  // Beyond it sequences were skipped on purpose, after a salvage.
+  constexpr std::uint64_t kLargestGap = 1u << 31;
+  std::optional<Sequence> first, end;  // of what can be read
+  std::uint64_t known = 0;
+  bool gap = false;
+  const auto note_gap = [&](Sequence to) {
+    if (gap && *end < to && to - *end < kLargestGap) known += to - *end;
+    gap = false;
+  };
+  EH_ASSIGN(std::optional<BlockInfo> block, blocks(source, begin.block));
+  if (!block || block->records > 0) return std::nullopt;
+  while (block) {
+    if (block->records == 0) {
+      gap = end.has_value();
+    } else {
+      if (!first) first = block->first;
+      note_gap(block->first);
+      known += block->records;
+      end = block->first + block->records;
+    }
+    EH_ASSIGN(block, blocks(source, block->number + 1));
+  }
+  if (!first) return std::nullopt;
+  note_gap(next);
+  const std::uint64_t lost = waiting - std::min(waiting, known);
+  if (lost >= first->value) return std::nullopt;
+  return Sequence(first->value - lost);
+}
+
+LanePlanner::LanePlanner(LaneKey lane, Position begin, BatchConfig config,
+                         std::optional<Sequence> first)
+    : lane_(lane), config_(config), begin_(begin), claimed_to_(first) {
   rewind();
 }
 

@@ -23,6 +23,13 @@ namespace edgehose {
 // Reads the first block of a source at or after a number; Store's or Transaction's next_block.
 using NextBlock = std::function<Result<std::optional<BlockInfo>>(SourceId, BlockNumber)>;
 
+// Where a lane's first unclaimed block cannot be read, only what the lane counts as waiting (raw
+// records from `begin` on) tells how many records it held: the sequence that it began with. None
+// where the block can be read, or nothing behind it. `next`: the source's next sequence.
+Result<std::optional<Sequence>> first_of_unreadable(const NextBlock& blocks, SourceId source,
+                                                    Position begin, std::uint64_t waiting,
+                                                    Sequence next);
+
 // How the destination will count a batch, in proportion to what the buffer knows.
 struct SizeEstimate {
   // True: objects are the stored frames themselves, so their stored size is the object's.
@@ -43,7 +50,9 @@ struct PlannedBatch {
 
 class LanePlanner {
  public:
-  LanePlanner(LaneKey lane, Position begin, BatchConfig config);
+  // `first`: the sequence of the record at `begin`, where that is known.
+  LanePlanner(LaneKey lane, Position begin, BatchConfig config,
+              std::optional<Sequence> first = std::nullopt);
 
   const LaneKey& lane() const { return lane_; }
   Position begin() const { return begin_; }

@@ -206,5 +206,36 @@ TEST(LanePlanner, ADamagedHeaderAtTheStartOfALifeIsPassedOver) {
   EXPECT_EQ((*batch)->end, (Position{BlockNumber(3), 0}));
 }
 
+// After a restart nothing was claimed yet: what the lane counts tells what the block held.
+TEST(LanePlanner, AnUnreadableFirstBlockIsCountedAfterARestart) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 6; ++i) log.add(i, 10, 10);
+  const auto lose = [&](std::uint64_t number) {
+    BlockInfo unreadable;
+    unreadable.number = BlockNumber(number);
+    unreadable.source = kSource;
+    log.blocks[unreadable.number] = unreadable;
+  };
+  const auto first = [&] {
+    return *first_of_unreadable(log.reader(), kSource, Position{}, 60, log.next);
+  };
+  EXPECT_EQ(first(), std::nullopt) << "it can be read";
+  lose(1);
+  EXPECT_EQ(first(), Sequence{1});
+  lose(2);
+  lose(4);  // shows between its neighbours
+  lose(6);  // shows before the next sequence
+  EXPECT_EQ(first(), Sequence{1});
+  LanePlanner lane({SinkId{1}, kSource}, Position{}, config(1000, minutes(5)), first());
+  lane.arrived(at(seconds(1)));
+  const auto batch = lane.next(log.reader(), {}, at(seconds(2)), true);
+  ASSERT_TRUE(batch && *batch);
+  EXPECT_EQ((*batch)->first, Sequence{1});
+  EXPECT_EQ((*batch)->last, Sequence{50});
+  EXPECT_EQ((*batch)->size.records, 50u);
+  for (std::uint64_t i = 1; i <= 6; ++i) lose(i);
+  EXPECT_EQ(first(), std::nullopt) << "nothing is known of it";
+}
+
 }  // namespace
 }  // namespace edgehose
