@@ -19,6 +19,7 @@
 #include "agent/base/bytes.h"
 #include "agent/base/file.h"
 #include "agent/base/log.h"
+#include "buffer/archive.h"
 #include "buffer/block_header.h"
 #include "buffer/codec.h"
 #include "buffer/keys.h"
@@ -137,6 +138,8 @@ Result<std::string> inspect_meta_pages(const std::string& path) {
 
 // --- the child ---------------------------------------------------------------------------------
 
+constexpr std::uint64_t kNoOffset = UINT64_MAX;
+
 enum Frame : std::uint8_t {
   kEntry = 1,
   kBlock = 2,
@@ -176,6 +179,7 @@ class Walk {
   Status run() {
     EH_ASSIGN(lmdb::Environment env,
               lmdb::Environment::open(path_, lmdb::map_size_for(options_.max_size), true));
+    environment_ = &env;
     EH_ASSIGN(const lmdb::Transaction txn, env.begin_read());
     EH_ASSIGN(const auto format, txn.get(keyspace::format_key()));
     if (!format) return corrupt("the format version is missing");
@@ -238,6 +242,7 @@ class Walk {
       put_le(out, block->number.value);
       put_le(out, block->source.value);
       put_le(out, std::uint64_t{value.size()});
+      put_le(out, environment_->offset_of(value).value_or(kNoOffset));
       answer_.send(kBlock, out);
       blocks_.emplace_back(*block);
       return {};
@@ -282,6 +287,7 @@ class Walk {
     using namespace keyspace;
     if (key == epoch_key()) return plain(decode_epoch(value));
     if (key == machine_key()) return plain(decode_machine(value));
+    if (key == salvage_key()) return plain(decode_salvage(value));
     if (key == counters_key()) return plain(decode_counters(value));
     if (key.starts_with(kSourcePrefix)) return plain(decode_source(key, value));
     if (key.starts_with(kSinkPrefix)) return plain(decode_sink(key, value));
@@ -334,6 +340,7 @@ class Walk {
       EH_ASSIGN(const auto value, txn.get(keyspace::block_key(block->number, block->source)));
       if (!value) return corrupt("a block is not where its key says");
       bytes += value->size();
+      if (parse_reference(*value)) continue;  // checked when it was salvaged, and when it is read
       const auto opened = open_block(*value, &keys_);
       if (!opened && opened.error().code == ErrorCode::kCorrupt)
         return tl::unexpected(opened.error());
@@ -346,6 +353,7 @@ class Walk {
   const std::string& path_;
   const StoreOptions& options_;
   Answer& answer_;
+  const lmdb::Environment* environment_ = nullptr;
   Keyring keys_;
   lmdb::Space space_;
   bool short_ = false, has_epoch_ = false, has_counters_ = false;
@@ -420,6 +428,7 @@ void take_block(std::string_view payload, EnvironmentCheck& check) {
   LiveBlock block;
   block.source = SourceId(in.le<std::uint32_t>());
   block.size = in.le<std::uint64_t>();
+  if (const auto offset = in.le<std::uint64_t>(); offset != kNoOffset) block.offset = offset;
   if (in.ok()) check.blocks[number] = block;
 }
 

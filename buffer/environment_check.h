@@ -11,6 +11,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "agent/base/result.h"
@@ -26,7 +27,8 @@ constexpr std::uint64_t kCheckBytes = 64ull << 20;
 
 struct LiveBlock {
   SourceId source;
-  std::uint64_t size = 0;  // stored
+  std::uint64_t size = 0;               // of what stands there: the block, or a reference to it
+  std::optional<std::uint64_t> offset;  // in the file
 };
 
 struct EnvironmentCheck {

@@ -123,12 +123,12 @@ Result<FormatVersion> decode_format(std::string_view value) {
 }
 
 Status check_format(const FormatVersion& format, std::string_view path) {
-  if (format.min_reader <= kFormat.major) return {};
+  if (format.min_reader <= kSupport) return {};
   return fail(ErrorCode::kUnsupported,
-              "{} has format {}.{} of a later release and this one reads up to {}: install that "
+              "{} has format {}.{} of a later release and this one reads up to {}.{}: install that "
               "release again, or let it deliver everything ('edgehose run --once') and start with "
               "an empty data_dir; nothing was changed",
-              path, format.major, format.minor, kFormat.major);
+              path, format.major, format.minor, kFormat.major, kFormat.minor);
 }
 
 std::string epoch_key() { return std::string("\0\1", 2); }
@@ -168,6 +168,37 @@ Result<Machine> decode_machine(std::string_view value) {
     get_bytes(in, machine[part]);
   }
   return finish(in, machine, "machine fingerprint");
+}
+
+std::string salvage_key() { return std::string("\0\4", 2); }
+
+std::string encode_salvage(const SalvageState& salvage) {
+  std::string out;
+  put_varint(out, salvage.salvaged_records);
+  put_varint(out, salvage.lost_records);
+  put_varint(out, salvage.archives.size());
+  for (const ArchiveState& archive : salvage.archives) {
+    put_varint(out, archive.id);
+    put_varint(out, archive.blocks);
+    put_varint(out, archive.bytes);
+  }
+  return checksummed(salvage_key(), out);
+}
+
+Result<SalvageState> decode_salvage(std::string_view value) {
+  EH_ASSIGN(const std::string_view body, checked(salvage_key(), value, "list of salvaged files"));
+  ByteReader in(body);
+  SalvageState salvage;
+  salvage.salvaged_records = in.varint();
+  salvage.lost_records = in.varint();
+  for (auto count = in.varint(); count > 0 && in.ok(); --count) {
+    ArchiveState archive;
+    archive.id = static_cast<std::uint32_t>(in.varint());
+    archive.blocks = in.varint();
+    archive.bytes = in.varint();
+    salvage.archives.push_back(archive);
+  }
+  return finish(in, std::move(salvage), "list of salvaged files");
 }
 
 std::string data_key_key(std::uint64_t id) { return numbered(kDataKeyPrefix, id); }

@@ -4,6 +4,7 @@
 //
 //   00 00                        format version       00 01   epoch
 //   00 02 | key id u64           wrapped data key    00 03   machine fingerprint
+//   00 04                        what was salvaged, and where it lies
 //   10 | block u64 | source u32  block: the source stands in the key so that a walk over the leaf
 //                                pages finds a source's blocks without touching their content
 //   20 'C' claim  'F' file  'K' sink  'L' lane  'M' clean mark  'N' counters  'R' replay  'S'
@@ -31,11 +32,14 @@ namespace edgehose::keyspace {
 
 struct FormatVersion {
   std::uint16_t major = 1;       // changes that no older release understands
-  std::uint16_t minor = 1;       // additions that older releases may ignore
-  std::uint16_t min_reader = 1;  // the smallest `major` support that may open it
+  std::uint16_t minor = 2;       // additions that older releases may ignore
+  std::uint16_t min_reader = 1;  // the smallest level of support that may open it
   bool operator==(const FormatVersion&) const = default;
 };
 constexpr FormatVersion kFormat{};
+// Levels of support: 1 reads every block where its key is; 2 follows references, too.
+constexpr std::uint16_t kFollowsReferences = 2;
+constexpr std::uint16_t kSupport = kFollowsReferences;
 
 std::string format_key();
 std::string encode_format(const FormatVersion& format);
@@ -51,6 +55,10 @@ Result<Epoch> decode_epoch(std::string_view value);
 std::string machine_key();
 std::string encode_machine(const Machine& machine);
 Result<Machine> decode_machine(std::string_view value);
+
+std::string salvage_key();
+std::string encode_salvage(const SalvageState& salvage);
+Result<SalvageState> decode_salvage(std::string_view value);
 
 std::string data_key_key(std::uint64_t id);
 constexpr std::string_view kDataKeyPrefix{"\x00\x02", 2};

@@ -318,6 +318,13 @@ void Environment::close() {
   mdb_env_close(std::exchange(env_, nullptr));
 }
 
+std::optional<std::uint64_t> Environment::offset_of(std::string_view value) const {
+  const auto* const map = static_cast<const Mapping*>(mdb_env_get_userctx(env_));
+  if (map == nullptr || value.data() < map->begin || value.data() >= map->begin + map->bytes)
+    return std::nullopt;
+  return static_cast<std::uint64_t>(value.data() - map->begin);
+}
+
 Status Environment::write_template(const std::string& path) {
   EH_ASSIGN(const FileDescriptor fd, open_file(path, O_WRONLY | O_CREAT | O_TRUNC, kMode));
   return write_all(fd.get(), meta_page(0) + meta_page(1), path);

@@ -138,6 +138,8 @@ class Environment {
   std::uint64_t oldest_reader() const;
   std::uint64_t last_transaction() const;
   int fd() const;
+  // Where in the file a value lies that a read transaction gave; none where that cannot be told.
+  std::optional<std::uint64_t> offset_of(std::string_view value) const;
   std::uint64_t map_size() const;
   // How long the file is when it holds every page that was ever given out. A shorter one may be
   // sound (pages given back before they were written) or truncated: then reading it is a SIGBUS.

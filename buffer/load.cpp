@@ -24,6 +24,10 @@ Status load_singles(const lmdb::Transaction& txn, Loaded& loaded) {
   EH_ASSIGN(loaded.epoch, keyspace::decode_epoch(*epoch));
   EH_ASSIGN(loaded.state.counters, keyspace::decode_counters(*counters));
   loaded.clean = clean.has_value();
+  EH_ASSIGN(const auto salvage, txn.get(keyspace::salvage_key()));
+  if (salvage) {
+    EH_ASSIGN(loaded.state.salvage, keyspace::decode_salvage(*salvage));
+  }
   return {};
 }
 

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
+#include <string>
 
 namespace edgehose {
 
@@ -24,7 +27,37 @@ bool locked(int fd) {
   return true;
 }
 
+// Who holds the lock of an open file, as the kernel tells it; empty: it does not.
+std::string holder_of(int fd) {
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) return {};
+  const std::string inode = fmt::format(":{}", st.st_ino);
+  std::ifstream locks("/proc/locks");
+  // "1: FLOCK  ADVISORY  WRITE 123 fe:00:4711 0 EOF"
+  for (std::string number, kind, mode, access, pid, file, range; locks >> number >> kind;) {
+    if (kind == "->") locks >> kind;  // one that waits
+    locks >> mode >> access >> pid >> file;
+    std::getline(locks, range);
+    if (kind == "FLOCK" && file.ends_with(inode)) return pid;
+  }
+  return {};
+}
+
+tl::unexpected<Error> busy(const std::string& directory, const std::string& pid) {
+  return fail(ErrorCode::kBusy,
+              "{} is in use by process {}: stop that one first, or give this one "
+              "a data_dir of its own",
+              directory, pid.empty() ? "unknown" : pid);
+}
+
 }  // namespace
+
+Result<FileDescriptor> lock_directory(const std::string& path) {
+  EH_ASSIGN(FileDescriptor fd, open_file(path, O_RDONLY | O_DIRECTORY));
+  if (locked(fd.get())) return fd;
+  if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("locking {}", path));
+  return busy(path, holder_of(fd.get()));
+}
 
 Result<FileDescriptor> take_lock(const std::string& path) {
   EH_ASSIGN(FileDescriptor fd, open_file(path, O_RDWR | O_CREAT, 0640));
@@ -32,10 +65,7 @@ Result<FileDescriptor> take_lock(const std::string& path) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("locking {}", path));
     std::string pid = read_file(path, 64).value_or("");
     while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    return fail(ErrorCode::kBusy,
-                "{} is in use by process {}: stop that one first, or give this one "
-                "a data_dir of its own",
-                parent_directory(path), pid.empty() ? "unknown" : pid);
+    return busy(parent_directory(path), pid);
   }
   if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, fmt::format("writing {}", path));
   EH_TRY(write_all(fd.get(), fmt::format("{}\n", ::getpid()), path));

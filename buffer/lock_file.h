@@ -1,5 +1,6 @@
-// The lock that keeps a second agent off a data_dir: a kernel lock (flock), gone with its process
-// however that ended, and the holder's pid as the file's content, for the message.
+// The locks that keep a second agent off a data_dir: kernel locks (flock), gone with their process
+// however that ended. One is on the directory itself, so that it outlives a deleted file; one on a
+// file in it whose content is the holder's pid, for the message.
 #pragma once
 
 #include <string>
@@ -12,5 +13,7 @@ namespace edgehose {
 // Held while the descriptor is open. kBusy, naming the pid, where another process holds it for
 // longer than two seconds: one that was killed lets go when the kernel has taken it apart.
 Result<FileDescriptor> take_lock(const std::string& path);
+// The same for a directory; the pid is the kernel's.
+Result<FileDescriptor> lock_directory(const std::string& path);
 
 }  // namespace edgehose

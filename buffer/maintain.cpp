@@ -39,8 +39,9 @@ Result<std::vector<std::uint64_t>> reusable_pages(const lmdb::Transaction& txn,
     std::memcpy(&id, (*entry)->key.data(), sizeof id);
     if (id >= before) break;
     std::vector<std::size_t> list((*entry)->value.size() / sizeof(std::size_t));
+    if (list.empty()) break;
     std::memcpy(list.data(), (*entry)->value.data(), list.size() * sizeof(std::size_t));
-    if (list.empty() || list[0] >= list.size()) break;  // count, then that many pages
+    if (list[0] >= list.size()) break;  // count, then that many pages
     pages.insert(pages.end(), list.begin() + 1,
                  list.begin() + 1 + static_cast<std::ptrdiff_t>(list[0]));
   }
@@ -70,6 +71,7 @@ std::vector<Extent4K> holes_of(const std::vector<std::uint64_t>& pages, std::uin
 void StoreImpl::maintain() {
   if (read_only_ || closed_ || writing_) return;
   give_disk_back();
+  give_archives_back();
   write_copies_if_due();
   count_quarantines();
 }

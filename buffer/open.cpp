@@ -11,6 +11,7 @@
 #include "agent/base/check.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
+#include "buffer/copy_watch.h"
 #include "buffer/device.h"
 #include "buffer/environment_check.h"
 #include "buffer/lock_file.h"
@@ -66,16 +67,14 @@ Result<std::unique_ptr<Store>> Store::open_read_only(const StoreOptions& options
 Status StoreImpl::open_writer() {
   EH_TRY(make_directories(options_.directory, 0750));
   EH_TRY(refuse_unfit(options_.directory));
+  EH_ASSIGN(directory_lock_, lock_directory(options_.directory));
   EH_ASSIGN(lock_, take_lock(path(keyspace::kLockFile)));
   EH_ASSIGN(const RecoveryReport recovery, recover_if_needed(options_, clock_));
-  usage_.salvaged_records = recovery.records;
-  usage_.lost_records = recovery.losses.corrupt.records;
   EH_TRY(create_if_missing());
   EH_TRY(open_environment());
   EH_TRY(compact_if_sparse());
   EH_TRY(open_keys());
   EH_TRY(settle_identity());
-  count_quarantines();
   encoder_ = std::make_unique<BlockEncoder>(options_.zstd_level);
   // Blocks of the file beyond its end, for acknowledgements and trims on a full disk.
   set_reserve_aside();
@@ -84,6 +83,7 @@ Status StoreImpl::open_writer() {
   EH_ASSIGN(Loaded loaded, load(txn, keys_));
   EH_TRY(adopt(std::move(loaded)));
   EH_ASSIGN(const lmdb::Space space, txn.space());
+  EH_TRY(settle_archives(txn, space.used()));
   measure(space);
   return {};
 }
@@ -112,15 +112,6 @@ Status StoreImpl::settle_identity() {
     }
   }
   return txn.commit();
-}
-
-void StoreImpl::count_quarantines() {
-  std::uint64_t bytes = 0;
-  const std::vector<Quarantine> found = quarantines(options_.directory);
-  for (const Quarantine& quarantine : found) bytes += quarantine.allocated;
-  const std::lock_guard lock(mutex_);
-  quarantine_bytes_ = bytes;
-  usage_.quarantines = static_cast<unsigned>(found.size());
 }
 
 Status StoreImpl::create_if_missing() {
@@ -188,8 +179,8 @@ Status StoreImpl::compact_if_sparse() {
   ::unlink(copy.c_str());  // of a start that was interrupted
   if (size <= kCompactFrom || size / kSparse < live) return {};
   if (below_floor_with(live)) return {};  // punching holes will do
-  options_.progress->begin("compacting the buffer");
-  if (auto copied = environment_.copy_compact(copy); !copied) {
+  options_.progress->begin("compacting the buffer", live);
+  if (auto copied = copy_compact(copy); !copied) {
     ::unlink(copy.c_str());
     log::warn("the buffer stays at {} for {} of data: {}", format_size(size), format_size(live),
               copied.error().message);
@@ -202,7 +193,14 @@ Status StoreImpl::compact_if_sparse() {
   return open_environment();
 }
 
+// LMDB tells nothing while it copies, and a large file takes minutes: how the copy grows is told.
+Status StoreImpl::copy_compact(const std::string& copy) const {
+  const CopyWatch watch(copy, options_.progress);
+  return environment_.copy_compact(copy);
+}
+
 Status StoreImpl::adopt(Loaded loaded) {
+  open_archives(loaded.state.salvage);
   const std::lock_guard lock(mutex_);
   state_ = std::move(loaded.state);
   catalog_ = std::move(loaded.catalog);
@@ -264,6 +262,7 @@ Status StoreImpl::close() {
   const std::unique_lock environment(environment_mutex_);
   environment_.close();
   lock_.reset();
+  directory_lock_.reset();
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "agent/base/check.h"
 #include "agent/base/log.h"
@@ -33,10 +34,15 @@ Result<Place> place_of(int fd, const std::string& path) {
 
 Result<bool> StoreImpl::hold_place() {
   EH_CHECK(!read_only_ && !writing_);
-  if (closed_ || !environment_.is_open()) return false;
+  if (closed_) return false;
+  if (!environment_.is_open()) EH_TRY(reopen());  // an earlier putting back ended half-way
   EH_ASSIGN(const Place file, place_of(environment_.fd(), path()));
   EH_ASSIGN(const Place lock, place_of(lock_.get(), path(keyspace::kLockFile)));
-  if (file == Place::kHeld && lock == Place::kHeld) return false;
+  EH_ASSIGN(const Place directory, place_of(directory_lock_.get(), options_.directory));
+  std::vector<std::uint32_t> archives = archives_.ids();
+  std::erase_if(archives, [this](std::uint32_t id) { return !archives_.deleted(id); });
+  if (file == Place::kHeld && lock == Place::kHeld && directory == Place::kHeld && archives.empty())
+    return false;
   if (file == Place::kMoved)
     return fail(ErrorCode::kNotFound, "{} was moved away under the agent: move it back", path());
   if (file == Place::kReplaced)
@@ -45,9 +51,14 @@ Result<bool> StoreImpl::hold_place() {
                 "exchanged, and restart it now",
                 path());
   EH_TRY(make_directories(options_.directory, 0750));
+  if (directory != Place::kHeld) {
+    EH_ASSIGN(directory_lock_, lock_directory(options_.directory));
+  }
   if (lock != Place::kHeld) {
     EH_ASSIGN(lock_, take_lock(path(keyspace::kLockFile)));
   }
+  for (const std::uint32_t id : archives)
+    EH_TRY(archives_.put_back(options_.directory, id, *options_.progress));
   if (file == Place::kDeleted) EH_TRY(put_back());
   return true;
 }
@@ -57,7 +68,8 @@ Result<bool> StoreImpl::hold_place() {
 Status StoreImpl::put_back() {
   const std::string copy = path() + ".compact";
   ::unlink(copy.c_str());
-  if (const Status copied = environment_.copy_compact(copy); !copied) {
+  options_.progress->begin("putting the buffer back");
+  if (const Status copied = copy_compact(copy); !copied) {
     ::unlink(copy.c_str());
     return copied;
   }

@@ -75,11 +75,11 @@ SourceState& Rebuild::source(SourceId id) {
   return source;
 }
 
-void Rebuild::keep(const BlockHeader& h, std::string_view stored) {
+void Rebuild::keep(const BlockHeader& h, const std::function<Result<std::string>()>& read) {
   SourceState& owner = source(h.source);
   const Counter size{h.records, h.body_raw};
   kept_.push_back({h.number, h.source, h.first_sequence, size, h.mini()});
-  note_partial(h, stored);
+  note_partial(h, read);
   if (!current_ && h.number >= counters_.next_block && h.first_sequence >= owner.next_sequence)
     new_[h.source] += size;
   note_extents(h);
@@ -110,7 +110,8 @@ bool Rebuild::undelivered_after(const BlockHeader& header) const {
 }
 
 // Raw bytes before each position inside the block that a lane or a claim has.
-void Rebuild::note_partial(const BlockHeader& header, std::string_view stored) {
+void Rebuild::note_partial(const BlockHeader& header,
+                           const std::function<Result<std::string>()>& read) {
   std::vector<std::uint32_t> wanted;
   const auto want = [&](const Position& p) {
     if (p.block == header.number && p.record > 0) wanted.push_back(p.record);
@@ -121,7 +122,8 @@ void Rebuild::note_partial(const BlockHeader& header, std::string_view stored) {
     want(claim.end);
   }
   if (wanted.empty()) return;
-  auto opened = open_block(stored, &keys_);
+  const auto stored = read();
+  const auto opened = stored ? open_block(*stored, &keys_) : tl::unexpected(stored.error());
   if (!opened) return;
   BlockDecoder decoder;
   const auto block = decoder.decode(*opened);

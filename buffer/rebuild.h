@@ -14,6 +14,7 @@
 // Threading: one thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,8 +44,9 @@ class Rebuild {
 
   // True where every lane over the block's source has passed it.
   bool delivered(const BlockSummary& block) const;
-  // A block that is kept, in order of numbers.
-  void keep(const BlockHeader& header, std::string_view stored);
+  // A block that is kept, in order of numbers. `read` gives all of it, where a position lies
+  // inside.
+  void keep(const BlockHeader& header, const std::function<Result<std::string>()>& read);
   Result<ControlEntries> finish(Losses& losses);
 
  private:
@@ -68,7 +70,7 @@ class Rebuild {
     return lane.source == source || lane.source.value == 0;
   }
   void decode(const ControlEntries& entries);
-  void note_partial(const BlockHeader& header, std::string_view stored);
+  void note_partial(const BlockHeader& header, const std::function<Result<std::string>()>& read);
   void note_extents(const BlockHeader& header);
   bool undelivered_after(const BlockHeader& header) const;
   SourceState& source(SourceId id);

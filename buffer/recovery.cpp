@@ -1,6 +1,5 @@
 #include "buffer/recovery.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
@@ -8,26 +7,25 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <ctime>
+#include <map>
 
 #include "agent/base/file.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
+#include "buffer/archive.h"
 #include "buffer/block_header.h"
 #include "buffer/device.h"
 #include "buffer/environment_check.h"
+#include "buffer/find_blocks.h"
 #include "buffer/keyspace.h"
 #include "buffer/machine.h"
+#include "buffer/quarantine.h"
 
 namespace edgehose {
 namespace {
 
-constexpr std::string_view kDamagedSuffix = ".damaged-";
-constexpr Duration kScanDeadline = std::chrono::seconds(60);
-constexpr std::uint64_t kBatchBytes = 4ull << 20;
+constexpr std::size_t kBatchBlocks = 16384;
 constexpr std::uint64_t kDiskKept = 16ull << 20;
-constexpr std::uint64_t kPage = 4096;
 
 bool exists(const std::string& path) {
   struct stat st {};
@@ -40,16 +38,10 @@ Status rename_file(const std::string& from, const std::string& to) {
   return sync_directory(parent_directory(to));
 }
 
-std::string stamp(WallTime now) {
-  const std::time_t seconds = static_cast<std::time_t>(now.value / 1'000'000'000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
-  return text;
+// In the new file, its key and a page's slack included.
+std::uint64_t reference_space(const BlockSummary& block) {
+  return block.head + kReferenceBytes + 64;
 }
-
-std::uint64_t pages(std::uint64_t bytes) { return (bytes + 16 + kPage - 1) / kPage * kPage; }
 
 bool is_wrapped_key(std::string_view key) { return key.starts_with(keyspace::kDataKeyPrefix); }
 
@@ -65,13 +57,21 @@ class Recovery {
   Result<RecoveryReport> run() {
     report_.damaged = true;
     report_.reason = check_.reason;
-    const ControlEntries entries = best_entries();
+    ControlEntries entries = best_entries();
+    take_out_salvage(entries);
     EH_ASSIGN(Keyring keys, open_keys(entries));
     Rebuild rebuild(entries, check_.complete, keys);
-    EH_ASSIGN(std::vector<BlockSummary> blocks, find_blocks(keys, rebuild));
+    find_files();
+    EH_ASSIGN(FoundBlocks found, find_blocks({files_, check_, keys, rebuild, options_, clock_}));
+    report_.stale = found.stale;
+    report_.damaged_blocks = found.damaged;
+    report_.unreadable_blocks = found.unreadable;
+    report_.scan_complete = found.complete;
+    std::vector<BlockSummary>& blocks = found.blocks;
     EH_TRY(build(blocks, rebuild, keys));
     EH_TRY(put_in_place());
-    tidy(blocks);
+    limit_quarantines(options_);
+    if (!exists(report_.quarantine)) report_.quarantine.clear();
     return report_;
   }
 
@@ -104,43 +104,52 @@ class Recovery {
     return Keyring::open(whole, options_.keys);
   }
 
-  Result<std::vector<BlockSummary>> find_blocks(const Keyring& keys, const Rebuild& rebuild) {
-    std::vector<BlockSummary> found;
-    const auto take = [&](const FoundBlock& block) {
-      if (!block.checked)
-        ++report_.unreadable_blocks;
-      else if (!is_live(block) || rebuild.delivered(summarize(block)))
-        ++report_.stale;
-      else
-        found.push_back(summarize(block));
-      return found.size() < kMaxFoundBlocks;
-    };
-    EH_ASSIGN(const ScanResult scan, scan_blocks(path_, &keys, clock_, clock_.now() + kScanDeadline,
-                                                 take, options_.progress.get()));
-    report_.damaged_blocks = scan.damaged;
-    report_.scan_complete = scan.complete;
-    Choice choice = choose_blocks(std::move(found));
-    report_.stale += choice.duplicates + choice.aborted;
-    return std::move(choice.blocks);
+  // What earlier salvages counted goes on; where their files are is seen by looking.
+  void take_out_salvage(ControlEntries& entries) {
+    const auto entry = entries.find(keyspace::salvage_key());
+    if (entry == entries.end()) return;
+    if (const auto before = keyspace::decode_salvage(entry->second)) salvage_ = *before;
+    salvage_.archives.clear();
+    entries.erase(entry);
   }
 
-  bool is_live(const FoundBlock& block) const {
-    if (!check_.complete) return true;
-    const auto live = check_.blocks.find(block.header.number);
-    return live != check_.blocks.end() && live->second.source == block.header.source &&
-           live->second.size == block.stored.size();
+  // The damaged file, and those of earlier salvages that still hold something.
+  void find_files() {
+    files_ = archive_files(options_.directory);
+    const std::uint32_t id = files_.empty() ? 1 : files_.back().id + 1;
+    files_.push_back({id, path_});
   }
 
-  // Leaves out the oldest where not all of them fit into the buffer's limit and the disk.
-  Status fit(std::vector<BlockSummary>& blocks, const lmdb::Environment& env) {
+  // Room for references without going below the disk's floor; where that is reached already, what
+  // the damaged file had set aside for such a time.
+  Result<std::uint64_t> room_for_references() const {
+    std::uint64_t reserve = 0;
+    if (const auto fd = open_file(path_, O_RDWR)) {
+      struct stat st {};
+      if (::fstat(fd->get(), &st) == 0 && ::ftruncate(fd->get(), st.st_size) == 0)
+        reserve = std::min<std::uint64_t>(options_.reserve, kDiskKept);
+    }
     EH_ASSIGN(const DiskSpace disk, disk_space(options_.directory));
-    const std::uint64_t room = std::min({options_.max_size, lmdb::max_size_for(env.map_size()),
-                                         disk.free - std::min(disk.free, kDiskKept)});
+    const std::uint64_t floor = disk.size / 100 * options_.free_disk_percent;
+    const std::uint64_t above = disk.free - std::min(disk.free, floor);
+    return std::max(above, std::min(reserve, disk.free / 2));
+  }
+
+  // Leaves out the oldest where not all of their references fit, or they lie in too many files.
+  Status fit(std::vector<BlockSummary>& blocks, const lmdb::Environment& env) {
+    EH_ASSIGN(const std::uint64_t disk, room_for_references());
+    const std::uint64_t room = std::min(env.map_size() / 2, disk);
+    if (files_.size() > kMaxArchives)
+      std::erase_if(blocks, [&](const BlockSummary& block) {
+        const bool out = block.archive < files_[files_.size() - kMaxArchives].id;
+        report_.left_out += out ? 1 : 0;
+        return out;
+      });
     std::uint64_t used = 0;
     std::size_t first = blocks.size();
-    while (first > 0 && used + pages(blocks[first - 1].size) <= room)
-      used += pages(blocks[--first].size);
-    report_.left_out = first;
+    while (first > 0 && used + reference_space(blocks[first - 1]) <= room)
+      used += reference_space(blocks[--first]);
+    report_.left_out += first;
     blocks.erase(blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(first));
     return {};
   }
@@ -153,8 +162,12 @@ class Recovery {
     EH_ASSIGN(lmdb::Environment env,
               lmdb::Environment::open(fresh_, lmdb::map_size_for(options_.max_size), false));
     EH_TRY(fit(blocks, env));
-    EH_TRY(copy_blocks(blocks, env, rebuild));
-    EH_ASSIGN(const ControlEntries entries, rebuild.finish(report_.losses));
+    EH_TRY(refer_to(blocks, env, rebuild));
+    EH_ASSIGN(ControlEntries entries, rebuild.finish(report_.losses));
+    salvage_.salvaged_records += report_.records;
+    salvage_.lost_records += report_.losses.corrupt.records;
+    entries[keyspace::salvage_key()] = keyspace::encode_salvage(salvage_);
+    entries[keyspace::format_key()] = keyspace::encode_format(format());
     EH_ASSIGN(lmdb::Transaction txn, env.begin_write());
     for (const auto& [key, value] : entries) EH_TRY(txn.put(key, value));
     for (const WrappedKey& key : keys.to_write())
@@ -162,85 +175,73 @@ class Recovery {
     return txn.commit();
   }
 
-  Status copy_blocks(const std::vector<BlockSummary>& blocks, lmdb::Environment& env,
-                     Rebuild& rebuild) {
-    EH_ASSIGN(const FileDescriptor from, open_file(path_, O_RDONLY));
-    std::uint64_t total = 0, copied = 0;
-    for (const BlockSummary& block : blocks) total += block.size;
-    options_.progress->begin("copying what was salvaged", total);
+  keyspace::FormatVersion format() const {
+    keyspace::FormatVersion format = keyspace::kFormat;
+    if (!salvage_.archives.empty()) format.min_reader = keyspace::kFollowsReferences;
+    return format;
+  }
+
+  Status refer_to(const std::vector<BlockSummary>& blocks, lmdb::Environment& env,
+                  Rebuild& rebuild) {
+    std::map<std::uint32_t, FileDescriptor> open;
+    for (const ArchiveFile& file : files_) {
+      EH_ASSIGN(open[file.id], open_file(file.path, O_RDONLY));
+    }
+    options_.progress->begin("listing what was salvaged");
     for (std::size_t i = 0; i < blocks.size();) {
       EH_ASSIGN(lmdb::Transaction txn, env.begin_write());
-      for (std::uint64_t bytes = 0; i < blocks.size() && bytes < kBatchBytes; ++i) {
-        const auto stored = read_found(from.get(), blocks[i]);
-        if (!stored) continue;
-        const auto header = decode_header(*stored);
-        if (!header) continue;
-        EH_TRY(txn.append(keyspace::block_key(header->number, header->source), *stored));
-        rebuild.keep(*header, *stored);
-        ++report_.blocks;
-        report_.records += header->records;
-        bytes += stored->size();
-        copied += stored->size();
-      }
+      for (std::size_t n = 0; i < blocks.size() && n < kBatchBlocks; ++i, ++n)
+        EH_TRY(refer_to(blocks[i], open.at(blocks[i].archive).get(), txn, rebuild));
       EH_TRY(txn.commit());
-      options_.progress->advance(copied);
+      options_.progress->advance(0);
     }
     return {};
+  }
+
+  Status refer_to(const BlockSummary& block, int file, lmdb::Transaction& txn, Rebuild& rebuild) {
+    const auto head = read_head(file, block);
+    const auto header = head ? decode_header(*head) : tl::unexpected(head.error());
+    if (!header) return {};  // not there any more: counted with what is lost
+    EH_TRY(txn.append(keyspace::block_key(header->number, header->source),
+                      encode_reference(*head, {block.archive, block.offset})));
+    rebuild.keep(*header, [&] { return read_found(file, block); });
+    ++report_.blocks;
+    report_.records += header->records;
+    if (salvage_.archives.empty() || salvage_.archives.back().id != block.archive)
+      note_archive(block.archive);
+    const auto archive = std::ranges::find(salvage_.archives, block.archive, &ArchiveState::id);
+    ++archive->blocks;
+    archive->bytes += pages_of(block.offset, block.size).length;
+    return {};
+  }
+
+  void note_archive(std::uint32_t id) {
+    auto& all = salvage_.archives;
+    const auto at = std::ranges::lower_bound(all, id, {}, &ArchiveState::id);
+    if (at == all.end() || at->id != id) all.insert(at, {id, 0, 0});
   }
 
   // Between the two renames a crash leaves no buffer.mdb, and a whole .salvaging: the next start
   // puts that in place.
   Status put_in_place() {
     ::unlink((fresh_ + "-lock").c_str());
-    report_.quarantine = path_ + std::string(kDamagedSuffix) + stamp(clock_.wall());
-    for (int n = 2; exists(report_.quarantine); ++n)
-      report_.quarantine = fmt::format("{}{}{}.{}", path_, kDamagedSuffix, stamp(clock_.wall()), n);
+    const std::uint32_t id = files_.back().id;
+    const bool referred =
+        std::ranges::find(salvage_.archives, id, &ArchiveState::id) != salvage_.archives.end();
+    report_.quarantine = referred ? archive_path(options_.directory, id)
+                                  : free_quarantine_path(options_.directory, clock_);
+    report_.archived = referred;
     EH_TRY(rename_file(path_, report_.quarantine));
     ::unlink((path_ + "-lock").c_str());
     return rename_file(fresh_, path_);
-  }
-
-  // Keeps two quarantines, and those within the limit beside the buffer; what was salvaged need not
-  // lie there twice.
-  void tidy(const std::vector<BlockSummary>& blocks) {
-    std::uint64_t used = file_bytes(path_);
-    std::vector<Quarantine> kept = quarantines(options_.directory);
-    const auto total = [&] {
-      std::uint64_t sum = used;
-      for (const Quarantine& q : kept) sum += q.allocated;
-      return sum;
-    };
-    while (kept.size() > kMaxQuarantines || (kept.size() > 1 && total() > options_.max_size)) {
-      ::unlink(kept.front().path.c_str());
-      kept.erase(kept.begin());
-    }
-    if (kept.empty() || total() <= options_.max_size) return;
-    punch_salvaged(kept.back().path, blocks);
-    kept = quarantines(options_.directory);
-    if (total() <= options_.max_size) return;
-    ::unlink(kept.back().path.c_str());
-    report_.quarantine.clear();
-  }
-
-  static std::uint64_t file_bytes(const std::string& path) {
-    const auto fd = open_file(path, O_RDONLY);
-    return fd ? allocated_bytes(fd->get()).value_or(0) : 0;
-  }
-
-  static void punch_salvaged(const std::string& path, const std::vector<BlockSummary>& blocks) {
-    const auto fd = open_file(path, O_RDWR);
-    if (!fd) return;
-    for (const BlockSummary& block : blocks) {
-      const std::uint64_t first = (block.offset + kPage - 1) / kPage * kPage;
-      const std::uint64_t end = (block.offset + block.size) / kPage * kPage;
-      if (first < end && !punch(fd->get(), first, end - first).value_or(false)) return;
-    }
   }
 
   const StoreOptions& options_;
   const Clock& clock_;
   const EnvironmentCheck check_;
   const std::string path_, fresh_;
+  std::vector<ArchiveFile> files_;  // to be searched; the damaged one last
+  SalvageState salvage_;
   RecoveryReport report_;
 };
 
@@ -260,12 +261,17 @@ std::string RecoveryReport::words() const {
   if (left_out > 0) text += fmt::format("; the {} oldest blocks did not fit", left_out);
   if (!scan_complete) text += "; the scan was ended early";
   for (const std::string& assumption : losses.assumed) text += "; " + assumption;
+  if (archived)
+    return text + fmt::format(
+                      ". They are delivered out of the damaged file, which is {} until then: it "
+                      "belongs to the buffer, leave it there",
+                      quarantine);
   if (quarantine.empty())
     return text + ". The damaged file was not kept: it did not fit into buffer.max_size";
   return text +
          fmt::format(
-             ". The damaged file is kept as {}: 'edgehose buffer export --file' reads it; delete it when it is of no "
-             "use",
+             ". The damaged file is kept as {}: 'edgehose buffer export --file' reads it; delete "
+             "it when it is of no use",
              quarantine);
 }
 
@@ -287,24 +293,6 @@ Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Cloc
   EH_ASSIGN(RecoveryReport report, Recovery(options, clock, std::move(check)).run());
   log::error("buffer: {}", report.words());
   return report;
-}
-
-std::vector<Quarantine> quarantines(const std::string& directory) {
-  std::vector<Quarantine> found;
-  const std::string prefix = std::string(keyspace::kEnvironmentFile) + std::string(kDamagedSuffix);
-  if (DIR* dir = ::opendir(directory.c_str())) {
-    while (const dirent* entry = ::readdir(dir)) {
-      if (!std::string_view(entry->d_name).starts_with(prefix)) continue;
-      Quarantine q{directory + "/" + entry->d_name, 0};
-      struct stat st {};
-      if (::stat(q.path.c_str(), &st) == 0)
-        q.allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
-      found.push_back(std::move(q));
-    }
-    ::closedir(dir);
-  }
-  std::ranges::sort(found, {}, &Quarantine::path);  // the time is in the name
-  return found;
 }
 
 Result<bool> redraw_epoch_if_moved(lmdb::Transaction& txn, const std::string& directory,

@@ -2,9 +2,10 @@
 // is not, puts a new one in its place with everything that can still be read. RECOVERY.md tells it
 // from the outside.
 //
-// A damaged file is never deleted unread: it is renamed to buffer.mdb.damaged-<UTC time>, and a new
-// environment is made of its blocks (salvage.h) and its small state (rebuild.h). At every instant
-// there is either the old file or a complete new one to start from.
+// A new environment is made of references to its blocks (salvage.h, archive.h) and of its small
+// state (rebuild.h). The damaged file stays beside it as an archive, to be delivered from, or,
+// where it holds nothing, as a quarantine. At every instant there is either the old file or a
+// complete new one to start from.
 //
 // Threading: under the lock of data_dir, before any other thread uses the buffer.
 #pragma once
@@ -25,11 +26,12 @@ struct RecoveryReport {
   bool damaged = false;  // false: sound, or there was no buffer; nothing below is filled in
   std::string reason;
   std::string quarantine;                 // where the damaged file lies now; empty: not kept
+  bool archived = false;                  // it holds what was salvaged (archive.h)
   std::uint64_t blocks = 0, records = 0;  // salvaged
   std::uint64_t stale = 0;                // found, but delivered, merged or rolled back before
   std::uint64_t damaged_blocks = 0;       // found, failing their check
   std::uint64_t unreadable_blocks = 0;    // encrypted with a data key that is lost
-  std::uint64_t left_out = 0;             // they did not fit
+  std::uint64_t left_out = 0;             // their references did not fit
   bool scan_complete = true;
   Losses losses;
 
@@ -38,14 +40,6 @@ struct RecoveryReport {
 
 // Errors leave everything as it was: kUnsupported and kAuth tell what to do.
 Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Clock& clock);
-
-struct Quarantine {
-  std::string path;
-  std::uint64_t allocated = 0;
-};
-// Oldest first.
-std::vector<Quarantine> quarantines(const std::string& directory);
-constexpr std::size_t kMaxQuarantines = 2;
 
 // Where this buffer was made, to tell a cloned card or a copied directory (machine.h).
 // Within a write transaction, at start: remembers the machine, or, where it is another one than

@@ -40,7 +40,7 @@ Result<unsigned> TransactionImpl::trim_at_least(unsigned blocks) {
          key && key->number < *end && passed.size() < kTrimAtMost;
          key = next_key(id, key->number + 1)) {
       EH_ASSIGN(const auto stored, txn_.get(keyspace::block_key(key->number, key->source)));
-      large = large || (stored && stored->size() >= lmdb::kPageBytes);
+      large = large || (stored && (stored->size() >= lmdb::kPageBytes || parse_reference(*stored)));
       passed.push_back(*key);
     }
   }

@@ -6,7 +6,7 @@
 // The file is read in windows with pread, never mapped: a file that is cut short or a sector that
 // fails costs that page and no signal.
 //
-// Threading: pure functions of the file.
+// Threading: pure functions of the file; a scan starts threads of its own and ends them.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ namespace edgehose {
 
 // Larger ones are not ours; also the largest piece of memory that a scan takes.
 constexpr std::uint64_t kMaxStoredBlock = 64ull << 20;
-constexpr std::size_t kMaxFoundBlocks = 1u << 20;
+constexpr std::size_t kMaxFoundBlocks = 1u << 20;  // about 100 bytes of memory each
+constexpr unsigned kScanners = 4;                  // threads, with 2 MiB or a block of memory each
 
 struct ScanResult {
   std::uint64_t bytes = 0;       // of the file that were looked at
@@ -44,8 +45,10 @@ struct FoundBlock {
   bool checked;  // its CRC or tag fits; false: sealed by a key that `keys` does not have
 };
 
-// Visits every block of the file in order of offset, stale ones too, until `visit` says false.
-// Errors only where the file cannot be opened.
+// Visits every block of the file, stale ones too, until `visit` says false; one call at a time. A
+// large file is read in kScanners places at once, so they come in no order, and one that happens to
+// stand inside another's columns may be among them: see choose_blocks(). Errors only where the file
+// cannot be opened.
 Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, const Clock& clock,
                                Instant deadline,
                                const std::function<bool(const FoundBlock&)>& visit,
@@ -63,7 +66,9 @@ struct BlockSummary {
   bool checked = false;
   WallTime last_time;
   std::uint64_t offset = 0;
-  std::uint64_t size = 0;  // stored
+  std::uint64_t size = 0;     // stored
+  std::uint32_t head = 0;     // of it, header and extents
+  std::uint32_t archive = 0;  // the file it lies in (archive.h)
 
   Sequence end() const { return first + records; }
 };
@@ -75,11 +80,17 @@ struct Choice {
   std::uint64_t aborted = 0;         // blocks whose commit never came to be: their numbers or
                                      // sequences were given again
 };
+// Leaves out what stands inside another block's columns.
 // Of blocks that hold the same records, the merged one goes before the minis it was made of, then
 // the longer, then the newer one. Of blocks with one number, the newer one.
 Choice choose_blocks(std::vector<BlockSummary> found);
 
-// Reads a block that a scan found. kCorrupt where it is not there any more.
+// Reads a block that a scan found, or its header and extents alone. kCorrupt where it is not there
+// any more.
 Result<std::string> read_found(int fd, const BlockSummary& block);
+Result<std::string> read_head(int fd, const BlockSummary& block);
+// What stands in front of a block of `size` bytes at `offset`: its header and extents, or all of it
+// where that is a reference, and no more than a page or those take.
+Result<std::string> read_front(int fd, std::uint64_t offset, std::uint64_t size);
 
 }  // namespace edgehose

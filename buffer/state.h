@@ -126,6 +126,23 @@ constexpr std::size_t kReplayRecords = 1024;      // of one replay, at most
 constexpr std::uint64_t kReplayBytes = 1u << 20;  // raw, but for a single larger record
 constexpr std::size_t kMaxReplays = 64;           // unsettled ones, of all sinks
 
+// A damaged buffer that still holds blocks to be delivered (archive.h).
+struct ArchiveState {
+  std::uint32_t id = 0;
+  std::uint64_t blocks = 0;  // references to it
+  std::uint64_t bytes = 0;   // that their pages take on the disk
+  bool operator==(const ArchiveState&) const = default;
+};
+
+struct SalvageState {
+  std::uint64_t salvaged_records = 0, lost_records = 0;  // ever; lost: as Losses says
+  std::vector<ArchiveState> archives;                    // by id
+  bool operator==(const SalvageState&) const = default;
+
+  std::uint64_t blocks() const;  // of all archives
+  std::uint64_t bytes() const;
+};
+
 constexpr std::size_t kMaxDeadLetterReason = 1024;
 
 // A record that its sink refused for good.

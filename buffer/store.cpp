@@ -116,7 +116,18 @@ Result<StoredBlock> StoreImpl::read_in(const lmdb::Transaction& txn, BlockNumber
   const auto key = entry ? keyspace::parse_block_key(entry->key) : std::nullopt;
   if (!key || key->number != number)
     return fail(ErrorCode::kNotFound, "block {} is not there", number.value);
-  auto block = open_block(entry->value, &keys_);
+  std::string archived;  // of a block that lies in a damaged file
+  std::string_view stored = entry->value;
+  if (const auto reference = parse_reference(stored)) {
+    auto found = archives_.read(stored, *reference);
+    if (!found) {
+      ++corrupt_;
+      return tl::unexpected(std::move(found).error());
+    }
+    archived = std::move(*found);
+    stored = archived;
+  }
+  auto block = open_block(stored, &keys_);
   if (block && (block->header.number != number || block->header.source != key->source))
     block = fail(ErrorCode::kCorrupt, "block {} stands in the place of block {}",
                  block->header.number.value, number.value);
@@ -265,7 +276,10 @@ StoreUsage StoreImpl::usage() const {
     usage = usage_;
     usage.dead_letters = state_.dead_letters;
     usage.dead_letter_bytes = state_.dead_letter_bytes;
-    usage.quarantine_bytes = quarantine_bytes_;
+    usage.salvaged_records = state_.salvage.salvaged_records;
+    usage.lost_records = state_.salvage.lost_records;
+    usage.archived_blocks = state_.salvage.blocks();
+    usage.archived_bytes = state_.salvage.bytes();
   }
   usage.dead_letter_quota = options_.dead_letter_quota;
   usage.limit = limit_;

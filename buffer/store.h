@@ -62,7 +62,7 @@ struct StoredBlock {
 };
 
 struct StoreUsage {
-  std::uint64_t used = 0;       // bytes of pages in use, quarantines included
+  std::uint64_t used = 0;       // bytes of pages in use, quarantines and damaged files included
   std::uint64_t limit = 0;      // max_size, less where the machine maps less
   std::uint64_t file_size = 0;  // apparent
   std::uint64_t allocated = 0;  // on the disk
@@ -76,8 +76,10 @@ struct StoreUsage {
   std::uint64_t corrupt_blocks = 0;  // found since start
   unsigned quarantines = 0;
   std::uint64_t quarantine_bytes = 0;
-  // By this start, where it found the buffer damaged: lost ones are in the lanes' drops too.
+  // Whenever the buffer was found damaged, in all: lost ones are in the lanes' drops too.
   std::uint64_t salvaged_records = 0, lost_records = 0;
+  // Of what was salvaged, still in the damaged files: part of quarantine_bytes.
+  std::uint64_t archived_blocks = 0, archived_bytes = 0;
 };
 
 // What may be dropped: only what no configured lane still needs, or anything.

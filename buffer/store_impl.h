@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "agent/base/file.h"
+#include "buffer/archive.h"
 #include "buffer/catalog.h"
 #include "buffer/codec.h"
 #include "buffer/keys.h"
@@ -35,6 +37,13 @@ struct State {
   std::map<BlockNumber, std::uint32_t>
       mini_bytes;  // raw sizes of minis, as far as they were needed
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0;
+  SalvageState salvage;
+};
+
+// A block that left the buffer, and the pages that it took in its archive.
+struct ArchivedBlock {
+  std::uint32_t archive = 0;
+  PageSpan pages;
 };
 
 // All of the environment's small state and the list of its blocks.
@@ -88,9 +97,9 @@ class StoreImpl final : public Store {
   Status open_environment();
   Status open_keys();
   Status compact_if_sparse();
+  Status copy_compact(const std::string& copy) const;
   bool below_floor_with(std::uint64_t more) const;
   Status settle_identity();
-  void count_quarantines();
   void write_copies_if_due();
   void write_copies_now();
   Result<DeadLetter> open_letter(const lmdb::Entry& entry) const;
@@ -100,6 +109,17 @@ class StoreImpl final : public Store {
   Status put_back();
   void set_reserve_aside();
   Result<lmdb::Transaction> begin_read() const;
+
+  // archived.cpp
+  void open_archives(const SalvageState& salvage);
+  Status settle_archives(const lmdb::Transaction& txn, std::uint64_t used);
+  Status punch_unreferenced(const lmdb::Transaction& txn);
+  void release(std::uint64_t transaction, const std::vector<ArchivedBlock>& blocks);
+  void give_archives_back();
+  bool drained(std::uint32_t archive) const;
+  void retire_archive(std::uint32_t id);
+  void count_quarantines();
+
   Result<StoredBlock> read_in(const lmdb::Transaction& txn, BlockNumber number);
   Result<DecodedBlock> decode(const StoredBlock& block);
   void give_disk_back();
@@ -112,10 +132,18 @@ class StoreImpl final : public Store {
   // be replaced while any thread asks for usage().
   std::atomic<std::uint64_t> limit_{0};
   const Clock& clock_;
-  FileDescriptor lock_;
+  FileDescriptor directory_lock_, lock_;  // the latter's file names the holder
   // Shared: reading through the environment; exclusive: replacing it.
   mutable std::shared_mutex environment_mutex_;
   lmdb::Environment environment_;
+  Archives archives_;
+  struct Released {
+    std::uint64_t transaction = 0;  // that let it go
+    ArchivedBlock block;
+  };
+  std::deque<Released>
+      released_;         // not given back yet; at most what a commit trims, and readers hold
+  bool punches_ = true;  // the file system makes holes
   Keyring keys_;
   Status keys_fit_;  // of a reader
   std::unique_ptr<BlockEncoder> encoder_;
@@ -190,6 +218,8 @@ class TransactionImpl final : public Store::Transaction {
   Result<BlockHeader> header(BlockKey key) const;
   Result<BlockInfo> write_block(const RawBlock& block, BlockHeader header, bool checked);
   Status erase_block(BlockKey key);
+  void let_go(std::string_view value, const Reference& reference);
+  Status put_salvage();
   Status write_small_state();
 
   // merge.cpp
@@ -250,6 +280,7 @@ class TransactionImpl final : public Store::Transaction {
   std::set<SourceId> forgotten_sources_;
   std::set<SinkId> forgotten_sinks_;
   std::map<BlockNumber, SourceId> added_, removed_;
+  std::vector<ArchivedBlock> released_;
   std::int64_t grown_ = 0;  // bytes of blocks added, less those removed
   std::uint64_t raw_ = 0;   // raw body bytes appended
   bool disk_checked_ = false;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/base/check.h"
@@ -204,12 +205,37 @@ Result<BlockInfo> TransactionImpl::write_block(const RawBlock& block, BlockHeade
 Status TransactionImpl::erase_block(BlockKey key) {
   const std::string stored_key = keyspace::block_key(key.number, key.source);
   EH_ASSIGN(const auto stored, txn_.get(stored_key));
-  if (stored) grown_ -= static_cast<std::int64_t>(space_of(stored->size()));
+  if (stored) {
+    grown_ -= static_cast<std::int64_t>(space_of(stored->size()));
+    if (const auto reference = parse_reference(*stored)) let_go(*stored, *reference);
+  }
   EH_TRY(erase(stored_key));
   added_.erase(key.number);
   removed_[key.number] = key.source;
   state_.mini_bytes.erase(key.number);
   return {};
+}
+
+// What the block takes in its archive is given back once this is durable.
+void TransactionImpl::let_go(std::string_view value, const Reference& reference) {
+  const auto header = decode_header(value);
+  const PageSpan pages = header ? pages_of(reference.offset, stored_size(*header)) : PageSpan{};
+  grown_ -= static_cast<std::int64_t>(pages.length);
+  released_.push_back({reference.archive, pages});
+  auto& all = state_.salvage.archives;
+  const auto archive = std::ranges::find(all, reference.archive, &ArchiveState::id);
+  if (archive == all.end()) return;
+  archive->blocks -= std::min<std::uint64_t>(archive->blocks, 1);
+  archive->bytes -= std::min(archive->bytes, pages.length);
+  if (archive->blocks == 0) all.erase(archive);
+}
+
+// Without references older releases read the buffer again.
+Status TransactionImpl::put_salvage() {
+  if (released_.empty()) return {};
+  EH_TRY(put(keyspace::salvage_key(), keyspace::encode_salvage(state_.salvage)));
+  if (!state_.salvage.archives.empty()) return {};
+  return put(keyspace::format_key(), keyspace::encode_format(keyspace::kFormat));
 }
 
 // --- commit
@@ -241,6 +267,7 @@ Status TransactionImpl::write_small_state() {
     EH_TRY(put(keyspace::lane_key(key), keyspace::encode_lane(state_.lanes.at(key))));
   if (state_.counters != stored)
     EH_TRY(put(keyspace::counters_key(), keyspace::encode_counters(state_.counters)));
+  EH_TRY(put_salvage());
   if (store_.clean_ && !marks_clean_) EH_TRY(erase(keyspace::clean_mark_key()));
   return {};
 }
@@ -258,6 +285,7 @@ Status TransactionImpl::commit() {
     return broken_ ? tl::unexpected(*broken_) : written;
   }
   const Instant start = store_.clock_.now();
+  const std::uint64_t transaction = txn_.id();
   if (auto committed = txn_.commit(); !committed) return committed;
   {
     const std::lock_guard lock(store_.mutex_);
@@ -276,6 +304,7 @@ Status TransactionImpl::commit() {
   store_.clean_ = marks_clean_;
   store_.names_changed_ = store_.names_changed_ || names_changed_;
   store_.note_commit(store_.clock_.now() - start, raw_);
+  if (!released_.empty()) store_.release(transaction, released_);
   if (store_.names_changed_ && !marks_clean_) store_.write_copies_if_due();
   return {};
 }

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "agent/base/file.h"
+#include "buffer/archive.h"
 #include "buffer/block_header.h"
 #include "buffer/codec.h"
 #include "buffer/environment_check.h"
@@ -38,10 +39,16 @@ Result<lmdb::Environment> open_for_reading(const std::string& path, const StoreO
   return env;
 }
 
+void open_archives(const std::string& directory, Archives& archives) {
+  for (const ArchiveFile& file : archive_files(directory)) archives.open(directory, file.id, true);
+}
+
 class Verifier {
  public:
-  Verifier(const lmdb::Transaction& txn, const StoreOptions& options)
-      : txn_(txn), keys_(Keyring::open_available(wrapped_keys(txn), options.keys)) {}
+  Verifier(const lmdb::Transaction& txn, const StoreOptions& options, const std::string& directory)
+      : txn_(txn), keys_(Keyring::open_available(wrapped_keys(txn), options.keys)) {
+    open_archives(directory, archives_);
+  }
 
   Result<VerifyReport> run() {
     EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn_));
@@ -97,6 +104,7 @@ class Verifier {
     if (key.starts_with(kBlockPrefix)) return visit_block(key, value);
     if (key == epoch_key()) return with(decode_epoch(value), [](const Epoch&) {});
     if (key == machine_key()) return with(decode_machine(value), [](const Machine&) {});
+    if (key == salvage_key()) return with(decode_salvage(value), [](const SalvageState&) {});
     if (key == counters_key()) {
       return with(decode_counters(value), [&](const Counters& c) {
         counters_ = c;
@@ -146,12 +154,21 @@ class Verifier {
     if (!header) return finding("block {}: {}", place->number.value, header.error().message);
     if (header->number != place->number || header->source != place->source)
       finding("block {} lies under the key of block {}", header->number.value, place->number.value);
-    if (stored_size(*header) != value.size())
+    const auto reference = parse_reference(value);
+    if (!reference && stored_size(*header) != value.size())
       finding("block {} is {} bytes long and should be {}", place->number.value, value.size(),
               stored_size(*header));
     check_order(*header);
     Held held{place->number, place->source, {header->records, header->body_raw}, {}};
-    check_records(value, *header, held);
+    if (reference) {
+      const auto archived = archives_.read(value, *reference);
+      if (archived)
+        check_records(*archived, *header, held);
+      else
+        finding("{}", archived.error().message);
+    } else {
+      check_records(value, *header, held);
+    }
     report_.records += header->records;
     report_.raw_bytes += header->body_raw;
     if (header->mini()) {
@@ -278,6 +295,7 @@ class Verifier {
   static constexpr std::size_t kMaxKeptLengths = 4u << 20;
   const lmdb::Transaction& txn_;
   const Keyring keys_;
+  Archives archives_;
   BlockDecoder decoder_;
   VerifyReport report_;
   keyspace::Counters counters_;
@@ -317,7 +335,7 @@ Result<VerifyReport> verify_buffer(const std::string& path, const StoreOptions& 
   if (!format) return fail(ErrorCode::kCorrupt, "{} has no format version", path);
   EH_ASSIGN(const auto version, keyspace::decode_format(*format));
   EH_TRY(keyspace::check_format(version, path));
-  return Verifier(txn, options).run();
+  return Verifier(txn, options, parent_directory(path)).run();
 }
 
 Result<ExportReport> export_buffer(const std::string& path, const StoreOptions& options,
@@ -325,13 +343,21 @@ Result<ExportReport> export_buffer(const std::string& path, const StoreOptions& 
   EH_ASSIGN(const lmdb::Environment env, open_for_reading(path, options));
   EH_ASSIGN(const lmdb::Transaction txn, env.begin_read());
   const Keyring keys = Keyring::open_available(wrapped_keys(txn), options.keys);
+  Archives archives;
+  open_archives(parent_directory(path), archives);
   BlockDecoder decoder;
   ExportReport report;
   EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
   auto entry = cursor.at_or_after(keyspace::kBlockPrefix);
   for (; entry && *entry && (*entry)->key.starts_with(keyspace::kBlockPrefix);
        entry = cursor.next()) {
-    EH_ASSIGN(const bool readable, export_block((*entry)->value, keys, decoder, write, report));
+    std::string_view stored = (*entry)->value;
+    std::string archived;
+    if (const auto reference = parse_reference(stored)) {
+      archived = archives.read(stored, *reference).value_or("");
+      stored = archived;
+    }
+    EH_ASSIGN(const bool readable, export_block(stored, keys, decoder, write, report));
     if (!readable) ++report.unreadable_blocks;
   }
   if (!entry) return tl::unexpected(std::move(entry).error());

@@ -98,7 +98,7 @@ std::vector<ResourcePart> disk_parts(std::uint64_t limit) {
   const std::uint64_t more = limit / 4 + 16 * kMiB;
   return {{"buffer, dead letters, quarantines (max_size)", limit},
           {"room for its own transactions", more},
-          {"a second buffer: salvage, compaction", limit + more},
+          {"a second buffer, while it is compacted", limit + more},
           {"positions outside (buffer.copy, buffer.copy2)", kCopyFiles.size() * kMaxCopyBytes}};
 }
 

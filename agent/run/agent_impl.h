@@ -83,6 +83,8 @@ class Agent {
   Notifier notifier_ = Notifier::from_environment();
   Watchdog watchdog_{notifier_.watchdog_interval()};
   const std::shared_ptr<OpenProgress> opening_ = std::make_shared<OpenProgress>();
+  std::uint64_t store_moves_ = 0;  // of it, as last seen
+  Instant store_moved_{};          // when it last went on
   std::unique_ptr<ControlServer> control_server_;
 
   // In the order of their dependence: what is later uses what is earlier.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "agent/base/log.h"
 #include "agent/run/agent_impl.h"
@@ -27,6 +28,8 @@ void Agent::step() {
   const Instant now = clock_->now();
   if (hourly_.due(now)) log_hour(now);
   Instant next = hourly_.next();
+  if (const auto moves = opening_->moves(); std::exchange(store_moves_, moves) != moves)
+    store_moved_ = now;
   if (watchdog_.due(now, loops(now))) notifier_.watchdog();
   next = std::min(next, watchdog_.next(now));
   if (now >= next_sample_) sample();
@@ -79,7 +82,9 @@ bool Agent::in_the_kernel(const SinkSlot& sink) const {
 }
 
 std::vector<LoopSilence> Agent::loops(Instant now) const {
-  std::vector<LoopSilence> loops{{"intake", intake_->heartbeat().silence(now), kWedgedIntake}};
+  // Where it copies a deleted buffer back into its place, the copy tells how far it is.
+  const Duration silence = std::min(intake_->heartbeat().silence(now), now - store_moved_);
+  std::vector<LoopSilence> loops{{"intake", silence, kWedgedIntake}};
   for (const SinkSlot& sink : sinks_)
     if (!in_the_kernel(sink))
       loops.push_back({"sink " + sink.name, now - sink.thread->beat(), kWedgedCourier});

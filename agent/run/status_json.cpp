@@ -189,6 +189,8 @@ Json buffer_json(const BufferReport& b) {
           {"corrupt_blocks", b.corrupt_blocks},
           {"salvaged_records", b.salvaged_records},
           {"lost_records", b.lost_records},
+          {"archived_blocks", b.archived_blocks},
+          {"archived_bytes", b.archived_bytes},
           {"quarantines", b.quarantines},
           {"quarantine_bytes", b.quarantine_bytes}};
 }
@@ -220,6 +222,8 @@ BufferReport buffer_from(const Json& j) {
   b.dead_letter_quota = j.value("dead_letter_quota_bytes", std::uint64_t{0});
   b.salvaged_records = j.value("salvaged_records", std::uint64_t{0});
   b.lost_records = j.value("lost_records", std::uint64_t{0});
+  b.archived_blocks = j.value("archived_blocks", std::uint64_t{0});
+  b.archived_bytes = j.value("archived_bytes", std::uint64_t{0});
   b.quarantine_bytes = j.value("quarantine_bytes", std::uint64_t{0});
   return b;
 }

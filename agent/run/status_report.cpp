@@ -142,6 +142,8 @@ BufferReport buffer_report(const ReportInput& input) {
   report.corrupt_blocks = usage.corrupt_blocks;
   report.salvaged_records = usage.salvaged_records;
   report.lost_records = usage.lost_records;
+  report.archived_blocks = usage.archived_blocks;
+  report.archived_bytes = usage.archived_bytes;
   report.quarantines = usage.quarantines;
   report.quarantine_bytes = usage.quarantine_bytes;
   return report;
@@ -246,6 +248,12 @@ void add_notes(const ReportInput& input, const StatusReport& report, Judge& judg
   if (report.buffer.corrupt_blocks > 0)
     judge.note(fmt::format("{} found since start (edgehose buffer verify)",
                            format_count(report.buffer.corrupt_blocks, "damaged block")));
+  if (report.buffer.archived_blocks > 0)
+    judge.note(
+        fmt::format("{} ({}) of a damaged buffer are delivered out of {}/buffer.mdb.salvaged-*: "
+                    "leave it there",
+                    format_count(report.buffer.archived_blocks, "block"),
+                    format_size(report.buffer.archived_bytes), input.data_dir));
   if (report.buffer.quarantines > 0)
     judge.note(fmt::format("{} ({}) kept aside in {}",
                            format_count(report.buffer.quarantines, "damaged buffer"),

@@ -103,7 +103,9 @@ struct BufferReport {
   Duration last_flush{}, mean_flush{};  // of what was read, before its positions are committed
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0, dead_letter_quota = 0;
   std::uint64_t corrupt_blocks = 0;                      // since start
-  std::uint64_t salvaged_records = 0, lost_records = 0;  // by this start, out of a damaged buffer
+  std::uint64_t salvaged_records = 0, lost_records = 0;  // ever, out of damaged buffers
+  // Of what was salvaged, what still lies in the damaged file and is delivered from there.
+  std::uint64_t archived_blocks = 0, archived_bytes = 0;
   unsigned quarantines = 0;
   std::uint64_t quarantine_bytes = 0;
   bool operator==(const BufferReport&) const = default;

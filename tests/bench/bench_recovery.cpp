@@ -256,6 +256,8 @@ int main(int argc, char** argv) {
     std::mt19937_64 random(2);
     for (int i = 0; i < 20; ++i) overwrite(file, 2 + random() % (fs::file_size(file) / kPage - 2));
   });
+  scenario("a page of a newest block zeroed", filled, options,
+           [](const std::string& file) { overwrite(file, fs::file_size(file) / kPage - 30); });
   scenario("cut short by a twentieth", filled, options,
            [](const std::string& file) { fs::resize_file(file, fs::file_size(file) / 20 * 19); });
   scenario("a leaf page zeroed", filled, options, zero_a_leaf);

@@ -53,7 +53,19 @@ TEST(Keyspace, FormatAndCounters) {
             "8b5298e8"
             "010002000300");
   EXPECT_TRUE(check_format({9, 0, 1}, "x"));  // later, but readable by this release
-  EXPECT_EQ(check_format({9, 0, 2}, "x").error().code, ErrorCode::kUnsupported);
+  SalvageState salvage;
+  salvage.salvaged_records = 300;
+  salvage.lost_records = 2;
+  salvage.archives = {{1, 5, 8192}, {3, 1, 0}};
+  const std::string salvaged = encode_salvage(salvage);
+  EXPECT_EQ(to_hex(salvaged.substr(4)),
+            "ac0202"  // salvaged, lost
+            "02"      // archives: id, blocks, bytes
+            "01058040"
+            "030100");
+  EXPECT_EQ(*decode_salvage(salvaged), salvage);
+  EXPECT_TRUE(check_format({1, 2, 2}, "x"));  // references are followed
+  EXPECT_EQ(check_format({9, 0, 3}, "x").error().code, ErrorCode::kUnsupported);
   Counters c;
   c.next_block = BlockNumber(300);
   c.next_file = FileId(7);

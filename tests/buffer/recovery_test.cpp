@@ -1,130 +1,14 @@
 #include "buffer/recovery.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <map>
-#include <random>
-#include <set>
-
-#include "agent/base/file.h"
-#include "agent/base/log.h"
-#include "buffer/copies.h"
 #include "buffer/environment_check.h"
-#include "buffer/verify.h"
-#include "tests/buffer/store_fixture.h"
+#include "tests/buffer/damage_fixture.h"
 
 namespace edgehose {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr std::size_t kLmdbPage = 4096;
-
-// A small buffer with everything in it, made once and damaged again and again.
-class Damage : public StoreTest {
- protected:
-  void SetUp() override { log::set_level(log::Level::kOff); }
-  void TearDown() override {
-    store_.reset();
-    log::set_level(log::Level::kInfo);
-  }
-
-  RawBlock random_block(SourceId source, unsigned records, std::uint64_t begin) {
-    BlockBuilder builder(source);
-    for (unsigned i = 0; i < records; ++i) {
-      std::string body;
-      for (int k = 0; k < 4; ++k) body += std::to_string(random_());
-      NewRecord r;
-      r.body = body;
-      r.time = WallTime(1'700'000'000'000'000'000 + ++time_);
-      r.file = FileId(source.value);
-      r.begin = begin + i * 100;
-      r.end = r.begin + 100;
-      builder.append(r);
-      bodies_.insert(body);
-    }
-    return builder.take();
-  }
-
-  void make() {
-    open();
-    const SourceId app = store_->source_id("app"), other = store_->source_id("other");
-    const SinkId sink = store_->sink_id("archive");
-    store_->new_file_id();
-    lane_ = {sink, app};
-    add_lane(lane_, {BlockNumber(1), 0});
-    for (int i = 0; i < 12; ++i) {
-      const auto txn = begin();
-      ASSERT_TRUE(txn->append(random_block(app, 60, static_cast<std::uint64_t>(i) * 6000)));
-      if (i % 4 == 0) {
-        ASSERT_TRUE(txn->append(random_block(other, 5, 0)));
-      }
-      FileState file;
-      file.path = "/var/log/app.log";
-      file.offset = static_cast<std::uint64_t>(i + 1) * 6000;
-      ASSERT_TRUE(txn->put_file(FileId(1), file));
-      ASSERT_TRUE(txn->commit());
-      if (i == 8) copy();
-    }
-    store_.reset();  // without close(): an unclean stop
-    pristine_ = read_file(environment(), 64 << 20).value();
-  }
-
-  void copy() {
-    auto env = lmdb::Environment::open(environment(), 64 << 20, true);
-    ASSERT_TRUE(env);
-    auto txn = env->begin_read();
-    ASSERT_TRUE(txn);
-    ASSERT_TRUE(write_copies(options_.directory, *txn));
-  }
-
-  void put(const std::string& content) {
-    for (const Quarantine& q : quarantines(options_.directory)) std::filesystem::remove(q.path);
-    std::filesystem::remove(environment() + "-lock");
-    std::ofstream(environment(), std::ios::binary | std::ios::trunc) << content;
-  }
-
-  // Starts as the agent does. Every record that is read is one that was written; returns how many.
-  std::size_t start() {
-    auto recovered = recover_if_needed(options_, clock_);
-    EXPECT_TRUE(recovered) << recovered.error().message;
-    if (!recovered) return 0;
-    report_ = *recovered;
-    open();
-    std::size_t records = 0;
-    failed_reads_ = 0;
-    for (const BlockNumber number : blocks()) {
-      const auto block = store_->read_decoded(number);
-      if (!block) {
-        ++failed_reads_;
-        continue;
-      }
-      RecordReader reader(*block);
-      for (Record r; reader.next(r); ++records)
-        EXPECT_TRUE(bodies_.contains(std::string(r.body))) << "a record that never was";
-      EXPECT_TRUE(reader.ok());
-    }
-    if (report_.damaged) expect_consistent();
-    store_.reset();
-    return records;
-  }
-
-  void expect_consistent() {
-    const auto verified = verify_buffer(environment(), options_);
-    ASSERT_TRUE(verified) << verified.error().message;
-    EXPECT_EQ(verified->found, 0u) << testing::PrintToString(verified->findings);
-  }
-
-  std::mt19937_64 random_{7};
-  std::int64_t time_ = 0;
-  std::set<std::string> bodies_;
-  LaneKey lane_;
-  std::string pristine_;
-  RecoveryReport report_;
-  std::size_t failed_reads_ = 0;
-};
 
 TEST_F(Damage, ASoundBufferIsLeftAlone) {
   make();
@@ -170,7 +54,7 @@ TEST_F(Damage, AnEncryptedBufferSurvivesFlipsTruncationAndLostMetaPages) {
     EXPECT_TRUE(report_.damaged);
     if (HasFailure()) break;
   }
-  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  put(without_meta_pages());
   EXPECT_EQ(start(), bodies_.size());
 }
 
@@ -213,7 +97,7 @@ TEST_F(Damage, WithoutCopiesBlocksSurviveUnderANewEpoch) {
   const Epoch old = (*before)->epoch();
   const_cast<std::unique_ptr<Store>&>(*before).reset();
   remove_copies(options_.directory);
-  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  put(without_meta_pages());
   EXPECT_EQ(start(), bodies_.size());
   EXPECT_TRUE(report_.losses.new_epoch);
   EXPECT_THAT(report_.words(), HasSubstr("new epoch"));
@@ -224,7 +108,7 @@ TEST_F(Damage, WithoutCopiesBlocksSurviveUnderANewEpoch) {
 
 TEST_F(Damage, CopiesBringNamesBackAndPositionsMoveOnWithTheBlocks) {
   make();
-  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  put(without_meta_pages());
   EXPECT_EQ(start(), bodies_.size());
   EXPECT_FALSE(report_.losses.new_epoch);
   open();
@@ -269,7 +153,7 @@ TEST_F(Damage, ACleanStopLeavesACopyThatKnowsEveryPosition) {
   open();
   ASSERT_TRUE(store_->close());
   pristine_ = read_file(environment(), 64 << 20).value();
-  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  put(without_meta_pages());
   EXPECT_EQ(start(), bodies_.size());
   open();
   const auto file = *store_->file(FileId(1));
@@ -312,7 +196,7 @@ TEST_F(Damage, WhatASinkHasIsNotReadAgain) {
   acknowledge(claim_blocks(lane_, blocks(lane_.source).front(), store_->end_block()).id);
   ASSERT_TRUE(store_->close());
   pristine_ = read_file(environment(), 64 << 20).value();
-  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  put(without_meta_pages());
   start();
   open();
   EXPECT_EQ((*store_->file(FileId(1)))->offset, 12u * 6000);
@@ -411,7 +295,8 @@ TEST_F(Damage, ALaterFormatIsRefusedAndUntouched) {
     ASSERT_TRUE(env);
     auto txn = env->begin_write();
     keyspace::FormatVersion later;
-    later.major = later.min_reader = 2;
+    later.major = 2;
+    later.min_reader = keyspace::kSupport + 1;
     ASSERT_TRUE(txn->put(keyspace::format_key(), keyspace::encode_format(later)));
     ASSERT_TRUE(txn->commit());
   }
@@ -455,7 +340,7 @@ TEST_F(Damage, AtMostTwoQuarantinesAreKept) {
 
 TEST_F(Damage, AQuarantineIsExportedByScan) {
   make();
-  put(std::string(2 * kLmdbPage, '\0') + pristine_.substr(2 * kLmdbPage));
+  put(without_meta_pages());
   std::set<std::string> exported;
   const auto report = export_salvaged(environment(), options_, {}, clock_,
                                       [&](SourceId, const BlockHeader&, const Record& r) -> Status {

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "agent/base/file.h"
+#include "agent/base/log.h"
 #include "buffer/block_header.h"
 #include "buffer/keyspace.h"
 #include "buffer/lmdb.h"
@@ -121,6 +122,33 @@ TEST_F(StoreTest, ADeletedLockIsTakenAgain) {
   std::filesystem::remove(options_.directory + "/lock");
   ASSERT_TRUE(store_->hold_place().value_or(false));
   EXPECT_EQ(Store::open(options_, clock_).error().code, ErrorCode::kBusy);
+}
+
+// Before it is taken again, too: the directory itself is locked.
+TEST_F(StoreTest, ADeletedLockLetsNoSecondAgentIn) {
+  open();
+  std::filesystem::remove(options_.directory + "/lock");
+  const auto second = Store::open(options_, clock_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kBusy);
+  EXPECT_FALSE(std::filesystem::exists(options_.directory + "/lock")) << "nothing was touched";
+}
+
+// The copy is in place and cannot be opened: it is not held until it is.
+TEST_F(StoreTest, APuttingBackThatEndsHalfWayIsToldUntilItIsMadeGood) {
+  log::set_level(log::Level::kOff);
+  open();
+  append(block_of(store_->source_id("app"), 5));
+  const std::string lock = options_.directory + "/buffer.mdb-lock";
+  std::filesystem::remove(options_.directory + "/buffer.mdb");
+  std::filesystem::remove(lock);
+  std::filesystem::create_directories(lock + "/in the way");
+  EXPECT_FALSE(store_->hold_place());
+  EXPECT_FALSE(store_->hold_place()) << "not held";
+  std::filesystem::remove_all(lock);
+  EXPECT_TRUE(store_->hold_place());
+  EXPECT_EQ(append(block_of(store_->source_id("app"), 1)).first, Sequence(6));
+  log::set_level(log::Level::kInfo);
 }
 
 TEST_F(StoreTest, LeavesAnotherFileInItsPlaceAlone) {

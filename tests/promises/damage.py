@@ -84,6 +84,33 @@ class Promise(promise.PromiseCase):
             f.write(b"\0" * 8192)
         self.check_recovery(self.LINES // 10)
 
+    def test_blocks_are_delivered_out_of_the_damaged_file(self):
+        """New lines are taken in while what was salvaged still lies there; killed and started again, with
+        and without a sink, each line arrives once, and the file is let go."""
+        with open(self.buffer, "r+b") as f:
+            f.write(b"\0" * 8192)
+        self.box.take_sink_away()
+        agent = self.box.start()
+        promise.wait_until(lambda: self.box.status()["buffer"]["archived_blocks"] > 0, 10, "it is salvaged", 0.1)
+        salvaged = self.box.status()["buffer"]
+        self.assertEqual(salvaged["salvaged_records"], self.LINES)
+        self.box.log(lines=500, first=self.LINES, append=True, manifest=self.box.root / "more")
+        promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == self.LINES + 500, 10,
+                           "new lines are committed", 0.1)
+        self.assertEqual(self.box.status()["buffer"]["archived_blocks"], salvaged["archived_blocks"])
+        agent.kill()
+        self.box.verify()
+        self.box.give_sink_back()
+        agent = self.box.start()
+        promise.wait_until(lambda: self.sink(self.box.status())["backlog"]["records"] == 0, 30, "all is delivered", 0.2)
+        promise.wait_until(lambda: not list(self.box.data.glob("*.salvaged-*")), 40, "the file is let go", 0.2)
+        self.assertEqual(self.box.status()["buffer"]["salvaged_records"], self.LINES, "it survives a restart")
+        agent.stop()
+        text = self.box.manifest.read_text().splitlines()[0]
+        self.box.manifest.write_text(f"{text}\nfirst=0 lines={self.LINES + 500} bytes=0 rotations=0\n")
+        self.box.check()
+        self.box.verify()
+
     def test_emptied(self):
         self.buffer.write_bytes(b"")
         self.check_recovery(self.LINES, "--allow-duplicates")

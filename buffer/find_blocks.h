@@ -1,0 +1,37 @@
+// The blocks that a salvage keeps. Where the damaged file's tree can still be walked, it tells
+// where each of them lies, and only their first pages are read; else every page is searched
+// (salvage.h), of this file and of those that earlier salvages left.
+//
+// Threading: one thread; a search has more of its own.
+#pragma once
+
+#include <vector>
+
+#include "buffer/archive.h"
+#include "buffer/environment_check.h"
+#include "buffer/rebuild.h"
+#include "buffer/salvage.h"
+#include "buffer/store.h"
+
+namespace edgehose {
+
+struct FindInput {
+  const std::vector<ArchiveFile>& files;  // where blocks may lie; the damaged environment last
+  const EnvironmentCheck& check;          // of that one
+  const Keyring& keys;
+  const Rebuild& rebuild;  // knows what was delivered
+  const StoreOptions& options;
+  const Clock& clock;
+};
+
+struct FoundBlocks {
+  std::vector<BlockSummary> blocks;  // by number
+  std::uint64_t stale = 0;           // delivered, merged or rolled back before
+  std::uint64_t damaged = 0;         // failing their check
+  std::uint64_t unreadable = 0;      // their data key is lost
+  bool complete = true;              // false: there was not the time to search all of it
+};
+
+Result<FoundBlocks> find_blocks(const FindInput& input);
+
+}  // namespace edgehose

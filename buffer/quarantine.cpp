@@ -1,0 +1,79 @@
+#include "buffer/quarantine.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "buffer/archive.h"
+#include "buffer/keyspace.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::string_view kSuffix = ".damaged-";
+
+std::string stamp(WallTime now) {
+  const std::time_t seconds = static_cast<std::time_t>(now.value / 1'000'000'000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
+  return text;
+}
+
+std::uint64_t allocated(const std::string& path) {
+  struct stat st {};
+  return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_blocks) * 512 : 0;
+}
+
+std::string environment_in(const std::string& directory) {
+  return directory + "/" + std::string(keyspace::kEnvironmentFile);
+}
+
+}  // namespace
+
+std::vector<Quarantine> quarantines(const std::string& directory) {
+  std::vector<Quarantine> found;
+  const std::string prefix = std::string(keyspace::kEnvironmentFile) + std::string(kSuffix);
+  if (DIR* dir = ::opendir(directory.c_str())) {
+    while (const dirent* entry = ::readdir(dir)) {
+      if (!std::string_view(entry->d_name).starts_with(prefix)) continue;
+      const std::string path = directory + "/" + entry->d_name;
+      found.push_back({path, allocated(path)});
+    }
+    ::closedir(dir);
+  }
+  std::ranges::sort(found, {}, &Quarantine::path);  // the time is in the name
+  return found;
+}
+
+std::string free_quarantine_path(const std::string& directory, const Clock& clock) {
+  const std::string base =
+      fmt::format("{}{}{}", environment_in(directory), kSuffix, stamp(clock.wall()));
+  std::string path = base;
+  for (int n = 2; ::access(path.c_str(), F_OK) == 0; ++n) path = fmt::format("{}.{}", base, n);
+  return path;
+}
+
+void limit_quarantines(const StoreOptions& options) {
+  std::vector<Quarantine> kept = quarantines(options.directory);
+  std::uint64_t total = allocated(environment_in(options.directory));
+  for (const ArchiveFile& file : archive_files(options.directory)) total += allocated(file.path);
+  for (const Quarantine& q : kept) total += q.allocated;
+  while (!kept.empty() && (kept.size() > kMaxQuarantines || total > options.max_size)) {
+    const Quarantine& oldest = kept.front();
+    log::warn("buffer: {} ({}) is deleted: {}", oldest.path, format_size(oldest.allocated),
+              kept.size() > kMaxQuarantines ? "there are newer ones"
+                                            : "buffer.max_size has no room for it");
+    ::unlink(oldest.path.c_str());
+    total -= oldest.allocated;
+    kept.erase(kept.begin());
+  }
+}
+
+}  // namespace edgehose
