@@ -79,7 +79,7 @@ StatCache::FileSystem StatCache::file_system(std::uint64_t device, int fd, const
   FileSystem fs;
   if ((*path == '\0' ? ::fstatfs(fd, &f) : ::statfs(path, &f)) == 0) {
     std::memcpy(&fs.id, &f.f_fsid, sizeof fs.id);
-    const auto type = static_cast<std::uint64_t>(f.f_type);
+    const auto type = static_cast<std::uint32_t>(f.f_type);  // an int, maybe negative, on 32 bit
     fs.in_memory = type == TMPFS_MAGIC || type == RAMFS_MAGIC;
     if (fs.id == 0) fs.id = type;
   }

@@ -272,11 +272,13 @@ TEST_F(Damage, ACopiedDirectoryDrawsAnotherEpochARenamedOneKeepsIt) {
 TEST_F(Damage, ForeignFilesAreRefusedAndUntouched) {
   make();
   std::string big_endian = pristine_, newer = pristine_;
-  for (const std::size_t page : {0ul, kLmdbPage}) {
-    for (const std::size_t at : {page + 16, page + 40})  // the magic and the page size
+  constexpr std::size_t word = sizeof(std::size_t), header = word + 8;
+  for (const std::size_t page : {std::size_t{0}, kLmdbPage}) {
+    // The magic; the page size, behind magic, version, address and map size.
+    for (const std::size_t at : {page + header, page + header + 8 + 2 * word})
       std::reverse(big_endian.begin() + static_cast<long>(at),
                    big_endian.begin() + static_cast<long>(at) + 4);
-    newer[page + 20] = 9;
+    newer[page + header + 4] = 9;
   }
   for (const std::string& content : {big_endian, newer}) {
     put(content);

@@ -188,9 +188,9 @@ TEST_F(SpaceTest, ABlockIsTrimmedWhateverThePageHeaderBeforeItSays) {
   const std::size_t page =
       pristine.find(kBlockMagic, 2 * lmdb::kPageBytes) / lmdb::kPageBytes * lmdb::kPageBytes;
   const auto raw = raw_;
-  const std::size_t word = sizeof(std::size_t);
+  const std::size_t word = sizeof(std::size_t), whole = word + 8;
   for (const std::string& header :
-       {std::string(16, '.'), std::string(16, '\0'), std::string(16, '\xff'),
+       {std::string(whole, '.'), std::string(whole, '\0'), std::string(whole, '\xff'),
         pristine.substr(page, word + 4) + std::string("\2\0\0\0", 4),
         std::string(word, '\7') + pristine.substr(page + word, 8)}) {
     std::string bad = pristine;

@@ -135,26 +135,31 @@ class Promise(promise.PromiseCase):
             self.assertIn(word, told)
         self.assertEqual(self.buffer.read_bytes(), content, "it is left as it was")
 
-    def test_of_another_word_size_is_refused(self):
-        """LMDB's meta page of a 32-bit build: a page header of 12 bytes, then magic and version."""
+    def word(self):
+        """What the agent under test calls a word, told by the file that it made: the magic follows the
+        page header of a word and 8 bytes."""
+        return 8 if self.buffer.read_bytes()[16:20] == struct.pack("<I", 0xBEEFC0DE) else 4
+
+    @staticmethod
+    def empty_environment(word, size):
+        """LMDB's two meta pages, as a build with words of 4 or 8 bytes makes them."""
+        size_t = {4: "I", 8: "Q"}[word]
+
         def meta(number):
-            head = struct.pack("<IHHI", number, 0, 0x08, 0)
-            body = struct.pack("<IIII", 0xBEEFC0DE, 1, 0, 64 << 20)
-            database = struct.pack("<IHHIIIII", 4096, 0, 0, 0, 0, 0, 0, 0xFFFFFFFF)
-            return (head + body + database * 2 + struct.pack("<II", 1, number)).ljust(4096, b"\0")
-        self.refused(meta(0) + meta(1) + b"\0" * 8192, "32-bit")
+            head = struct.pack(f"<{size_t}HHI", number, 0, 0x08, 0)
+            body = struct.pack(f"<II2{size_t}", 0xBEEFC0DE, 1, 0, 64 << 20)
+            free, main = (struct.pack(f"<IHH5{size_t}", pad, flags, 0, 0, 0, 0, 0, 256**word - 1)
+                          for pad, flags in ((size, 0x08), (0, 0)))
+            return (head + body + free + main + struct.pack(f"<2{size_t}", 1, number)).ljust(size, b"\0")
+        return meta(0) + meta(1)
+
+    def test_of_another_word_size_is_refused(self):
+        other = 12 - self.word()
+        self.refused(self.empty_environment(other, 4096) + b"\0" * 8192, f"{other * 8}-bit")
 
     def test_of_another_page_size_works_or_is_refused(self):
         """An empty environment with pages of 16 KiB, as a Raspberry Pi 5 kernel makes."""
-        size = 16384
-
-        def meta(number):
-            head = struct.pack("<QHHI", number, 0, 0x08, 0)
-            body = struct.pack("<IIQQ", 0xBEEFC0DE, 1, 0, 64 << 20)
-            free = struct.pack("<IHHQQQQQ", size, 0x08, 0, 0, 0, 0, 0, (1 << 64) - 1)
-            main = struct.pack("<IHHQQQQQ", 0, 0, 0, 0, 0, 0, 0, (1 << 64) - 1)
-            return (head + body + free + main + struct.pack("<QQ", 1, number)).ljust(size, b"\0")
-        content = meta(0) + meta(1)
+        content = self.empty_environment(self.word(), 16384)
         self.buffer.write_bytes(content)
         result = self.box.call("run", "--once", "--timeout", "10s")
         told = result.stdout + result.stderr
