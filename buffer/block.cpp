@@ -146,10 +146,12 @@ bool RecordReader::next(Record& record) {
   if (!ok_ || done_ == header.records) return false;
   IndexEntry entry;
   if (!read_entry(index_, entry, record.attributes) || entry.length == 0 ||
-      entry.length > bodies_.size() || bodies_[entry.length - 1] != '\n') {
+      entry.length > bodies_.size() ||
+      bodies_[static_cast<std::size_t>(entry.length) - 1] != '\n') {
     ok_ = false;
     return false;
   }
+  const auto length = static_cast<std::size_t>(entry.length);  // not more than bodies_ has
   while (done_in_extent_ == header.extents[extent_].records) {
     if (++extent_ == header.extents.size()) return ok_ = false;
     done_in_extent_ = 0;
@@ -159,7 +161,7 @@ bool RecordReader::next(Record& record) {
                                     static_cast<std::uint64_t>(entry.time_delta));
   record.sequence = header.first_sequence + done_;
   record.time = WallTime(time_);
-  record.body = bodies_.substr(0, entry.length - 1);
+  record.body = bodies_.substr(0, length - 1);
   record.file = header.extents[extent_].file;
   record.begin = record.end = 0;
   if (record.file.value != 0) {
@@ -169,7 +171,7 @@ bool RecordReader::next(Record& record) {
   }
   record.truncated = (entry.flags & kRecordTruncated) != 0;
   record.partial = (entry.flags & kRecordPartial) != 0;
-  bodies_.remove_prefix(entry.length);
+  bodies_.remove_prefix(length);
   ++done_;
   ++done_in_extent_;
   return true;

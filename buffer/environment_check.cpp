@@ -318,7 +318,7 @@ class Walk {
       if (id <= before || count > value.size() / sizeof count - 1)
         return corrupt("its free list is damaged");
       before = id;
-      std::size_t previous = space_.last_page + 1;
+      auto previous = static_cast<std::size_t>(space_.last_page + 1);
       for (std::size_t i = 1; i <= count; ++i) {
         std::size_t page = 0;
         std::memcpy(&page, value.data() + i * sizeof page, sizeof page);

@@ -352,10 +352,10 @@ Result<LaneState> decode_lane(std::string_view key, std::string_view value) {
   lane.delivered = get_counter(in);
   lane.dead_lettered = get_counter(in);
   const std::uint64_t reasons = in.varint();
-  for (std::uint64_t i = 0; i < reasons && in.ok(); ++i) {
+  for (std::size_t i = 0; i < reasons && in.ok(); ++i) {
     const Counter dropped = get_counter(in);
     // A reason of a later minor version still counts: the equation must hold.
-    lane.dropped[std::min<std::size_t>(i, lane.dropped.size() - 1)] += dropped;
+    lane.dropped[std::min(i, lane.dropped.size() - 1)] += dropped;
   }
   lane.possible_duplicates = in.varint();
   lane.last_delivery = get_time(in);

@@ -132,9 +132,10 @@ Status TransactionImpl::acknowledge_replay(const Claim& open, const Acknowledgem
 
 // A longer reason is cut where the quota has no room for it, so that this always succeeds.
 Status TransactionImpl::refuse_again(DeadLetter letter, const DeadLetter& refusal) {
-  const std::size_t room = store_.options_.dead_letter_quota -
-                           std::min(store_.options_.dead_letter_quota, state_.dead_letter_bytes);
-  const std::size_t longest = std::min(kMaxDeadLetterReason, letter.reason.size() + room / 2);
+  const std::uint64_t room = store_.options_.dead_letter_quota -
+                             std::min(store_.options_.dead_letter_quota, state_.dead_letter_bytes);
+  const auto longest = static_cast<std::size_t>(
+      std::min<std::uint64_t>(kMaxDeadLetterReason, letter.reason.size() + room / 2));
   letter.attempts += refusal.attempts;
   letter.given_up = refusal.given_up;
   letter.reason = refusal.reason.substr(0, longest);

@@ -18,8 +18,8 @@ void PendingRecords::count(const Counter& taken) {
   // Beyond this a block counts as full; what is left of it would rarely hold another line.
   constexpr std::size_t kFullEnough = kBlockRawBytes / 16 * 15;
   if (oldest_ == kNever) oldest_ = clock_.now();
-  raw_bytes_ += taken.bytes;
-  budget_.used += taken.bytes;
+  raw_bytes_ += static_cast<std::size_t>(taken.bytes);
+  budget_.used += static_cast<std::size_t>(taken.bytes);
   size_ += taken;
   if (builder_.raw_bytes() >= kFullEnough) {
     blocks_.push_back(builder_.take());

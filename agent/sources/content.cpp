@@ -48,7 +48,8 @@ Result<std::optional<std::uint32_t>> crc_of_content(ByteStream& content, std::ui
   std::uint32_t crc = 0;
   while (length > 0) {
     EH_ASSIGN(const std::size_t got,
-              content.read(chunk.data(), std::min<std::uint64_t>(length, chunk.size())));
+              content.read(chunk.data(), static_cast<std::size_t>(
+                                             std::min<std::uint64_t>(length, chunk.size()))));
     if (got == 0) return std::nullopt;
     crc = crc32c(crc, {chunk.data(), got});
     length -= got;

@@ -15,7 +15,8 @@ void Framer::start(const LinePosition& at, std::string_view held) {
 }
 
 void Framer::hold(std::string_view bytes) {
-  if (held_.size() < max_) held_.append(bytes.substr(0, max_ - held_.size()));
+  if (held_.size() < max_)
+    held_.append(bytes.substr(0, static_cast<std::size_t>(max_) - held_.size()));
 }
 
 // One checksum over all lines and one over what follows them, rather than one for each line.

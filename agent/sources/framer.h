@@ -98,7 +98,7 @@ std::size_t Framer::feed(std::string_view bytes, Emit&& emit, AtOnce&& at_once) 
       body = held_;
     }
     const bool truncated = end - 1 - begin > max_;
-    if (truncated) body = body.substr(0, max_);
+    if (truncated) body = body.substr(0, static_cast<std::size_t>(max_));
     go_on = emit(Line{body, begin, end, truncated, false});
     forget_held();
     begin = end;

@@ -41,7 +41,7 @@ std::string random_string(std::uint64_t seed, std::uint64_t place) {
   z ^= z >> 31;
   std::string out(11, '0');
   for (char& c : out) {
-    c = kLetters[z % kLetters.size()];
+    c = kLetters[static_cast<std::size_t>(z % kLetters.size())];
     z /= kLetters.size();
   }
   return out;

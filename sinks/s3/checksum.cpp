@@ -18,7 +18,7 @@ using Tables = std::array<std::array<std::uint64_t, 256>, kSlices>;
 
 constexpr Tables make_tables() {
   Tables tables{};
-  for (std::uint64_t i = 0; i < 256; ++i) {
+  for (std::size_t i = 0; i < 256; ++i) {
     std::uint64_t crc = i;
     for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomial : 0);
     tables[0][i] = crc;

@@ -572,8 +572,9 @@ TEST_F(CourierTest, WhatMayHaveArrivedIsNotCutAnewWhereKeysTellRepetitions) {
       const bool kept = what == Recognises::kKey;
       EXPECT_EQ(status().in_flight + status().queued, kept ? 1u : 0u) << refusal;
       for (const CourierEvent& event : outcomes.take())
-        if (const auto* halve = std::get_if<Halve>(&event))
+        if (const auto* halve = std::get_if<Halve>(&event)) {
           EXPECT_EQ(halve->possible_duplicates, what == Recognises::kNothing ? 3u : 0u);
+        }
     }
   }
 }
