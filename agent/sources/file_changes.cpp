@@ -151,6 +151,7 @@ void FileTable::apply_tail_lost(Look& look, const Change& change) {
   file.line = {change.offset, change.offset, change.crc, change.crc};
   file.crc_known = change.crc_known;
   file.note.tail_length = 0;
+  file.note.marks = {};
   file.dirty = true;
   file.same_boot = true;
   apply_seen(look, change);
@@ -162,6 +163,7 @@ void FileTable::apply_copy(Look& look, const Change& change) {
   TrackedFile& copy = track(found, look.now[*change.seen]);
   copy.line = {change.offset, change.offset, change.crc, change.crc};
   copy.crc_known = change.crc_known;
+  if (change.kind == ChangeKind::kResumed) copy.note.marks = old.note.marks;
   copy.committed = change.offset;
   copy.leaving = true;
   log::debug("{} continues {} at byte {}", found.path, old.path, change.offset);

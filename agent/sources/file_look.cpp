@@ -64,6 +64,7 @@ void FileTable::gather_known(Look& look) {
     known.offset = file->line.begin;
     known.crc = file->line.crc;
     known.crc_known = file->crc_known;
+    known.marks = file->note.marks;
     known.finished = file->finished;
     known.suspect = file->suspect;
     known.same_boot = file->same_boot;

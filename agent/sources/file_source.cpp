@@ -113,6 +113,7 @@ class FileSource final : public Source {
         break;
       case VisitEnd::kFailed: break;
     }
+    if (file.crc_known) set_mark(file.note.marks, file.line.begin, file.line.crc);
     if (file.leaving && file.line.begin != before) files_.urgent = true;
     if (file.line.unfinished() && !file.in_partial_list && !file.compressed()) {
       file.in_partial_list = true;

@@ -154,6 +154,12 @@ bool has_rotated_name(std::string_view path) {
   return without_marks(name).size() < name.size();
 }
 
+void set_mark(ContentMarks& marks, std::uint64_t position, std::uint32_t crc) {
+  const std::uint64_t last = marks[0].length;
+  if (position >= last + std::max<std::uint64_t>(last / 8, 1))
+    marks = {{{position, crc}, marks[0]}};
+}
+
 namespace {
 constexpr std::uint8_t kNoteVersion = 1;
 constexpr std::uint8_t kCopytruncated = 1, kCompressed = 2, kComplete = 4;
@@ -170,6 +176,10 @@ std::string encode(const FileNote& note) {
   put_le(out, note.tail_crc);
   put_string(out, note.boot_id.substr(0, 64));
   put_varint(out, note.last_seen);
+  for (const ContentMark& mark : note.marks) {
+    put_varint(out, mark.length);
+    put_le(out, mark.crc);
+  }
   return out;
 }
 
@@ -192,6 +202,9 @@ FileNote decode_note(std::string_view text) {
   note.tail_crc = tail_crc;
   note.boot_id = boot;
   note.last_seen = last_seen;
+  ContentMarks marks;  // of notes written by an earlier version there are none
+  for (ContentMark& mark : marks) mark = {in.varint(), in.le<std::uint32_t>()};
+  if (in.ok()) note.marks = marks;
   return note;
 }
 

@@ -71,6 +71,17 @@ bool has_rotated_name(std::string_view path);
 // the same length is noticed by them.
 constexpr std::size_t kTailBytes = 64;
 
+// The CRC-32C of a content up to a place on the way to its position. By it a copy is known that was
+// made before the last bytes were appended: a busy log goes on between copytruncate's two steps.
+struct ContentMark {
+  std::uint64_t length = 0;  // 0: none
+  std::uint32_t crc = 0;
+};
+// The later one first. One is set whenever the position has grown by an eighth, so the two lie in
+// the last quarter of a content that was read in small steps, however large it is.
+using ContentMarks = std::array<ContentMark, 2>;
+void set_mark(ContentMarks& marks, std::uint64_t position, std::uint32_t crc);
+
 // What FileState.note holds for a file.
 struct FileNote {
   std::string boot_id;            // when the position was last written
@@ -82,6 +93,7 @@ struct FileNote {
   bool compressed = false;      // offset and prefix are of the decompressed content
   bool complete = false;        // nothing of it is left to be read, however large it is
   std::uint64_t last_seen = 0;  // in seconds of service (file_table.h); 0: not known
+  ContentMarks marks;
 };
 std::string encode(const FileNote& note);
 FileNote decode_note(std::string_view text);  // what cannot be read is left empty

@@ -267,13 +267,14 @@ class Comparer {
     if (!crc) return Likeness::kAsked;
     if (!crc->crc && !seen.quiet) return Likeness::kGrowing;
     if (!crc->crc)  // compressed, and ends before the position
-      return put_back(k, s) ? Likeness::kBeginning : Likeness::kDifferent;
+      return put_back(k, s) ? Likeness::kBeginning : compare_by_marks(k, s);
     return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
   }
 
-  // A file that is shorter than what was read of a content that is gone cannot be compared with it.
-  // Headers are shared, and what is taken for read is lost: so its start is believed only of a file
-  // that a boot has put back under its name (log2ram).
+  // A file that is shorter than what was read of a content that is gone is compared up to the last
+  // mark in it. Where there is none it cannot be: headers are shared, and what is taken for read is
+  // lost. So its start alone is believed only of a file that a boot has put back under its name
+  // (log2ram).
   bool put_back(std::size_t k, std::size_t s) const {
     const KnownContent& known = before_[k];
     return first_look_ && !known.same_boot && known.path == now_[s].path &&
@@ -281,7 +282,7 @@ class Comparer {
   }
 
   Likeness compare_shorter(std::size_t k, std::size_t s) {
-    if (!present(k) && !put_back(k, s)) return Likeness::kDifferent;
+    if (!present(k) && !put_back(k, s)) return compare_by_marks(k, s);
     if (!now_[s].quiet) return Likeness::kUnclear;
     const std::uint64_t length = now_[s].stat.size;
     const auto own = crc_of(s, length);
@@ -290,6 +291,24 @@ class Comparer {
     const auto original = crc_of(seen_of_[k], length);
     if (!original) return Likeness::kAsked;
     return own->crc == original->crc ? Likeness::kBeginning : Likeness::kDifferent;
+  }
+
+  // A copy made before the last bytes were appended, and read. What follows the mark in it cannot
+  // be compared; that is little, for marks are far up (ContentMarks).
+  Likeness compare_by_marks(std::size_t k, std::size_t s) {
+    const std::string_view path = now_[s].path;
+    if (!has_rotated_name(path) || family_of(before_[k].path) != family_of(path))
+      return Likeness::kDifferent;
+    if (!now_[s].quiet) return Likeness::kUnclear;
+    for (const ContentMark& mark : before_[k].marks) {
+      if (mark.length < kStrongEvidence || mark.length < before_[k].offset / 2) break;
+      if (!is_compressed(now_[s].format) && now_[s].stat.size < mark.length) continue;
+      const ContentCrc* const crc = crc_of(s, mark.length);
+      if (crc == nullptr) return Likeness::kAsked;
+      if (!crc->crc) continue;  // compressed, and ends before the mark
+      return *crc->crc == mark.crc ? Likeness::kBeginning : Likeness::kDifferent;
+    }
+    return Likeness::kDifferent;
   }
 
   bool explained(const KnownContent& known, const SeenFile& seen, bool is_present) const {

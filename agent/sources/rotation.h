@@ -28,6 +28,7 @@ struct KnownContent {
   std::uint64_t offset = 0;
   std::uint32_t crc = 0;
   bool crc_known = true;
+  ContentMarks marks;     // CRCs of less of it
   bool finished = false;  // no longer at its inode; kept to recognise copies
   bool suspect = false;   // a visit found other bytes in its place
   bool complete = false;  // of a compressed file: all of it was read

@@ -66,6 +66,68 @@ TEST_F(RotationFiles, CopytruncateWhileBehind) {
   }
 }
 
+// A busy writer: lines are appended after the copy was made, and read before the truncation. They
+// are not in the copy, which is not to be read again for their sake.
+class BusyCopytruncate : public FileSourceTest {
+ protected:
+  // The copy, however compressed, and what happens between its two steps.
+  void rotate(const std::string& make_copy) {
+    for (int i = 0; i < 500; i += 50) {
+      append("a.log", lines("a", i, i + 50));
+      run(1s);
+    }
+    shell(make_copy);
+    append("a.log", lines("a", 500, 510));
+    run(100ms);
+  }
+  void truncate_and_go_on() {
+    truncate("a.log");
+    append("a.log", lines("b", 0, 3));
+  }
+  const std::string all = lines("a", 0, 510) + lines("b", 0, 3);
+};
+
+TEST_F(BusyCopytruncate, LeavesACopyThatWasRead) {
+  for (const char* command :
+       {"cp a.log a.log.1", "gzip -c a.log > a.log.1.gz", "zstd -qc a.log > a.log.1.zst"}) {
+    SetUp();
+    out.got.clear();
+    store.files.clear();
+    rotate(command);
+    truncate_and_go_on();
+    run();
+    expect_once(all);
+    source.reset();
+  }
+}
+
+TEST_F(BusyCopytruncate, LeavesACopyThatWasReadBeforeACrash) {
+  rotate("cp a.log a.log.1");
+  commit();
+  truncate_and_go_on();
+  run(1s);
+  crash();
+  run();
+  expect_once(all);
+}
+
+TEST_F(BusyCopytruncate, AndATruncationWhileStopped) {
+  rotate("cp a.log a.log.1");
+  commit();
+  source.reset();
+  truncate_and_go_on();
+  run();
+  expect_once(all);
+}
+
+TEST_F(BusyCopytruncate, ARotationThatOnlyBeginsAlikeIsRead) {
+  rotate("cp a.log a.log.1");
+  write("a.log.1", lines("a", 0, 200) + lines("c", 0, 200));
+  truncate_and_go_on();
+  run();
+  expect_once(all + lines("a", 0, 200) + lines("c", 0, 200));
+}
+
 TEST_F(RotationFiles, TruncatedAndGrownPastTheOldPosition) {
   append("a.log", lines("a", 0, 10));
   run(1s);

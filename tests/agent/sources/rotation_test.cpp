@@ -174,6 +174,56 @@ TEST(Rotation, AShorterFileIsNoCopyOfAContentThatIsGone) {
       }
 }
 
+// Written on after the copy was made, and read: the copy is shorter than the position.
+TEST(Rotation, AShorterFileIsACopyIfItIsEqualUpToAMark) {
+  std::string content(1500, 'h');
+  for (int i = 0; i < 1000; ++i) content += std::to_string(i) + "\n";
+  KnownContent gone = known("/l/a.log", 1, content, content.size());
+  gone.finished = true;
+  for (const std::uint64_t position : {4500u, 5000u})
+    set_mark(gone.marks, position, crc32c(0, std::string_view(content).substr(0, position)));
+
+  const auto kind_of = [&](const char* path, const std::string& bytes) {
+    return of_seen(decide({gone}, {seen("/l/a.log", 1, "new\n"), seen(path, 2, bytes)}), 1);
+  };
+  EXPECT_EQ(kind_of("/l/a.log.1", content.substr(0, 5200)), ChangeKind::kDuplicate);
+  EXPECT_EQ(kind_of("/l/a.log.1", content.substr(0, 4600)), ChangeKind::kDuplicate);
+  EXPECT_EQ(kind_of("/l/a.log.1", content.substr(0, 4400)), ChangeKind::kNew) << "before the marks";
+  EXPECT_EQ(kind_of("/l/a.log.1", content.substr(0, 1500) + std::string(3700, 'r')),
+            ChangeKind::kNew);
+  EXPECT_EQ(kind_of("/l/b.log.1", content.substr(0, 5200)), ChangeKind::kNew) << "another family";
+  gone.marks[1] = {};
+  gone.marks[0] = {1500, crc32c(0, std::string(1500, 'h'))};
+  EXPECT_EQ(kind_of("/l/a.log.1", content.substr(0, 5200)), ChangeKind::kNew)
+      << "a header proves nothing";
+}
+
+TEST(Rotation, MarksAreInTheLastQuarterOfWhatWasReadInSmallSteps) {
+  ContentMarks marks;
+  for (std::uint64_t position = 0; position < 1000000; position += 100) {
+    set_mark(marks, position, static_cast<std::uint32_t>(position));
+    if (position < 10000) continue;
+    EXPECT_LE(marks[0].length, position);
+    EXPECT_LT(marks[1].length, marks[0].length);
+    EXPECT_GE(marks[1].length, position * 3 / 4);
+    EXPECT_EQ(marks[1].crc, marks[1].length);
+  }
+}
+
+TEST(FileNote, KeepsItsMarksAndReadsNotesThatHaveNone) {
+  FileNote note;
+  note.boot_id = "boot";
+  note.last_seen = 7;
+  note.marks = {{{5000, 1}, {4500, 2}}};
+  const std::string text = encode(note);
+  const FileNote read = decode_note(text);
+  EXPECT_EQ(read.marks[0].length, 5000u);
+  EXPECT_EQ(read.marks[1].crc, 2u);
+  const FileNote older = decode_note(text.substr(0, text.size() - 12));
+  EXPECT_EQ(older.last_seen, 7u);
+  EXPECT_EQ(older.marks[0].length, 0u);
+}
+
 TEST(Rotation, AnEarlierStateThatABootPutBackIsNotReadAgain) {
   KnownContent gone = known("/l/a", 1, kLong, 3000);
   gone.same_boot = false;
