@@ -7,6 +7,8 @@ as many rounds as asked. A round's moment is drawn from the seed:
   early     2 to 40 ms after it: while it opens and recovers
   commit    right after the buffer's file changed, 0 to 3 ms later
   delivery  right after the sink's directory changed, 0 to 3 ms later
+With --full-disk another program takes what is left of the disk, before a start or while the agent
+runs, and gives it back some rounds later.
 At the end `run --once` delivers the rest. Then no line may be missing or doubled, in any order of
 commits, claims, renames and acknowledgements that the kills left behind; and where rotations are
 renames, none may be out of order.
@@ -19,6 +21,7 @@ import os
 import random
 import sys
 import time
+import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -37,6 +40,8 @@ def options():
                    help="fast: every 100 ms or 1 s; else a storage profile as it is shipped")
     p.add_argument("--encrypted-buffer", action="store_true")
     p.add_argument("--age", action="store_true", help="encrypt the objects")
+    p.add_argument("--full-disk", action="store_true",
+                   help="buffer and sink on a disk of 48 MiB that fills and is freed (root)")
     p.add_argument("--write", choices=("line", "page", "partial"), default="page")
     p.add_argument("--rate", type=int, default=5000, help="lines a second")
     p.add_argument("--rotate-lines", type=int, help="default: 3000; 20000 with a shipped profile, "
@@ -70,6 +75,41 @@ def configure(box, o):
                sink={"compression": o.compression, "format": o.format, "batch": batch, **encrypt})
 
 
+class OtherProgram:
+    """Fills the disk of the buffer and the sink, all of it or nearly, and later gives it back."""
+
+    def __init__(self, box, rng):
+        self.rng, self.disk, self.fills = rng, box.root / "disk", 0
+        self.disk.mkdir()
+        box.mount_ext4(self.disk, 48 << 20)
+        box.data, box.out = self.disk / "data", self.disk / "out"
+        box.data.mkdir()
+        box.out.mkdir()
+        self.file = self.disk / "other"
+
+    def act(self):
+        if self.file.exists():
+            if self.rng.random() < 0.4:
+                self.give_back()
+        elif self.rng.random() < 0.5:
+            self.fill(self.rng.choice((0, 0, 16 << 10, 256 << 10, 2 << 20)))
+
+    def fill(self, leave):
+        space = os.statvfs(self.disk)
+        size = space.f_bavail * space.f_frsize - leave
+        self.fills += 1
+        with open(self.file, "wb") as f:
+            while size > 0:
+                try:
+                    os.posix_fallocate(f.fileno(), os.fstat(f.fileno()).st_size, size)
+                    return
+                except OSError:  # less than was said, or the agent took some
+                    size //= 2
+
+    def give_back(self):
+        self.file.unlink(missing_ok=True)
+
+
 def buffer_stamp(box):
     return max((e.stat().st_mtime_ns for e in os.scandir(box.data) if e.name.endswith(".mdb")), default=0)
 
@@ -94,10 +134,14 @@ def wait_for_the_moment(box, kind, rng):
     time.sleep(rng.choice((0, rng.uniform(0, 0.003))))
 
 
-def rounds(box, o, rng):
+def rounds(box, o, rng, other):
     moments = dict.fromkeys(KINDS, 0)
     for i in range(o.rounds):
+        if other:
+            other.act()
         process = box.start()
+        if other and rng.random() < 0.5:
+            other.act()
         kind = rng.choice(KINDS)
         wait_for_the_moment(box, kind, rng)
         if not process.kill():
@@ -116,12 +160,15 @@ def main():
     begin = time.monotonic()
     with agent.Sandbox(keep=o.keep, discard=o.discard) as box:
         try:
+            other = OtherProgram(box, rng) if o.full_disk else None
             configure(box, o)
             writer = box.writer(lines=0, rate=o.rate, seed=o.seed, rotate=o.mode, rotate_lines=o.rotate_lines,
                                 window_lines=o.window_lines, write=o.write,
                                 bytes="utf8" if o.format == "ndjson" else "any")
-            moments = rounds(box, o, rng)
+            moments = rounds(box, o, rng, other)
             written = box.stop_writer(writer)
+            if other:
+                other.give_back()
             box.run_once(timeout=60)
             # Copies hide what was written first: only files that keep their inode tell the order.
             ordered = o.mode == "rename" and not o.any_order
@@ -130,8 +177,12 @@ def main():
         except agent.Failed as failure:
             print(f"FAILED: {failure}\nagain: {again}", file=sys.stderr)
             raise SystemExit(1) from failure
+        except unittest.SkipTest as why:
+            print(f"OK (skipped: {why})")
+            return
     print(f"written: {written}; killed {o.rounds} times "
-          f"({', '.join(f'{k} {n}' for k, n in moments.items())}) in {time.monotonic() - begin:.0f} s")
+          f"({', '.join(f'{k} {n}' for k, n in moments.items())}) in {time.monotonic() - begin:.0f} s"
+          + (f"; the disk was filled {other.fills} times" if other else ""))
     print(found, end="")
 
 
