@@ -50,6 +50,14 @@ tl::unexpected<Error> busy(const std::string& directory, const std::string& pid)
               directory, pid.empty() ? "unknown" : pid);
 }
 
+// For a message only, so where it cannot be written the lock is held all the same. In place: once
+// the file was truncated, a full disk may have no room for it any more.
+void leave_pid(int fd) {
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  const ssize_t written = ::pwrite(fd, pid.data(), pid.size(), 0);
+  if (::ftruncate(fd, written < 0 ? 0 : written) != 0) return;
+}
+
 }  // namespace
 
 Result<FileDescriptor> lock_directory(const std::string& path) {
@@ -65,10 +73,9 @@ Result<FileDescriptor> take_lock(const std::string& path) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, fmt::format("locking {}", path));
     std::string pid = read_file(path, 64).value_or("");
     while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-    return busy(parent_directory(path), pid);
+    return busy(parent_directory(path), pid.empty() ? holder_of(fd.get()) : pid);
   }
-  if (::ftruncate(fd.get(), 0) != 0) return fail_errno(errno, fmt::format("writing {}", path));
-  EH_TRY(write_all(fd.get(), fmt::format("{}\n", ::getpid()), path));
+  leave_pid(fd.get());
   return fd;
 }
 

@@ -11,7 +11,8 @@
 namespace edgehose {
 
 // Held while the descriptor is open. kBusy, naming the pid, where another process holds it for
-// longer than two seconds: one that was killed lets go when the kernel has taken it apart.
+// longer than two seconds: one that was killed lets go when the kernel has taken it apart. A full
+// disk is no obstacle.
 Result<FileDescriptor> take_lock(const std::string& path);
 // The same for a directory; the pid is the kernel's.
 Result<FileDescriptor> lock_directory(const std::string& path);

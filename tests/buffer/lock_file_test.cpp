@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 namespace edgehose {
@@ -29,6 +30,21 @@ TEST_F(LockFile, ASecondHolderIsToldThePidOfTheFirst) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kBusy);
   EXPECT_THAT(second.error().message, ::testing::HasSubstr(std::to_string(::getpid())));
+}
+
+TEST_F(LockFile, AnEarlierHoldersPidIsReplaced) {
+  std::ofstream(path()) << "123456789\n";
+  ASSERT_TRUE(take_lock(path()));
+  std::string pid;
+  std::ifstream(path()) >> pid;
+  EXPECT_EQ(pid, std::to_string(::getpid()));
+  EXPECT_EQ(std::filesystem::file_size(path()), pid.size() + 1);
+}
+
+// The pid is only for the message, and this file takes none.
+TEST_F(LockFile, AFullDiskIsNoReasonNotToLock) {
+  const auto first = take_lock("/dev/full");
+  EXPECT_TRUE(first) << first.error().message;
 }
 
 // As the kernel does with a process that was killed, a moment after its parent knows.

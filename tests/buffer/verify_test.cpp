@@ -66,6 +66,17 @@ TEST_F(Verify, ASoundBufferHasNoFindings) {
   EXPECT_EQ(report.sequence_gaps, 0u);
 }
 
+// As where one batch is refused for a while and the next is not.
+TEST_F(Verify, AClaimDoneBeforeAnEarlierOneIsCountedOnce) {
+  make();
+  open();
+  const Claim later = claim_blocks(lane_, numbers_[3], numbers_[4]);
+  acknowledge(later.id);
+  ASSERT_EQ(claims().size(), 2u) << "it waits";
+  store_.reset();
+  EXPECT_THAT(verify().findings, testing::IsEmpty());
+}
+
 TEST_F(Verify, AFlippedBitInABlockIsFound) {
   make();
   tamper(block_key(3), [](std::string& v) { v.back() = static_cast<char>(v.back() ^ 1); });

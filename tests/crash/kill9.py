@@ -79,7 +79,7 @@ class OtherProgram:
     """Fills the disk of the buffer and the sink, all of it or nearly, and later gives it back."""
 
     def __init__(self, box, rng):
-        self.rng, self.disk, self.fills = rng, box.root / "disk", 0
+        self.box, self.rng, self.disk, self.fills = box, rng, box.root / "disk", 0
         self.disk.mkdir()
         box.mount_ext4(self.disk, 48 << 20)
         box.data, box.out = self.disk / "data", self.disk / "out"
@@ -88,6 +88,8 @@ class OtherProgram:
         self.file = self.disk / "other"
 
     def act(self):
+        if not any(e.name.endswith(".mdb") for e in os.scandir(self.box.data)):
+            return  # no room for a new buffer: the agent says so and ends
         if self.file.exists():
             if self.rng.random() < 0.4:
                 self.give_back()
