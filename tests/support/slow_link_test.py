@@ -219,6 +219,8 @@ class TheLink(unittest.TestCase):
         self.assert_silent(one)
         self.assertEqual(self.unacknowledged(one), 4)
         self.assertEqual(len(self.echo.open), 2, "the server does not know")
+        self.echo.open[0].sendall(b"lost too")
+        self.assert_silent(one)
 
     def test_a_client_that_gives_up_a_forgotten_connection_is_told(self):
         link = self.link()
