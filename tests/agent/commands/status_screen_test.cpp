@@ -121,6 +121,8 @@ TEST(StatusScreen, ParkedSinkAndSourceThatCannotRead) {
   r.buffer.quarantines = 2;
   r.buffer.quarantine_bytes = 34 << 20;
   r.buffer.salvaged_records = 12345;
+  r.buffer.archived_blocks = 7;
+  r.buffer.archived_bytes = 1 << 20;
   r.buffer.lost_records = 6;
   const std::string screen = status_screen(r, false);
   expect_narrow(screen);
@@ -151,6 +153,7 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   dead letters 3, 300 B of 16 MiB
   damaged      1 block since start, 2 buffers kept aside (34 MiB)
   salvaged     12,345 records in all, 6 lost
+               7 blocks (1 MiB) are in the damaged file
 )screen");
 }
 

@@ -217,6 +217,8 @@ TEST(StatusReport, JsonKeepsEverything) {
   input.store.oldest_dead_letter = {{SinkId(1), before(1h)}};
   input.store.usage.dead_letter_quota = 1 << 20;
   input.store.usage.salvaged_records = 12;
+  input.store.usage.archived_blocks = 7;
+  input.store.usage.archived_bytes = 1 << 20;
   input.store.usage.lost_records = 2;
   input.store.usage.quarantines = 1;
   input.store.usage.quarantine_bytes = 4096;
