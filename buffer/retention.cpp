@@ -28,6 +28,11 @@ bool TransactionImpl::few_blocks() const {
   return store_.catalog_.size() + added_.size() <= kFewBlocks;
 }
 
+Position TransactionImpl::cursor(const LaneKey& lane) const {
+  const auto found = state_.lanes.find(lane);
+  return found == state_.lanes.end() ? Position{} : found->second.cursor;
+}
+
 Result<unsigned> TransactionImpl::trim() { return trim_at_least(kTrimAtLeast); }
 
 Result<unsigned> TransactionImpl::trim_at_least(unsigned blocks) {

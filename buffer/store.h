@@ -199,7 +199,9 @@ class Store::Transaction {
   // without any lane are kept.
   virtual Result<unsigned> trim() = 0;
 
-  // The same reads as the Store's, this transaction's own writes included.
+  // The same reads as the Store's, this transaction's own writes included. A lane that is not there
+  // has its cursor at the beginning.
+  virtual Position cursor(const LaneKey& lane) const = 0;
   virtual Result<std::optional<BlockInfo>> next_block(SourceId source, BlockNumber from) = 0;
 
   // Durable on return (fdatasync), or kFull / kIo and nothing happened.

@@ -197,6 +197,7 @@ class TransactionImpl final : public Store::Transaction {
   Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<LaneKey>& configured,
                               DropScope scope) override;
   Result<unsigned> trim() override;
+  Position cursor(const LaneKey& lane) const override;
   Result<std::optional<BlockInfo>> next_block(SourceId source, BlockNumber from) override;
   Status commit() override;
 

@@ -38,6 +38,8 @@ std::string Agent::make_status() const {
   input.when_full = name(config_.buffer.when_full);
   input.buffer_full = intake.blocked;
   input.intake_problem = intake.problem;
+  if (!intake.problem.empty())
+    input.intake_problem_for = std::max(clock_->now() - intake.problem_began, Duration::zero());
   input.displaced = intake.displaced;
   input.intake_silence = intake_->heartbeat().silence(clock_->now());
   input.last_flush = intake.last_flush;

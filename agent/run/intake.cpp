@@ -303,6 +303,7 @@ IntakeStatus Intake::state() const {
   status.nothing_held = nothing_held();
   status.problem = problem_;
   status.problem_since = problem_since_;
+  status.problem_began = problem_began_;
   status.commits = commits_;
   status.last_flush = last_flush_;
   status.mean_flush = mean_flush_;

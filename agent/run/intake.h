@@ -67,6 +67,7 @@ struct IntakeStatus {
   bool nothing_held = false;  // everything that is committed was delivered
   std::string problem;        // why commits fail; empty: they do not
   WallTime problem_since;
+  Instant problem_began{};
   std::uint64_t commits = 0;
   Duration last_flush{}, mean_flush{};     // of what was read, before its positions are committed
   std::vector<std::string> sink_problems;  // sinks whose acknowledgements cannot be taken, and why
@@ -115,6 +116,7 @@ class Intake {
 
   // What a transaction made, to be acted on once it is durable.
   struct Made {
+    unsigned trimmed = 0;                                 // blocks that every sink has
     std::vector<std::size_t> applied;                     // indices of events_
     std::vector<std::pair<SinkLink*, ClaimId>> replaced;  // claims that were cut anew
     std::vector<std::pair<SinkLink*, Claim>> claims;      // new ones, to be handed to couriers
@@ -157,6 +159,7 @@ class Intake {
   void flush_input(SourceSlot& slot);
   Status append_pending(Store::Transaction& transaction, SourceSlot& slot);
   Status make_room(Store::Transaction& transaction, const RawBlock& block, Error full);
+  void go_behind_dropped(const Store::Transaction& transaction);
   Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block,
                                DropScope scope);
   void committed(Attempt attempt, Made made);
@@ -221,9 +224,14 @@ class Intake {
   Instant next_maintenance_{};
   Instant next_publish_{};
   Instant next_drop_report_{};
+  // Full since then, and no sink has made room: what the drop policies wait for before they drop.
+  Instant full_since_{};
+  Instant next_full_report_{};
+  bool full_told_ = false;
   Counter dropping_;  // by policy, since the last log line about it
   std::string problem_;
   WallTime problem_since_;
+  Instant problem_began_{};
   std::uint64_t commits_ = 0;
   Duration mean_commit_{};  // of the store, as of the last commit
   Duration last_flush_{}, mean_flush_{};

@@ -10,6 +10,9 @@ namespace edgehose {
 namespace {
 
 constexpr Duration kBlockedRetry = std::chrono::seconds(5);
+// A sink that is at work has so long to make room before a policy drops anything.
+constexpr Duration kDropPatience = std::chrono::seconds(5);
+constexpr Duration kTellFullEvery = std::chrono::minutes(1);
 constexpr Duration kFirstRetry = std::chrono::seconds(1);
 constexpr Duration kLongestRetry = std::chrono::seconds(30);
 
@@ -19,7 +22,12 @@ void Intake::commit() {
   const bool records_wait = !displaced_.empty() || blocked_until_ > clock_.now();
   Status status = try_commit(records_wait ? Attempt::kSettlementsOnly : Attempt::kWithRecords);
   if (!status && status.error().code == ErrorCode::kFull) {
-    if (!blocked()) log::warn("buffer: full, sources wait: {}", status.error().message);
+    if (!blocked() && clock_.now() >= next_full_report_) {
+      log::warn("buffer: full, sources wait: {}", status.error().message);
+      full_told_ = true;
+      next_full_report_ = clock_.now() + kTellFullEvery;
+    }
+    if (full_since_ == Instant{}) full_since_ = clock_.now();
     blocked_until_ = clock_.now() + kBlockedRetry;
     status = try_commit(Attempt::kSettlementsOnly);
   }
@@ -33,13 +41,13 @@ Status Intake::try_commit(Attempt attempt) {
   std::vector<std::vector<LanePlanner>> planners_before;
   for (const SinkLink& sink : sinks_) planners_before.push_back(sink.lanes);
   const Counter dropping_before = dropping_;
+  const Instant full_before = full_since_;
 
   Made made;
   const Status status = [&]() -> Status {
     EH_ASSIGN(const std::unique_ptr<Store::Transaction> transaction, store_.begin());
     EH_TRY(write_settlements(*transaction, made));
-    if (auto trimmed = transaction->trim(); !trimmed)
-      return tl::unexpected<Error>(std::move(trimmed).error());
+    EH_ASSIGN(made.trimmed, transaction->trim());
     if (attempt == Attempt::kWithRecords) EH_TRY(write_records(*transaction));
     EH_TRY(claim_ripe(*transaction, made));
     EH_TRY(begin_replays(*transaction, made));
@@ -53,6 +61,7 @@ Status Intake::try_commit(Attempt attempt) {
   }
   for (std::size_t i = 0; i < sinks_.size(); ++i) sinks_[i].lanes = std::move(planners_before[i]);
   dropping_ = dropping_before;
+  full_since_ = full_before;
   if (attempt == Attempt::kWithRecords)
     for (SourceSlot& slot : slots_) slot.source->settled(false);
   return status;
@@ -96,10 +105,13 @@ Status Intake::append_pending(Store::Transaction& transaction, SourceSlot& slot)
 }
 
 // The buffer is full: what no sink of the config waits for goes first, whatever the policy; then
-// the policy decides. kBlock passes the error on.
+// the policy decides. kBlock passes the error on, and so do the others until it is clear that no
+// sink is about to make room: what waits is claimed meanwhile, and nothing is lost by waiting.
 Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block, Error full) {
   EH_ASSIGN(const bool made, drop_and_append(transaction, block, DropScope::kUnneeded));
   if (made) return {};
+  const bool patient = full_since_ == Instant{} || clock_.now() - full_since_ < kDropPatience;
+  if (patient) return tl::unexpected<Error>(std::move(full));
   switch (options_.when_full) {
     case WhenFull::kBlock: break;
     case WhenFull::kDropOldest: {
@@ -125,10 +137,21 @@ Result<bool> Intake::drop_and_append(Store::Transaction& transaction, const RawB
   EH_ASSIGN(const Counter dropped,
             transaction.drop_oldest(block.bodies.size() + block.index.size(), configured, scope));
   dropping_ += dropped;
+  go_behind_dropped(transaction);
   auto appended = transaction.append(block);
   if (appended) return true;
   if (appended.error().code == ErrorCode::kFull) return false;
   return tl::unexpected<Error>(std::move(appended).error());
+}
+
+// A sink that stood idle, its batch not ripe, while records went that it had not claimed gets the
+// time to take what is left: at the next full buffer everything is ripe.
+void Intake::go_behind_dropped(const Store::Transaction& transaction) {
+  for (SinkLink& sink : sinks_)
+    for (LanePlanner& lane : sink.lanes) {
+      if (!lane.dropped_before(transaction.cursor(lane.lane()))) continue;
+      if (sink.problem.empty() && sink.claims_of(lane.lane().source) == 0) full_since_ = {};
+    }
 }
 
 void Intake::committed(Attempt attempt, Made made) {
@@ -139,7 +162,8 @@ void Intake::committed(Attempt attempt, Made made) {
   retry_at_ = {};
   retry_delay_ = {};
   if (attempt == Attempt::kWithRecords) {
-    if (blocked()) log::info("buffer: there is room again, sources go on");
+    if (blocked() && full_told_) log::info("buffer: there is room again, sources go on");
+    if (blocked()) full_told_ = false;
     blocked_until_ = {};
     for (SourceSlot& slot : slots_) {
       slot.source->settled(true);
@@ -149,6 +173,7 @@ void Intake::committed(Attempt attempt, Made made) {
   } else if (blocked() && !made.applied.empty()) {
     blocked_until_ = clock_.now();  // acknowledgements may have made room
   }
+  if (made.trimmed > 0) full_since_ = {};
   for (auto at = made.applied.rbegin(); at != made.applied.rend(); ++at)
     events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(*at));
   oldest_event_ = events_.empty() ? kNever : clock_.now();
@@ -165,6 +190,7 @@ void Intake::committed(Attempt attempt, Made made) {
 void Intake::commit_failed(const Error& error) {
   if (problem_.empty()) {
     problem_since_ = clock_.wall();
+    problem_began_ = clock_.now();
     log::error("buffer: a commit failed, nothing is lost, it is tried again: {}", error.message);
   }
   problem_ = error.message;

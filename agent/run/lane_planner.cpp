@@ -154,6 +154,14 @@ void LanePlanner::claimed(const PlannedBatch& batch) {
   oldest_ = at_end_ ? kNever : newest_;
 }
 
+bool LanePlanner::dropped_before(Position cursor) {
+  if (cursor <= begin_) return false;
+  begin_ = cursor;
+  claimed_to_.reset();  // the next record that is there begins the batch
+  rewind();
+  return true;
+}
+
 Instant LanePlanner::ripe_at() const {
   if (oldest_ == kNever || !has_pending()) return kNever;
   return oldest_ + config_.max_age;

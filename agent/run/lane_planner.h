@@ -65,6 +65,9 @@ class LanePlanner {
                                            Instant now, bool flush);
   // The batch was claimed: the next one begins at its end.
   void claimed(const PlannedBatch& batch);
+  // What lies before `cursor` was dropped: the next batch begins there at the earliest. True where
+  // records vanished that no claim covered.
+  bool dropped_before(Position cursor);
   // When the age makes a batch of what is committed; kNever where nothing waits.
   Instant ripe_at() const;
   // Unclaimed records may lie behind begin(): something arrived since the walk last reached the

@@ -206,7 +206,10 @@ void judge_process(const ReportInput& input, Judge& judge) {
         "the intake loop has not moved for {}",
         format_duration(std::chrono::duration_cast<std::chrono::seconds>(input.intake_silence))));
   if (!input.displaced.empty()) judge.down("nothing is read: " + input.displaced);
-  if (!input.intake_problem.empty()) judge.degraded("intake: " + input.intake_problem);
+  if (input.intake_problem.empty()) return;
+  if (input.intake_problem_for >= kCommitsFail)
+    return judge.down("intake: nothing is taken in: " + input.intake_problem);
+  judge.degraded("intake: " + input.intake_problem);
 }
 
 void judge_buffer(const ReportInput& input, const BufferReport& buffer, Judge& judge) {

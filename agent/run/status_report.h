@@ -2,9 +2,9 @@
 // value: the daemon makes it, JSON carries it over the status socket, the command draws it.
 //
 // Health, the worst that applies:
-//   down      no daemon; the intake loop has not beaten for kIntakeSilence; the buffer is full and
-//             its policy is "block": nothing is read; the buffer's file was deleted, moved or
-//             replaced and cannot be put back
+//   down      no daemon; the intake loop has not beaten for kIntakeSilence; commits have failed for
+//             kCommitsFail; the buffer is full and its policy is "block": nothing is read; the
+//             buffer's file was deleted, moved or replaced and cannot be put back
 //   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the
 //             policy); a source has a problem; a sink is parked; a sink is stalled: it has a
 //             backlog, nothing of it was acknowledged for kStallTime, and its oldest record has
@@ -37,6 +37,7 @@ constexpr int kStatusFormat = 1;  // of the JSON; grows when a field changes its
 constexpr Duration kStallTime = std::chrono::minutes(10);
 constexpr Duration kHangTime = std::chrono::seconds(30);
 constexpr Duration kIntakeSilence = std::chrono::seconds(30);
+constexpr Duration kCommitsFail = std::chrono::minutes(1);  // nothing is taken in for so long
 constexpr unsigned kAlmostFullPercent = 90;
 constexpr Duration kPastErrorShown = std::chrono::hours(1);
 
@@ -174,8 +175,9 @@ struct ReportInput {
   std::string when_full = "block";
   bool buffer_full = false;    // the last append was refused
   std::string intake_problem;  // why commits fail; empty: they do not
-  std::string displaced;       // the buffer's file was taken away: which, and what to do
-  Duration intake_silence{};   // since the intake loop last beat
+  Duration intake_problem_for{};
+  std::string displaced;      // the buffer's file was taken away: which, and what to do
+  Duration intake_silence{};  // since the intake loop last beat
   Duration last_flush{}, mean_flush{};
   std::string device;
   std::vector<SourceHealth> sources;  // of the config, running

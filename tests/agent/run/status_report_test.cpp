@@ -152,6 +152,8 @@ TEST(StatusReport, FailingCommitsDegrade) {
   EXPECT_THAT(make_report(input).reasons,
               ElementsAre("intake: writing the buffer: Input/output error"));
   EXPECT_EQ(make_report(input).health, Health::kDegraded);
+  input.intake_problem_for = kCommitsFail;
+  EXPECT_EQ(make_report(input).health, Health::kDown);
 }
 
 TEST(StatusReport, SilentIntakeIsDownAndComesFirst) {

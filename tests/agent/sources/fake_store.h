@@ -49,6 +49,7 @@ class FakeStore final : public Store {
       return not_here();
     }
     Result<unsigned> trim() override { return 0u; }
+    Position cursor(const LaneKey&) const override { return {}; }
     Result<std::optional<BlockInfo>> next_block(SourceId, BlockNumber) override {
       return not_here();
     }
