@@ -278,6 +278,8 @@ std::string encode_source(const SourceState& s) {
     put_varint(out, mini.value - before);
     before = mini.value;
   }
+  put_varint(out, s.losses.truncated_records);
+  put_varint(out, s.losses.lost_bytes);
   return checksummed(source_key(s.id), out);
 }
 
@@ -296,6 +298,10 @@ Result<SourceState> decode_source(std::string_view key, std::string_view value) 
   if (minis > kMaxMinis) return bad("source");
   std::uint64_t number = 0;
   for (std::uint64_t i = 0; i < minis; ++i) s.minis.push_back(BlockNumber(number += in.varint()));
+  if (!in.at_end()) {
+    s.losses.truncated_records = in.varint();
+    s.losses.lost_bytes = in.varint();
+  }
   return finish(in, std::move(s), "source");
 }
 

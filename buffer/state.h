@@ -66,6 +66,21 @@ struct Counter {
   bool operator==(const Counter&) const = default;
 };
 
+// What a source could not hand in whole, ever.
+struct SourceLosses {
+  std::uint64_t truncated_records = 0;
+  std::uint64_t lost_bytes = 0;  // known to have vanished before they were read
+  SourceLosses& operator+=(const SourceLosses& o) {
+    truncated_records += o.truncated_records;
+    lost_bytes += o.lost_bytes;
+    return *this;
+  }
+  SourceLosses since(const SourceLosses& earlier) const {
+    return {truncated_records - earlier.truncated_records, lost_bytes - earlier.lost_bytes};
+  }
+  bool operator==(const SourceLosses&) const = default;
+};
+
 struct SourceState {
   SourceId id;
   std::string name;
@@ -73,6 +88,7 @@ struct SourceState {
   Counter committed;  // ever
   Counter not_taken;  // dropped before they were committed (drop_newest), by no lane seen
   std::vector<BlockNumber> minis;  // the source's unmerged blocks, oldest first, at most kMaxMinis
+  SourceLosses losses;             // since format 1.2
 };
 constexpr std::size_t kMaxMinis = 64;
 

@@ -154,6 +154,8 @@ class Store::Transaction {
   virtual Result<BlockInfo> append(const RawBlock& block) = 0;
   // Records that policy drop_newest did not take.
   virtual Status count_not_taken(SourceId source, const Counter& dropped) = 0;
+  // What the source lost or cut since it was last told.
+  virtual Status count_losses(SourceId source, const SourceLosses& more) = 0;
 
   virtual Status put_file(FileId id, const FileState& state) = 0;
   virtual Status erase_file(FileId id) = 0;

@@ -179,6 +179,7 @@ class TransactionImpl final : public Store::Transaction {
 
   Result<BlockInfo> append(const RawBlock& block) override;
   Status count_not_taken(SourceId source, const Counter& dropped) override;
+  Status count_losses(SourceId source, const SourceLosses& more) override;
   Status put_file(FileId id, const FileState& state) override;
   Status erase_file(FileId id) override;
   Status add_lane(LaneKey key, Position start) override;

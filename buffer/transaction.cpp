@@ -93,6 +93,13 @@ Status TransactionImpl::count_not_taken(SourceId id, const Counter& dropped) {
   return {};
 }
 
+Status TransactionImpl::count_losses(SourceId id, const SourceLosses& more) {
+  EH_ASSIGN(SourceState * state, source(id));
+  state->losses += more;
+  changed_sources_.insert(id);
+  return {};
+}
+
 Status TransactionImpl::put_file(FileId id, const FileState& state) {
   const std::string key = keyspace::file_key(id);
   EH_ASSIGN(const std::string value, store_.keys_.seal_value(key, keyspace::encode_file(state)));

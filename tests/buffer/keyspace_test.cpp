@@ -115,18 +115,29 @@ TEST(Keyspace, SourceAndSink) {
   s.next_sequence = Sequence(300);
   s.committed = kTwo;
   s.minis = {BlockNumber(10), BlockNumber(12), BlockNumber(400)};
+  s.losses = {5, 300};
   const std::string bytes = encode_source(s);
   EXPECT_EQ(to_hex(bytes),
-            "c6509985"
+            "204f2d5a"
             "03617070"
             "ac02" +
                 std::string(kTwoHex) +
                 "0000"
-                "030a028403");
+                "030a028403"
+                "05ac02");
   const auto back = decode_source(source_key(s.id), bytes);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->minis, s.minis);
   EXPECT_EQ(back->id, s.id);
+  EXPECT_EQ(back->losses, s.losses);
+  // As format 1.1 wrote it.
+  const std::string body = bytes.substr(4, bytes.size() - 7);
+  std::string earlier;
+  put_le(earlier, crc32c(crc32c(0, source_key(s.id)), body));
+  const auto of_1_1 = decode_source(source_key(s.id), earlier + body);
+  ASSERT_TRUE(of_1_1);
+  EXPECT_EQ(of_1_1->minis, s.minis);
+  EXPECT_EQ(of_1_1->losses, SourceLosses{});
   EXPECT_EQ(to_hex(encode_sink({SinkId(1), "out", "id"})),
             "8979f7ed"
             "036f7574"
@@ -307,7 +318,7 @@ TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
       {"counters", encode_counters({}), [](auto v) { return decode_counters(v).has_value(); }},
       {"clean mark", encode_clean_mark(BlockNumber(9)),
        [](auto v) { return decode_clean_mark(v).has_value(); }},
-      {"source", encode_source({source, "app", Sequence(9), kTwo, {}, {}}),
+      {"source", encode_source({source, "app", Sequence(9), kTwo, {}, {}, {}}),
        [&](auto v) { return decode_source(source_key(source), v).has_value(); }},
       {"sink", encode_sink({SinkId(1), "out", "id"}),
        [](auto v) { return decode_sink(sink_key(SinkId(1)), v).has_value(); }},

@@ -21,6 +21,7 @@ class FakeStore final : public Store {
     explicit FakeTransaction(FakeStore& store) : store_(store), files_(store.files) {}
     Result<BlockInfo> append(const RawBlock&) override { return not_here(); }
     Status count_not_taken(SourceId, const Counter&) override { return {}; }
+    Status count_losses(SourceId, const SourceLosses&) override { return {}; }
     Status put_file(FileId id, const FileState& state) override {
       files_[id.value] = state;
       ++put_;
