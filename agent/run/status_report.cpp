@@ -29,8 +29,8 @@ SourceReport source_report(const SourceHealth& health) {
   report.files = health.files;
   report.read = {health.read_records, health.read_bytes};
   report.behind_bytes = health.behind_bytes;
-  report.truncated_records = health.truncated_records;
-  report.lost_bytes = health.lost_bytes;
+  report.truncated_records = health.losses.truncated_records;
+  report.lost_bytes = health.losses.lost_bytes;
   report.problem = health.problem;
   return report;
 }
@@ -49,6 +49,9 @@ std::vector<SourceReport> source_reports(const ReportInput& input) {
     }
     it->committed = state.committed;
     it->not_taken = state.not_taken;
+    // A running source knows of more than is committed.
+    it->truncated_records = std::max(it->truncated_records, state.losses.truncated_records);
+    it->lost_bytes = std::max(it->lost_bytes, state.losses.lost_bytes);
   }
   return reports;
 }

@@ -46,14 +46,14 @@ std::string_view name(Health health);
 
 struct SourceReport {
   std::string name;
-  bool configured = true;          // false: the buffer knows it, the config does not
-  std::uint64_t files = 0;         // 0 with no problem: not looked for yet
-  Counter read;                    // since start
-  Counter committed;               // ever
-  Counter not_taken;               // ever: refused by drop_newest
-  std::uint64_t behind_bytes = 0;  // there, not yet read
-  std::uint64_t truncated_records = 0;
-  std::uint64_t lost_bytes = 0;
+  bool configured = true;               // false: the buffer knows it, the config does not
+  std::uint64_t files = 0;              // 0 with no problem: not looked for yet
+  Counter read;                         // since start
+  Counter committed;                    // ever
+  Counter not_taken;                    // ever: refused by drop_newest
+  std::uint64_t behind_bytes = 0;       // there, not yet read
+  std::uint64_t truncated_records = 0;  // ever
+  std::uint64_t lost_bytes = 0;         // ever: known to have vanished before they were read
   std::string problem;
   bool operator==(const SourceReport&) const = default;
 };

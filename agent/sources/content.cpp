@@ -43,18 +43,24 @@ Result<std::unique_ptr<ByteStream>> open_content(FileDescriptor file, Format for
   return fail(ErrorCode::kUnsupported, "{} files cannot be read", name(format));
 }
 
-Result<std::optional<std::uint32_t>> crc_of_content(ByteStream& content, std::uint64_t length) {
+Status ContentHasher::step(std::uint64_t& share) {
   std::vector<char> chunk(64 * 1024);
-  std::uint32_t crc = 0;
-  while (length > 0) {
+  while (share > 0 && !done()) {
+    const std::uint64_t wanted = std::min({share, length_ - hashed_, std::uint64_t{chunk.size()}});
     EH_ASSIGN(const std::size_t got,
-              content.read(chunk.data(), static_cast<std::size_t>(
-                                             std::min<std::uint64_t>(length, chunk.size()))));
-    if (got == 0) return std::nullopt;
-    crc = crc32c(crc, {chunk.data(), got});
-    length -= got;
+              content_->read(chunk.data(), static_cast<std::size_t>(wanted)));
+    ended_ = got == 0;
+    crc_ = crc32c(crc_, {chunk.data(), got});
+    hashed_ += got;
+    share -= got;
+    tail_.append(chunk.data() + got - std::min(got, kTailBytes), std::min(got, kTailBytes));
+    tail_.erase(0, tail_.size() - std::min(tail_.size(), kTailBytes));
   }
-  return crc;
+  return {};
+}
+
+std::optional<std::uint32_t> ContentHasher::crc() const {
+  return hashed_ == length_ ? std::optional(crc_) : std::nullopt;
 }
 
 }  // namespace edgehose

@@ -28,7 +28,10 @@ void FileTable::apply_wait(Look& look, const Change& change) {
   waiting.path = found.path;
   waiting.selection = found.selection;
   waiting.waits = change.settles;
-  if (change.settles) waiting_ = true;
+  if (change.settles)
+    waiting_ = true;
+  else if (waiting.nameless_since != Instant{})
+    give_up(waiting);
 }
 
 void FileTable::own(TrackedFile& file, const FoundFile& found) {
@@ -122,13 +125,27 @@ void FileTable::apply_new(Look& look, const Change& change) {
     make_ready(file);
 }
 
+// Bytes of a content that was replaced in its place which nobody read; none: not known. Where the
+// file did not become shorter than its position, nobody knows when it was replaced: then only the
+// size counts that it had when its bytes were last compared.
+std::optional<std::uint64_t> FileTable::unread_before(const TrackedFile& old, std::uint64_t size) {
+  if (!old.owned) return std::nullopt;
+  std::uint64_t reached = old.size;
+  if (size >= old.line.begin) {
+    if (old.verified_size == UINT64_MAX) return std::nullopt;
+    reached = old.verified_size;
+  }
+  return std::max(reached, old.line.scanned) - old.line.begin;
+}
+
 void FileTable::apply_truncated(Look& look, const Change& change) {
   TrackedFile& old = *look.known[*change.known];
   const FoundFile& found = look.found.files[*change.seen];
-  log::info("{} was truncated or replaced in place: read again from its start", found.path);
+  const std::optional<std::uint64_t> unread = unread_before(old, found.stat.size);
+  log::info("{} was truncated or replaced in place: read again from its start{}", found.path,
+            unread ? "" : "; whether all that it held was read before is not known");
   make_urgent(old);
-  const std::uint64_t reached = std::max(old.size, old.line.scanned);
-  old.at_risk = old.owned && reached > old.line.begin ? reached - old.line.begin : 0;
+  old.at_risk = unread.value_or(0);
   old.gone = true;
   old.gone_since = clock_.now();
   old.suspect = false;

@@ -27,11 +27,12 @@ void FileTable::finish(TrackedFile& file) {
   sources_[file.source]->files.insert(&file);  // also one not seen since the start is checkpointed
 }
 
-void FileTable::count_lost(TrackedFile& file, std::uint64_t bytes, std::string_view why) {
+void FileTable::count_lost(const TrackedFile& file, std::uint64_t bytes, std::string_view why) {
   if (bytes == 0) return;
-  sources_[file.source]->lost_bytes += bytes;
-  log::warn("source {}: {} bytes of {} are lost: {}", sources_[file.source]->config.name,
-            format_count(bytes), file.path, why);
+  SourceFiles& source = *sources_[file.source];
+  source.losses.lost_bytes += bytes;
+  log::warn("source {}: {} bytes of {} are lost: {}", source.config.name, format_count(bytes),
+            file.path, why);
 }
 
 void FileTable::bound_held(std::size_t source) {
@@ -54,8 +55,11 @@ void FileTable::bound_held(std::size_t source) {
   }
 }
 
-// What waited and vanished without a descriptor of ours may still turn up in a compressed file.
-void FileTable::give_up(const Observed& observed) {
+// What waited and vanished without a descriptor of ours may still turn up in a compressed file. If
+// it does not, it is counted as lost.
+void FileTable::give_up(Observed& observed) {
+  observed.waits = false;
+  observed.fd.reset();
   SeenFile start;
   start.head = observed.head;
   start.format = format_of_name(observed.path);
@@ -148,11 +152,12 @@ void FileTable::expire() {
   for (const auto& [id, file] : files_) {
     if (file->at_risk > 0 && now - file->gone_since >= patience) {
       count_lost(*file, std::exchange(file->at_risk, 0),
-                 "the file was truncated or replaced before they were read");
+                 "the file was truncated, replaced or deleted before they were read");
     }
     if (!file->gone || file->finished || still_to_be_read(*file)) continue;
     if (now - std::max(file->gone_since, file->grown) < patience) continue;
-    if (file->owned && !file->fd.valid() && file->size > file->line.begin)
+    const bool unread = file->owned && !file->fd.valid() && file->size > file->line.begin;
+    if (unread && !file->compressed())  // of a compressed one nobody knows what was inside
       count_lost(*file, file->size - file->line.begin,
                  "the file was deleted before they were read");
     if (!file->fd.valid() || !file->line.unfinished()) finish(*file);

@@ -30,6 +30,8 @@ Result<std::string> read_head(ByteStream& content) {
 
 void FileTable::look() {
   Look look;
+  hash_share_ = kHashShare;
+  hash_waits_ = false;
   gather(look);
   const std::vector<Change> changes = decide(look);
   look.present.resize(look.known.size());
@@ -47,13 +49,14 @@ void FileTable::look() {
     bound_held(i);
     set_aside(i);
   }
+  end_hashing(look);
   expire();
   watcher_.watch(look.found.directories);
   looked_ = looked_ || !look.undecided;
   last_look_ = clock_.now();
-  look_at_ = last_look_ + (look.soon  ? kLookPause
-                           : waiting_ ? std::min(poll_interval_, kWatchCopies)
-                                      : poll_interval_);
+  look_at_ = last_look_ + (look.soon || hash_waits_ ? kLookPause
+                           : waiting_               ? std::min(poll_interval_, kWatchCopies)
+                                                    : poll_interval_);
 }
 
 void FileTable::gather_known(Look& look) {
@@ -81,12 +84,14 @@ void FileTable::gather(Look& look) {
     if (!file->finished) followed.push_back(file->path);
   look.found = discover(selections_, followed, stats_);
   gather_known(look);
-  std::unordered_map<std::uint64_t, std::int64_t> births;  // by inode, whose number comes again
+  // Births by file system and inode: the number comes again.
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::int64_t> births;
   for (const KnownContent& known : look.before)
-    if (!known.finished) births[known.identity.inode] = known.identity.birth_ns;
+    if (!known.finished)
+      births[{known.identity.filesystem, known.identity.inode}] = known.identity.birth_ns;
   for (auto& [key, observed] : observed_) observed.used = false;
   for (const FoundFile& file : look.found.files) {
-    const auto born = births.find(file.stat.inode);
+    const auto born = births.find({file.stat.filesystem, file.stat.inode});
     look.now.push_back(observe(file, born != births.end() && born->second == file.stat.birth_ns));
   }
   look.with_names = look.now.size();
@@ -104,8 +109,10 @@ void FileTable::gather_nameless(Look& look) {
     if (observed.used || !observed.fd.valid()) continue;
     const auto stat = stats_.descriptor(observed.fd.get());
     if (observed.nameless_since == Instant{}) observed.nameless_since = clock_.now();
-    if (!stat || clock_.now() - observed.nameless_since > kGivenUpAfter) {
-      observed.waits = false;  // its original is still there, and has every byte of it
+    // It waits for what is being read, which a full buffer may delay; descriptors are the bound.
+    // But run --once ends.
+    if (!stat || (environment_.once && clock_.now() - observed.nameless_since > kGivenUpAfter)) {
+      give_up(observed);
       continue;
     }
     look.found.files.push_back({observed.path, *stat, observed.selection, false});
@@ -123,9 +130,12 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
   seen.stat = file.stat;
   seen.named = file.named;
   seen.format = format_of_name(file.path);
+  seen.first_look = !looked_;
   // The inode may be known and yet be another file's, which waits: numbers are given again.
   if (is_known && !observed_.contains({file.stat.device, file.stat.inode})) return seen;
-  const Observed& before = observed(file.stat);
+  Observed& before = observed(file.stat);
+  before.first_look = before.first_look || !looked_;
+  seen.first_look = before.first_look;
   seen.quiet = clock_.now() - before.since >= kQuiet;
   seen.head = before.head;
   seen.unreadable = before.unreadable;
@@ -150,7 +160,7 @@ FileTable::Observed& FileTable::observed(const FileStat& stat) {
 
 std::vector<Change> FileTable::decide(Look& look) {
   for (int round = 0; round < kMaxRounds; ++round) {
-    Comparison comparison = compare(look.before, look.now, !looked_);
+    Comparison comparison = compare(look.before, look.now);
     if (comparison.questions.empty()) return std::move(comparison.changes);
     for (const Question& question : comparison.questions)
       if (!answer(look, question)) {
@@ -199,14 +209,15 @@ bool FileTable::answer(Look& look, const Question& question) {
 }
 
 Status FileTable::read_answer(const FoundFile& found, SeenFile& seen, const Question& question) {
-  EH_ASSIGN(FileDescriptor file, open_seen(found));
-  EH_ASSIGN(const auto content, open_content(std::move(file), seen.format));
   if (!question.crc_length) {
+    EH_ASSIGN(FileDescriptor file, open_seen(found));
+    EH_ASSIGN(const auto content, open_content(std::move(file), seen.format));
     EH_ASSIGN(seen.head, read_head(*content));
-  } else {
-    EH_ASSIGN(const auto crc, crc_of_content(*content, *question.crc_length));
-    seen.crcs.push_back({*question.crc_length, crc});
+    return {};
   }
+  EH_ASSIGN(const auto crc, hash(found, seen.format, *question.crc_length));
+  seen.hashing = !crc;
+  if (crc) seen.crcs.push_back(*crc);
   return {};
 }
 

@@ -173,6 +173,7 @@ VisitEnd FileReader::visit_plain(TrackedFile& file, RecordSink& out) {
     }
     const std::string_view chunk(buffer_.data(), *got);
     share -= chunk.size();
+    touched_ += chunk.size();
     file.grown = clock_.now();
     if (!started && file.line.unfinished() && chunk.find('\n') == std::string_view::npos) {
       pass_over(file.line, chunk);  // a long line grows: not read again until it ends
@@ -247,7 +248,23 @@ VisitEnd FileReader::visit_compressed(TrackedFile& file, RecordSink& out) {
     if (const Status opened = open_compressed(file); !opened)
       return cut_off(file, out, opened.error());
   }
-  return read_compressed(file, out);
+  return file.content->to_skip > 0 ? skip_compressed(file, out) : read_compressed(file, out);
+}
+
+// A share of what lies before the position.
+VisitEnd FileReader::skip_compressed(TrackedFile& file, RecordSink& out) {
+  std::uint64_t& to_skip = file.content->to_skip;
+  for (std::size_t share = kShare; share > 0 && to_skip > 0;) {
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(to_skip, kChunk));
+    const auto got = file.content->bytes->read(buffer_.data(), std::min(share, size));
+    if (!got) return cut_off(file, out, got.error());
+    if (*got == 0)
+      return cut_off(file, out, fail(ErrorCode::kCorrupt, "it ends before its position").value());
+    to_skip -= *got;
+    share -= *got;
+    touched_ += *got;
+  }
+  return VisitEnd::kMore;
 }
 
 Status FileReader::open_compressed(TrackedFile& file) {
@@ -257,13 +274,10 @@ Status FileReader::open_compressed(TrackedFile& file) {
   FileDescriptor own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!own.valid()) return fail_errno(errno, "reading " + file.path);
   EH_ASSIGN(auto bytes, open_content(std::move(own), file.format));
-  EH_ASSIGN(const auto read_before, crc_of_content(*bytes, file.line.begin));
-  if (!read_before)
-    return fail(ErrorCode::kCorrupt, "{} cannot be read up to its position", file.path);
   file.line.scanned = file.line.begin;
   file.line.scanned_crc = file.line.crc;
   file.content = std::make_unique<OpenContent>(
-      OpenContent{std::move(bytes), Framer(config_.max_record_bytes), {}});
+      OpenContent{std::move(bytes), Framer(config_.max_record_bytes), {}, file.line.begin});
   file.content->framer.start(file.line, {});
   decoding_ = &file;
   return {};
@@ -278,6 +292,7 @@ VisitEnd FileReader::read_compressed(TrackedFile& file, RecordSink& out) {
       if (!got) return cut_off(file, out, got.error());
       if (*got == 0) return end_of_compressed(file, out);
       content.untaken.assign(buffer_.data(), *got);
+      touched_ += *got;
       file.grown = clock_.now();
     }
     const std::size_t taken = frame(file, content.framer, content.untaken, out, now);

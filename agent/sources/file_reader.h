@@ -30,7 +30,8 @@ constexpr std::size_t kShare = 1024 * 1024;  // of one file, before the next one
 struct OpenContent {
   std::unique_ptr<ByteStream> bytes;
   Framer framer;
-  std::string untaken;  // decoded, not framed: the sink was full
+  std::string untaken;        // decoded, not framed: the sink was full
+  std::uint64_t to_skip = 0;  // of what was read before
 };
 
 enum class VisitEnd {
@@ -58,10 +59,13 @@ class FileReader {
   Result<int> descriptor(TrackedFile& file);
   void close(TrackedFile& file);
   const ReadCounts& counts() const { return counts_; }
+  // Bytes of contents read so far, whatever came of them.
+  std::uint64_t touched() const { return touched_; }
 
  private:
   VisitEnd visit_plain(TrackedFile& file, RecordSink& out);
   VisitEnd visit_compressed(TrackedFile& file, RecordSink& out);
+  VisitEnd skip_compressed(TrackedFile& file, RecordSink& out);
   VisitEnd read_compressed(TrackedFile& file, RecordSink& out);
   VisitEnd end_of_compressed(TrackedFile& file, RecordSink& out);
   VisitEnd cut_off(TrackedFile& file, RecordSink& out, const Error& error);
@@ -86,6 +90,7 @@ class FileReader {
   std::list<TrackedFile*> open_;  // the most recently used first
   TrackedFile* decoding_ = nullptr;
   ReadCounts counts_;
+  std::uint64_t touched_ = 0;
 };
 
 }  // namespace edgehose

@@ -19,6 +19,9 @@
 namespace edgehose {
 namespace {
 
+// Read in one drain, at most, where nothing comes of it: a line without end, the part of a
+// compressed file that was read before.
+constexpr std::uint64_t kDrainBytes = 4u << 20;
 constexpr Duration kUnsafePatience = std::chrono::seconds(1);
 
 void watch_descriptor(int epoll, int fd) {
@@ -44,15 +47,18 @@ class FileSource final : public Source {
 
   DrainResult drain(RecordSink& out) override {
     files_.waker.drain();
-    table_->service();
+    table_->service(index_);
     reader_.bound(files_.config.max_open_files -
                   std::min(files_.config.max_open_files, files_.aside));
-    while (!out.full()) {
+    const std::uint64_t truncated = reader_.counts().truncated;
+    const std::uint64_t begin = reader_.touched();
+    while (!out.full() && reader_.touched() - begin < kDrainBytes) {
       TrackedFile* file = table_->next_ready(index_);
       if (file == nullptr) break;
       visit(*file, out);
     }
     flush_partials(out);
+    files_.losses.truncated_records += reader_.counts().truncated - truncated;
     return result();
   }
 
@@ -142,7 +148,7 @@ class FileSource final : public Source {
     DrainResult result;
     result.more = table_->has_ready(index_);
     result.urgent = files_.urgent;
-    result.next = table_->next_due();
+    result.next = table_->next_due(index_);
     for (const TrackedFile* file : partials_)
       result.next = std::min(result.next, partial_due(*file));
     return result;
@@ -204,8 +210,7 @@ SourceHealth FileSource::health() const {
   health.files = files_.named;
   health.read_bytes = reader_.counts().bytes;
   health.read_records = reader_.counts().records;
-  health.truncated_records = reader_.counts().truncated;
-  health.lost_bytes = files_.lost_bytes;
+  health.losses = files_.losses;
   std::size_t unreadable = 0;
   for (const TrackedFile* file : files_.files) {
     if (file->finished || file->note.complete) continue;

@@ -84,10 +84,12 @@ Result<std::shared_ptr<FileTable>> FileTable::load(std::vector<FileSourceConfig>
 
 Status FileTable::load_positions() {
   EH_ASSIGN(const std::vector<SourceState> known, store_.sources());
-  for (const std::unique_ptr<SourceFiles>& source : sources_)
-    source->known_before = std::any_of(known.begin(), known.end(), [&](const SourceState& s) {
-      return s.name == source->config.name;
-    });
+  for (const std::unique_ptr<SourceFiles>& source : sources_) {
+    const auto state = std::ranges::find(known, source->config.name, &SourceState::name);
+    if (state == known.end()) continue;
+    source->known_before = true;
+    source->losses = source->committed = state->losses;
+  }
   EH_TRY(store_.for_each_file([this](FileId id, const FileState& state) {
     auto file = std::make_unique<TrackedFile>();
     file->id = id;
@@ -128,7 +130,7 @@ void FileTable::listen(bool on) {
   listening_ = on;
 }
 
-void FileTable::service() {
+void FileTable::service(std::size_t source) {
   const Instant now = clock_.now();
   bool news = false;
   const bool names = watcher_.read([&](const std::string& path) {
@@ -143,6 +145,7 @@ void FileTable::service() {
     listen(true);
     listen_at_ = kNever;
   }
+  hash_on(source);
   if (now >= look_at_) look();
 }
 
@@ -150,7 +153,10 @@ void FileTable::look_soon() {
   look_at_ = std::min(look_at_, std::max(clock_.now(), last_look_ + kLookPause));
 }
 
-Instant FileTable::next_due() const { return std::min(look_at_, listen_at_); }
+Instant FileTable::next_due(std::size_t source) const {
+  if (hashing_ && hashing_->source == source && !hashing_->over()) return clock_.now();
+  return std::min(look_at_, listen_at_);
+}
 
 // --- the queue of files to read ------------------------------------------------------------------
 
@@ -275,6 +281,11 @@ FileState FileTable::state_of(const TrackedFile& file) const {
 Status FileTable::checkpoint(std::size_t source, Store::Transaction& transaction) {
   for (TrackedFile* file : moved_files(source))
     EH_TRY(transaction.put_file(file->id, state_of(*file)));
+  SourceFiles& mine = *sources_[source];
+  mine.written = mine.losses;
+  if (mine.losses != mine.committed)
+    EH_TRY(transaction.count_losses(store_.source_id(mine.config.name),
+                                    mine.losses.since(mine.committed)));
   if (source == 0) {
     erasing_ = std::min(to_erase_.size(), kErasedAtOnce);
     for (std::size_t i = 0; i < erasing_; ++i) EH_TRY(transaction.erase_file(to_erase_[i]));
@@ -290,6 +301,7 @@ void FileTable::settled(std::size_t source, bool committed) {
     file->same_boot = true;
   }
   sources_[source]->urgent = false;
+  sources_[source]->committed = sources_[source]->written;
   if (source == 0)
     to_erase_.erase(to_erase_.begin(),
                     to_erase_.begin() + static_cast<std::ptrdiff_t>(std::exchange(erasing_, 0)));

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "agent/base/clock.h"
+#include "agent/sources/content.h"
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
 #include "agent/sources/file_source.h"
@@ -37,6 +38,7 @@ constexpr Duration kQuiet = std::chrono::seconds(2);  // a copy that stood still
 constexpr Duration kWatchCopies = std::chrono::seconds(1);  // between looks while some are made
 // What is younger waits at most so long for an older rotation that is not clear yet.
 constexpr Duration kHoldBack = 5 * kQuiet;
+constexpr std::uint64_t kHashShare = 4u << 20;  // bytes of contents hashed in one step, at most
 constexpr Duration kGivenUpAfter =
     std::chrono::seconds(60);  // a vanished file that has not come back
 
@@ -63,7 +65,7 @@ struct SourceFiles {
   std::size_t named = 0;
   bool known_before = false;  // an earlier process read this source: "the very first look" is over
   std::string listing_problem;
-  std::uint64_t lost_bytes = 0;
+  SourceLosses losses, written, committed;  // ever; in the transaction at hand; durable
   std::uint64_t aside = 0;  // descriptors open beside the reader's, at most held_limit()
   bool copytruncated = false;
   bool in_memory = false;
@@ -82,11 +84,12 @@ class FileTable {
                                                  FileEnvironment environment);
   ~FileTable();
 
-  // Takes in what inotify reports and looks where a look is due. Called at every drain().
-  void service();
+  // Takes in what inotify reports, looks where a look is due, goes on with a hash. Called at every
+  // drain() of a source.
+  void service(std::size_t source);
   // A look as soon as one is allowed.
   void look_soon();
-  Instant next_due() const;
+  Instant next_due(std::size_t source) const;
 
   SourceFiles& source(std::size_t index) { return *sources_[index]; }
   const SourceFiles& source(std::size_t index) const { return *sources_[index]; }
@@ -128,6 +131,19 @@ class FileTable {
     bool unreadable = false;
     std::vector<ContentCrc> crcs;
     bool used = false;
+    bool first_look = false;  // first seen in it
+  };
+  using FileKey = std::pair<std::uint64_t, std::uint64_t>;  // device and inode
+  // The content that is being hashed: one at a time, a step at every drain() of its source.
+  struct Hashing {
+    FileKey file;
+    FileStat stat;
+    std::size_t source = 0;
+    Format format = Format::kPlain;
+    ContentHasher hasher;
+    bool failed = false;
+    bool wanted = false;  // asked for in this look
+    bool over() const { return failed || hasher.done(); }
   };
   struct Look {
     Discovery found;
@@ -158,6 +174,11 @@ class FileTable {
   std::vector<Change> decide(Look& look);
   bool answer(Look& look, const Question& question);
   Status read_answer(const FoundFile& found, SeenFile& seen, const Question& question);
+  Result<std::optional<ContentCrc>> hash(const FoundFile& found, Format format,
+                                         std::uint64_t length);
+  bool continues(const FoundFile& found, Format format, std::uint64_t length);
+  void hash_on(std::size_t source);
+  void end_hashing(const Look& look);
   Result<FileDescriptor> open_seen(const FoundFile& found);
   void tell_unopened(const FoundFile& found, const Error& error);
   Observed& observed(const FileStat& stat);
@@ -165,6 +186,7 @@ class FileTable {
   void apply(Look& look, const Change& change);
   void apply_seen(Look& look, const Change& change);
   void apply_new(Look& look, const Change& change);
+  static std::optional<std::uint64_t> unread_before(const TrackedFile& old, std::uint64_t size);
   void apply_truncated(Look& look, const Change& change);
   void apply_tail_lost(Look& look, const Change& change);
   void apply_copy(Look& look, const Change& change);
@@ -180,11 +202,11 @@ class FileTable {
   void bound_held(std::size_t source);
   bool still_to_be_read(const TrackedFile& file) const;
   void forget_observed(bool undecided);
-  void give_up(const Observed& observed);
+  void give_up(Observed& observed);
   void set_aside(std::size_t source);
   bool open_aside(TrackedFile* file, Observed* observed);
   void expire();
-  void count_lost(TrackedFile& file, std::uint64_t bytes, std::string_view why);
+  void count_lost(const TrackedFile& file, std::uint64_t bytes, std::string_view why);
   void forget_old();
   FileState state_of(const TrackedFile& file) const;
   std::uint64_t service_seconds() const;
@@ -198,7 +220,10 @@ class FileTable {
   std::vector<std::unique_ptr<SourceFiles>> sources_;
   std::unordered_map<std::uint32_t, std::unique_ptr<TrackedFile>> files_;
   std::unordered_map<std::string_view, TrackedFile*> by_path_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, Observed> observed_;  // by device and inode
+  std::map<FileKey, Observed> observed_;
+  std::unique_ptr<Hashing> hashing_;
+  std::uint64_t hash_share_ = 0;  // left for this look
+  bool hash_waits_ = false;       // a question that has no turn yet
   std::vector<FileId> to_erase_;
   std::size_t erasing_ = 0;  // of them, in the transaction at hand
 

@@ -24,25 +24,34 @@ std::string prefix_key(std::uint32_t length, const PrefixHash& hash) {
 
 class Comparer {
  public:
-  Comparer(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now, bool first)
+  Comparer(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now)
       : before_(before),
         now_(now),
-        first_look_(first),
         seen_of_(before.size(), kNone),
         taken_(before.size(), kNone),
         settled_(before.size(), false) {}
 
   Comparison run() {
     index_by_inode();
-    std::vector<std::size_t> unmatched;
-    for (std::size_t s = 0; s < now_.size(); ++s)
-      if (!match(s)) unmatched.push_back(s);
+    // Where it was before all: another file system may give the same numbers.
+    std::vector<std::size_t> strangers, unmatched;
+    for (std::size_t s = 0; s < now_.size(); ++s) {
+      if (!match(s, true)) strangers.push_back(s);
+      wait_for_answer(s);
+    }
+    for (const std::size_t s : strangers) {
+      if (!match(s, false)) unmatched.push_back(s);
+      wait_for_answer(s);
+    }
     // Originals before their copies, then the oldest first.
     std::stable_sort(unmatched.begin(), unmatched.end(), [&](std::size_t a, std::size_t b) {
       return std::pair(rank(a), now_[a].stat.mtime_ns) < std::pair(rank(b), now_[b].stat.mtime_ns);
     });
     if (!unmatched.empty()) index_families();
-    for (const std::size_t s : unmatched) place(s);
+    for (const std::size_t s : unmatched) {
+      place(s);
+      wait_for_answer(s);
+    }
     for (std::size_t k = 0; k < before_.size(); ++k)
       if (!before_[k].finished && !settled_[k]) add({ChangeKind::kGone, k, std::nullopt});
     if (!result_.questions.empty()) result_.changes.clear();
@@ -61,17 +70,18 @@ class Comparer {
       by_inode_.emplace(before_[k].identity.inode, k);
   }
 
-  // Finds the content that lives at this inode; false: none does.
-  bool match(std::size_t s) {
+  // Finds the content that lives at this inode, of the same file system or of another one; false:
+  // none does.
+  bool match(std::size_t s, bool same_file_system) {
     const FileStat& stat = now_[s].stat;
     const auto [first, last] = by_inode_.equal_range(stat.inode);
     std::vector<std::size_t> candidates;
     for (auto it = first; it != last; ++it)
-      if (seen_of_[it->second] == kNone && same_inode(before_[it->second].identity, stat))
+      if (seen_of_[it->second] == kNone && same_inode(before_[it->second].identity, stat) &&
+          (before_[it->second].identity.filesystem == stat.filesystem) == same_file_system)
         candidates.push_back(it->second);
-    std::stable_sort(candidates.begin(), candidates.end(), [&](std::size_t a, std::size_t b) {
-      return likelihood(a, stat) > likelihood(b, stat);
-    });
+    std::stable_partition(candidates.begin(), candidates.end(),
+                          [&](std::size_t k) { return !before_[k].finished; });
     for (const std::size_t k : candidates) {
       const std::optional<bool> same = lives_at(k, s);
       if (!same) return true;  // a question was asked
@@ -81,10 +91,6 @@ class Comparer {
       }
     }
     return false;
-  }
-
-  int likelihood(std::size_t k, const FileStat& stat) const {
-    return (before_[k].finished ? 0 : 2) + (before_[k].identity.filesystem == stat.filesystem);
   }
 
   // None: asked.
@@ -100,8 +106,15 @@ class Comparer {
     if (is_compressed(now_[s].format) || !known.crc_known) return true;
     if (now_[s].stat.size < known.offset) return false;
     const auto crc = crc_of(s, known.offset);
-    if (!crc) return std::nullopt;
+    if (!crc) return unclear_where(k, s);
     return crc->crc == known.crc;
+  }
+
+  // Until the answer is there nothing else may take the content over.
+  std::nullopt_t unclear_where(std::size_t k, std::size_t s) {
+    settled_[k] = true;
+    taken_[k] = s;
+    return std::nullopt;
   }
 
   std::nullopt_t cannot_ask(std::size_t s) {
@@ -135,7 +148,10 @@ class Comparer {
     if (head == nullptr) return;
     if (!same_start(known.identity, *head)) return replaced(k, s);
     const auto crc = crc_of(s, now_[s].stat.size);
-    if (!crc) return;
+    if (!crc) {
+      unclear_where(k, s);
+      return;
+    }
     settled_[k] = true;
     add({ChangeKind::kTailLost, k, s, now_[s].stat.size, crc->crc.value_or(0),
          crc->crc.has_value()});
@@ -214,7 +230,7 @@ class Comparer {
       return add({ChangeKind::kSkipped, std::nullopt, s});
     }
     Change change{ChangeKind::kNew, std::nullopt, s};
-    change.fresh = first_look_ && !followed;
+    change.fresh = seen.first_look && !followed;
     add(change);
   }
 
@@ -277,7 +293,7 @@ class Comparer {
   // (log2ram).
   bool put_back(std::size_t k, std::size_t s) const {
     const KnownContent& known = before_[k];
-    return first_look_ && !known.same_boot && known.path == now_[s].path &&
+    return now_[s].first_look && !known.same_boot && known.path == now_[s].path &&
            known.identity.prefix_length == kPrefixBytes;
   }
 
@@ -314,7 +330,7 @@ class Comparer {
   bool explained(const KnownContent& known, const SeenFile& seen, bool is_present) const {
     if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes)
       return true;
-    if (known.path == seen.path && !is_present && first_look_) return true;  // as by log2ram
+    if (known.path == seen.path && !is_present && seen.first_look) return true;  // as by log2ram
     return has_rotated_name(seen.path) && family_of(known.path) == family_of(seen.path);
   }
 
@@ -378,6 +394,11 @@ class Comparer {
 
   // --- questions and answers --------------------------------------------------------------------
 
+  // What could not be asked yet: `s` waits for it.
+  void wait_for_answer(std::size_t s) {
+    if (std::exchange(postponed_, false)) wait(s).precedes = has_rotated_name(now_[s].path);
+  }
+
   // Null: asked. An unreadable file has an empty head.
   const std::string* head_of(std::size_t s) {
     static const std::string kEmpty;
@@ -392,7 +413,10 @@ class Comparer {
     if (now_[s].unreadable) return &kUnknown;
     for (const ContentCrc& crc : now_[s].crcs)
       if (crc.length == length) return &crc;
-    ask({s, length});
+    if (now_[s].hashing)
+      postponed_ = true;
+    else
+      ask({s, length});
     return nullptr;
   }
 
@@ -412,7 +436,6 @@ class Comparer {
 
   const std::vector<KnownContent>& before_;
   const std::vector<SeenFile>& now_;
-  const bool first_look_;
   std::vector<std::size_t> seen_of_;  // by known: where it lives now
   std::vector<std::size_t> taken_;    // by known: the copy that resumes it
   std::vector<bool> settled_;         // by known: has its change
@@ -422,14 +445,14 @@ class Comparer {
   std::unordered_map<std::string, std::vector<std::size_t>> unread_;
   std::set<std::uint32_t> prefix_lengths_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_prefix_;
+  bool postponed_ = false;  // the question at hand
   Comparison result_;
 };
 
 }  // namespace
 
-Comparison compare(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now,
-                   bool first_look) {
-  return Comparer(before, now, first_look).run();
+Comparison compare(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now) {
+  return Comparer(before, now).run();
 }
 
 }  // namespace edgehose

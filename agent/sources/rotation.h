@@ -47,10 +47,13 @@ struct SeenFile {
   Format format = Format::kPlain;
   bool named = true;  // by a source's globs; else a neighbour of such a file
   bool quiet = true;  // size and time stood still for a while: no copy is being made
+  // First seen when nothing had been looked at since the process started, and not clear yet.
+  bool first_look = false;
   // Answers; for a compressed file about what is inside.
   std::optional<std::string> head;  // at most kPrefixBytes
   bool unopened = false;            // it cannot be opened or read now: nothing can be asked
   bool unreadable = false;          // it is not (yet) what its name says
+  bool hashing = false;             // an answer is being worked out: no other question now
   std::vector<ContentCrc> crcs;
 };
 
@@ -91,8 +94,6 @@ struct Comparison {
   std::vector<Change> changes;
 };
 
-// `first_look`: nothing was looked at since the process started.
-Comparison compare(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now,
-                   bool first_look);
+Comparison compare(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now);
 
 }  // namespace edgehose

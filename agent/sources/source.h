@@ -51,10 +51,9 @@ struct SourceHealth {
   std::uint64_t read_bytes = 0;  // since start
   std::uint64_t read_records = 0;
   std::uint64_t behind_bytes = 0;  // there, not yet read
-  std::uint64_t truncated_records = 0;
-  std::uint64_t lost_bytes = 0;  // known to have vanished before they were read
-  std::string problem;           // what keeps it from reading, and what to do; empty: nothing
-  bool unreadable = false;       // there is something that `problem` keeps it from reading
+  SourceLosses losses;             // ever, what is not committed included
+  std::string problem;             // what keeps it from reading, and what to do; empty: nothing
+  bool unreadable = false;         // there is something that `problem` keeps it from reading
   bool operator==(const SourceHealth&) const = default;
 };
 

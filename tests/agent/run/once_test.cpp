@@ -93,7 +93,7 @@ TEST(OnceReport, ShortfallsNameSourceSinkAndNumber) {
   source.name = "app";
   source.problem = "/var/log/x.log cannot be opened";
   source.unreadable = true;
-  source.lost_bytes = 2048;
+  source.losses.lost_bytes = 2048;
   EXPECT_THAT(
       report().shortfalls(now, {source}),
       ElementsAre("source app: /var/log/x.log cannot be opened",

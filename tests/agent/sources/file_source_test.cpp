@@ -106,7 +106,7 @@ TEST_F(FileSourceTest, AnEndlessLineIsTruncatedAndTheNextIsWhole) {
   EXPECT_TRUE(out.got[1].truncated);
   EXPECT_EQ(out.got[1].end, 6u + (10u << 20) + 1);
   EXPECT_EQ(out.got[2].body, "next");
-  EXPECT_EQ(source->health().truncated_records, 1u);
+  EXPECT_EQ(source->health().losses.truncated_records, 1u);
 }
 
 TEST_F(FileSourceTest, AFullSinkStopsReadingExactly) {

@@ -166,7 +166,46 @@ TEST_F(RotationFiles, DeletedWhileOpenIsDrained) {
   out.room = SIZE_MAX;
   run();
   expect_once(lines("a", 0, 5000));
-  EXPECT_EQ(source->health().lost_bytes, 0u);
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
+}
+
+// What was not read is known as far as the old content was looked at; the new one says nothing.
+TEST_F(RotationFiles, WhatALongerFileInItsPlaceTookAwayIsCountedByTheOldSize) {
+  append("a.log", lines("a", 0, 100));
+  out.room = 10;
+  drain();
+  write("a.log", lines("b", 0, 1000));
+  out.room = SIZE_MAX;
+  run(90s);
+  expect_once(lines("a", 0, 10) + lines("b", 0, 1000));
+  EXPECT_EQ(source->health().losses.lost_bytes, lines("a", 10, 100).size());
+}
+
+TEST_F(RotationFiles, WhatWasReplacedWhileStoppedIsNotKnownAndSaidSo) {
+  append("a.log", lines("a", 0, 100));
+  settle();
+  source.reset();
+  write("a.log", lines("b", 0, 1000));
+  ::testing::internal::CaptureStderr();
+  run(90s);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("is not known"), std::string::npos);
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
+}
+
+// The copy is all that is left in the end, and waits for its original to be read until then.
+TEST_F(RotationFiles, ACopyWithoutANameIsHeldWhileTheBufferIsFull) {
+  append("a.log", "");
+  run(1s);
+  out.room = 0;
+  append("a.log", lines("a", 0, 50));
+  copy("a.log", "a.log.1");
+  run(3s);
+  remove("a.log.1");
+  run(5min);
+  truncate("a.log");
+  out.room = SIZE_MAX;
+  run();
+  expect_once(lines("a", 0, 50));
 }
 
 TEST_F(RotationFiles, HeldDeletedFilesAreBoundedAndCounted) {
@@ -177,7 +216,7 @@ TEST_F(RotationFiles, HeldDeletedFilesAreBoundedAndCounted) {
   out.room = 0;
   for (int i = 0; i < 3; ++i) remove(std::to_string(i) + ".log");
   run(1s);
-  EXPECT_EQ(source->health().lost_bytes, 22u);
+  EXPECT_EQ(source->health().losses.lost_bytes, 22u);
 }
 
 TEST_F(RotationFiles, RotatedWhileStopped) {
@@ -317,7 +356,7 @@ TEST_F(FastRotations, SeveralBetweenLooksWithTwoKept) {
     for (int i = 3; i < 100; i += 7)
       all += "the writer was slow to reopen " + std::to_string(i) + "\n";
     expect_once(all);
-    EXPECT_EQ(source->health().lost_bytes, 0u);
+    EXPECT_EQ(source->health().losses.lost_bytes, 0u);
     TearDown();
     SetUp();
     out.got.clear();
@@ -340,7 +379,7 @@ TEST_F(FastRotations, WhileTheBufferIsFull) {
   out.room = SIZE_MAX;
   run();
   expect_all();
-  EXPECT_EQ(source->health().lost_bytes, 0u);
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
 }
 
 TEST_F(FastRotations, WhatTheBoundGivesUpIsCountedToTheByte) {
@@ -357,8 +396,8 @@ TEST_F(FastRotations, WhatTheBoundGivesUpIsCountedToTheByte) {
   run(90s);
   std::uint64_t got = 0;
   for (const Got& g : out.got) got += g.body.size() + 1;
-  EXPECT_GT(source->health().lost_bytes, 0u);
-  EXPECT_EQ(got + source->health().lost_bytes, lines("a", 0, written_).size());
+  EXPECT_GT(source->health().losses.lost_bytes, 0u);
+  EXPECT_EQ(got + source->health().losses.lost_bytes, lines("a", 0, written_).size());
 }
 
 // Compressed and deleted while nobody knew it yet: in the descriptor and in the .gz, once.
@@ -376,7 +415,7 @@ TEST_F(FastRotations, CompressedAtOnce) {
   }
   run();
   expect_all();
-  EXPECT_EQ(source->health().lost_bytes, 0u);
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
 }
 
 class Compressed : public FileSourceTest, public ::testing::WithParamInterface<const char*> {};
@@ -482,6 +521,20 @@ TEST_F(RotationFiles, RestoredToMemoryAtBoot) {
   append("b.log", lines("b", 200, 210));
   run();
   expect_once("short\nnext\n" + lines("b", 0, 210));
+}
+
+// It is told to stand still only after the first look.
+TEST_F(RotationFiles, AnEarlierStateRestoredToMemoryAtBoot) {
+  append("a.log", lines("a", 0, 200));
+  settle();
+  source.reset();
+  environment.boot_id = "boot-2";
+  remove("a.log");
+  append("a.log", lines("a", 0, 150));
+  settle();
+  append("a.log", lines("new", 0, 5));
+  run();
+  expect_once(lines("a", 0, 200) + lines("new", 0, 5));
 }
 
 TEST_F(RotationFiles, ATailLostInAPowerCut) {

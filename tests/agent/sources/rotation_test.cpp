@@ -45,9 +45,12 @@ File seen(std::string_view path, std::uint64_t inode, std::string content) {
 std::vector<Change> decide(const std::vector<KnownContent>& before, const std::vector<File>& files,
                            bool first_look = false) {
   std::vector<SeenFile> now;
-  for (const File& f : files) now.push_back(f.seen);
+  for (const File& f : files) {
+    now.push_back(f.seen);
+    now.back().first_look = first_look;
+  }
   for (int round = 0; round < 20; ++round) {
-    Comparison c = compare(before, now, first_look);
+    Comparison c = compare(before, now);
     if (c.questions.empty()) return c.changes;
     for (const Question& q : c.questions) {
       const std::string& content = files[q.seen].content;

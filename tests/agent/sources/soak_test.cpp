@@ -411,7 +411,7 @@ TEST_P(Soak, EveryLineOnce) {
   commit_all(true);
   restart(false);
   run(70s);
-  const std::uint64_t lost_bytes = source->health().lost_bytes;
+  const std::uint64_t lost_bytes = source->health().losses.lost_bytes;
 
   std::map<int, int> begun, ended;
   for (const Got& got : out.got) {

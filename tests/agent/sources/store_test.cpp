@@ -134,6 +134,38 @@ TEST_F(OverStore, CompressedWhileStopped) {
   expect_stored_once(lines("a", 0, 900) + lines("b", 0, 10));
 }
 
+TEST_F(OverStore, WhatWasCutAndLostIsCountedForEver) {
+  config.max_record_bytes = 100;
+  restart(false);
+  append("a.log", std::string(300, 'x') + "\n");
+  run(1s);
+  commit_all();
+  restart(true);
+  append("a.log", std::string(300, 'y') + "\n" + lines("a", 0, 20));
+  out.room = 1;
+  drain();
+  remove("a.log");
+  append("a.log", "");
+  run(1s);
+  source.reset();  // not committed: counted when it happens again
+  restart(false);
+  EXPECT_EQ(source->health().losses, (SourceLosses{1, 0}));
+  append("a.log", std::string(300, 'z') + "\n" + lines("b", 0, 20));
+  out.room = 1;
+  drain();
+  truncate("a.log");
+  append("a.log", "new\n");
+  out.room = SIZE_MAX;
+  run(70s);
+  commit_all();
+  const SourceLosses losses = source->health().losses;
+  restart(false);
+  EXPECT_EQ(losses, (SourceLosses{2, lines("b", 0, 20).size()}));
+  EXPECT_EQ(source->health().losses, losses);
+  ASSERT_EQ(real_->sources()->size(), 1u);
+  EXPECT_EQ(real_->sources()->front().losses, losses);
+}
+
 // Both meta pages lost after a crash: the blocks, the copy outside and the files make up for them.
 TEST_F(OverStore, ASalvagedStoreAndItsFilesAgree) {
   append("a.log", lines("a", 0, 300));
