@@ -22,11 +22,9 @@ struct HttpHeader {
 // The bytes of a request, of known length. They can be opened again: a kept-alive connection that
 // the server had closed meanwhile is found out by using it, and then the same request goes once
 // more.
-class RequestBody {
+class RequestBody : public ByteSource {
  public:
-  virtual ~RequestBody() = default;
   virtual std::uint64_t size() const = 0;
-  virtual Result<std::unique_ptr<ByteStream>> open() = 0;
 };
 
 std::shared_ptr<RequestBody> body_of(std::string bytes);

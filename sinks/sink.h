@@ -84,7 +84,7 @@ struct FileRequest {
   std::string directory;
   std::string name;
   std::string expected_filesystem;  // identity recorded at the first delivery; empty: none yet
-  std::unique_ptr<ByteStream> body;
+  std::shared_ptr<ByteSource> body;
 };
 // HTTP requests join here with their sinks.
 using Request = std::variant<FileRequest>;
@@ -107,6 +107,7 @@ struct Retry {  // transient: back off and send the same again
   std::string reason;
   std::optional<Duration> after{};  // the server's wish
   bool maybe_arrived = false;       // no clear refusal: it may have been taken nevertheless
+  bool lesson = false;              // it says how to ask instead: the note is learned from it first
 };
 struct Rejected {  // these records (sequences; none: all) never; the others were delivered
   std::vector<Sequence> records;
@@ -136,9 +137,10 @@ class Sink {
   virtual std::string rendering() const = 0;
   // `note` is the sink's persisted note (SinkState::note), `body` the object's bytes.
   virtual Request request(const Batch& batch, const std::string& note,
-                          std::unique_ptr<ByteStream> body) const = 0;
+                          std::shared_ptr<ByteSource> body) const = 0;
   virtual Verdict judge(const Batch& batch, const Response& response) const = 0;
-  // The note to persist after a Delivered, TooLarge or KeyRefused; none: it stays as it is.
+  // The note to persist after a Delivered, TooLarge, KeyRefused, or a Retry that is a lesson; none:
+  // it stays as it is.
   virtual std::optional<std::string> learn(const std::string& note,
                                            const Response& response) const = 0;
 };

@@ -81,15 +81,15 @@ std::uint64_t longest_record(const Config& config, const std::vector<std::string
 
 // One request: a block as stored and as decoded, its text and what is made of it, what encodes it,
 // what encrypts it. A buffer that grows stands there twice until it has been copied.
-std::uint64_t request_bytes(const DirectoryConfig& sink, std::uint64_t longest) {
+std::uint64_t request_bytes(const ObjectConfig& objects, std::uint64_t longest) {
   const std::uint64_t block = std::max<std::uint64_t>(kBlockRawBytes, longest);
-  const bool lines = sink.format == ObjectRendering::Format::kLines;
+  const bool lines = objects.format == ObjectRendering::Format::kLines;
   const std::uint64_t text = lines ? block : kNdjsonText + kNdjsonGrowth * longest;
   std::uint64_t bytes = 2 * (block + kIndexBytes) + 3 * text;
-  if (sink.compression == Compression::kZstd)
-    bytes += zstd_encoder(lines ? 1 : sink.compression_level);
-  if (sink.compression == Compression::kGzip) bytes += 2 * kGzipMemberBytes + kMiB;
-  if (!sink.age_recipients.empty()) bytes += kAgeChunks;
+  if (objects.compression == Compression::kZstd)
+    bytes += zstd_encoder(lines ? 1 : objects.compression_level);
+  if (objects.compression == Compression::kGzip) bytes += 2 * kGzipMemberBytes + kMiB;
+  if (!objects.age_recipients.empty()) bytes += kAgeChunks;
   return bytes;
 }
 
@@ -129,7 +129,7 @@ Resources worst_case(const Config& config, std::uint64_t buffer_limit,
       const std::uint64_t longest = longest_record(config, directory.common.inputs);
       resources.memory.push_back(
           {fmt::format("sink {}, {} requests", sink.name, directory.common.concurrency),
-           directory.common.concurrency * request_bytes(directory, longest)});
+           directory.common.concurrency * request_bytes(directory.object, longest)});
     }
   resources.disk = disk_parts(buffer_limit);
   return resources;

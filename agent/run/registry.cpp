@@ -19,8 +19,7 @@ Result<SinkParts> make_directory_sink(const Component& component, const SinkCont
   const DirectoryConfig& config = component.as<DirectoryConfig>();
   SinkParts parts;
   parts.config = config.common;
-  parts.pass_through = config.format == ObjectRendering::Format::kLines &&
-                       config.compression == ObjectRendering::Compression::kZstd;
+  parts.pass_through = config.object.passes_through();
   parts.transport = std::make_unique<FileTransport>();
   std::vector<std::string> warnings;  // told with the config
   EH_ASSIGN(std::unique_ptr<DirectorySink> sink,
@@ -47,29 +46,38 @@ std::string without(std::string_view beginning, const std::string& message) {
   return message.starts_with(beginning) ? message.substr(beginning.size()) : message;
 }
 
-std::vector<Complaint> examine_directory_sink(const DirectoryConfig& config,
-                                              const AgentConfig& agent) {
+// What is wrong with the objects' options. `compile` makes names of them, and of nothing else.
+template <class Compile>
+std::vector<Complaint> examine_objects(const ObjectConfig& objects, const AgentConfig& agent,
+                                       Compile compile) {
   std::vector<Complaint> complaints;
-  for (std::size_t i = 0; i < config.age_recipients.size(); ++i)
-    if (const auto recipient = AgeRecipient::parse(config.age_recipients[i]); !recipient)
+  for (std::size_t i = 0; i < objects.age_recipients.size(); ++i)
+    if (const auto recipient = AgeRecipient::parse(objects.age_recipients[i]); !recipient)
       complaints.push_back({"encrypt.age", without("age ", recipient.error().message), i});
   ObjectRendering rendering;
-  rendering.age_recipients = config.age_recipients;
+  rendering.age_recipients = objects.age_recipients;
   if (const Status good = check_rendering(rendering); complaints.empty() && !good)
     complaints.push_back({"encrypt.age", good.error().message});
   // What is left is the prefix's: the rest has its own rules.
-  DirectoryConfig plain;
-  plain.common = config.common;
-  plain.path = config.path;
-  plain.prefix = config.prefix;
+  ObjectConfig plain;
+  plain.prefix = objects.prefix;
   const std::string zone = TimeZone::load(agent.timezone) ? agent.timezone : "UTC";
   std::vector<std::string> warnings;
-  const auto sink = DirectorySink::create(
-      plain, {agent.id.empty() ? "agent" : agent.id, agent.labels, zone}, warnings);
-  if (!sink) complaints.push_back({"prefix", without("prefix: ", sink.error().message)});
+  const auto made = compile(
+      plain, ObjectContext{agent.id.empty() ? "agent" : agent.id, agent.labels, zone}, warnings);
+  if (!made) complaints.push_back({"prefix", without("prefix: ", made.error().message)});
   for (const std::string& warning : warnings)
     complaints.push_back({"prefix", without("prefix: ", warning), config::kWholeValue, true});
   return complaints;
+}
+
+std::vector<Complaint> examine_directory_sink(const DirectoryConfig& config,
+                                              const AgentConfig& agent) {
+  const auto compile = [&](const ObjectConfig& objects, const ObjectContext& context,
+                           std::vector<std::string>& warnings) {
+    return DirectorySink::create({config.common, config.path, objects}, context, warnings);
+  };
+  return examine_objects(config.object, agent, compile);
 }
 
 struct SinkType {

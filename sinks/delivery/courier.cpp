@@ -152,7 +152,7 @@ void Courier::start(Held& held, Instant now) {
   if (const Status complete = complete_batch(held.batch); !complete)
     return conclude(held, Retry{complete.error().message}, now);
 
-  Result<std::unique_ptr<ObjectStream>> body = open_body_(held.batch);
+  const Result<std::shared_ptr<ObjectBody>> body = open_body_(held.batch);
   if (!body) {
     const Error& error = body.error();
     if (held.batch.claim.replay() && error.code == ErrorCode::kNotFound) return settle(held, {});
@@ -166,7 +166,7 @@ void Courier::start(Held& held, Instant now) {
   ++next_request_;
   held.request = id;
   under_way_.emplace(id, held.batch.claim.id);
-  transport_->start(id, sink_->request(held.batch, *note_, std::move(*body)), held.summary);
+  transport_->start(id, sink_->request(held.batch, *note_, *body), held.summary);
 }
 
 void Courier::finish(const Completion& completion, Instant now) {
@@ -183,6 +183,7 @@ void Courier::finish(const Completion& completion, Instant now) {
 
 // That a key is refused is no news where the claim was cut under another note or config.
 bool Courier::is_lesson(const Held& held, const Verdict& verdict) const {
+  if (const auto* retry = std::get_if<Retry>(&verdict)) return retry->lesson;
   if (std::holds_alternative<KeyRefused>(verdict))
     return present_key(held.batch) == held.batch.claim.key;
   return std::holds_alternative<Delivered>(verdict) || std::holds_alternative<TooLarge>(verdict);

@@ -44,9 +44,9 @@
 
 namespace edgehose {
 
-// Opens the bytes of a batch, from its first on; called anew for every attempt. kInvalid and
-// kUnsupported park the sink, other errors are retried.
-using OpenBody = std::function<Result<std::unique_ptr<ObjectStream>>(const Batch&)>;
+// Opens the bytes of a batch; called anew for every attempt. kInvalid and kUnsupported park the
+// sink, other errors are retried.
+using OpenBody = std::function<Result<std::shared_ptr<ObjectBody>>(const Batch&)>;
 
 // Bodies as objects (object/object_encoder.h), rendered as the claim says.
 OpenBody object_bodies(Store& store);

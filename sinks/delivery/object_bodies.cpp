@@ -3,9 +3,9 @@
 namespace edgehose {
 
 OpenBody object_bodies(Store& store) {
-  return [&store](const Batch& batch) -> Result<std::unique_ptr<ObjectStream>> {
-    EH_ASSIGN(const ObjectRendering rendering, parse_rendering(batch.claim.rendering));
-    return encode_object(store, batch.claim, rendering, batch.source);
+  return [&store](const Batch& batch) -> Result<std::shared_ptr<ObjectBody>> {
+    EH_ASSIGN(ObjectRendering rendering, parse_rendering(batch.claim.rendering));
+    return encode_object_body(store, batch.claim, std::move(rendering), batch.source);
   };
 }
 

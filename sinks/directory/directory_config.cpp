@@ -6,20 +6,8 @@ namespace edgehose {
 
 using namespace config;
 
-namespace {
-
-std::string not_a_recipient(const std::string& key) {
-  if (key.starts_with("AGE-SECRET-KEY-"))
-    return "is a secret key: give the public one (\"age1...\"), so that this device cannot read "
-           "what it wrote";
-  return key.starts_with("age1") ? "" : "must be an age X25519 public key (\"age1...\")";
-}
-
-}  // namespace
-
 Fields<DirectoryConfig> directory_fields() {
-  using Format = ObjectRendering::Format;
-  return Fields<DirectoryConfig>{
+  return {
       include<&DirectoryConfig::common>(sink_fields()),
       field<&DirectoryConfig::path>("path", kRequired,
                                     "The directory that objects go below. Below /media, /mnt and "
@@ -27,40 +15,8 @@ Fields<DirectoryConfig> directory_fields() {
                                     "is not replaced by a directory.")
           .check(not_absolute)
           .example("\"/media/usb/logs\""),
-      field<&DirectoryConfig::prefix>(
-          "prefix",
-          "In front of each object's name, with expressions: `!{timestamp:yyyy/MM/dd/HH}`, "
-          "`!{label:NAME}`, `!{edgehose:agent}`, `!{edgehose:source}`. Without a timestamp "
-          "expression `yyyy/MM/dd/HH/` is appended.")
-          .example("\"site=!{label:site}/!{timestamp:yyyy/MM/dd/HH}/\""),
-      choice<&DirectoryConfig::format>("format",
-                                       {{"lines", Format::kLines}, {"ndjson", Format::kNdjson}},
-                                       "`lines`: records as they were read. `ndjson`: each wrapped "
-                                       "with time, source, sequence and agent."),
-      choice<&DirectoryConfig::compression>(
-          "compression",
-          {{"zstd", Compression::kZstd},
-           {"gzip", Compression::kGzip},
-           {"none", Compression::kNone}},
-          "How objects are compressed. `zstd` with `lines` costs no "
-          "CPU: the buffer's frames are passed on."),
-      field<&DirectoryConfig::compression_level>(
-          "compression_level", "The codec's effort, where objects are compressed anew.")
-          .range(1, 19),
-      group<DirectoryConfig>(
-          "encrypt",
-          {field<&DirectoryConfig::age_recipients>(
-               "age", "Public keys. Any one of their secret keys opens the objects.")
-               .each(not_a_recipient)
-               .are_distinct()
-               .unset_means("not encrypted")
-               .example(R"(["age1..."])")},
-          "Encrypts each object to these age recipients."),
-  }
-      .rule({"compression_level", "compression"}, [](const DirectoryConfig& config) {
-        const bool good = config.compression != Compression::kGzip || config.compression_level <= 9;
-        return good ? "" : "gzip has the levels 1 to 9; zstd goes to 19";
-      });
+      include<&DirectoryConfig::object>(object_fields()),
+  };
 }
 
 }  // namespace edgehose

@@ -10,7 +10,6 @@
 namespace edgehose {
 namespace {
 
-constexpr std::size_t kMaxPartBytes = 64;
 constexpr std::size_t kMaxPortablePartBytes = 24;  // two of them and the rest: kMaxPortableBytes
 constexpr std::size_t kShortestCut = 16;
 constexpr Duration kProbeEvery = std::chrono::seconds(5);
@@ -33,50 +32,6 @@ struct Memory {
   }
 };
 
-// One part of a file name: injective but for the checksum of a long one.
-std::string name_part(std::string_view text, std::size_t limit) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '_' || c == '-' || (c == '.' && !out.empty());
-    if (plain)
-      out.push_back(c);
-    else
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out.size() <= limit ? out : shortened(out, limit);
-}
-
-// Sequences are a source's own, so two sources must differ even where capitals do not count.
-std::string source_part(std::string_view source, std::size_t limit) {
-  if (source.empty()) return "all";
-  std::string part = name_part(source, limit);
-  const bool capitals =
-      std::any_of(part.begin(), part.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-  if (!capitals || part.find('~') != std::string::npos) return part;
-  return shortened(part, std::min(limit, part.size() + 9));
-}
-
-// "20261123T012400Z"
-std::string compact_time(WallTime time) {
-  std::string out;
-  for (const char c : format_wall(time))
-    if (c != '-' && c != ':') out.push_back(c);
-  return out;
-}
-
-// Steady across versions and machines, which std::hash is not (FNV-1a).
-std::uint64_t seed_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
-
-ObjectRendering rendering_of(const DirectoryConfig& config, const std::string& agent) {
-  return {config.format, config.compression, config.compression_level, config.age_recipients,
-          agent};
-}
-
 // No file system takes a longer name, and a claim that was made with one keeps it.
 Status check_length(const std::string& key) {
   constexpr std::size_t kMaxNameBytes = 255;
@@ -95,12 +50,10 @@ Status check_length(const std::string& key) {
 }  // namespace
 
 Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConfig& config,
-                                                             const DirectoryContext& context,
+                                                             const ObjectContext& context,
                                                              std::vector<std::string>& warnings) {
-  EH_ASSIGN(Prefix prefix,
-            Prefix::compile(config.prefix, context.labels, context.timezone, warnings));
-  EH_TRY(check_rendering(rendering_of(config, context.agent)));
-  std::unique_ptr<DirectorySink> sink(new DirectorySink(config, context.agent, std::move(prefix)));
+  EH_ASSIGN(ObjectNames names, ObjectNames::compile(config.object, context, warnings));
+  std::unique_ptr<DirectorySink> sink(new DirectorySink(config, context.agent, std::move(names)));
   BatchOutline sample;
   sample.source = "source";
   sample.replay = "00000000";
@@ -108,24 +61,13 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConf
   return sink;
 }
 
-DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, Prefix prefix)
-    : config_(std::move(config)),
-      agent_(std::move(agent)),
-      prefix_(std::move(prefix)),
-      rendering_(rendering_of(config_, agent_)) {}
+DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names)
+    : config_(std::move(config)), agent_(std::move(agent)), names_(std::move(names)) {}
 
 std::string DirectorySink::key(const BatchOutline& batch, const std::string& note) const {
   const bool portable = Memory::of(note).portable;
-  const std::size_t limit = portable ? kMaxPortablePartBytes : kMaxPartBytes;
-  const std::string_view epoch(reinterpret_cast<const char*>(batch.epoch.data()),
-                               batch.epoch.size());
-  const std::string stem = fmt::format(
-      "{}-{}-{}-{}-{:012}-{:012}{}", source_part(batch.source, limit),
-      compact_time(batch.first_time), name_part(agent_, limit), to_hex(epoch), batch.first.value,
-      batch.last.value, batch.replay.empty() ? "" : "-replay-" + batch.replay);
-  const std::string name = stem + object_extension(rendering_);
-  const std::string prefix =
-      prefix_.render({agent_, batch.source, batch.first_time, seed_of(stem)});
+  const auto [prefix, name] =
+      names_.name(batch, portable ? kMaxPortablePartBytes : ObjectNames::kMaxPartBytes);
   if (!portable) return prefix + name;
   // A prefix may end in the beginning of the file's own name.
   const std::size_t room = kMaxPortableBytes - std::min(name.size(), kMaxPortableBytes);
@@ -143,14 +85,17 @@ std::vector<std::string> DirectorySink::own_files() const {
                        digits(32, "[0-9a-f]"), digits(12), digits(12));
   };
   const std::string below = quote_glob(config_.path) + "/**/";
-  return {object(name_part(agent_, kMaxPartBytes)),
-          object(name_part(agent_, kMaxPortablePartBytes)), below + object("*"), below + ".*.tmp"};
+  return {object(object_name_part(agent_, ObjectNames::kMaxPartBytes)),
+          object(object_name_part(agent_, kMaxPortablePartBytes)), below + object("*"),
+          below + ".*.tmp"};
 }
 
-std::string DirectorySink::rendering() const { return serialize_rendering(rendering_); }
+std::string DirectorySink::rendering() const {
+  return serialize_rendering(config_.object.rendering(agent_));
+}
 
 Request DirectorySink::request(const Batch& batch, const std::string& note,
-                               std::unique_ptr<ByteStream> body) const {
+                               std::shared_ptr<ByteSource> body) const {
   return FileRequest{config_.path, batch.claim.key, Memory::of(note).filesystem, std::move(body)};
 }
 

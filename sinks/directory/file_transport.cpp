@@ -96,6 +96,7 @@ class FileTransport::Job {
                                               response_.name_refused));
     name_ = std::move(components.back());
     EH_TRY(create_temporary());
+    EH_ASSIGN(body_, request_.body->open());
     phase_ = Phase::kWrite;
     return {};
   }
@@ -155,7 +156,7 @@ class FileTransport::Job {
 
   Status write(std::vector<char>& buffer) {
     for (std::size_t written = 0; written < kSliceBytes;) {
-      EH_ASSIGN(const std::size_t n, request_.body->read(buffer.data(), buffer.size()));
+      EH_ASSIGN(const std::size_t n, body_->read(buffer.data(), buffer.size()));
       if (n == 0) {
         phase_ = Phase::kSync;
         return {};
@@ -226,7 +227,8 @@ class FileTransport::Job {
   }
 
   const RequestId id_;
-  FileRequest request_;
+  const FileRequest request_;
+  std::unique_ptr<ByteStream> body_;
   const std::shared_ptr<const ObjectSummary> summary_;
   Phase phase_ = Phase::kOpen;
   FileDescriptor directory_, file_;

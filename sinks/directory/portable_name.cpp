@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "agent/base/crc32c.h"
+#include "sinks/object/object_name.h"
 
 namespace edgehose {
 namespace {
@@ -55,11 +55,6 @@ std::string why_unportable(std::string_view component) {
 }
 
 }  // namespace
-
-std::string shortened(std::string_view text, std::size_t limit) {
-  const std::string checksum = fmt::format("~{:08x}", crc32c(0, text));
-  return std::string(text.substr(0, limit - checksum.size())) + checksum;
-}
 
 std::string portable_path(std::string_view path, std::size_t last_room) {
   std::string out;

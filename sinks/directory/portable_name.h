@@ -12,9 +12,6 @@ namespace edgehose {
 
 constexpr std::size_t kMaxPortableBytes = 143;  // of one component (eCryptfs); others take 255
 
-// `text` cut to `limit` bytes (at least 16), ending in a checksum of all of it: "abc~1c291ca3".
-std::string shortened(std::string_view text, std::size_t limit);
-
 // A path, all components of which every file system takes: what is not printable ASCII, or one of
 // "*:<>?\| or DEL, is written %XX, as are a '.' or ' ' at a component's end and the first letter of
 // a name that DOS reserves ("con"); longer components are shortened. The last one, where `path`

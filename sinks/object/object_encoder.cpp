@@ -240,14 +240,19 @@ Result<std::vector<AgeRecipient>> parse_recipients(const std::vector<std::string
   return recipients;
 }
 
-}  // namespace
+// Null: not encrypted.
+Result<std::shared_ptr<AgeFile>> age_file(const ObjectRendering& rendering) {
+  if (rendering.age_recipients.empty()) return nullptr;
+  EH_ASSIGN(const auto recipients, parse_recipients(rendering.age_recipients));
+  return AgeFile::make(recipients);
+}
 
-Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& claim,
-                                                    const ObjectRendering& rendering,
-                                                    std::string_view source) {
-  EH_TRY(check_rendering(rendering));
+Result<std::unique_ptr<ObjectStream>> open_stream(Store& store, const Claim& claim,
+                                                  const ObjectRendering& rendering,
+                                                  std::string_view source,
+                                                  const std::shared_ptr<AgeFile>& encrypted,
+                                                  std::shared_ptr<ObjectSummary> summary) {
   EH_ASSIGN(auto compressor, make_compressor(rendering.compression, rendering.level));
-  auto summary = std::make_shared<ObjectSummary>();
   std::unique_ptr<ByteStream> stream;
   if (claim.replay()) {
     EH_ASSIGN(stream,
@@ -256,11 +261,66 @@ Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& c
     stream =
         std::make_unique<Renderer>(store, claim, rendering, source, std::move(compressor), summary);
   }
-  if (!rendering.age_recipients.empty()) {
-    EH_ASSIGN(const auto recipients, parse_recipients(rendering.age_recipients));
-    EH_ASSIGN(stream, AgeEncryptor::make(std::move(stream), recipients));
+  if (encrypted) {
+    EH_ASSIGN(stream, AgeEncryptor::of(std::move(stream), encrypted));
   }
   return std::make_unique<CountingStream>(std::move(stream), std::move(summary));
+}
+
+class Body final : public ObjectBody {
+ public:
+  Body(Store& store, Claim claim, ObjectRendering rendering, std::string source,
+       std::shared_ptr<AgeFile> encrypted)
+      : store_(store),
+        claim_(std::move(claim)),
+        rendering_(std::move(rendering)),
+        source_(std::move(source)),
+        encrypted_(std::move(encrypted)) {}
+
+  // Makes the first stream, so that what is wrong is told before a request begins.
+  Status prepare() {
+    EH_ASSIGN(first_, another(summary_));
+    return {};
+  }
+  Result<std::unique_ptr<ByteStream>> open() override {
+    if (first_) return std::move(first_);
+    return another(std::make_shared<ObjectSummary>());
+  }
+  std::shared_ptr<const ObjectSummary> summary() const override { return summary_; }
+
+ private:
+  Result<std::unique_ptr<ObjectStream>> another(std::shared_ptr<ObjectSummary> summary) {
+    return open_stream(store_, claim_, rendering_, source_, encrypted_, std::move(summary));
+  }
+
+  Store& store_;
+  const Claim claim_;
+  const ObjectRendering rendering_;
+  const std::string source_;
+  const std::shared_ptr<AgeFile> encrypted_;  // null: not encrypted
+  const std::shared_ptr<ObjectSummary> summary_ = std::make_shared<ObjectSummary>();
+  std::unique_ptr<ObjectStream> first_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& claim,
+                                                    const ObjectRendering& rendering,
+                                                    std::string_view source) {
+  EH_TRY(check_rendering(rendering));
+  EH_ASSIGN(const auto encrypted, age_file(rendering));
+  return open_stream(store, claim, rendering, source, encrypted, std::make_shared<ObjectSummary>());
+}
+
+Result<std::shared_ptr<ObjectBody>> encode_object_body(Store& store, Claim claim,
+                                                       ObjectRendering rendering,
+                                                       std::string source) {
+  EH_TRY(check_rendering(rendering));
+  EH_ASSIGN(auto encrypted, age_file(rendering));
+  auto body = std::make_shared<Body>(store, std::move(claim), std::move(rendering),
+                                     std::move(source), std::move(encrypted));
+  EH_TRY(body->prepare());
+  return body;
 }
 
 }  // namespace edgehose

@@ -9,6 +9,7 @@
 //
 // Every stream made from the same claim and rendering holds the same records in the same order. The
 // bytes may differ: a retry finds minis where there are none now, and age draws a key per object.
+// The streams of one ObjectBody have the same bytes too, or end in an error.
 //
 // Threading: a stream belongs to one thread at a time; the Store is read from it, one call at a
 // time.
@@ -47,9 +48,18 @@ struct ObjectSummary {
   bool complete = false;                // read to its end without an error
 };
 
+// One stream.
 class ObjectStream : public ByteStream {
  public:
-  // Outlives the stream, which a request owns and its transport destroys. Same thread as read().
+  // Outlives the stream. Same thread as read().
+  virtual std::shared_ptr<const ObjectSummary> summary() const = 0;
+};
+
+// An object that can be streamed again: for its length first, and then to be sent.
+class ObjectBody : public ByteSource {
+ public:
+  // Of the first stream; later ones give the same bytes. Outlives the body, which a request owns
+  // and its transport destroys.
   virtual std::shared_ptr<const ObjectSummary> summary() const = 0;
 };
 
@@ -60,6 +70,10 @@ class ObjectStream : public ByteStream {
 Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& claim,
                                                     const ObjectRendering& rendering,
                                                     std::string_view source);
+// The same, to be streamed as often as is needed. Its errors are those of the first stream.
+Result<std::shared_ptr<ObjectBody>> encode_object_body(Store& store, Claim claim,
+                                                       ObjectRendering rendering,
+                                                       std::string source);
 
 // What such an object's name ends in: ".log.zst", ".ndjson.gz", ".log", ".log.zst.age".
 std::string object_extension(const ObjectRendering& rendering);

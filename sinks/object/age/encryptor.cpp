@@ -3,26 +3,50 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/base/crc32c.h"
 #include "sinks/object/age/header.h"
 #include "sinks/object/age/payload.h"
 
 namespace edgehose {
 
-Result<std::unique_ptr<AgeEncryptor>> AgeEncryptor::make(
-    std::unique_ptr<ByteStream> input, const std::vector<AgeRecipient>& recipients) {
-  age::FileKey file_key;
-  EH_TRY(age::random_bytes(file_key.bytes.data(), file_key.bytes.size()));
-  EH_ASSIGN(std::string head, age::encode_header(file_key, recipients));
-  age::Secret<age::kPayloadNonceBytes> nonce;
-  EH_TRY(age::random_bytes(nonce.bytes.data(), nonce.bytes.size()));
-  head.append(nonce.view());
-  EH_ASSIGN(age::Aead aead, age::payload_aead(file_key, nonce.view()));
-  return std::unique_ptr<AgeEncryptor>(
-      new AgeEncryptor(std::move(input), std::move(aead), std::move(head)));
+Result<std::shared_ptr<AgeFile>> AgeFile::make(const std::vector<AgeRecipient>& recipients) {
+  static_assert(sizeof(nonce_.bytes) == age::kPayloadNonceBytes);
+  std::shared_ptr<AgeFile> file(new AgeFile);
+  EH_TRY(age::random_bytes(file->key_.bytes.data(), file->key_.bytes.size()));
+  EH_ASSIGN(file->head_, age::encode_header(file->key_, recipients));
+  EH_TRY(age::random_bytes(file->nonce_.bytes.data(), file->nonce_.bytes.size()));
+  file->head_.append(file->nonce_.view());
+  return file;
 }
 
-AgeEncryptor::AgeEncryptor(std::unique_ptr<ByteStream> input, age::Aead aead, std::string head)
-    : input_(std::move(input)), aead_(std::move(aead)), sealed_(std::move(head)) {}
+Status AgeFile::admit(std::uint64_t chunk, bool last, std::string_view plain) {
+  const std::uint32_t checksum = crc32c(last ? 1 : 0, plain);
+  if (chunk == chunks_.size()) chunks_.push_back(checksum);
+  if (chunks_[static_cast<std::size_t>(chunk)] == checksum) return {};
+  return fail(ErrorCode::kCorrupt,
+              "what is to be encrypted has changed since it was read before: it is encrypted anew, "
+              "under another key");
+}
+
+Result<std::unique_ptr<AgeEncryptor>> AgeEncryptor::make(
+    std::unique_ptr<ByteStream> input, const std::vector<AgeRecipient>& recipients) {
+  EH_ASSIGN(std::shared_ptr<AgeFile> file, AgeFile::make(recipients));
+  return of(std::move(input), std::move(file));
+}
+
+Result<std::unique_ptr<AgeEncryptor>> AgeEncryptor::of(std::unique_ptr<ByteStream> input,
+                                                       std::shared_ptr<AgeFile> file) {
+  EH_ASSIGN(age::Aead aead, age::payload_aead(file->key_, file->nonce_.view()));
+  return std::unique_ptr<AgeEncryptor>(
+      new AgeEncryptor(std::move(input), std::move(file), std::move(aead)));
+}
+
+AgeEncryptor::AgeEncryptor(std::unique_ptr<ByteStream> input, std::shared_ptr<AgeFile> file,
+                           age::Aead aead)
+    : input_(std::move(input)),
+      file_(std::move(file)),
+      aead_(std::move(aead)),
+      sealed_(file_->head_) {}
 
 AgeEncryptor::~AgeEncryptor() {
   plain_.resize(plain_.capacity());
@@ -56,8 +80,9 @@ Status AgeEncryptor::next_chunk() {
   const std::size_t size = std::min(have, age::kChunkBytes);
   sealed_.clear();
   used_ = 0;
-  EH_TRY(aead_.seal(age::chunk_nonce(chunk_++, ended_), std::string_view(plain_).substr(0, size),
-                    sealed_));
+  const auto chunk = std::string_view(plain_).substr(0, size);
+  EH_TRY(file_->admit(chunk_, ended_, chunk));
+  EH_TRY(aead_.seal(age::chunk_nonce(chunk_++, ended_), chunk, sealed_));
   plain_[0] = plain_[age::kChunkBytes];
   plain_.resize(ended_ ? 0 : 1);
   return {};

@@ -23,8 +23,8 @@ Config config_of(const Setup& setup) {
   big.max_record_bytes = setup.longest;
   DirectoryConfig sink;
   sink.common.inputs = setup.inputs;
-  sink.format = setup.format;
-  sink.compression = setup.compression;
+  sink.object.format = setup.format;
+  sink.object.compression = setup.compression;
   Config config;
   config.sources = {{"big", "file", {}, big}, {"small", "file", {}, small}};
   config.sinks = {{"archive", "directory", {}, sink}};

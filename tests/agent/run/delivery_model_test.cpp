@@ -120,7 +120,9 @@ class ModelTransport final : public Transport {
   void answer(std::size_t i, const std::string& fault) {
     Job& job = under_way_.at(i);
     std::string text(1 << 16, 0);
-    const auto read = job.request.body->read(text.data(), text.size());
+    const auto body = job.request.body->open();
+    ASSERT_TRUE(body) << body.error().message;
+    const auto read = (*body)->read(text.data(), text.size());
     ASSERT_TRUE(read) << read.error().message;
     text.resize(*read);
     FileResponse response;
@@ -156,7 +158,7 @@ class ModelSink final : public Sink {
     return serialize_rendering(rendering);
   }
   Request request(const Batch& batch, const std::string&,
-                  std::unique_ptr<ByteStream> body) const override {
+                  std::shared_ptr<ByteSource> body) const override {
     return FileRequest{"", batch.claim.key, "", std::move(body)};
   }
   Verdict judge(const Batch&, const Response& response) const override {

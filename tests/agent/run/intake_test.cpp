@@ -87,7 +87,7 @@ class PlainSink final : public Sink {
                        b.replay.empty() ? "" : "-replay-" + b.replay);
   }
   std::string rendering() const override { return "r"; }
-  Request request(const Batch&, const std::string&, std::unique_ptr<ByteStream>) const override {
+  Request request(const Batch&, const std::string&, std::shared_ptr<ByteSource>) const override {
     return FileRequest{};
   }
   Verdict judge(const Batch&, const Response&) const override { return Delivered{}; }

@@ -141,7 +141,7 @@ class ScriptedSink final : public Sink {
   }
   std::string rendering() const override { return "unused"; }
   Request request(const Batch& batch, const std::string& note,
-                  std::unique_ptr<ByteStream> body) const override {
+                  std::shared_ptr<ByteSource> body) const override {
     EXPECT_EQ(batch.source, "app");
     return FileRequest{"", batch.claim.key, note, std::move(body)};
   }
@@ -150,7 +150,7 @@ class ScriptedSink final : public Sink {
   }
   std::optional<std::string> learn(const std::string&, const Response& response) const override {
     const std::string& answer = std::get<FileResponse>(response).filesystem;
-    if (answer == "learn") return "stick-1";
+    if (answer == "learn" || answer == "elsewhere") return "stick-1";
     if (answer == "bad name, learn") return "portable ";
     return std::nullopt;
   }
@@ -160,6 +160,7 @@ class ScriptedSink final : public Sink {
       {"learn", Delivered{}},
       {"away", Retry{"it is away", {}, false}},
       {"lost", Retry{"no answer", {}, true}},
+      {"elsewhere", Retry{"ask there", {}, false, true}},
       {"busy", Retry{"busy", std::chrono::seconds(30), false}},
       {"busy for a day", Retry{"busy", std::chrono::hours(24), false}},
       {"denied", Park{"access denied"}},
@@ -176,10 +177,12 @@ class ScriptedSink final : public Sink {
   std::string name_ = "archive";
 };
 
-class EmptyBody final : public ObjectStream {
+class EmptyBody final : public ObjectBody {
  public:
   explicit EmptyBody(std::shared_ptr<const ObjectSummary> summary) : summary_(std::move(summary)) {}
-  Result<std::size_t> read(char*, std::size_t) override { return std::size_t{0}; }
+  Result<std::unique_ptr<ByteStream>> open() override {
+    return fail(ErrorCode::kUnsupported, "not read here");
+  }
   std::shared_ptr<const ObjectSummary> summary() const override { return summary_; }
 
  private:
@@ -195,9 +198,9 @@ class CourierTest : public ::testing::Test {
     transport = owned.get();
     courier = std::make_unique<Courier>(
         sink, std::move(owned),
-        [this](const Batch&) -> Result<std::unique_ptr<ObjectStream>> {
+        [this](const Batch&) -> Result<std::shared_ptr<ObjectBody>> {
           if (body_error) return tl::unexpected<Error>(*body_error);
-          return std::make_unique<EmptyBody>(summary);
+          return std::make_shared<EmptyBody>(summary);
         },
         store, clock, outcomes, options);
   }

@@ -303,6 +303,18 @@ TEST_F(CourierTest, ANoteThatAPersonClearedBeforeTheFirstProbeIsSeen) {
   outcomes.take();
 }
 
+TEST_F(CourierTest, ARetryThatIsALessonIsAskedAnewWithTheNote) {
+  make({.concurrency = 1});
+  post(1);
+  run();
+  answer("elsewhere");
+  EXPECT_EQ(take<Learned>().at(0).note, "stick-1");
+  advance_to_next();
+  ASSERT_EQ(transport->sent.size(), 1u);
+  EXPECT_EQ(transport->sent[0].key, "key-1");
+  EXPECT_EQ(transport->sent[0].note, "stick-1");
+}
+
 TEST_F(CourierTest, AReplayMakesRoomWhileTheDeadLettersAreFull) {
   make({.concurrency = 1});
   courier->holds().post("the dead letters are full");
@@ -500,8 +512,8 @@ TEST_F(CourierTest, AThreadRunsItAndEndsQuickly) {
   ScriptedTransport* const scripted = owned.get();
   CourierThread thread(std::make_unique<Courier>(
                            sink, std::move(owned),
-                           [this](const Batch&) -> Result<std::unique_ptr<ObjectStream>> {
-                             return std::make_unique<EmptyBody>(summary);
+                           [this](const Batch&) -> Result<std::shared_ptr<ObjectBody>> {
+                             return std::make_shared<EmptyBody>(summary);
                            },
                            store, *real, outcomes, CourierOptions{}),
                        *real);

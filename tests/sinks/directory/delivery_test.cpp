@@ -31,7 +31,7 @@ class DeliveryTest : public ::testing::Test {
     DirectoryConfig config;
     config.common.name = "archive";
     config.path = directory / "objects";
-    config.prefix = "!{timestamp:yyyy/MM/dd}/";
+    config.object.prefix = "!{timestamp:yyyy/MM/dd}/";
     std::vector<std::string> warnings;
     auto made = DirectorySink::create(config, {"gw-0042", {}, "UTC"}, warnings);
     ASSERT_TRUE(made) << made.error().message;

@@ -18,7 +18,7 @@ std::unique_ptr<DirectorySink> make(const std::string& agent = "gw-0042",
   DirectoryConfig config;
   config.common.name = "archive";
   config.path = "/media/usb/logs";
-  config.prefix = prefix;
+  config.object.prefix = prefix;
   std::vector<std::string> warnings;
   auto sink = DirectorySink::create(config, {agent, {}, "UTC"}, warnings);
   EXPECT_TRUE(sink) << sink.error().message;
@@ -71,12 +71,12 @@ TEST(DirectorySink, KnowsItsOwnFilesByWhateverPath) {
 TEST(DirectorySink, APrefixThatNoFileSystemTakesIsRefusedAtTheStart) {
   DirectoryConfig config;
   config.path = "/media/usb/logs";
-  config.prefix = "a/" + std::string(256, 'x') + "/!{timestamp:yyyy}/";
+  config.object.prefix = "a/" + std::string(256, 'x') + "/!{timestamp:yyyy}/";
   std::vector<std::string> warnings;
   const auto sink = DirectorySink::create(config, {"gw", {}, "UTC"}, warnings);
   ASSERT_FALSE(sink);
   EXPECT_THAT(sink.error().message, HasSubstr("256 bytes; 255 are possible"));
-  config.prefix = "a/" + std::string(255, 'x') + "/!{timestamp:yyyy}/";
+  config.object.prefix = "a/" + std::string(255, 'x') + "/!{timestamp:yyyy}/";
   EXPECT_TRUE(DirectorySink::create(config, {"gw", {}, "UTC"}, warnings));
 }
 
@@ -157,7 +157,7 @@ TEST(DirectorySink, LearnsTheFileSystemOnce) {
 
 TEST(DirectorySink, AWrongPrefixIsAnError) {
   DirectoryConfig config;
-  config.prefix = "!{timestamp:";
+  config.object.prefix = "!{timestamp:";
   std::vector<std::string> warnings;
   EXPECT_FALSE(DirectorySink::create(config, {"a", {}, "UTC"}, warnings));
 }

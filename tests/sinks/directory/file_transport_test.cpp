@@ -12,6 +12,7 @@
 #include <csignal>
 
 #include "tests/sinks/directory/temporary_directory.h"
+#include "tests/sinks/given_stream.h"
 
 namespace edgehose {
 namespace {
@@ -43,10 +44,15 @@ std::string pattern(std::size_t bytes) {
   return text;
 }
 
+template <class Stream, class... Args>
+std::shared_ptr<ByteSource> given(Args&&... args) {
+  return std::make_shared<GivenStream>(std::make_unique<Stream>(std::forward<Args>(args)...));
+}
+
 class FileTransportTest : public ::testing::Test {
  protected:
   FileRequest request(const std::string& name, const std::string& text) {
-    return {path, name, expected, std::make_unique<TextBody>(text)};
+    return {path, name, expected, given<TextBody>(text)};
   }
   FileResponse run() {
     std::vector<Completion> finished;
@@ -127,8 +133,7 @@ TEST_F(FileTransportTest, AnObjectWithoutRecordsIsNotMade) {
 }
 
 TEST_F(FileTransportTest, ABodyThatFailsLeavesNothing) {
-  transport.start(RequestId{1},
-                  FileRequest{path, "x", "", std::make_unique<TextBody>(pattern(100'000), true)},
+  transport.start(RequestId{1}, FileRequest{path, "x", "", given<TextBody>(pattern(100'000), true)},
                   nullptr);
   const FileResponse response = run();
   ASSERT_FALSE(response.status);
@@ -465,8 +470,8 @@ TEST_F(FileTransportTest, TheCallUnderWayIsNamed) {
     FileTransport& transport_;
     std::string& seen_;
   };
-  transport.start(RequestId{1},
-                  FileRequest{path, "x", "", std::make_unique<Watching>(transport, seen)}, nullptr);
+  transport.start(RequestId{1}, FileRequest{path, "x", "", given<Watching>(transport, seen)},
+                  nullptr);
   run();
   EXPECT_EQ(seen, "write to " + path + "/x");
   EXPECT_EQ(transport.call().what, "");

@@ -140,6 +140,26 @@ TEST(AgeFile, AnInputThatFailsFailsTheStream) {
   EXPECT_FALSE(decryptor.failure());
 }
 
+// A key and a nonce must never seal two plaintexts.
+TEST(AgeFile, WhatDiffersWhenItIsStreamedAgainIsNotSealed) {
+  const auto identity = *AgeIdentity::generate();
+  const auto file = *AgeFile::make({identity.recipient()});
+  const std::string text = test::random_text(200'000, 1);
+  const auto seal = [&](const std::string& plain) {
+    return drain(**AgeEncryptor::of(stream(plain), file));
+  };
+  const auto first = seal(text);
+  EXPECT_FALSE(first.error);
+  EXPECT_TRUE(seal(text).bytes == first.bytes);
+  std::string other = text;
+  other[150'000] ^= 1;
+  const auto changed = seal(other);
+  ASSERT_TRUE(changed.error);
+  EXPECT_EQ(changed.error->code, ErrorCode::kCorrupt);
+  EXPECT_TRUE(first.bytes.starts_with(changed.bytes)) << "nothing of the difference goes out";
+  EXPECT_TRUE(seal(text.substr(0, 190'000)).error) << "a shorter one differs in its last chunk";
+}
+
 TEST(AgeFile, NoRecipientIsAnError) {
   EXPECT_FALSE(AgeEncryptor::make(stream("x"), {}));
   // A point of low order cannot be encrypted to.

@@ -96,6 +96,26 @@ ObjectRendering rendering(Format format, Compression compression) {
   return r;
 }
 
+TEST_F(ObjectEncoder, ABodyStreamsTheSameBytesAgainAlsoEncrypted) {
+  const auto identity = *AgeIdentity::generate();
+  for (const bool encrypted : {false, true}) {
+    ObjectRendering r = rendering(Format::kLines, Compression::kGzip);
+    if (encrypted) r.age_recipients = {identity.recipient().to_string()};
+    const auto body = encode_object_body(store, claim, r, "app");
+    ASSERT_TRUE(body) << body.error().message;
+    std::vector<std::string> streamed;
+    for (int i = 0; i < 3; ++i) {
+      const auto stream = (*body)->open();
+      ASSERT_TRUE(stream) << stream.error().message;
+      streamed.push_back(test::drain(**stream).bytes);
+      EXPECT_EQ((*body)->summary()->object_bytes, streamed.back().size()) << "counted once";
+      EXPECT_TRUE((*body)->summary()->complete);
+    }
+    EXPECT_TRUE(streamed[0] == streamed[1] && streamed[1] == streamed[2]);
+    EXPECT_EQ(decode(streamed[0], {identity}), expected());
+  }
+}
+
 TEST_F(ObjectEncoder, LinesInEveryCompressionAreTheRecords) {
   for (const auto compression : {Compression::kZstd, Compression::kGzip, Compression::kNone}) {
     const Encoded object = encode(rendering(Format::kLines, compression));
