@@ -23,6 +23,7 @@
 #include "agent/base/stream.h"
 #include "agent/base/types.h"
 #include "buffer/state.h"
+#include "sinks/http_message.h"
 
 namespace edgehose {
 
@@ -86,8 +87,14 @@ struct FileRequest {
   std::string expected_filesystem;  // identity recorded at the first delivery; empty: none yet
   std::shared_ptr<ByteSource> body;
 };
-// HTTP requests join here with their sinks.
-using Request = std::variant<FileRequest>;
+
+// Put `body` under `key` into the bucket of the sink (s3/).
+struct UploadRequest {
+  std::string key;
+  std::string region;  // that the bucket is in, as far as is known
+  std::shared_ptr<ByteSource> body;
+};
+using Request = std::variant<FileRequest, UploadRequest>;
 
 struct FileResponse {
   Status status;                  // of the whole: written, synced, renamed, directory synced
@@ -98,7 +105,19 @@ struct FileResponse {
   bool missing = false;           // the directory is not there; nothing was created
   std::uint64_t bytes = 0;
 };
-using Response = std::variant<FileResponse>;
+
+struct UploadResponse {
+  HttpResponse answer;          // to the upload
+  std::optional<Error> unsent;  // nothing was sent: no credentials, or a body that cannot be read
+  bool nothing = false;         // nothing was sent: no record is left of the batch
+  // The key was taken, and what is there is not replaced: what the bucket says of it.
+  std::optional<HttpResponse> existing;
+  std::string region;       // that it was signed for
+  std::string checksum;     // of what was sent, as the bucket would say it; empty: none
+  std::uint64_t bytes = 0;  // of what was sent
+  bool partial = false;     // records were left out that the buffer could not give
+};
+using Response = std::variant<FileResponse, UploadResponse>;
 
 // --- what an answer means ------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@
 #include "sinks/delivery/batch_config.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/object/compressor.h"
+#include "sinks/s3/s3_config.h"
+#include "sinks/s3/upload_body.h"
 
 namespace edgehose {
 namespace {
@@ -31,6 +33,10 @@ constexpr std::uint64_t kReadBuffer = 64 * kKiB;
 // LMDB keeps the pages of a transaction in memory until its commit.
 constexpr std::uint64_t kTransaction = 8 * kMiB;
 constexpr std::uint64_t kAgeChunks = 4 * 64 * kKiB;
+// Of an HTTP connection: libcurl's buffers and those of TLS.
+constexpr std::uint64_t kConnection = 256 * kKiB;
+// The authorities that a sink trusts (some 140), and its exchange for credentials.
+constexpr std::uint64_t kTlsTrust = 4 * kMiB;
 // One for each source, while a compressed rotation is read: a window of 8 MiB and its tables.
 constexpr std::uint64_t kRotationDecoder = 9 * kMiB;
 // A block's index, at most; only a record's attributes pass it.
@@ -93,6 +99,23 @@ std::uint64_t request_bytes(const ObjectConfig& objects, std::uint64_t longest) 
   return bytes;
 }
 
+ResourcePart sink_part(const Component& sink, const Config& config) {
+  const auto part = [&](const SinkConfig& common, const ObjectConfig& objects,
+                        std::uint64_t per_request, std::uint64_t per_sink) {
+    const std::uint64_t longest = longest_record(config, common.inputs);
+    return ResourcePart{
+        fmt::format("sink {}, {} requests", sink.name, common.concurrency),
+        per_sink + common.concurrency * (request_bytes(objects, longest) + per_request)};
+  };
+  if (sink.type == "s3") {
+    const auto& s3 = sink.as<S3Config>();
+    // A small body is kept, and stands there twice while it grows.
+    return part(s3.common, s3.object, 2 * UploadMeter::kKeptBytes + kConnection, kTlsTrust);
+  }
+  const auto& directory = sink.as<DirectoryConfig>();
+  return part(directory.common, directory.object, 0, 0);
+}
+
 std::vector<ResourcePart> disk_parts(std::uint64_t limit) {
   // The map is the limit, a quarter and 16 MiB, so that deletes always find room.
   const std::uint64_t more = limit / 4 + 16 * kMiB;
@@ -123,14 +146,7 @@ Resources worst_case(const Config& config, std::uint64_t buffer_limit,
   resources.memory.push_back(
       {fmt::format("{} finished files remembered", format_count(kMaxFinished)),
        kMaxFinished * kPerFinished + kCopying});
-  for (const Component& sink : config.sinks)
-    if (sink.type == "directory") {
-      const auto& directory = sink.as<DirectoryConfig>();
-      const std::uint64_t longest = longest_record(config, directory.common.inputs);
-      resources.memory.push_back(
-          {fmt::format("sink {}, {} requests", sink.name, directory.common.concurrency),
-           directory.common.concurrency * request_bytes(directory.object, longest)});
-    }
+  for (const Component& sink : config.sinks) resources.memory.push_back(sink_part(sink, config));
   resources.disk = disk_parts(buffer_limit);
   return resources;
 }

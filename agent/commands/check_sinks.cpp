@@ -11,6 +11,7 @@
 #include "agent/sources/file_config.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/directory/directory_tree.h"
+#include "sinks/s3/s3_config.h"
 
 namespace edgehose {
 namespace {
@@ -125,6 +126,8 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
       if (!unit_allows(unit, directory.path))
         tell_read_only(directory, config.agent.data_dir, findings);
       check.destination = directory.path + "/";
+    } else if (component.type == "s3") {
+      check.destination = "s3://" + component.as<S3Config>().bucket.name + "/";
     }
     const auto parts = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone});
     if (parts) {

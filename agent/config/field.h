@@ -109,6 +109,15 @@ struct ValueField : FieldFor<C> {
   }
 };
 
+// `example`: what is shown of it where not all of its keys go together.
+template <class C>
+struct TableField : FieldFor<C> {
+  TableField example(std::string toml) && {
+    Field::example = std::move(toml);
+    return std::move(*this);
+  }
+};
+
 // The declared options of struct C.
 template <class C>
 struct Fields {
@@ -147,9 +156,9 @@ auto choice(std::string key,
             std::string help);
 // key = { ... }: a struct of its own.
 template <auto Member>
-FieldFor<typename MemberOf<Member>::Owner> table(std::string key,
-                                                 Fields<typename MemberOf<Member>::Type> fields,
-                                                 std::string help);
+TableField<typename MemberOf<Member>::Owner> table(std::string key,
+                                                   Fields<typename MemberOf<Member>::Type> fields,
+                                                   std::string help);
 // key = { ... }: a table in the config, members of the same struct in memory.
 template <class C>
 FieldFor<C> group(std::string key, Fields<C> fields, std::string help);

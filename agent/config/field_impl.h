@@ -161,10 +161,10 @@ FieldFor<C> group(std::string key, Fields<C> fields, std::string help) {
 }
 
 template <auto Member>
-FieldFor<typename MemberOf<Member>::Owner> table(std::string key,
-                                                 Fields<typename MemberOf<Member>::Type> fields,
-                                                 std::string help) {
-  FieldFor<typename MemberOf<Member>::Owner> f;
+TableField<typename MemberOf<Member>::Owner> table(std::string key,
+                                                   Fields<typename MemberOf<Member>::Type> fields,
+                                                   std::string help) {
+  TableField<typename MemberOf<Member>::Owner> f;
   static_cast<Field&>(f) = group(std::move(key), std::move(fields), std::move(help));
   detail::rebase<Member>(f);
   return f;

@@ -84,8 +84,11 @@ std::string comment(const std::string& text) {
   return out + line + "\n";
 }
 
+std::string inline_table(const Field& table, const void* defaults);
+
 std::string example_value(const Field& field, const void* defaults) {
   if (!field.example.empty()) return field.example;
+  if (field.kind == Field::Kind::kTable) return inline_table(field, defaults);
   const std::string value = field.print(defaults);
   return value.empty() ? "..." : value;
 }
@@ -102,10 +105,8 @@ std::string inline_table(const Field& table, const void* defaults) {
 void add_example(const std::vector<Field>& fields, const void* defaults, std::string& out) {
   for (const Field& field : fields) {
     if (field.kind == Field::Kind::kTableName) continue;
-    const bool table = field.kind == Field::Kind::kTable;
     out += comment(field.help) + (field.required ? "" : "#") +
-           fmt::format("{} = {}\n", field.key,
-                       table ? inline_table(field, defaults) : example_value(field, defaults));
+           fmt::format("{} = {}\n", field.key, example_value(field, defaults));
   }
 }
 

@@ -138,9 +138,8 @@ Status Agent::make_parts() {
     courier.concurrency = sink.config.concurrency;
     courier.recognises = sink.recognises;
     courier.seed = std::random_device{}();
-    auto made =
-        std::make_unique<Courier>(sink.sink, std::move(sink.transport), sink.bodies(*store_),
-                                  *store_, *clock_, intake_->inbox(), courier);
+    auto made = std::make_unique<Courier>(sink.sink, sink.transport(*clock_), sink.bodies(*store_),
+                                          *store_, *clock_, intake_->inbox(), courier);
     EH_TRY(intake_->connect(sink.config.name, made->claims(), made->holds()));
     sinks_.push_back({sink.config.name, sink.config.inputs, sink.config.batch.max_age,
                       std::make_unique<CourierThread>(std::move(made), *clock_)});

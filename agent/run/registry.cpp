@@ -1,6 +1,7 @@
 #include "agent/run/registry.h"
 
 #include <algorithm>
+#include <random>
 
 #include "agent/base/check.h"
 #include "agent/config/field.h"
@@ -11,6 +12,9 @@
 #include "sinks/object/age/keys.h"
 #include "sinks/object/object_encoder.h"
 #include "sinks/object/time_zone.h"
+#include "sinks/s3/s3_config.h"
+#include "sinks/s3/s3_sink.h"
+#include "sinks/s3/s3_transport.h"
 
 namespace edgehose {
 namespace {
@@ -20,13 +24,29 @@ Result<SinkParts> make_directory_sink(const Component& component, const SinkCont
   SinkParts parts;
   parts.config = config.common;
   parts.pass_through = config.object.passes_through();
-  parts.transport = std::make_unique<FileTransport>();
+  parts.transport = [](const Clock&) { return std::make_unique<FileTransport>(); };
   std::vector<std::string> warnings;  // told with the config
   EH_ASSIGN(std::unique_ptr<DirectorySink> sink,
             DirectorySink::create(config, {context.agent_id, context.labels, context.timezone},
                                   warnings));
   parts.own_files = sink->own_files();
   parts.sink = std::move(sink);
+  return parts;
+}
+
+Result<SinkParts> make_s3_sink(const Component& component, const SinkContext& context) {
+  S3Config config = component.as<S3Config>();
+  EH_ASSIGN(config.bucket, with_region(config.bucket, aws::Environment{}));
+  SinkParts parts;
+  parts.config = config.common;
+  parts.pass_through = config.object.passes_through();
+  std::vector<std::string> warnings;  // told with the config
+  EH_ASSIGN(parts.sink,
+            S3Sink::create(config, {context.agent_id, context.labels, context.timezone}, warnings));
+  parts.transport = [config](const Clock& clock) {
+    return std::make_unique<S3Transport>(S3Transport::Options{config, std::random_device{}()},
+                                         clock);
+  };
   return parts;
 }
 
@@ -80,12 +100,42 @@ std::vector<Complaint> examine_directory_sink(const DirectoryConfig& config,
   return examine_objects(config.object, agent, compile);
 }
 
+// What is wrong with where a bucket is, told at the key that the message begins with.
+std::vector<Complaint> examine_bucket(const S3Config& config) {
+  if (config.bucket.name.empty()) return {};  // told already
+  const auto endpoint =
+      with_region(config.bucket, aws::Environment{}).and_then(&S3Endpoint::resolve);
+  if (!endpoint) {
+    const std::string& message = endpoint.error().message;
+    const std::string key = message.substr(0, message.find(": "));
+    return {{key, without(key + ": ", message)}};
+  }
+  const bool customer = config.upload.encryption.kind == S3Encryption::Kind::kCustomer;
+  if (customer && !endpoint->uses_tls())
+    return {{"server_side_encryption", "S3 takes a customer's key over https only"}};
+  if (endpoint->uses_tls() || endpoint->host().starts_with("127.") ||
+      endpoint->host().starts_with("localhost"))
+    return {};
+  return {{"endpoint", "is not https: whoever is on the way reads and changes what is sent",
+           config::kWholeValue, true}};
+}
+
+std::vector<Complaint> examine_s3_sink(const S3Config& config, const AgentConfig& agent) {
+  std::vector<Complaint> complaints = examine_objects(config.object, agent, &ObjectNames::compile);
+  for (Complaint& complaint : examine_bucket(config)) complaints.push_back(std::move(complaint));
+  if (!config.http.tls.verify)
+    complaints.push_back({"tls.verify", "is false: everything is sent to whoever answers",
+                          config::kWholeValue, true});
+  return complaints;
+}
+
 struct SinkType {
   std::string name;
   Result<SinkParts> (*make)(const Component&, const SinkContext&);
 };
 const SinkType kSinkTypes[] = {
     {"directory", make_directory_sink},
+    {"s3", make_s3_sink},
 };
 
 }  // namespace
@@ -96,6 +146,8 @@ ConfigSchema make_schema() {
                 file_source_fields(), examine_file_source);
   schema.sink("directory", "Writes objects into a directory: a disk, a stick, a network mount.",
               directory_fields(), examine_directory_sink);
+  schema.sink("s3", "Uploads objects to a bucket: Amazon S3, or what speaks its protocol.",
+              s3_fields(), examine_s3_sink);
   return schema;
 }
 

@@ -32,7 +32,7 @@ ConfigSchema make_schema();
 struct SinkParts {
   SinkConfig config;
   std::shared_ptr<const Sink> sink;
-  std::unique_ptr<Transport> transport;
+  std::function<std::unique_ptr<Transport>(const Clock&)> transport;
   bool pass_through = false;  // its objects are the buffer's frames themselves
   Recognises recognises = Recognises::kKey;
   // What its requests' bodies are made by: objects, or records in the destination's own form.

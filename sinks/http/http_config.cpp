@@ -62,8 +62,10 @@ Fields<TlsConfig> tls_fields() {
 Fields<HttpConfig> http_fields() {
   return {
       table<&HttpConfig::proxy>("proxy", proxy_fields(),
-                                "The way out, where there is no direct one."),
-      table<&HttpConfig::tls>("tls", tls_fields(), "Who is trusted, and who this client is."),
+                                "The way out, where there is no direct one.")
+          .example("{ url = \"http://10.0.0.1:3128\" }"),
+      table<&HttpConfig::tls>("tls", tls_fields(), "Who is trusted, and who this client is.")
+          .example("{ ca_file = \"/etc/edgehose/ca.pem\" }"),
       size_field<&HttpConfig::max_upload_rate>("max_upload_rate",
                                                "Bytes a second that this sink sends at most.")
           .unset_means("no limit")

@@ -217,14 +217,20 @@ Fields<S3UploadOptions> s3_upload_fields() {
           .example("\"STANDARD_IA\""),
       field<&S3UploadOptions::storage_class_unchecked>(
           "storage_class_unchecked", "A class that this version does not know, sent as it is.")
-          .check(not_a_value),
-      field<&S3UploadOptions::tags>("tags", "Tags of each object, ten at most.").check(not_tags),
+          .check(not_a_value)
+          .example("\"\""),
+      field<&S3UploadOptions::tags>("tags", "Tags of each object, ten at most.")
+          .check(not_tags)
+          .example("{ site = \"north\" }"),
       field<&S3UploadOptions::metadata>("metadata", "User metadata of each object.")
-          .check(not_metadata),
+          .check(not_metadata)
+          .example("{ gateway = \"gw-0042\" }"),
       table<&S3UploadOptions::encryption>("server_side_encryption", encryption_fields(),
-                                          "How S3 encrypts what it keeps."),
+                                          "How S3 encrypts what it keeps.")
+          .example("{ type = \"kms\", kms_key = \"alias/logs\" }"),
       table<&S3UploadOptions::lock>("object_lock", lock_fields(),
-                                    "Keeps objects from being deleted; the bucket must allow it."),
+                                    "Keeps objects from being deleted; the bucket must allow it.")
+          .example("{ mode = \"governance\", retain = \"365d\" }"),
       choice<&S3UploadOptions::checksum>("checksum",
                                          {{"crc64nvme", S3Checksum::kCrc64Nvme},
                                           {"crc32c", S3Checksum::kCrc32c},
@@ -242,7 +248,8 @@ Fields<S3UploadOptions> s3_upload_fields() {
       field<&S3UploadOptions::content_encoding>("content_encoding",
                                                 "Content-Encoding of each object, for clients that "
                                                 "are to decompress by themselves.")
-          .check(not_a_value),
+          .check(not_a_value)
+          .example("\"zstd\""),
       field<&S3UploadOptions::requester_pays>("requester_pays", "The bucket's requesters pay."),
       field<&S3UploadOptions::create_only>("create_only",
                                            "Never replaces an object (If-None-Match: *)."),
@@ -267,7 +274,8 @@ std::vector<HttpHeader> s3_headers(const S3UploadOptions& options, S3Call call, 
   const bool carries = call == S3Call::kPut || call == S3Call::kUploadPart;
   const bool ends = call == S3Call::kPut || call == S3Call::kCompleteMultipart;
   if (begins) add_object(headers, options, now);
-  if (options.encryption.kind == S3Encryption::Kind::kCustomer && (begins || carries))
+  const bool needs_key = begins || carries || call == S3Call::kHead;
+  if (options.encryption.kind == S3Encryption::Kind::kCustomer && needs_key)
     add_customer_key(headers, customer_key);
   if (call == S3Call::kCreateMultipart)
     headers.add("x-amz-checksum-algorithm", std::string(checksum_algorithm(options.checksum)));

@@ -54,7 +54,7 @@ config::Fields<S3UploadOptions> s3_upload_fields();
 const std::vector<std::string>& s3_storage_classes();
 
 // Where in the life of an object a header belongs.
-enum class S3Call { kPut, kCreateMultipart, kUploadPart, kCompleteMultipart, kOther };
+enum class S3Call { kPut, kHead, kCreateMultipart, kUploadPart, kCompleteMultipart, kOther };
 
 // `now` is for the lock's date; `customer_key` the 32 bytes, where encryption is kCustomer.
 std::vector<HttpHeader> s3_headers(const S3UploadOptions& options, S3Call call, WallTime now,

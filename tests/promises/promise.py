@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from agent import TOOLS, Failed, Sandbox, wait_until  # noqa: E402, F401
+from agent import TOOLS, Failed, Sandbox, die_with_parent, wait_until  # noqa: E402, F401
 
 PARKED = 100  # seconds: a parked sink is tried again after one minute, with jitter
 

@@ -18,7 +18,7 @@ import sys
 BASE, CONFIG, BUFFER, SOURCES = "agent/base", "agent/config", "buffer", "agent/sources"
 RUN, COMMANDS = "agent/run", "agent/commands"
 SINKS, OBJECT, AGE, DELIVERY = "sinks", "sinks/object", "sinks/object/age", "sinks/delivery"
-HTTP, AWS = "sinks/http", "sinks/aws"
+HTTP, AWS, AWS_CLIENT = "sinks/http", "sinks/aws", "sinks/aws_client"
 MAY_INCLUDE = {
     BASE: set(),
     CONFIG: {BASE},
@@ -30,12 +30,13 @@ MAY_INCLUDE = {
     OBJECT: {BASE, CONFIG, BUFFER, SINKS, AGE},
     DELIVERY: {BASE, CONFIG, BUFFER, SINKS, OBJECT},
     AWS: {BASE, CONFIG, SINKS, DELIVERY},
+    AWS_CLIENT: {BASE, CONFIG, SINKS, HTTP, AWS},
     RUN: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, DELIVERY, "a sink"},
     COMMANDS: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, DELIVERY, RUN, "a sink"},
     "agent": {BASE, COMMANDS},  # main.cpp
 }
 # Every other folder of sinks/ is a sink: all may include the same, and none another.
-A_SINK = {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, DELIVERY, AWS}
+A_SINK = {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, DELIVERY, AWS, AWS_CLIENT}
 
 # Headers of libraries that are kept behind few files of ours, by how their names begin.
 BEHIND = {

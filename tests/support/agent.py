@@ -46,8 +46,12 @@ def toml(value):
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml(v) for v in value) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{toml_key(k)} = {toml(v)}" for k, v in value.items()) + " }"
     return json.dumps(str(value), ensure_ascii=False)
+
+
+def toml_key(name):
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else toml(name)
 
 
 def wait_until(condition, seconds=10.0, what="the condition", step=0.01):

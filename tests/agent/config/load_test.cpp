@@ -104,8 +104,8 @@ encrypt     = { age = ["age1..."] }
   EXPECT_EQ(sink.common.batch.max_size, 8ull << 20);
   EXPECT_EQ(sink.common.batch.max_age, 5min);
   EXPECT_EQ(sink.path, "/media/usb/logs");
-  EXPECT_EQ(sink.prefix, "site=!{label:site}/!{timestamp:yyyy/MM/dd/HH}/");
-  EXPECT_THAT(sink.age_recipients, ElementsAre("age1..."));
+  EXPECT_EQ(sink.object.prefix, "site=!{label:site}/!{timestamp:yyyy/MM/dd/HH}/");
+  EXPECT_THAT(sink.object.age_recipients, ElementsAre("age1..."));
   EXPECT_TRUE(loaded.warnings.empty());
 }
 

@@ -9,6 +9,7 @@
 
 #include "agent/sources/file_config.h"
 #include "sinks/directory/directory_config.h"
+#include "sinks/s3/s3_config.h"
 
 namespace edgehose {
 
@@ -47,6 +48,7 @@ ConfigSchema test_schema() {
   schema.source("file", "Follows files, through every kind of rotation.", file_source_fields());
   schema.sink("directory", "Objects in a directory: a stick, a share, a spool.",
               directory_fields());
+  schema.sink("s3", "Objects in a bucket.", s3_fields());
   return schema;
 }
 

@@ -1,0 +1,48 @@
+// AskRunner: carries out what a search for credentials asks (aws/ask.h): one question at a time,
+// over HTTP, from a file, or of a program.
+//
+// Each HTTP question has a connection of its own, through the sink's proxy but for addresses of
+// this machine's own link, and with the certificates that the question names, else the system's: a
+// store with a private authority says nothing of whom AWS's own services are trusted by.
+//
+// Threading: one thread. Bounded by what each question allows in bytes and in time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "agent/base/clock.h"
+#include "sinks/aws/ask.h"
+#include "sinks/aws_client/child_program.h"
+#include "sinks/http/http_client.h"
+
+namespace edgehose {
+
+class AskRunner {
+ public:
+  AskRunner(ProxyConfig proxy, const Clock& clock) : proxy_(std::move(proxy)), clock_(clock) {}
+
+  bool busy() const { return ask_.has_value(); }
+  void start(const aws::Ask& ask);  // while it is not busy
+  // The answer, once there is one; it is not busy any more then. `next`: when to call again,
+  // earlier when a descriptor is readable.
+  std::optional<aws::Answer> step(Instant& next);
+  void abandon();
+  int descriptor() const;  // to wait on for reading; -1: none
+
+ private:
+  std::optional<aws::Answer> step_http(const aws::HttpAsk& ask, Instant now, Instant& next);
+  std::optional<aws::Answer> step_command(const aws::CommandAsk& ask, Instant now, Instant& next);
+  void send(const aws::HttpAsk& ask);
+  HttpClientOptions options_for(const aws::HttpAsk& ask) const;
+
+  const ProxyConfig proxy_;
+  const Clock& clock_;
+  std::optional<aws::Ask> ask_;
+  Instant begin_{};  // of the question, its wait_before over
+  std::unique_ptr<HttpClient> http_;
+  std::unique_ptr<ChildProgram> program_;
+};
+
+}  // namespace edgehose

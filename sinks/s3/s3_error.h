@@ -1,0 +1,29 @@
+// What S3 says where it refuses, and what follows from it. Pure.
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+#pragma once
+
+#include <string>
+
+#include "sinks/aws_client/aws_client.h"
+#include "sinks/http_message.h"
+#include "sinks/sink.h"
+
+namespace edgehose {
+
+struct S3Error {
+  std::string code;     // "NoSuchBucket"; empty: S3 has not said one
+  std::string message;  // its words, printable and short
+  std::string region;   // that the bucket is in, where the answer says so
+};
+
+S3Error read_s3_error(const HttpResponse& response);
+
+// Whether another time or other credentials would help.
+Remedy s3_remedy(const HttpResponse& response);
+
+// Of an answer with a status that is not 2xx. `region`: that the request was signed for.
+Verdict judge_s3_refusal(const HttpResponse& response, const std::string& region);
+// Of no answer (status 0).
+Verdict judge_s3_silence(const HttpResponse& response);
+
+}  // namespace edgehose

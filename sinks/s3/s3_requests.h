@@ -1,0 +1,34 @@
+// The requests of an S3 sink, unsigned. Pure: what is sent, the instant and the keys are given.
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, API_HeadObject.html
+#pragma once
+
+#include <string>
+
+#include "agent/base/types.h"
+#include "agent/config/secret.h"
+#include "sinks/aws_client/aws_client.h"
+#include "sinks/s3/s3_config.h"
+#include "sinks/s3/upload_body.h"
+
+namespace edgehose {
+
+// Whether the payload's SHA-256 is signed: not over TLS, where S3 checks a checksum header instead.
+bool signs_payload(const S3UploadOptions& options, const S3Endpoint& endpoint);
+
+// What every request needs to know. References outlive the call.
+struct S3Place {
+  const S3UploadOptions& options;
+  const S3Endpoint& endpoint;
+  const std::string& region;
+  const std::string& key;
+};
+
+// PUT of a whole object. `create_only`: not where the key is taken, whatever the options say.
+AwsRequest put_object(const S3Place& place, const UploadFacts& facts,
+                      std::shared_ptr<RequestBody> body, bool create_only, WallTime now,
+                      const Secret& customer_key);
+
+// What the bucket says of an object, its checksum included.
+AwsRequest head_object(const S3Place& place, const Secret& customer_key);
+
+}  // namespace edgehose

@@ -1,0 +1,137 @@
+#include "sinks/s3/s3_sink.h"
+
+#include <algorithm>
+
+#include "sinks/object/object_encoder.h"
+#include "sinks/s3/s3_error.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::string_view kRegionNote = "region=";
+
+std::string region_of_note(const std::string& note) {
+  return note.starts_with(kRegionNote) ? note.substr(kRegionNote.size()) : "";
+}
+
+bool blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// Nothing was sent.
+Verdict judge_unsent(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kAuth:
+    case ErrorCode::kInvalid:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kPermission:
+    case ErrorCode::kUnsupported: return Park{error.message};
+    default: return Retry{error.message};
+  }
+}
+
+// The checksum that the bucket keeps, where it is said and of the kind that was sent.
+bool same_checksum(const HttpResponse& answer, S3Checksum kind, const std::string& sent) {
+  const std::string* kept = answer.header(checksum_header(kind));
+  return kept != nullptr && !sent.empty() && *kept == sent;
+}
+
+Verdict judge_success(const UploadResponse& upload, S3Checksum checksum) {
+  const HttpResponse& answer = upload.answer;
+  const std::string* tag = answer.header("etag");
+  if (answer.status != 200 || tag == nullptr || tag->empty() || !blank(answer.body))
+    return Retry{fmt::format("the answer {} is not S3's ({}): something between here and there, "
+                             "such as a portal that wants a login",
+                             answer.status, tag == nullptr ? "it has no ETag" : "it has a text"),
+                 {},
+                 true};
+  const std::string* kept = answer.header(checksum_header(checksum));
+  if (kept != nullptr && !upload.checksum.empty() && *kept != upload.checksum)
+    return Retry{"S3 has kept other bytes than were sent: the checksums differ", {}, true};
+  return Delivered{};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<S3Sink>> S3Sink::create(const S3Config& config, const ObjectContext& context,
+                                               std::vector<std::string>& warnings) {
+  EH_TRY(S3Endpoint::resolve(config.bucket));
+  EH_ASSIGN(ObjectNames names, ObjectNames::compile(config.object, context, warnings));
+  return std::unique_ptr<S3Sink>(new S3Sink(config, context.agent, std::move(names)));
+}
+
+S3Sink::S3Sink(const S3Config& config, const std::string& agent, ObjectNames names)
+    : name_(config.common.name),
+      bucket_(config.bucket),
+      checksum_(config.upload.checksum),
+      names_(std::move(names)),
+      rendering_(serialize_rendering(config.object.rendering(agent))) {}
+
+std::string S3Sink::key(const BatchOutline& batch, const std::string&) const {
+  const auto [prefix, name] = names_.name(batch);
+  return prefix + name;
+}
+
+Request S3Sink::request(const Batch& batch, const std::string& note,
+                        std::shared_ptr<ByteSource> body) const {
+  S3Bucket there = bucket_;
+  there.region = region_of_note(note);
+  // A note may be of another kind of sink that had this name.
+  const bool learned = !there.region.empty() && S3Endpoint::resolve(there);
+  return UploadRequest{batch.claim.key, learned ? there.region : bucket_.region, std::move(body)};
+}
+
+Verdict S3Sink::judge(const Batch& batch, const Response& response) const {
+  const auto& upload = std::get<UploadResponse>(response);
+  if (upload.nothing) return Delivered{};
+  if (upload.existing) return judge_existing(batch, upload);
+  if (upload.unsent) return judge_unsent(*upload.unsent);
+  const int status = upload.answer.status;
+  if (status == 0) return judge_s3_silence(upload.answer);
+  if (status >= 200 && status < 300) return judge_success(upload, checksum_);
+  return judge_s3_refusal(upload.answer, upload.region);
+}
+
+// The key is taken. It says which records are under it, so it mostly is ours, of an attempt whose
+// answer was lost; what else it may be is not replaced.
+Verdict S3Sink::judge_existing(const Batch& batch, const UploadResponse& upload) const {
+  const HttpResponse& there = *upload.existing;
+  const auto unknown = [&](std::string why) {
+    return Retry{
+        fmt::format("{} is taken, and whether by us could not be seen: {}", batch.claim.key, why),
+        {},
+        true};
+  };
+  if (upload.unsent) return unknown(upload.unsent->message);
+  if (there.status == 0) return unknown(there.problem);
+  if (there.status == 403)
+    return Park{
+        fmt::format("{} is taken, and whether by us cannot be seen: the credentials need "
+                    "s3:GetObject there, where objects are not replaced (\"create_only\")",
+                    batch.claim.key)};
+  if (there.status != 200) return unknown(fmt::format("S3 answers {}", there.status));
+  // It holds at least as much as this attempt, which lacks records.
+  if (upload.partial || same_checksum(there, checksum_, upload.checksum)) return Delivered{};
+  const std::string* length = there.header("content-length");
+  if (length != nullptr && *length == std::to_string(upload.bytes)) return Delivered{};
+  return Park{
+      fmt::format("{} is taken by another object, of {} bytes instead of {}. It is not "
+                  "replaced: move it away, or set create_only = false",
+                  batch.claim.key, length == nullptr ? "unknown" : *length, upload.bytes)};
+}
+
+std::optional<std::string> S3Sink::learn(const std::string& note, const Response& response) const {
+  const auto& upload = std::get<UploadResponse>(response);
+  const int status = upload.answer.status;
+  if (status < 300 || upload.existing) return std::nullopt;
+  S3Bucket there = bucket_;
+  there.region = read_s3_error(upload.answer).region;
+  // A name of a region, and nothing else, becomes part of a URL.
+  if (there.region.empty() || !S3Endpoint::resolve(there)) return std::nullopt;
+  std::string learned =
+      there.region == bucket_.region ? "" : std::string(kRegionNote) + there.region;
+  if (learned == note) return std::nullopt;
+  return learned;
+}
+
+}  // namespace edgehose

@@ -1,0 +1,165 @@
+"""Into real buckets: what the agent uploads, AWS's own client reads back. Each server is asked for
+what it honours (s3_servers.py), so that nothing passes at one that does not look."""
+
+import subprocess
+
+import promise
+import s3_servers  # found by promise
+
+BUCKET = "telemetry"
+LINES = 20000
+
+
+class Promise(promise.PromiseCase):
+    def start(self, name, **options):
+        server = s3_servers.start(name, **options)
+        self.addCleanup(server.stop)
+        return server
+
+    def configure(self, server, bucket=BUCKET, **options):
+        self.box.config(sinks={"cloud": {**server.sink(bucket), **options}})
+
+    def deliver(self, server, bucket, reading=None, made=None, **options):
+        """Everything that is read goes up, and comes back as it was. What S3 says of one object."""
+        server.make_bucket(bucket, **(made or {}))
+        self.configure(server, bucket, **options)
+        subprocess.run(["rm", "-rf", self.box.out, self.box.data], check=True)
+        self.box.out.mkdir()
+        self.box.run_once(timeout=60)
+        server.s3.download(bucket, self.box.out, **(reading or {}))
+        self.box.check("--in-order")
+        return server.s3.head(bucket, server.s3.keys(bucket)[0], **(reading or {}))
+
+    def everything(self, server):
+        """All renderings, and every option that the server honours."""
+        self.box.log(lines=LINES)
+        self.renderings(server)
+        self.integrity(server)
+        self.how_it_is_kept(server)
+        self.who_asks_and_where(server)
+
+    def renderings(self, server):
+        self.deliver(server, "zstd-lines", prefix="site=north/!{timestamp:yyyy/MM/dd}/")
+        self.deliver(server, "gzip-ndjson", compression="gzip", format="ndjson")
+        # Larger than what is kept in memory: made again while it is sent, also encrypted.
+        large = {"compression": "none", "batch": {"max_size": "64MiB", "max_age": "1s"}}
+        self.deliver(server, "plain", **large)
+        self.deliver(server, "encrypted", encrypt={"age": [self.box.age_recipient()]}, **large)
+        self.box.identity = None
+
+    def integrity(self, server):
+        for kind in ("crc64nvme", "crc32c", "sha256"):
+            if f"checksum_{kind}" in server.honours:
+                self.deliver(server, f"with-{kind}", checksum=kind)
+        self.deliver(server, "no-checksum", checksum="none")
+        self.deliver(server, "create-only", create_only=True)
+
+    def how_it_is_kept(self, server):
+        head = self.deliver(server, "metadata", metadata={"site": "north pole"})
+        self.assertEqual(head["x-amz-meta-site"], "north pole")
+        if "tags" in server.honours:
+            tags = {"site": "north pole", "a+b": "c/d=e"}
+            self.deliver(server, "tagged", tags=tags)
+            key = server.s3.keys("tagged")[0]
+            kept = server.s3.call("get_object_tagging", Bucket="tagged", Key=key)["TagSet"]
+            self.assertEqual({tag["Key"]: tag["Value"] for tag in kept}, tags)
+        if "storage_classes" in server.honours:
+            head = self.deliver(server, "rarely-read", storage_class="STANDARD_IA")
+            self.assertEqual(head["x-amz-storage-class"], "STANDARD_IA")
+        if "object_lock" in server.honours:
+            head = self.deliver(server, "locked", made={"ObjectLockEnabledForBucket": True},
+                                object_lock={"mode": "governance", "retain": "1d"})
+            self.assertEqual(head["x-amz-object-lock-mode"], "GOVERNANCE")
+        for what, options, says in (
+                ("sse_s3", {"type": "s3"}, "AES256"),
+                ("sse_kms", {"type": "kms", "kms_key": server.kms_key}, "aws:kms")):
+            if what in server.honours:
+                bucket = what.replace("_", "-")
+                head = self.deliver(server, bucket, server_side_encryption=options)
+                self.assertEqual(head["x-amz-server-side-encryption"], says)
+        if "sse_c" in server.honours:
+            key = self.box.root / "customer.key"
+            key.write_bytes(bytes(range(32)))
+            key.chmod(0o600)
+            self.deliver(server, "sse-c", create_only=True,
+                         server_side_encryption={"type": "customer", "customer_key": {"file": key}},
+                         reading={"SSECustomerAlgorithm": "AES256",
+                                  "SSECustomerKey": bytes(range(32)).decode()})
+
+    def who_asks_and_where(self, server):
+        if "bucket_owner" in server.honours:
+            self.deliver(server, "owned", expected_bucket_owner=s3_servers.OWNER)
+        if "session_token" in server.honours:
+            keys = server.temporary_credentials()
+            self.deliver(server, "temporary", credentials={
+                "access_key_id": keys["access_key"], "secret_access_key": keys["secret_key"],
+                "session_token": keys["session_token"]})
+        if "virtual_host" in server.honours and not server.tls:
+            self.deliver(server, "in-the-host", endpoint=server.virtual_endpoint,
+                         addressing="virtual")
+
+    def test_s3proxy(self):
+        self.everything(self.start("s3proxy"))
+
+    def test_moto(self):
+        self.everything(self.start("moto"))
+
+    def test_versitygw(self):
+        self.everything(self.start("versitygw"))
+
+    def test_versitygw_over_tls_with_unsigned_payload(self):
+        server = self.start("versitygw", tls=True)
+        self.box.log(lines=LINES)
+        self.deliver(server, BUCKET)
+
+    def test_minio(self):
+        self.everything(self.start("minio"))
+
+    def refused(self, server, words, **options):
+        """Parked, told, and kept; delivered when it is put right."""
+        server.make_bucket(BUCKET)
+        self.configure(server, **options)
+        self.box.log(lines=200)
+        agent = self.box.start()
+        def told():
+            return words in self.sink(self.box.status(), "cloud")["last_error"]
+        promise.wait_until(told, 10, words, 0.1)
+        self.assertEqual(self.sink(self.box.status(), "cloud")["state"], "parked")
+        agent.stop()
+        self.configure(server)
+        self.box.run_once()
+        server.s3.download(BUCKET, self.box.out)
+        self.box.check("--in-order")
+
+    def test_a_wrong_key_parks_until_it_is_right(self):
+        server = self.start("versitygw")
+        keys = {"access_key_id": server.access_key, "secret_access_key": "another"}
+        self.refused(server, "SignatureDoesNotMatch", credentials=keys)
+
+    def test_a_bucket_that_is_missing_parks_until_it_is_right(self):
+        self.refused(self.start("versitygw"), "NoSuchBucket", bucket="no-such-bucket")
+
+    def test_a_wrong_region_is_put_right(self):
+        server = self.start("minio")
+        server.make_bucket(BUCKET)
+        self.configure(server, region="eu-west-9")
+        self.box.log(lines=200)
+        self.box.run_once()
+        server.s3.download(BUCKET, self.box.out)
+        self.box.check("--in-order")
+
+    def test_a_repeated_batch_is_our_own(self):
+        """Killed when its first object is there: what it does again is not there twice."""
+        server = self.start("versitygw", buckets=[BUCKET])
+        self.configure(server, create_only=True)
+        self.box.log(lines=2000)
+        agent = self.box.start()
+        promise.wait_until(lambda: server.s3.keys(BUCKET), 15, "an object is there", 0.05)
+        agent.kill()
+        self.box.run_once()
+        server.s3.download(BUCKET, self.box.out)
+        self.box.check("--in-order")
+
+
+if __name__ == "__main__":
+    promise.main()

@@ -1,0 +1,143 @@
+// Questions carried out for real: files, programs, and a server that misbehaves on command.
+#include "sinks/aws_client/ask_runner.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/sinks/http/fault_server.h"
+
+namespace edgehose {
+namespace {
+
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+class AskRunnerTest : public ::testing::Test {
+ protected:
+  aws::Answer carry_out(const aws::Ask& ask) {
+    runner_.start(ask);
+    EXPECT_TRUE(runner_.busy());
+    const Instant deadline = clock_->now() + 30s;
+    for (;;) {
+      Instant next = kNever;
+      if (auto answer = runner_.step(next)) {
+        EXPECT_FALSE(runner_.busy());
+        return std::move(*answer);
+      }
+      if (clock_->now() > deadline) throw std::runtime_error("no end of a question");
+      const int fd = runner_.descriptor();
+      clock_->wait({&fd, 1}, std::min(next, deadline));
+    }
+  }
+  aws::CommandAnswer command(const std::string& script, aws::CommandAsk ask = {}) {
+    ask.arguments = {"sh", "-c", script};
+    return std::get<aws::CommandAnswer>(carry_out(ask));
+  }
+
+  std::unique_ptr<Clock> clock_ = make_system_clock();
+  AskRunner runner_{{}, *clock_};
+};
+
+TEST_F(AskRunnerTest, AProgramGivesItsOutputAndItsCode) {
+  const auto answer = command("cat; echo keys; echo secret >&2; exit 3");
+  EXPECT_EQ(answer.exit_code, 3);
+  EXPECT_EQ(answer.output, "keys\n");
+  EXPECT_EQ(answer.problem, "");
+  EXPECT_EQ(command("kill -TERM $$").exit_code, 128 + 15);
+}
+
+TEST_F(AskRunnerTest, AProgramThatClosedItsOutputIsWaitedFor) {
+  const auto answer = command("exec >&-; sleep 0.1; exit 4");
+  EXPECT_EQ(answer.exit_code, 4);
+}
+
+TEST_F(AskRunnerTest, AProgramThatIsNotThereIsToldAsSuch) {
+  const auto answer = std::get<aws::CommandAnswer>(
+      carry_out(aws::CommandAsk{.arguments = {"no-such-program-here"}}));
+  EXPECT_THAT(answer.problem, HasSubstr("No such file"));
+}
+
+TEST_F(AskRunnerTest, AProgramThatTakesTooLongEndsWithItsChildren) {
+  char name[] = "/tmp/edgehose-ask-XXXXXX";
+  const std::string directory = ::mkdtemp(name);
+  const auto answer =
+      command("(sleep 300; touch " + directory + "/late) & echo $! >" + directory + "/pid; wait",
+              {.arguments = {}, .timeout = 300ms});
+  EXPECT_THAT(answer.problem, HasSubstr("no end after"));
+  pid_t child = 0;
+  std::ifstream(directory + "/pid") >> child;
+  ASSERT_GT(child, 0);
+  // Killed with its group; where init is slow to reap it is a zombie for a moment.
+  const std::string stat = "/proc/" + std::to_string(child) + "/stat";
+  std::string id, program, state = "gone";
+  std::ifstream(stat) >> id >> program >> state;
+  EXPECT_TRUE(state == "gone" || state == "Z") << state;
+  std::filesystem::remove_all(directory);
+}
+
+TEST_F(AskRunnerTest, OutputIsBounded) {
+  const auto answer = command("yes", {.arguments = {}, .output_limit = 10000});
+  EXPECT_THAT(answer.problem, HasSubstr("prints more than"));
+}
+
+TEST_F(AskRunnerTest, AFileIsReadOrSaysWhyNot) {
+  char name[] = "/tmp/edgehose-ask-XXXXXX";
+  const std::string directory = ::mkdtemp(name);
+  std::ofstream(directory + "/token") << "abc";
+  EXPECT_EQ(*std::get<aws::FileAnswer>(carry_out(aws::FileAsk{directory + "/token"})), "abc");
+  const auto missing = std::get<aws::FileAnswer>(carry_out(aws::FileAsk{directory + "/other"}));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  std::filesystem::remove_all(directory);
+}
+
+TEST_F(AskRunnerTest, HttpIsAskedAsTheQuestionSays) {
+  FaultServer server;
+  aws::HttpAsk ask{.method = "PUT", .url = server.url("/latest/api/token"), .body = "b"};
+  ask.direct = true;
+  const auto put = std::get<aws::HttpAnswer>(carry_out(ask));
+  EXPECT_EQ(put.status, 200) << put.problem;
+  ask.method = "GET";
+  ask.body.clear();
+  const auto got = std::get<aws::HttpAnswer>(carry_out(ask));
+  EXPECT_EQ(got.body, "b");
+}
+
+TEST_F(AskRunnerTest, AServerThatIsSilentIsGivenUpInTime) {
+  FaultServer server;
+  HttpClient control({}, *clock_);
+  exchange(control, *clock_,
+           {.method = "POST",
+            .url = server.url("/__faults"),
+            .body = body_of(R"([{"do": "silent", "path": "/x"}])")});
+  aws::HttpAsk ask{.method = "GET", .url = server.url("/x")};
+  ask.total_timeout = 300ms;
+  const auto answer = std::get<aws::HttpAnswer>(carry_out(ask));
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_THAT(answer.problem, HasSubstr("no end after"));
+}
+
+TEST_F(AskRunnerTest, AddressesOfTheOwnLinkAreReachedWithoutTheProxy) {
+  FaultServer server;
+  ProxyConfig proxy;
+  proxy.url = "http://127.0.0.1:1";  // nobody listens
+  AskRunner runner(proxy, *clock_);
+  aws::HttpAsk ask{.method = "PUT", .url = server.url("/x"), .body = "b"};
+  ask.direct = true;
+  runner.start(ask);
+  std::optional<aws::Answer> answer;
+  const Instant deadline = clock_->now() + 30s;
+  while (!answer && clock_->now() < deadline) {
+    Instant next = kNever;
+    answer = runner.step(next);
+    const int fd = runner.descriptor();
+    if (!answer) clock_->wait({&fd, 1}, std::min(next, deadline));
+  }
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(std::get<aws::HttpAnswer>(*answer).status, 200);
+}
+
+}  // namespace
+}  // namespace edgehose

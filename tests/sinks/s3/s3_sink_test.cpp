@@ -1,0 +1,302 @@
+#include "sinks/s3/s3_sink.h"
+
+#include <gmock/gmock.h>
+
+#include "sinks/directory/directory_sink.h"
+#include "sinks/s3/s3_error.h"
+
+namespace edgehose {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+S3Config config_of() {
+  S3Config config;
+  config.common.name = "cloud";
+  config.bucket = {"telemetry", "eu-west-1", "", S3Addressing::kAuto};
+  config.object.prefix = "logs/!{timestamp:yyyy/MM/dd}/";
+  return config;
+}
+
+std::unique_ptr<S3Sink> make(const S3Config& config = config_of()) {
+  std::vector<std::string> warnings;
+  auto sink = S3Sink::create(config, {"gw-0042", {}, "UTC"}, warnings);
+  EXPECT_TRUE(sink) << sink.error().message;
+  return std::move(*sink);
+}
+
+HttpResponse answer(int status, const std::string& code = "", const std::string& more = "",
+                    std::vector<HttpHeader> headers = {}) {
+  HttpResponse response;
+  response.status = status;
+  response.headers = std::move(headers);
+  response.headers.push_back({"x-amz-request-id", "4442587FB7D0A2F9"});
+  if (!code.empty())
+    response.body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>" + code +
+                    "</Code><Message>words</Message>" + more + "</Error>";
+  return response;
+}
+
+UploadResponse uploaded(HttpResponse response) {
+  UploadResponse upload;
+  upload.answer = std::move(response);
+  upload.region = "eu-west-1";
+  upload.bytes = 1234;
+  upload.checksum = "AAAAAAAAAAA=";
+  return upload;
+}
+
+Verdict judged(UploadResponse upload) {
+  Batch batch;
+  batch.claim.key = "logs/x.log.zst";
+  return make()->judge(batch, std::move(upload));
+}
+
+std::string kind(const Verdict& verdict) {
+  struct Kind {
+    std::string operator()(const Delivered&) { return "delivered"; }
+    std::string operator()(const Retry& r) {
+      return r.lesson ? "lesson" : r.maybe_arrived ? "unclear" : "retry";
+    }
+    std::string operator()(const Rejected&) { return "rejected"; }
+    std::string operator()(const TooLarge&) { return "too large"; }
+    std::string operator()(const KeyRefused&) { return "key"; }
+    std::string operator()(const Park&) { return "park"; }
+  };
+  return std::visit(Kind{}, verdict);
+}
+
+std::string reason(const Verdict& verdict) {
+  return std::visit(
+      [](const auto& v) -> std::string {
+        if constexpr (requires { v.reason; }) return v.reason;
+        return "";
+      },
+      verdict);
+}
+
+TEST(S3Sink, EachErrorHasItsVerdict) {
+  const struct {
+    int status;
+    const char* code;
+    const char* verdict;
+  } table[] = {
+      {503, "SlowDown", "retry"},
+      {503, "ServiceUnavailable", "retry"},
+      {503, "", "retry"},
+      {500, "InternalError", "unclear"},
+      {502, "", "unclear"},
+      {504, "", "unclear"},
+      {400, "RequestTimeout", "retry"},
+      {408, "", "retry"},
+      {429, "", "retry"},
+      {409, "OperationAborted", "retry"},
+      {409, "ConditionalRequestConflict", "retry"},
+      {400, "BadDigest", "retry"},
+      {400, "XAmzContentSHA256Mismatch", "retry"},
+      {400, "IncompleteBody", "retry"},
+      {307, "TemporaryRedirect", "retry"},
+      {400, "KMS.ThrottlingException", "retry"},
+      {403, "RequestTimeTooSkewed", "park"},  // where the time could not be put right
+      {400, "ExpiredToken", "park"},          // where others were not accepted either
+      {400, "InvalidToken", "park"},
+      {403, "AccessDenied", "park"},
+      {403, "SignatureDoesNotMatch", "park"},
+      {403, "InvalidAccessKeyId", "park"},
+      {403, "", "park"},
+      {401, "", "park"},
+      {404, "NoSuchBucket", "park"},
+      {400, "KMS.DisabledException", "park"},
+      {400, "KMS.NotFoundException", "park"},
+      {301, "PermanentRedirect", "park"},  // that does not say where to
+      {400, "AuthorizationHeaderMalformed", "park"},
+      {501, "NotImplemented", "park"},
+      {400, "InvalidArgument", "park"},
+      {400, "InvalidStorageClass", "rejected"},
+      {400, "EntityTooSmall", "rejected"},
+      {400, "InvalidPart", "rejected"},
+      {400, "EntityTooLarge", "too large"},
+      {413, "", "too large"},
+      {400, "KeyTooLongError", "key"},
+      {400, "XMinioInvalidObjectName", "key"},
+  };
+  for (const auto& row : table) {
+    const Verdict verdict = judged(uploaded(answer(row.status, row.code)));
+    EXPECT_EQ(kind(verdict), row.verdict) << row.status << " " << row.code;
+    EXPECT_THAT(reason(verdict), HasSubstr(std::to_string(row.status))) << "says what was answered";
+  }
+}
+
+TEST(S3Sink, AnETagIsADelivery) {
+  EXPECT_EQ(kind(judged(uploaded(answer(200, "", "", {{"etag", "\"d41d8cd9\""}})))), "delivered");
+}
+
+TEST(S3Sink, ACaptivePortalIsNoDelivery) {
+  HttpResponse page = answer(200);
+  page.body = "<html><h1>Welcome to the hotel</h1>";
+  EXPECT_EQ(kind(judged(uploaded(page))), "unclear");
+  page.headers = {{"etag", "\"it has one\""}};
+  EXPECT_EQ(kind(judged(uploaded(page))), "unclear") << "S3's answer to an upload has no text";
+  EXPECT_EQ(kind(judged(uploaded(answer(200)))), "unclear") << "and it has an ETag";
+  EXPECT_EQ(kind(judged(uploaded(answer(204, "", "", {{"etag", "\"x\""}})))), "unclear");
+  HttpResponse elsewhere;
+  elsewhere.status = 302;
+  elsewhere.headers = {{"location", "http://login.hotel/"}};
+  const Verdict redirected = judged(uploaded(elsewhere));
+  EXPECT_EQ(kind(redirected), "retry");
+  EXPECT_THAT(reason(redirected), HasSubstr("not in S3's words"));
+}
+
+TEST(S3Sink, OtherBytesThanWereSentAreNoDelivery) {
+  const auto kept = [](const std::string& checksum) {
+    return judged(
+        uploaded(answer(200, "", "", {{"etag", "\"x\""}, {"x-amz-checksum-crc64nvme", checksum}})));
+  };
+  EXPECT_EQ(kind(kept("AAAAAAAAAAA=")), "delivered");
+  EXPECT_EQ(kind(kept("AAAAAAAAAAE=")), "unclear");
+}
+
+TEST(S3Sink, SilenceIsRetriedWhateverItsReason) {
+  for (const HttpFailure failure :
+       {HttpFailure::kResolve, HttpFailure::kConnect, HttpFailure::kTls, HttpFailure::kClock,
+        HttpFailure::kProxy, HttpFailure::kStalled, HttpFailure::kReset, HttpFailure::kResponse,
+        HttpFailure::kBody}) {
+    HttpResponse none;
+    none.failure = failure;
+    none.problem = "no answer";
+    EXPECT_EQ(kind(judged(uploaded(none))), "retry");
+    none.maybe_arrived = true;
+    EXPECT_EQ(kind(judged(uploaded(none))), "unclear");
+  }
+  HttpResponse setup;
+  setup.failure = HttpFailure::kSetup;
+  EXPECT_EQ(kind(judged(uploaded(setup))), "park");
+}
+
+TEST(S3Sink, CredentialsThatAreMissingParkAndThoseThatAreAwayAreRetried) {
+  UploadResponse unsent;
+  unsent.unsent = Error{ErrorCode::kAuth, 0, "no AWS credentials"};
+  EXPECT_EQ(kind(judged(unsent)), "park");
+  unsent.unsent = Error{ErrorCode::kUnavailable, 0, "the metadata service is silent"};
+  EXPECT_EQ(kind(judged(unsent)), "retry");
+  unsent.unsent = Error{ErrorCode::kIo, 0, "the buffer's disk"};
+  EXPECT_EQ(kind(judged(unsent)), "retry");
+}
+
+TEST(S3Sink, RetryAfterIsObeyed) {
+  const Verdict verdict = judged(uploaded(answer(503, "SlowDown", "", {{"retry-after", "7"}})));
+  EXPECT_EQ(std::get<Retry>(verdict).after, std::chrono::seconds(7));
+}
+
+// The courier parks after ten refusals for one reason: a request's id in it would hide that.
+TEST(S3Sink, ARefusalIsToldInTheSameWordsEachTime) {
+  HttpResponse one = answer(400, "InvalidStorageClass"), other = one;
+  other.headers.back().value = "another request";
+  EXPECT_EQ(reason(judged(uploaded(one))), reason(judged(uploaded(other))));
+}
+
+TEST(S3Sink, TheBucketsOwnRegionIsLearnedAndAskedFromThenOn) {
+  const auto sink = make();
+  for (const HttpResponse& says :
+       {answer(301, "PermanentRedirect", "", {{"x-amz-bucket-region", "ap-south-1"}}),
+        answer(400, "AuthorizationHeaderMalformed", "<Region>ap-south-1</Region>"),
+        answer(301, "", "", {{"x-amz-bucket-region", "ap-south-1"}})}) {
+    const Verdict verdict = judged(uploaded(says));
+    EXPECT_EQ(kind(verdict), "lesson");
+    EXPECT_THAT(reason(verdict), HasSubstr("region = \"ap-south-1\""));
+    const auto note = sink->learn("", uploaded(says));
+    ASSERT_EQ(note, "region=ap-south-1");
+    const Request request = sink->request({}, *note, nullptr);
+    EXPECT_EQ(std::get<UploadRequest>(request).region, "ap-south-1");
+    EXPECT_EQ(sink->learn(*note, uploaded(says)), std::nullopt);
+    UploadResponse again = uploaded(says);
+    again.region = "ap-south-1";
+    EXPECT_EQ(kind(judged(again)), "park") << "asked there already";
+  }
+  const auto nonsense = answer(301, "", "", {{"x-amz-bucket-region", "evil.example/"}});
+  EXPECT_EQ(sink->learn("", uploaded(nonsense)), std::nullopt);
+  EXPECT_EQ(kind(judged(uploaded(nonsense))), "park");
+  EXPECT_EQ(sink->learn("", uploaded(answer(200, "", "", {{"etag", "x"}}))), std::nullopt);
+}
+
+UploadResponse taken(HttpResponse existing) {
+  UploadResponse upload = uploaded(answer(412, "PreconditionFailed"));
+  upload.existing = std::move(existing);
+  return upload;
+}
+
+TEST(S3Sink, AKeyThatIsTakenByOurOwnIsADelivery) {
+  EXPECT_EQ(
+      kind(judged(taken(answer(
+          200, "", "", {{"x-amz-checksum-crc64nvme", "AAAAAAAAAAA="}, {"content-length", "9"}})))),
+      "delivered");
+  EXPECT_EQ(kind(judged(taken(answer(200, "", "", {{"content-length", "1234"}})))), "delivered")
+      << "a service that keeps no checksums";
+  UploadResponse partial = taken(answer(200, "", "", {{"content-length", "99999"}}));
+  partial.partial = true;
+  EXPECT_EQ(kind(judged(partial)), "delivered") << "an earlier attempt had all its records";
+}
+
+TEST(S3Sink, AKeyThatIsTakenByAnotherIsKeptAndTold) {
+  const Verdict verdict = judged(taken(answer(200, "", "", {{"content-length", "99999"}})));
+  EXPECT_EQ(kind(verdict), "park");
+  EXPECT_THAT(reason(verdict), HasSubstr("logs/x.log.zst is taken by another object"));
+  EXPECT_EQ(kind(judged(taken(answer(403)))), "park");
+  EXPECT_EQ(kind(judged(taken(answer(404)))), "unclear") << "gone meanwhile: sent again";
+  EXPECT_EQ(kind(judged(taken(answer(503)))), "unclear");
+  EXPECT_EQ(kind(judged(taken(HttpResponse{}))), "unclear");
+}
+
+TEST(S3Sink, ABatchOfWhichNothingIsLeftIsSettled) {
+  UploadResponse nothing;
+  nothing.nothing = true;
+  EXPECT_EQ(kind(judged(nothing)), "delivered");
+}
+
+TEST(S3Sink, KeysAreThoseOfADirectory) {
+  DirectoryConfig directory;
+  directory.path = "/media/usb";
+  directory.object = config_of().object;
+  std::vector<std::string> warnings;
+  const auto files = DirectorySink::create(directory, {"gw-0042", {}, "UTC"}, warnings);
+  BatchOutline batch;
+  batch.source = "App";
+  batch.last = Sequence{4711};
+  batch.first_time = WallTime(1'795'397'040'000'000'000);
+  EXPECT_EQ(make()->key(batch, ""), (*files)->key(batch, ""));
+  EXPECT_EQ(make()->key(batch, "region=ap-south-1"), make()->key(batch, ""));
+  EXPECT_TRUE(make()->key(batch, "").starts_with("logs/2026/11/23/"));
+}
+
+TEST(S3Sink, RequestsWhatTheClaimSays) {
+  Batch batch;
+  batch.claim.key = "old/prefix/x.log.gz";
+  const Request request = make()->request(batch, "", nullptr);
+  EXPECT_EQ(std::get<UploadRequest>(request).key, "old/prefix/x.log.gz");
+  EXPECT_EQ(std::get<UploadRequest>(request).region, "eu-west-1");
+  for (const char* note : {"type=ef53 fsid=0102", "region=", "region=a/b"}) {
+    const Request other = make()->request(batch, note, nullptr);
+    EXPECT_EQ(std::get<UploadRequest>(other).region, "eu-west-1") << note;
+  }
+}
+
+TEST(S3Config, TheRegionIsTheConfigsTheEnvironmentsOrTheUsualOne) {
+  const auto region = [](S3Bucket bucket, std::map<std::string, std::string> variables) {
+    const aws::Environment environment([&](const char* name) -> const char* {
+      const auto found = variables.find(name);
+      return found == variables.end() ? nullptr : found->second.c_str();
+    });
+    const auto found = with_region(std::move(bucket), environment);
+    return found ? found->region : found.error().message;
+  };
+  const std::map<std::string, std::string> both{{"AWS_REGION", "a"}, {"AWS_DEFAULT_REGION", "b"}};
+  EXPECT_EQ(region({"x", "eu-west-1", "", {}}, both), "eu-west-1");
+  EXPECT_EQ(region({"x", "", "", {}}, both), "a");
+  EXPECT_EQ(region({"x", "", "", {}}, {{"AWS_DEFAULT_REGION", "b"}}), "b");
+  EXPECT_EQ(region({"x", "", "http://127.0.0.1:9000", {}}, {}), "us-east-1");
+  EXPECT_THAT(region({"x", "", "", {}}, {}), HasSubstr("region: is not given"));
+}
+
+}  // namespace
+}  // namespace edgehose

@@ -1,0 +1,336 @@
+// The transport against a server that misbehaves on command. Real time, since libcurl has its own.
+#include "sinks/s3/s3_transport.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "sinks/s3/s3_sink.h"
+#include "tests/sinks/http/fault_server.h"
+
+namespace edgehose {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string error_document(const std::string& code) {
+  return "<Error><Code>" + code + "</Code><Message>words</Message></Error>";
+}
+
+// A text that counts how often it was streamed.
+class Text final : public ByteSource {
+ public:
+  explicit Text(std::string text) : body_(body_of(std::move(text))) {}
+  Result<std::unique_ptr<ByteStream>> open() override {
+    ++opened;
+    return body_->open();
+  }
+  int opened = 0;
+
+ private:
+  std::shared_ptr<RequestBody> body_;
+};
+
+std::string large_text() {
+  std::string text(3 << 20, ' ');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i % 23);
+  return text;
+}
+
+class S3TransportTest : public ::testing::Test {
+ protected:
+  S3TransportTest() {
+    options_.config.common.name = "cloud";
+    options_.config.bucket = {"telemetry", "eu-west-1", server_.url(""), S3Addressing::kAuto};
+    plain(options_.config.credentials.access_key_id, "AKIDEXAMPLE");
+    plain(options_.config.credentials.secret_access_key, "secret-key");
+  }
+  static void plain(SecretRef& secret, const std::string& text) {
+    secret.kind = SecretRef::Kind::kPlain;
+    secret.plain = Secret(text);
+  }
+
+  // One upload to its end.
+  UploadResponse put(std::shared_ptr<ByteSource> body, const std::string& key = "logs/x.log.zst",
+                     std::shared_ptr<const ObjectSummary> summary = nullptr) {
+    if (!transport_) transport_ = std::make_unique<S3Transport>(options_, *clock_);
+    transport_->start(RequestId{1}, UploadRequest{key, "eu-west-1", std::move(body)},
+                      std::move(summary));
+    std::vector<Completion> finished;
+    const Instant deadline = clock_->now() + std::chrono::seconds(30);
+    while (finished.empty() && clock_->now() < deadline) {
+      const Instant next = transport_->step(clock_->now(), finished);
+      if (finished.empty()) clock_->wait(transport_->descriptors(), std::min(next, deadline));
+    }
+    EXPECT_EQ(finished.size(), 1u) << "no end of an upload";
+    return std::get<UploadResponse>(std::move(finished.at(0).response));
+  }
+  UploadResponse put(const std::string& text) { return put(std::make_shared<Text>(text)); }
+
+  HttpResponse control(HttpRequest request) {
+    HttpClient client({}, *clock_);
+    request.response_limit = 1 << 20;
+    return exchange(client, *clock_, std::move(request));
+  }
+  void faults(std::vector<json> faults) {
+    ASSERT_EQ(control({.method = "POST",
+                       .url = server_.url("/__faults"),
+                       .body = body_of(json(faults).dump())})
+                  .status,
+              200);
+  }
+  json log() { return json::parse(control({.method = "GET", .url = server_.url("/__log")}).body); }
+  std::string stored(const std::string& path) {
+    HttpClient client({}, *clock_);
+    HttpRequest request{.method = "GET", .url = server_.url(path)};
+    request.response_limit = 8 << 20;
+    return exchange(client, *clock_, std::move(request)).body;
+  }
+  void answer_once(int status, const std::string& code) {
+    faults({{{"do", "status"},
+             {"method", "PUT"},
+             {"status", status},
+             {"body", error_document(code)}}});
+  }
+  // Credentials of a container instead of the config's: `answers` in their order.
+  void from_container(std::vector<std::string> answers) {
+    options_.config.credentials = {};
+    const std::string url = server_.url("/credentials");
+    variables_["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = url;
+    variables_["AWS_CONFIG_FILE"] = variables_["AWS_SHARED_CREDENTIALS_FILE"] = "/nonexistent";
+    options_.environment = aws::Environment([this](const char* name) -> const char* {
+      const auto found = variables_.find(name);
+      return found == variables_.end() ? nullptr : found->second.c_str();
+    });
+    std::vector<json> list;
+    for (const std::string& key : answers)
+      list.push_back({{"do", "status"},
+                      {"path", "/credentials"},
+                      {"body", json{{"AccessKeyId", key},
+                                    {"SecretAccessKey", "secret-key"},
+                                    {"Token", "token-of-" + key},
+                                    {"Expiration", "2099-01-01T00:00:00Z"}}
+                                   .dump()}});
+    container_ = list;
+    faults(list);
+  }
+
+  std::unique_ptr<Clock> clock_ = make_system_clock();
+  FaultServer server_;
+  std::map<std::string, std::string> variables_;
+  std::vector<json> container_;
+  S3Transport::Options options_;
+  std::unique_ptr<S3Transport> transport_;
+};
+
+TEST_F(S3TransportTest, PutsAnObjectSignedAndWithItsChecksum) {
+  const UploadResponse response = put("some lines\n");
+  EXPECT_EQ(response.answer.status, 200) << response.answer.problem;
+  EXPECT_EQ(response.bytes, 11u);
+  EXPECT_EQ(stored("/telemetry/logs/x.log.zst"), "some lines\n");
+  const json asked = log().at(0);
+  EXPECT_EQ(asked["method"], "PUT");
+  const json headers = asked["headers"];
+  EXPECT_EQ(headers["content-length"], "11");
+  EXPECT_EQ(headers["x-amz-checksum-crc64nvme"], response.checksum);
+  EXPECT_EQ(headers["x-amz-content-sha256"], asked["sha256"]) << "plain http guards nothing";
+  EXPECT_THAT(headers["authorization"].get<std::string>(), HasSubstr("Credential=AKIDEXAMPLE/"));
+  EXPECT_THAT(headers["authorization"].get<std::string>(),
+              HasSubstr("SignedHeaders=content-type;host;x-amz-checksum-crc64nvme;"
+                        "x-amz-content-sha256;x-amz-date;x-amz-sdk-checksum-algorithm"));
+}
+
+TEST_F(S3TransportTest, ASmallBodyIsMadeOnceALargeOneIsMadeAgain) {
+  const auto small = std::make_shared<Text>("small"), large = std::make_shared<Text>(large_text());
+  EXPECT_EQ(put(small).answer.status, 200);
+  EXPECT_EQ(small->opened, 1);
+  EXPECT_EQ(put(large).answer.status, 200);
+  EXPECT_EQ(large->opened, 2) << "measured, then sent: memory does not depend on its size";
+  EXPECT_TRUE(stored("/telemetry/logs/x.log.zst") == large_text());
+}
+
+TEST_F(S3TransportTest, ABodyThatChangesMeanwhileIsNotSentAsAnother) {
+  class Changing final : public ByteSource {
+    Result<std::unique_ptr<ByteStream>> open() override {
+      body_ = body_of(large_text() + std::string(++opened_, 'x'));
+      return body_->open();
+    }
+    std::shared_ptr<RequestBody> body_;
+    std::size_t opened_ = 0;
+  };
+  const UploadResponse response = put(std::make_shared<Changing>());
+  EXPECT_EQ(response.answer.status, 0);
+  EXPECT_THAT(response.answer.problem, HasSubstr("another length"));
+}
+
+TEST_F(S3TransportTest, ABodyThatCannotBeReadIsNotSent) {
+  class Broken final : public ByteSource {
+    Result<std::unique_ptr<ByteStream>> open() override {
+      return fail(ErrorCode::kIo, "the buffer's disk is away");
+    }
+  };
+  const UploadResponse response = put(std::make_shared<Broken>());
+  ASSERT_TRUE(response.unsent);
+  EXPECT_EQ(response.unsent->message, "the buffer's disk is away");
+  EXPECT_TRUE(log().empty());
+}
+
+TEST_F(S3TransportTest, ExpiredCredentialsAreRenewedOnceAndTheBatchSentAgain) {
+  from_container({"FIRST", "SECOND"});
+  std::vector<json> all = container_;
+  all.push_back({{"do", "status"},
+                 {"method", "PUT"},
+                 {"status", 400},
+                 {"body", error_document("ExpiredToken")}});
+  faults(all);
+  EXPECT_EQ(put("text").answer.status, 200);
+  std::vector<std::string> tokens;
+  for (const json& asked : log())
+    if (asked["method"] == "PUT") tokens.push_back(asked["headers"]["x-amz-security-token"]);
+  EXPECT_EQ(tokens, (std::vector<std::string>{"token-of-FIRST", "token-of-SECOND"}));
+}
+
+TEST_F(S3TransportTest, CredentialsThatStayExpiredAreTold) {
+  from_container({"FIRST", "SECOND"});
+  std::vector<json> all = container_;
+  all.push_back({{"do", "status"},
+                 {"method", "PUT"},
+                 {"times", 9},
+                 {"status", 400},
+                 {"body", error_document("ExpiredToken")}});
+  faults(all);
+  const UploadResponse response = put("text");
+  EXPECT_EQ(response.answer.status, 400);
+  int puts = 0;
+  for (const json& asked : log()) puts += asked["method"] == "PUT";
+  EXPECT_EQ(puts, 2) << "not a loop";
+}
+
+TEST_F(S3TransportTest, WithoutCredentialsNothingIsSent) {
+  options_.config.credentials = {};
+  options_.environment = aws::Environment([](const char* name) -> const char* {
+    const std::string variable = name;
+    if (variable == "AWS_EC2_METADATA_DISABLED") return "true";
+    const bool file = variable == "AWS_CONFIG_FILE" || variable == "AWS_SHARED_CREDENTIALS_FILE";
+    return file ? "/nonexistent" : nullptr;
+  });
+  const UploadResponse response = put("text");
+  ASSERT_TRUE(response.unsent);
+  EXPECT_EQ(response.unsent->code, ErrorCode::kAuth);
+  EXPECT_THAT(response.unsent->message, HasSubstr("no AWS credentials: environment"));
+  EXPECT_TRUE(log().empty());
+}
+
+TEST_F(S3TransportTest, CredentialsThatAProgramPrintsSign) {
+  options_.config.credentials = {};
+  options_.config.credentials.process =
+      R"(sh -c 'echo "{\"Version\":1,\"AccessKeyId\":\"FROM-PROGRAM\",\"SecretAccessKey\":\"s\"}"')";
+  EXPECT_EQ(put("text").answer.status, 200);
+  EXPECT_THAT(log().at(0)["headers"]["authorization"].get<std::string>(),
+              HasSubstr("Credential=FROM-PROGRAM/"));
+}
+
+TEST_F(S3TransportTest, AKeyThatIsTakenIsLookedAt) {
+  options_.config.upload.create_only = true;
+  put("text");
+  answer_once(412, "PreconditionFailed");
+  const UploadResponse response = put("text");
+  EXPECT_EQ(response.answer.status, 412);
+  ASSERT_TRUE(response.existing);
+  EXPECT_EQ(response.existing->status, 200);
+  EXPECT_EQ(*response.existing->header("content-length"), "4");
+  const json asked = log();
+  EXPECT_EQ(asked.at(1)["headers"]["if-none-match"], "*");
+  EXPECT_EQ(asked.at(2)["method"], "HEAD");
+  EXPECT_EQ(asked.at(2)["headers"]["x-amz-checksum-mode"], "ENABLED");
+}
+
+TEST_F(S3TransportTest, WhatLacksRecordsReplacesNothingAndWhatHasNoneIsNotSent) {
+  const auto summary = std::make_shared<ObjectSummary>();
+  summary->missing_records = 3;
+  EXPECT_TRUE(put(std::make_shared<Text>(""), "x", summary).nothing);
+  EXPECT_TRUE(log().empty());
+  summary->encoded.records = 2;
+  EXPECT_TRUE(put(std::make_shared<Text>("text"), "x", summary).partial);
+  EXPECT_EQ(log().at(0)["headers"]["if-none-match"], "*");
+}
+
+TEST_F(S3TransportTest, TheWrongTimeOverPlainHttpIsNotBelieved) {
+  faults({{{"do", "status"},
+           {"method", "PUT"},
+           {"status", 403},
+           {"date_offset", 86'400},
+           {"body", error_document("RequestTimeTooSkewed")}}});
+  EXPECT_EQ(put("text").answer.status, 403);
+}
+
+TEST_F(S3TransportTest, WhatIsUnderWayIsGivenUpAtAStop) {
+  faults({{{"do", "silent"}, {"method", "PUT"}}});
+  transport_ = std::make_unique<S3Transport>(options_, *clock_);
+  transport_->start(RequestId{1}, UploadRequest{"x", "eu-west-1", std::make_shared<Text>("text")},
+                    nullptr);
+  std::vector<Completion> finished;
+  for (int i = 0; i < 3; ++i) transport_->step(clock_->now(), finished);
+  transport_->abandon();
+  transport_->step(clock_->now(), finished);
+  EXPECT_TRUE(finished.empty());
+}
+
+// The time of a server that can prove who it is.
+TEST(S3TransportTls, EachAttemptIsSignedWithTheServersTime) {
+  char name[] = "/tmp/edgehose-certs-XXXXXX";
+  const std::string directory = ::mkdtemp(name);
+  ASSERT_EQ(std::system(
+                ("bash " EDGEHOSE_SOURCE_DIR "/tests/support/make_certs.sh " + directory).c_str()),
+            0);
+  const FaultServer server({"--tls", directory + "/server.pem", directory + "/server.key"});
+  const auto clock = make_system_clock();
+  HttpClientOptions trusting;
+  trusting.config.tls.ca_file = directory + "/ca.pem";
+  HttpClient control(trusting, *clock);
+  const std::string base = "https://localhost:" + server.port();
+  const json fault = {{"do", "status"},
+                      {"method", "PUT"},
+                      {"status", 403},
+                      {"date_offset", 86'400},
+                      {"body", error_document("RequestTimeTooSkewed")}};
+  const json later = {{"do", "date"}, {"method", "PUT"}, {"date_offset", 86'400}};
+  exchange(control, *clock,
+           {.method = "POST",
+            .url = base + "/__faults",
+            .body = body_of(json::array({fault, later}).dump())});
+
+  S3Transport::Options options;
+  options.config.bucket = {"telemetry", "eu-west-1", base, S3Addressing::kAuto};
+  options.config.http.tls.ca_file = directory + "/ca.pem";
+  for (SecretRef* secret :
+       {&options.config.credentials.access_key_id, &options.config.credentials.secret_access_key}) {
+    secret->kind = SecretRef::Kind::kPlain;
+    secret->plain = Secret("key");
+  }
+  S3Transport transport(options, *clock);
+  transport.start(RequestId{1}, UploadRequest{"x", "eu-west-1", std::make_shared<Text>("text")},
+                  nullptr);
+  std::vector<Completion> finished;
+  const Instant deadline = clock->now() + std::chrono::seconds(30);
+  while (finished.empty() && clock->now() < deadline) {
+    const Instant next = transport.step(clock->now(), finished);
+    if (finished.empty()) clock->wait(transport.descriptors(), std::min(next, deadline));
+  }
+  ASSERT_EQ(finished.size(), 1u);
+  EXPECT_EQ(std::get<UploadResponse>(finished[0].response).answer.status, 200);
+  const json log =
+      json::parse(exchange(control, *clock, {.method = "GET", .url = base + "/__log"}).body);
+  ASSERT_EQ(log.size(), 2u);
+  const std::string first = log[0]["headers"]["x-amz-date"],
+                    second = log[1]["headers"]["x-amz-date"];
+  EXPECT_LT(first.substr(0, 8), second.substr(0, 8)) << "a day later";
+  EXPECT_EQ(log[1]["headers"]["x-amz-content-sha256"], "UNSIGNED-PAYLOAD");
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace edgehose
