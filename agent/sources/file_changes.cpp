@@ -13,6 +13,7 @@ void FileTable::apply(Look& look, const Change& change) {
     case ChangeKind::kNew:
     case ChangeKind::kSkipped: return apply_new(look, change);
     case ChangeKind::kTruncated: return apply_truncated(look, change);
+    case ChangeKind::kOverwritten: return apply_overwritten(look, change);
     case ChangeKind::kTailLost: return apply_tail_lost(look, change);
     case ChangeKind::kResumed:
     case ChangeKind::kDuplicate: return apply_copy(look, change);
@@ -47,6 +48,7 @@ void FileTable::own(TrackedFile& file, const FoundFile& found) {
   file.size = found.stat.size;
   file.mtime_ns = found.stat.mtime_ns;
   file.in_memory = found.stat.in_memory;
+  if (file.size == 0 && has_rotated_name(found.path)) file.empty_rotation = true;
   saw(file);
   if (file.in_memory) sources_[file.source]->in_memory = true;
   if (file.note.copytruncated) sources_[file.source]->copytruncated = true;
@@ -59,8 +61,10 @@ void FileTable::apply_seen(Look& look, const Change& change) {
   file.gone = false;
   if (file.finished) {
     file.finished = false;
+    file.at_risk = 0;
     file.dirty = true;
   }
+  if (look.before[*change.known].doubtful) believe(file, found);
   if (file.path != found.path) {
     file.path = found.path;
     file.dirty = true;
@@ -71,6 +75,14 @@ void FileTable::apply_seen(Look& look, const Change& change) {
   file.format = look.now[*change.seen].format;
   if (file.note.compressed && file.format == Format::kPlain) file.note.complete = true;
   if (file.to_be_read() || !file.problem.empty()) make_ready(file);
+}
+
+// Its bytes are those that were read, or it grew and they are compared when it is visited.
+void FileTable::believe(TrackedFile& file, const FoundFile& found) {
+  file.doubted = {};
+  if (found.stat.size != file.verified_size) return;
+  file.verified_mtime_ns = found.stat.mtime_ns;
+  file.dirty = true;
 }
 
 TrackedFile& FileTable::track(const FoundFile& found, const SeenFile& seen) {
@@ -132,7 +144,7 @@ std::optional<std::uint64_t> FileTable::unread_before(const TrackedFile& old, st
   if (!old.owned) return std::nullopt;
   std::uint64_t reached = old.size;
   if (size >= old.line.begin) {
-    if (old.verified_size == UINT64_MAX) return std::nullopt;
+    if (!old.visited) return std::nullopt;
     reached = old.verified_size;
   }
   return std::max(reached, old.line.scanned) - old.line.begin;
@@ -144,18 +156,29 @@ void FileTable::apply_truncated(Look& look, const Change& change) {
   const std::optional<std::uint64_t> unread = unread_before(old, found.stat.size);
   log::info("{} was truncated or replaced in place: read again from its start{}", found.path,
             unread ? "" : "; whether all that it held was read before is not known");
-  make_urgent(old);
-  old.at_risk = unread.value_or(0);
-  old.gone = true;
-  old.gone_since = clock_.now();
-  old.suspect = false;
-  finish(old);
+  end_content(old, unread);
   SeenFile start;  // its start is learnt when it is read
   start.format = old.format;
   TrackedFile& fresh = track(found, start);
   fresh.note.copytruncated = true;
   sources_[fresh.source]->copytruncated = true;
   make_ready(fresh);
+}
+
+void FileTable::end_content(TrackedFile& old, std::optional<std::uint64_t> unread) {
+  make_urgent(old);
+  old.at_risk = unread.value_or(0);
+  old.gone = true;
+  old.gone_since = clock_.now();
+  old.suspect = false;
+  old.doubted = {};
+  finish(old);
+}
+
+void FileTable::apply_overwritten(Look& look, const Change& change) {
+  TrackedFile& old = *look.known[*change.known];
+  log::debug("{} was overwritten: compared with what was read once it stands still", old.path);
+  end_content(old, unread_before(old, look.found.files[*change.seen].stat.size));
 }
 
 void FileTable::apply_tail_lost(Look& look, const Change& change) {

@@ -32,13 +32,14 @@ void FileTable::look() {
   Look look;
   hash_share_ = kHashShare;
   hash_waits_ = false;
+  look_again_ = false;
   gather(look);
   const std::vector<Change> changes = decide(look);
   look.present.resize(look.known.size());
   for (const Change& change : changes)
     if (change.known && change.seen && change.kind <= ChangeKind::kRenamed)
       look.present[*change.known] = true;
-  waiting_ = look.undecided;
+  waiting_ = look.undecided || look.doubts;
   by_path_.clear();
   for (const Change& change : changes) apply(look, change);
   hold_back(look, changes);
@@ -70,12 +71,22 @@ void FileTable::gather_known(Look& look) {
     known.marks = file->note.marks;
     known.finished = file->finished;
     known.suspect = file->suspect;
+    known.doubtful = doubtful(*file, look);
+    if (file->verified_size != UINT64_MAX) known.mtime_ns = file->verified_mtime_ns;
     known.same_boot = file->same_boot;
     known.complete = file->note.complete;
     known.draining = file->gone && still_to_be_read(*file);
     look.known.push_back(file.get());
     look.before.push_back(known);
   }
+}
+
+// A write under way has the new time before the new size: doubt waits a little.
+bool FileTable::doubtful(const TrackedFile& file, Look& look) const {
+  if (file.doubted == Instant{} || file.finished) return false;
+  const bool due = clock_.now() - file.doubted >= kQuiet;
+  look.doubts = look.doubts || !due;
+  return due;
 }
 
 void FileTable::gather(Look& look) {
@@ -137,6 +148,7 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
   before.first_look = before.first_look || !looked_;
   seen.first_look = before.first_look;
   seen.quiet = clock_.now() - before.since >= kQuiet;
+  seen.waited_long = clock_.now() - before.first >= kWaitForQuiet;
   seen.head = before.head;
   seen.unreadable = before.unreadable;
   seen.crcs = before.crcs;

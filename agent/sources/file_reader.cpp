@@ -135,6 +135,25 @@ void FileReader::remember_tail(TrackedFile& file) {
   file.note.tail_crc = whole ? crc32c(0, {tail, length}) : 0;
 }
 
+// Of the same size, all of it read: between its start and its end, which are as they were, other
+// bytes may be.
+bool FileReader::may_be_rewritten(const TrackedFile& file, const FileStat& stat) {
+  return stat.size == file.verified_size && stat.size == file.line.scanned && file.crc_known &&
+         file.line.begin > file.identity.prefix_length + file.note.tail_length;
+}
+
+// An empty rotation that is written to becomes a copy, or has a writer that was slow to reopen.
+bool FileReader::begins_in_a_rotation(const TrackedFile& file, const FileStat& stat) {
+  return file.empty_rotation && stat.size > 0 && file.line.scanned == 0 &&
+         file.identity.prefix_length == 0 && !file.gone;
+}
+
+VisitEnd FileReader::doubt(TrackedFile& file) {
+  if (file.doubted != Instant{}) return VisitEnd::kAtEnd;
+  file.doubted = clock_.now();
+  return VisitEnd::kDoubtful;
+}
+
 // --- plain files ---------------------------------------------------------------------------------
 
 VisitEnd FileReader::visit(TrackedFile& file, RecordSink& out) {
@@ -149,10 +168,14 @@ VisitEnd FileReader::visit_plain(TrackedFile& file, RecordSink& out) {
   if (const auto fd = descriptor(file); !fd) return failed(file, fd.error());
   const auto stat = stats_.descriptor(file.fd.get());
   if (!stat) return failed(file, stat.error());
+  if (begins_in_a_rotation(file, *stat)) return VisitEnd::kSuspect;
   if (stat->size != file.verified_size || stat->mtime_ns != file.verified_mtime_ns) {
     if (!verify(file, *stat)) return VisitEnd::kSuspect;
+    if (may_be_rewritten(file, *stat)) return doubt(file);
     file.verified_size = stat->size;
     file.verified_mtime_ns = stat->mtime_ns;
+    file.doubted = {};
+    file.visited = true;
   }
   file.size = stat->size;
   file.mtime_ns = stat->mtime_ns;

@@ -35,11 +35,12 @@ struct OpenContent {
 };
 
 enum class VisitEnd {
-  kAtEnd,    // all that is there was read
-  kMore,     // its share is used up, or the sink is full
-  kSuspect,  // other bytes than were read before: a look must decide
-  kMoved,    // its name leads to another file, or to none: a look must find it
-  kFailed,   // file.problem says why
+  kAtEnd,     // all that is there was read
+  kMore,      // its share is used up, or the sink is full
+  kSuspect,   // other bytes than were read before: a look must decide
+  kDoubtful,  // written to without growing: a look must compare all that was read
+  kMoved,     // its name leads to another file, or to none: a look must find it
+  kFailed,    // file.problem says why
 };
 
 struct ReadCounts {
@@ -70,6 +71,9 @@ class FileReader {
   VisitEnd end_of_compressed(TrackedFile& file, RecordSink& out);
   VisitEnd cut_off(TrackedFile& file, RecordSink& out, const Error& error);
   bool verify(TrackedFile& file, const FileStat& stat);
+  static bool may_be_rewritten(const TrackedFile& file, const FileStat& stat);
+  static bool begins_in_a_rotation(const TrackedFile& file, const FileStat& stat);
+  VisitEnd doubt(TrackedFile& file);
   bool verify_tail(TrackedFile& file);
   void remember_tail(TrackedFile& file);
   bool begin_line(TrackedFile& file);

@@ -108,12 +108,13 @@ class FileSource final : public Source {
         file.suspect = true;
         reader_.close(file);
         table_->hold_back_younger(file);
-        table_->look_soon();
+        table_->look_again();
         break;
       case VisitEnd::kMoved:
         table_->hold_back_younger(file);
-        table_->look_soon();
+        table_->look_again();
         break;
+      case VisitEnd::kDoubtful: table_->look_again(); break;
       case VisitEnd::kAtEnd:
         if (!files_.held_back.empty()) table_->look_soon();  // it may be what they wait for
         break;

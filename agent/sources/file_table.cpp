@@ -37,7 +37,7 @@ Duration shortest_poll(const std::vector<FileSourceConfig>& configs) {
 
 FileAge age_of(const TrackedFile& file) {
   const bool in_use = !file.gone && !has_rotated_name(file.path);
-  return {in_use, file.mtime_ns, file.identity.birth_ns};
+  return {in_use, file.mtime_ns, file.identity.birth_ns, file.id.value};
 }
 
 auto oldest_of(const std::vector<TrackedFile*>& files) {
@@ -102,6 +102,11 @@ Status FileTable::load_positions() {
     file->committed = state.offset;
     file->note = decode_note(state.note);
     file->same_boot = file->note.boot_id == environment_.boot_id;
+    file->empty_rotation = state.identity.prefix_length == 0 && has_rotated_name(state.path);
+    if (file->note.mtime_ns != 0) {
+      file->verified_size = file->note.size;
+      file->verified_mtime_ns = file->note.mtime_ns;
+    }
     file->format = file->note.compressed ? Format::kGzip : Format::kPlain;  // until it is seen
     served_before_ = std::max(served_before_, file->note.last_seen);
     files_.emplace(id.value, std::move(file));
@@ -151,6 +156,11 @@ void FileTable::service(std::size_t source) {
 
 void FileTable::look_soon() {
   look_at_ = std::min(look_at_, std::max(clock_.now(), last_look_ + kLookPause));
+}
+
+void FileTable::look_again() {
+  look_again_ = true;
+  look_soon();
 }
 
 Instant FileTable::next_due(std::size_t source) const {
@@ -274,6 +284,10 @@ FileState FileTable::state_of(const TrackedFile& file) const {
   FileNote note = file.note;
   note.boot_id = environment_.boot_id;
   note.compressed = file.compressed();
+  if (file.verified_size != UINT64_MAX) {
+    note.size = file.verified_size;
+    note.mtime_ns = file.verified_mtime_ns;
+  }
   state.note = encode(note);
   return state;
 }

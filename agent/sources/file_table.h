@@ -35,6 +35,7 @@ constexpr std::size_t kMaxFinished = 100'000;
 constexpr Duration kKeepFinished = std::chrono::hours(24 * 30);
 constexpr Duration kLookPause = std::chrono::milliseconds(100);
 constexpr Duration kQuiet = std::chrono::seconds(2);  // a copy that stood still so long is made
+constexpr Duration kWaitForQuiet = std::chrono::seconds(60);
 constexpr Duration kWatchCopies = std::chrono::seconds(1);  // between looks while some are made
 // What is younger waits at most so long for an older rotation that is not clear yet.
 constexpr Duration kHoldBack = 5 * kQuiet;
@@ -43,11 +44,13 @@ constexpr Duration kGivenUpAfter =
     std::chrono::seconds(60);  // a vanished file that has not come back
 
 // Where a file stands in its family: rotations first, and of them the one written to longest ago;
-// where the file system's clock did not tick in between, the one born first.
+// where the file system's clock did not tick in between, the one born or else found first: one
+// always is, or two compressed files would be begun in turns for ever.
 struct FileAge {
   bool in_use = false;  // it has its family's name
   std::int64_t mtime_ns = 0;
   std::int64_t birth_ns = 0;
+  std::uint32_t id = UINT32_MAX;  // not known yet: after all others
   auto operator<=>(const FileAge&) const = default;
 };
 
@@ -89,6 +92,8 @@ class FileTable {
   void service(std::size_t source);
   // A look as soon as one is allowed.
   void look_soon();
+  // The same, and until then waiting(): what is there now is not known.
+  void look_again();
   Instant next_due(std::size_t source) const;
 
   SourceFiles& source(std::size_t index) { return *sources_[index]; }
@@ -112,7 +117,8 @@ class FileTable {
   void finish(TrackedFile& file);  // nothing more will come of it
 
   bool looked() const { return looked_; }
-  bool waiting() const { return waiting_; }  // for a copy to be made or read
+  // For a copy to be made or read, or for a look that will find what became of a file.
+  bool waiting() const { return waiting_ || look_again_; }
   int event_fd() const { return events_.get(); }
   const std::string& watch_problem() const { return watcher_.problem(); }
   std::size_t size() const { return files_.size(); }
@@ -154,6 +160,7 @@ class FileTable {
     std::vector<bool> present;   // by known
     bool undecided = false;      // names changed meanwhile, or too many questions: nothing is known
     bool soon = false;           // and it is worth looking again at once
+    bool doubts = false;         // of a file whose time changed just now
   };
 
   FileTable(std::vector<FileSourceConfig> configs, Store& store, const Clock& clock,
@@ -169,6 +176,7 @@ class FileTable {
   void look();
   void gather(Look& look);
   void gather_known(Look& look);
+  bool doubtful(const TrackedFile& file, Look& look) const;
   void gather_nameless(Look& look);
   SeenFile observe(const FoundFile& file, bool is_known);
   std::vector<Change> decide(Look& look);
@@ -185,9 +193,12 @@ class FileTable {
 
   void apply(Look& look, const Change& change);
   void apply_seen(Look& look, const Change& change);
+  void believe(TrackedFile& file, const FoundFile& found);
   void apply_new(Look& look, const Change& change);
   static std::optional<std::uint64_t> unread_before(const TrackedFile& old, std::uint64_t size);
+  void end_content(TrackedFile& old, std::optional<std::uint64_t> unread);
   void apply_truncated(Look& look, const Change& change);
+  void apply_overwritten(Look& look, const Change& change);
   void apply_tail_lost(Look& look, const Change& change);
   void apply_copy(Look& look, const Change& change);
   void apply_unreadable(Look& look, const Change& change);
@@ -238,6 +249,7 @@ class FileTable {
   std::uint64_t served_before_ = 1;  // seconds of earlier lives
   bool looked_ = false;
   bool waiting_ = false;
+  bool look_again_ = false;
 };
 
 }  // namespace edgehose

@@ -180,6 +180,8 @@ std::string encode(const FileNote& note) {
     put_varint(out, mark.length);
     put_le(out, mark.crc);
   }
+  put_varint(out, note.size);
+  put_le(out, note.mtime_ns);
   return out;
 }
 
@@ -205,6 +207,12 @@ FileNote decode_note(std::string_view text) {
   ContentMarks marks;  // of notes written by an earlier version there are none
   for (ContentMark& mark : marks) mark = {in.varint(), in.le<std::uint32_t>()};
   if (in.ok()) note.marks = marks;
+  const auto size = in.varint();
+  const auto mtime_ns = in.le<std::int64_t>();
+  if (in.ok()) {
+    note.size = size;
+    note.mtime_ns = mtime_ns;
+  }
   return note;
 }
 

@@ -94,6 +94,9 @@ struct FileNote {
   bool complete = false;        // nothing of it is left to be read, however large it is
   std::uint64_t last_seen = 0;  // in seconds of service (file_table.h); 0: not known
   ContentMarks marks;
+  // Of the file when its bytes were last compared; no time: not known.
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
 };
 std::string encode(const FileNote& note);
 FileNote decode_note(std::string_view text);  // what cannot be read is left empty

@@ -129,6 +129,14 @@ class Comparer {
     if (!is_compressed(seen.format)) {
       if (seen.stat.size < known.offset) return shorter(k, s);
       if (known.suspect) return replaced(k, s);
+      if (known.doubtful && known.crc_known && !seen.unopened) {
+        const auto crc = crc_of(s, known.offset);
+        if (!crc) {
+          unclear_where(k, s);
+          return;
+        }
+        if (crc->crc != known.crc) return replaced(k, s);
+      }
       if (known.identity.prefix_length == 0) unread_[family_of(seen.path)].push_back(s);
     }
     settled_[k] = true;
@@ -157,9 +165,16 @@ class Comparer {
          crc->crc.has_value()});
   }
 
+  // What is written over a rotation is a copy of a content that was followed, as a rule: to be
+  // compared once it stands still. A log begins anew.
   void replaced(std::size_t k, std::size_t s) {
     seen_of_[k] = kNone;
     settled_[k] = true;
+    if (has_rotated_name(now_[s].path)) {
+      add({ChangeKind::kOverwritten, k, s});
+      wait(s).precedes = true;
+      return;
+    }
     unread_[family_of(now_[s].path)].push_back(s);
     add({ChangeKind::kTruncated, k, s});
   }
@@ -191,7 +206,7 @@ class Comparer {
     // Before anything that was known: its header may be equal to that of a content that is gone.
     if (rotated && begins_like_an_unread_one(s, family)) return;
     if (!by_prefix_.empty() && place_as_copy(s)) return;
-    if (rotated && followed && !seen.quiet) {
+    if (rotated && followed && !seen.quiet && !seen.waited_long) {
       wait(s).precedes = true;
       return;
     }
@@ -222,7 +237,7 @@ class Comparer {
   void place_as_new(std::size_t s, bool rotated, bool followed) {
     const SeenFile& seen = now_[s];
     // Its start is known from now on: a compressed copy of it may be found before it is read.
-    if (rotated && followed && head_of(s) == nullptr) return;
+    if (rotated && head_of(s) == nullptr) return;
     if (is_compressed(seen.format)) {
       if (!followed) return add({ChangeKind::kSkipped, std::nullopt, s});
       if (seen.unreadable) return add({ChangeKind::kUnreadable, std::nullopt, s});
@@ -287,14 +302,22 @@ class Comparer {
     return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
   }
 
+  // What was restored under its name while nobody looked, as log2ram does at boot, kept its time.
+  // What is newer was written anew, unless the last lines before the boot are behind what was read.
+  static bool restored(const KnownContent& known, const SeenFile& seen) {
+    if (!seen.first_look || known.path != seen.path) return false;
+    const bool time_kept = known.mtime_ns != 0 && seen.stat.mtime_ns <= known.mtime_ns;
+    if (known.same_boot) return time_kept;
+    return time_kept || known.mtime_ns == 0 || seen.stat.size > known.offset;
+  }
+
   // A file that is shorter than what was read of a content that is gone is compared up to the last
   // mark in it. Where there is none it cannot be: headers are shared, and what is taken for read is
-  // lost. So its start alone is believed only of a file that a boot has put back under its name
-  // (log2ram).
+  // lost. So its start alone is believed only of an earlier state that a boot has put back.
   bool put_back(std::size_t k, std::size_t s) const {
     const KnownContent& known = before_[k];
-    return now_[s].first_look && !known.same_boot && known.path == now_[s].path &&
-           known.identity.prefix_length == kPrefixBytes;
+    return !known.same_boot && known.identity.prefix_length == kPrefixBytes &&
+           restored(known, now_[s]);
   }
 
   Likeness compare_shorter(std::size_t k, std::size_t s) {
@@ -330,7 +353,7 @@ class Comparer {
   bool explained(const KnownContent& known, const SeenFile& seen, bool is_present) const {
     if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes)
       return true;
-    if (known.path == seen.path && !is_present && seen.first_look) return true;  // as by log2ram
+    if (!is_present && restored(known, seen)) return true;
     return has_rotated_name(seen.path) && family_of(known.path) == family_of(seen.path);
   }
 

@@ -7,8 +7,9 @@
 // inode (a copy, a compressed rotation, a restore).
 //
 // Invariants of compare(): every seen file and every unfinished content gets exactly one change
-// once there are no questions; the same questions are never asked twice if they were answered;
-// a content is resumed in at most one place.
+// once there are no questions (a rotation that is overwritten: its content one, its file another);
+// the same questions are never asked twice if they were answered; a content is resumed in at most
+// one place.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +32,12 @@ struct KnownContent {
   ContentMarks marks;     // CRCs of less of it
   bool finished = false;  // no longer at its inode; kept to recognise copies
   bool suspect = false;   // a visit found other bytes in its place
+  bool doubtful = false;  // its time changed and its size did not: written anew, or only touched
   bool complete = false;  // of a compressed file: all of it was read
   bool draining = false;  // without a name, and its held descriptor still gives bytes
   bool same_boot = true;  // its position was written in this boot
+  // When its bytes were last compared. 0: not known.
+  std::int64_t mtime_ns = 0;
 };
 
 struct ContentCrc {
@@ -45,8 +49,9 @@ struct SeenFile {
   std::string_view path;
   FileStat stat;
   Format format = Format::kPlain;
-  bool named = true;  // by a source's globs; else a neighbour of such a file
-  bool quiet = true;  // size and time stood still for a while: no copy is being made
+  bool named = true;         // by a source's globs; else a neighbour of such a file
+  bool quiet = true;         // size and time stood still for a while: no copy is being made
+  bool waited_long = false;  // it never did, and begins like nothing that is known: it is a log
   // First seen when nothing had been looked at since the process started, and not clear yet.
   bool first_look = false;
   // Answers; for a compressed file about what is inside.
@@ -64,17 +69,18 @@ struct Question {
 };
 
 enum class ChangeKind {
-  kSame,        // still there, under the same name
-  kRenamed,     // still there, under another name
-  kNew,         // a content never seen before: from 0
-  kSkipped,     // was there before this family was followed: noted, not read
-  kTruncated,   // another content is in its place (seen: from 0); it may live on in a copy
-  kTailLost,    // a power cut took its end: go on at what is left
-  kResumed,     // a copy of a known content: go on there where that was left
-  kDuplicate,   // a copy whose every byte was read already
-  kWait,        // not clear yet: look again
-  kUnreadable,  // a compressed rotation that cannot be read
-  kGone,        // not there any more
+  kSame,         // still there, under the same name
+  kRenamed,      // still there, under another name
+  kNew,          // a content never seen before: from 0
+  kSkipped,      // was there before this family was followed: noted, not read
+  kTruncated,    // another content is in its place (seen: from 0); it may live on in a copy
+  kOverwritten,  // of a rotation: another content is in its place, which is not clear yet (kWait)
+  kTailLost,     // a power cut took its end: go on at what is left
+  kResumed,      // a copy of a known content: go on there where that was left
+  kDuplicate,    // a copy whose every byte was read already
+  kWait,         // not clear yet: look again
+  kUnreadable,   // a compressed rotation that cannot be read
+  kGone,         // not there any more
 };
 
 struct Change {

@@ -38,8 +38,9 @@ struct TrackedFile {
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
   bool in_memory = false;
-  bool gone = false;     // no name leads to it
-  bool leaving = false;  // rotated: commit what it still gives without delay
+  bool empty_rotation = false;  // it had a rotation's name when it had no byte yet
+  bool gone = false;            // no name leads to it
+  bool leaving = false;         // rotated: commit what it still gives without delay
   Instant gone_since{};
   std::uint64_t goal = 0;     // its size at the first look
   std::uint64_t at_risk = 0;  // bytes of a vanished content not read; counted lost after a while
@@ -47,12 +48,16 @@ struct TrackedFile {
   // Of the reader.
   FileDescriptor fd;
   std::unique_ptr<OpenContent> content;  // of a compressed file
+  // As it was when its bytes were last compared, maybe in an earlier life.
   std::uint64_t verified_size = UINT64_MAX;
   std::int64_t verified_mtime_ns = 0;
+  bool visited = false;  // compared in this life
   // As it was before its last fdatasync: while it is still so, nothing of it is new to the disk.
   std::uint64_t durable_size = UINT64_MAX;
   std::int64_t durable_mtime_ns = 0;
-  Instant grown{};       // when bytes were last found
+  Instant grown{};  // when bytes were last found
+  // Since when its time is another and its size is not. A write that is under way shows so, too.
+  Instant doubted{};
   bool suspect = false;  // its bytes are not those that were read: look again
   bool queued = false;
   bool in_open_list = false;     // the reader still points to it: not to be forgotten yet

@@ -67,6 +67,39 @@ class Promise(promise.PromiseCase):
         self.log_part(1500, 700, append=True)
         self.finish(2200)
 
+    def overwrite_copy(self):
+        shutil.copyfile(self.app(), self.app(".1"))
+        os.truncate(self.app(), 0)
+
+    def test_one_copy_overwritten_again_and_again(self):
+        """cp app.log app.log.1; : >app.log, by hand or by cron."""
+        agent = self.box.start()
+        for n in range(4):
+            self.log_part(n * 1000, 1000, append=True)
+            self.box.delivered((n + 1) * 1000)
+            self.overwrite_copy()
+        self.log_part(4000, 1000, append=True)
+        self.box.delivered(5000)
+        agent.stop()
+        self.finish(5000)
+
+    def test_one_copy_overwritten_while_stopped(self):
+        for n in range(4):
+            self.log_part(n * 1000, 1000, append=True)
+            self.box.run_once()
+            self.overwrite_copy()
+        self.log_part(4000, 1000, append=True)
+        self.finish(5000)
+        self.assertNotIn("lost", self.box.agent_log.read_text())
+
+    def test_rewritten_to_its_old_size_while_stopped(self):
+        (self.box.logs / "a.log").write_bytes(b"".join(b"first  %04d\n" % i for i in range(2000)))
+        self.box.run_once()
+        middle = [b"%s %04d\n" % (b"second" if 500 <= i < 1500 else b"first ", i) for i in range(2000)]
+        (self.box.logs / "a.log").write_bytes(b"".join(middle))
+        self.box.run_once()
+        self.assertEqual(sum(line.startswith(b"second") for line in self.box.lines()), 1000)
+
     def test_truncated_and_regrown_past_the_old_position(self):
         """The old content is gone, the new one is longer: read once, from its beginning."""
         self.log_part(0, 500)

@@ -378,6 +378,32 @@ TEST_F(Limits, ARotationThatIsNotReadIsNotHeldOpen) {
   expect_once(lines("a", 0, 50));
 }
 
+// Made within one tick of the file system's clock.
+TEST_F(Limits, CompressedRotationsOfOneAgeAreReadOneAfterTheOther) {
+  append("a.log", lines("a", 0, 100));
+  run(1s);
+  commit();
+  source.reset();
+  append("a.log", lines("a", 100, 100'000));  // not read in one visit
+  write("more", lines("b", 0, 100'000));
+  shell("gzip -c a.log >older; gzip -c more >newer; : >a.log");
+  const auto bytes = [&](const char* name) { return read_file(path(name), 1 << 20).value(); };
+  const auto birth = [&](const char* name) { return StatCache().path(path(name))->birth_ns; };
+  const std::string older = bytes("older"), newer = bytes("newer");
+  do {
+    for (const char* name : {"a.log.2.gz", "a.log.1.gz"}) std::filesystem::remove(path(name));
+    write("a.log.2.gz", older);
+    write("a.log.1.gz", newer);
+  } while (birth("a.log.2.gz") != birth("a.log.1.gz"));
+  shell("touch -d @1700000000 a.log.1.gz a.log.2.gz");
+  for (int i = 0; i < 1000; ++i) {       // not run(): it would not return
+    out.room = i < 100 ? 10 : SIZE_MAX;  // until both are to be read
+    drain();
+    clock.advance(100ms);
+  }
+  EXPECT_EQ(out.got.size(), 200'000u);
+}
+
 TEST_F(Limits, CompressedRotationsOfTwoFamiliesAreReadOneAfterTheOther) {
   constexpr int kLines = 200'000;
   for (const std::string name : {"a", "b"}) append(name + ".log", lines(name, 0, 100));

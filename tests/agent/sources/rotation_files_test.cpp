@@ -148,6 +148,156 @@ TEST_F(RotationFiles, ReplacedInPlaceBehindACommonHeader) {
   expect_once(header + header + lines("a", 0, 10) + lines("b", 0, 100));
 }
 
+// The start, the end and the size are as they were.
+class Rewritten : public FileSourceTest {
+ protected:
+  void SetUp() override {
+    FileSourceTest::SetUp();
+    append("a.log", first_);
+    settle();
+  }
+  static std::string middle(const char* tag) {
+    return lines("a", 100, 200) + lines(tag, 200, 800) + lines("a", 800, 900);
+  }
+  const std::string first_ = middle("a"), second_ = middle("b");
+};
+
+TEST_F(Rewritten, IsReadAgain) {
+  write("a.log", second_);
+  run();
+  expect_once(first_ + second_);
+}
+
+TEST_F(Rewritten, WhileStoppedIsReadAgain) {
+  source.reset();
+  write("a.log", second_);
+  environment.once = true;
+  drain();
+  for (int i = 0; i < 100 && !source->caught_up(); ++i) {
+    clock.advance(100ms);
+    drain();
+  }
+  EXPECT_TRUE(source->caught_up());
+  expect_once(first_ + second_);
+}
+
+TEST_F(Rewritten, IsNotWhatIsOnlyTouched) {
+  shell("touch a.log");
+  settle();
+  source.reset();
+  shell("touch a.log");
+  settle();
+  append("a.log", "more\n");
+  run();
+  expect_once(first_ + "more\n");
+}
+
+// The doubt about a write that is under way is over when it is.
+TEST_F(Rewritten, IsNotWhatGrowsAMomentAfterItsTime) {
+  shell("touch a.log");
+  run(1s);
+  append("a.log", "more\n");
+  run();
+  shell("touch a.log");
+  append("a.log", "more still\n");
+  run();
+  expect_once(first_ + "more\nmore still\n");
+}
+
+// cp a.log a.log.1; : >a.log
+class OneCopy : public FileSourceTest {
+ protected:
+  void rotate() { shell("cp a.log a.log.1; : >a.log"); }
+  std::string round(int n) {
+    const std::string text = lines("round" + std::to_string(n), 0, 100 + 50 * (n % 3));
+    append("a.log", text);
+    all += text;
+    return text;
+  }
+  std::string all;
+};
+
+TEST_F(OneCopy, OverwrittenAgainAndAgain) {
+  for (int n = 0; n < 7; ++n) {
+    round(n);
+    run(5s);
+    if (n % 2 == 0) commit();
+    rotate();
+  }
+  run(90s);
+  expect_once(all);
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
+}
+
+TEST_F(OneCopy, HoldsTheRestOfWhatWasNotRead) {
+  round(0);
+  settle();
+  rotate();
+  settle();
+  for (int n = 1; n < 5; ++n) {
+    round(n);
+    out.room = 20;
+    run(1s);
+    rotate();
+    out.room = SIZE_MAX;
+    settle();
+  }
+  expect_once(all);
+}
+
+TEST_F(OneCopy, WhileStopped) {
+  environment.once = true;
+  for (int n = 0; n < 7; ++n) {
+    round(n);
+    settle();
+    crash();
+    rotate();
+  }
+  run(90s);
+  expect_once(all);
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
+}
+
+TEST_F(OneCopy, ThatWasEmptyBefore) {
+  shell(": >a.log; : >a.log.1");
+  settle();
+  round(0);
+  run(1s);
+  rotate();
+  run(90s);
+  expect_once(all);
+}
+
+// A writer that never reopens and never rests is read all the same.
+TEST_F(OneCopy, OrWhatItsWriterGoesOnWith) {
+  shell(": >a.log");
+  settle();
+  shell("mv a.log a.log.1; : >a.log");
+  run(1s);
+  for (int second = 0; second < 90; ++second) {
+    const std::string text = lines("late", second * 10, second * 10 + 10);
+    append("a.log.1", text);
+    all += text;
+    run(1s);
+  }
+  EXPECT_GT(out.got.size(), 800u);
+  run();
+  expect_once(all);
+}
+
+TEST_F(OneCopy, ThatIsMadeAnewOfTheSameIsTheSame) {
+  config.paths = {dir + "/a.log*"};
+  round(0);
+  settle();
+  for (int i = 0; i < 3; ++i) {
+    shell("head -c 900 a.log >a.log.1");
+    run(500ms);
+    shell("cp a.log a.log.1");
+    settle();
+  }
+  expect_once(all);
+}
+
 TEST_F(RotationFiles, DeletedAndRecreated) {
   append("a.log", lines("a", 0, 5));
   run(1s);
@@ -512,15 +662,29 @@ TEST_F(RotationFiles, RestoredToMemoryAtBoot) {
   settle();
   source.reset();
   environment.boot_id = "boot-2";
-  for (const char* name : {"a.log", "b.log"}) {
-    copy(name, "saved");
-    remove(name);
-    rename("saved", name);
-  }
+  // In the second one a writer went on after us.
+  for (const char* name : {"a.log", "b.log"})
+    shell(std::string("cp -p ") + name + " saved; rm " + name + "; mv saved " + name);
   append("a.log", "next\n");
   append("b.log", lines("b", 200, 210));
   run();
   expect_once("short\nnext\n" + lines("b", 0, 210));
+}
+
+TEST_F(RotationFiles, WrittenAnewWithTheSameBytesIsNoRestore) {
+  for (const char* boot : {"boot-1", "boot-2"}) {
+    append("a.log", "started\n");
+    settle();
+    source.reset();
+    environment.boot_id = boot;
+    remove("a.log");
+    write("keeps the inode's number", "");
+    append("a.log", "started\n");
+    settle();
+    remove("a.log");
+    settle();
+  }
+  EXPECT_EQ(out.got.size(), 4u);
 }
 
 // It is told to stand still only after the first look.
@@ -529,8 +693,7 @@ TEST_F(RotationFiles, AnEarlierStateRestoredToMemoryAtBoot) {
   settle();
   source.reset();
   environment.boot_id = "boot-2";
-  remove("a.log");
-  append("a.log", lines("a", 0, 150));
+  shell("head -n 150 a.log >saved; touch -r a.log saved; rm a.log; mv saved a.log");
   settle();
   append("a.log", lines("new", 0, 5));
   run();

@@ -222,7 +222,10 @@ TEST(FileNote, KeepsItsMarksAndReadsNotesThatHaveNone) {
   const FileNote read = decode_note(text);
   EXPECT_EQ(read.marks[0].length, 5000u);
   EXPECT_EQ(read.marks[1].crc, 2u);
-  const FileNote older = decode_note(text.substr(0, text.size() - 12));
+  const FileNote without_time = decode_note(text.substr(0, text.size() - 9));
+  EXPECT_EQ(without_time.marks[1].length, 4500u);
+  EXPECT_EQ(without_time.mtime_ns, 0);
+  const FileNote older = decode_note(text.substr(0, text.size() - 21));
   EXPECT_EQ(older.last_seen, 7u);
   EXPECT_EQ(older.marks[0].length, 0u);
 }
@@ -238,9 +241,42 @@ TEST(Rotation, AnEarlierStateThatABootPutBackIsNotReadAgain) {
 }
 
 TEST(Rotation, ARestoredFileResumesAtTheFirstLook) {
-  const auto k = known("/l/a", 1, "short\n", 6);
-  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 5, "short\nnew\n")}, true), 0), ChangeKind::kResumed);
-  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 5, "short\nnew\n")}, false), 0), ChangeKind::kNew);
+  auto k = known("/l/a", 1, "short\n", 6);
+  File back = seen("/l/a", 5, "short\nnew\n");
+  back.seen.stat.mtime_ns = 70;
+  const auto found = [&](std::int64_t known_mtime, bool same_boot, bool first = true) {
+    k.mtime_ns = known_mtime;
+    k.same_boot = same_boot;
+    return of_seen(decide({k}, {back}, first), 0);
+  };
+  EXPECT_EQ(found(80, true), ChangeKind::kResumed) << "its time was kept";
+  EXPECT_EQ(found(60, true), ChangeKind::kNew) << "written anew";
+  EXPECT_EQ(found(0, true), ChangeKind::kNew);
+  EXPECT_EQ(found(60, false), ChangeKind::kResumed) << "the last lines before the boot";
+  EXPECT_EQ(found(0, false), ChangeKind::kResumed);
+  EXPECT_EQ(found(80, true, false), ChangeKind::kNew) << "not before the first look";
+  k.offset = 10;
+  k.crc = crc32c(0, back.content);
+  EXPECT_EQ(found(60, false), ChangeKind::kNew) << "all of it anew";
+}
+
+TEST(Rotation, ARotationThatIsOverwrittenWaitsUntilItIsClear) {
+  const auto k = known("/l/a.1", 1, kLong, 3000);
+  const auto changes = decide({k}, {seen("/l/a.1", 1, "other")});
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].kind, ChangeKind::kOverwritten);
+  EXPECT_EQ(changes[1].kind, ChangeKind::kWait);
+  EXPECT_TRUE(changes[1].precedes);
+}
+
+TEST(Rotation, ADoubtfulContentIsComparedWhole) {
+  auto k = known("/l/a", 1, kLong, 3000);
+  k.doubtful = true;
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, kLong)}), 0), ChangeKind::kSame);
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, kLong + "more")}), 0), ChangeKind::kSame);
+  std::string other = kLong;
+  other[2000] = 'y';
+  EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, other)}), 0), ChangeKind::kTruncated);
 }
 
 TEST(Rotation, CompressedRotationsResumeInside) {
