@@ -1,6 +1,7 @@
 // The end of files in a FileTable: descriptors held for what has no name or may soon have none,
 // what is given up, what is forgotten.
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -133,8 +134,20 @@ bool FileTable::open_aside(TrackedFile* file, Observed* observed) {
   const auto stat = stats_.descriptor(fd->get());
   const FileIdentity wanted = file != nullptr ? file->identity : identity_of(observed->stat, {});
   if (!stat || !same_inode(wanted, *stat)) return false;
+  if (file != nullptr && file->identity.prefix_length == 0 && !file->compressed())
+    learn_start(*file, *fd);
   (file != nullptr ? file->fd : observed->fd) = std::move(*fd);
   return true;
+}
+
+// A copy of it, compressed maybe, may be found before it is read.
+void FileTable::learn_start(TrackedFile& file, const FileDescriptor& fd) {
+  char head[kPrefixBytes];
+  const ssize_t got = ::pread(fd.get(), head, sizeof head, 0);
+  if (got <= 0) return;
+  file.identity.prefix_length = static_cast<std::uint32_t>(got);
+  file.identity.prefix_hash = prefix_hash({head, static_cast<std::size_t>(got)});
+  file.dirty = true;
 }
 
 // Whether the held descriptor of a file without a name gives more.

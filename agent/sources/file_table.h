@@ -216,6 +216,7 @@ class FileTable {
   void give_up(Observed& observed);
   void set_aside(std::size_t source);
   bool open_aside(TrackedFile* file, Observed* observed);
+  static void learn_start(TrackedFile& file, const FileDescriptor& fd);
   void expire();
   void count_lost(const TrackedFile& file, std::uint64_t bytes, std::string_view why);
   void forget_old();
