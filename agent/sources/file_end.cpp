@@ -134,7 +134,8 @@ bool FileTable::open_aside(TrackedFile* file, Observed* observed) {
   const auto stat = stats_.descriptor(fd->get());
   const FileIdentity wanted = file != nullptr ? file->identity : identity_of(observed->stat, {});
   if (!stat || !same_inode(wanted, *stat)) return false;
-  if (file != nullptr && file->identity.prefix_length == 0 && !file->compressed())
+  if (file != nullptr && file->identity.prefix_length == 0 && !file->compressed() &&
+      !file->empty_rotation)
     learn_start(*file, *fd);
   (file != nullptr ? file->fd : observed->fd) = std::move(*fd);
   return true;

@@ -71,6 +71,7 @@ void FileTable::gather_known(Look& look) {
     known.marks = file->note.marks;
     known.finished = file->finished;
     known.suspect = file->suspect;
+    known.empty = file->empty();
     known.doubtful = doubtful(*file, look);
     if (file->verified_size != UINT64_MAX) known.mtime_ns = file->verified_mtime_ns;
     known.same_boot = file->same_boot;

@@ -144,8 +144,7 @@ bool FileReader::may_be_rewritten(const TrackedFile& file, const FileStat& stat)
 
 // An empty rotation that is written to becomes a copy, or has a writer that was slow to reopen.
 bool FileReader::begins_in_a_rotation(const TrackedFile& file, const FileStat& stat) {
-  return file.empty_rotation && stat.size > 0 && file.line.scanned == 0 &&
-         file.identity.prefix_length == 0 && !file.gone;
+  return file.empty() && stat.size > 0 && !file.gone;
 }
 
 VisitEnd FileReader::doubt(TrackedFile& file) {

@@ -128,7 +128,7 @@ class Comparer {
     seen_of_[k] = s;
     if (!is_compressed(seen.format)) {
       if (seen.stat.size < known.offset) return shorter(k, s);
-      if (known.suspect) return replaced(k, s);
+      if (known.suspect || (known.empty && seen.stat.size > 0)) return replaced(k, s);
       if (known.doubtful && known.crc_known && !seen.unopened) {
         const auto crc = crc_of(s, known.offset);
         if (!crc) {

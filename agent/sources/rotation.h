@@ -33,6 +33,7 @@ struct KnownContent {
   bool finished = false;  // no longer at its inode; kept to recognise copies
   bool suspect = false;   // a visit found other bytes in its place
   bool doubtful = false;  // its time changed and its size did not: written anew, or only touched
+  bool empty = false;     // a rotation without a byte: what is in it by now need not be its own
   bool complete = false;  // of a compressed file: all of it was read
   bool draining = false;  // without a name, and its held descriptor still gives bytes
   bool same_boot = true;  // its position was written in this boot

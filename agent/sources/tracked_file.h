@@ -69,6 +69,8 @@ struct TrackedFile {
   std::uint64_t committed = 0;
 
   bool compressed() const { return format != Format::kPlain; }
+  // A rotation that had no byte yet: a copy may be put there.
+  bool empty() const { return empty_rotation && line.scanned == 0 && identity.prefix_length == 0; }
   // As far as its size tells.
   bool has_unread() const {
     return !finished && !note.complete && (compressed() || size > line.scanned);
