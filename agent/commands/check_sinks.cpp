@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "agent/base/file.h"
+#include "agent/base/text.h"
 #include "agent/commands/check_report.h"
 #include "agent/run/registry.h"
 #include "agent/sources/discovery.h"
@@ -111,6 +112,16 @@ void tell_read_again(const SinkCheck& sink, const Config& config, Findings& find
   }
 }
 
+// Full before a batch is, the buffer makes batches of what it holds: smaller ones, and late.
+void tell_large_batch(const SinkConfig& sink, const Config& config, Findings& findings) {
+  const std::optional<std::uint64_t> limit = config.buffer.max_size;  // default: by the disk's size
+  if (!limit || sink.batch.max_size < *limit) return;
+  findings.warnings.push_back(fmt::format(
+      "sink {}: batch.max_size ({}) is not below buffer.max_size ({}): the buffer is full before a "
+      "batch is, and reading waits or records are dropped until it is delivered",
+      sink.name, format_size(sink.batch.max_size), format_size(*limit)));
+}
+
 }  // namespace
 
 std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
@@ -131,6 +142,7 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
     }
     const auto parts = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone});
     if (parts) {
+      tell_large_batch(parts->config, config, findings);
       check.destination += parts->sink->key(sample_batch(parts->config, config, epoch, clock), "");
       if (component.type == "directory") tell_read_again(check, config, findings);
     } else if (findings.errors.size() == errors)  // what is told already need not be told twice

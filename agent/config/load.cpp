@@ -1,4 +1,5 @@
 #include "agent/config/load.h"
+#include "agent/base/text.h"
 
 #include <dirent.h>
 #include <fmt/format.h>
@@ -74,6 +75,7 @@ class Loader {
   std::vector<Component> read_components(const char* kind, const std::vector<ComponentType>& types);
   std::optional<Component> read_component(const char* kind, const Entry& entry,
                                           const std::vector<ComponentType>& types);
+  std::string meant_another(const char* kind, const std::string& name) const;
   const ComponentType* type_of(const char* kind, const Entry& entry, const Table& table,
                                const std::vector<ComponentType>& types);
   void examine(const char* kind, const std::vector<Component>& components,
@@ -211,8 +213,9 @@ const ComponentType* Loader::type_of(const char* kind, const Entry& entry, const
   for (const ComponentType& type : types) names.push_back(type.name);
   const Entry* given = find(table, "type");
   if (given == nullptr) {
-    problems_.error(entry.value.origin, fmt::format("[{}s.{}] needs \"type\": {}", kind,
-                                                    quote_key(entry.key), choice_type(names)));
+    problems_.error(entry.value.origin,
+                    fmt::format("[{}s.{}] needs \"type\": {}{}", kind, quote_key(entry.key),
+                                choice_type(names), meant_another(kind, entry.key)));
     return nullptr;
   }
   if (given->value.broken) return nullptr;
@@ -227,6 +230,17 @@ const ComponentType* Loader::type_of(const char* kind, const Entry& entry, const
   problems_.error(given->value.origin, fmt::format("unknown {} type {}{}", kind, quote(*name),
                                                    suggestion(*name, names, "types")));
   return nullptr;
+}
+
+// "; did you mean [sinks.archive]?" of a table that a misspelt name made, as by --set; or empty.
+std::string Loader::meant_another(const char* kind, const std::string& name) const {
+  const Entry* const all = find(merged_, fmt::format("{}s", kind));
+  std::vector<std::string_view> others;
+  for (const Entry& entry : *all->value.as<Table>())
+    if (entry.key != name) others.push_back(entry.key);
+  const auto other = nearest(name, others);
+  if (!other) return {};
+  return fmt::format("; did you mean [{}s.{}]?", kind, quote_key(std::string(*other)));
 }
 
 // What has an error at its place already is not told again.

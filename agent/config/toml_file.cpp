@@ -87,7 +87,8 @@ std::string parse_problem(const toml::parse_error& error) {
   return fmt::format("not valid TOML: {}", words);
 }
 
-// A text without its quotes, where the line that does not parse holds one: " (...)", or empty.
+// A text without its quotes, or with those of a word processor, where the line that does not parse
+// holds one: " (...)", or empty.
 std::string quotes_hint(std::string_view text, unsigned line) {
   for (; line > 1 && !text.empty(); --line)
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
@@ -98,6 +99,9 @@ std::string quotes_hint(std::string_view text, unsigned line) {
   const std::size_t first = text.find_first_not_of(" \t[");
   if (first == std::string_view::npos) return {};
   text.remove_prefix(first);
+  for (const std::string_view typographic : {"\u201c", "\u201d", "\u201e", "\u2018", "\u2019"})
+    if (text.starts_with(typographic))
+      return fmt::format(" (a text stands in quotes of ASCII: \" and not {})", typographic);
   const std::string_view word = text.substr(0, text.find_first_of(" \t\r,]}#"));
   if (word.empty()) return {};
   const auto is = [](int (*kind)(int), char c) { return kind(static_cast<unsigned char>(c)) != 0; };

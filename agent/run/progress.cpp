@@ -89,12 +89,15 @@ void ProgressPrinter::update(const Progress& progress, Instant now) {
 }
 
 void ProgressPrinter::finish(const Progress& progress, Instant now) {
-  print(progress, now);
+  if (terminal_ || !told(progress)) print(progress, now);
   if (terminal_) std::fputc('\n', out_);
   std::fflush(out_);
 }
 
+bool ProgressPrinter::told(const Progress& progress) const { return last_ && *last_ == progress; }
+
 void ProgressPrinter::print(const Progress& progress, Instant now) {
+  last_ = progress;
   if (terminal_)
     fmt::print(out_, "\r{}\033[K", progress_bar(progress, now));
   else

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "agent/base/types.h"
@@ -24,6 +25,8 @@ struct Progress {
   std::uint64_t waiting = 0;    // of them, not done with: a sink waits for them
   std::uint64_t delivered = 0;  // of them, acknowledged by every sink; the rest was given up
   Instant started;
+
+  bool operator==(const Progress&) const = default;
 };
 
 // The bytes that are done with: bytes read, in the proportion of the records that nobody waits for.
@@ -45,10 +48,12 @@ class ProgressPrinter {
 
  private:
   void print(const Progress& progress, Instant now);
+  bool told(const Progress& progress) const;
 
   std::FILE* out_;
   bool terminal_;
   Instant next_{};
+  std::optional<Progress> last_;
 };
 
 }  // namespace edgehose

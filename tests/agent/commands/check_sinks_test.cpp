@@ -11,12 +11,14 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // What is told of a sink that writes to /tmp, under this unit.
-std::vector<std::string> warnings(const ServiceUnit& unit) {
+std::vector<std::string> warnings(const ServiceUnit& unit,
+                                  std::optional<std::uint64_t> buffer = std::nullopt) {
   DirectoryConfig sink;
   sink.common.name = "archive";
   sink.path = "/tmp";
   Config config;
   config.agent.data_dir = "/var/lib/edgehose";
+  config.buffer.max_size = buffer;
   config.sinks = {{"archive", "directory", {}, sink}};
   ManualClock clock;
   Findings findings;
@@ -32,6 +34,12 @@ TEST(CheckSinks, WhatTheInstalledUnitForbidsIsTold) {
 }
 
 TEST(CheckSinks, WithoutAUnitNothingIsSaidOfIt) { EXPECT_THAT(warnings({}), IsEmpty()); }
+
+TEST(CheckSinks, ABatchThatTheBufferCannotHoldIsTold) {
+  ASSERT_EQ(warnings({}, 8 << 20).size(), 1u);
+  EXPECT_THAT(warnings({}, 8 << 20)[0], HasSubstr("batch.max_size (8 MiB) is not below"));
+  EXPECT_THAT(warnings({}, 9 << 20), IsEmpty());
+}
 
 }  // namespace
 }  // namespace edgehose

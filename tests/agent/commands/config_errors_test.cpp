@@ -116,6 +116,8 @@ TEST_F(ConfigErrorsTest, ATextWithoutQuotesIsToldToHaveThem) {
               ::testing::EndsWith(" (a text stands in quotes: \"/var/log/*.log\")\n"));
   EXPECT_THAT(errors("[sources.app]\npoll_interval = 10s\n"),
               ::testing::EndsWith(" (a text stands in quotes: \"10s\")\n"));
+  EXPECT_THAT(errors("[sources.app]\ntype = \u201cfile\u201d\n"),
+              ::testing::EndsWith(" (a text stands in quotes of ASCII: \" and not \u201c)\n"));
   EXPECT_THAT(errors("[sources.app]\nmax_open_files = 1 2\n"),
               ::testing::Not(::testing::HasSubstr("quotes")));
 }

@@ -77,6 +77,7 @@ TEST(ProgressPrinter, PlainOutputIsALineEveryFiveSeconds) {
   ProgressPrinter printer(file, false);
   for (int tenth = 0; tenth <= 100; ++tenth)
     printer.update(half_way(), kStart + std::chrono::milliseconds(100) * tenth);
+  printer.finish(half_way(), kStart + 10s);  // told already
   const long size = std::ftell(file);
   std::rewind(file);
   std::string text(static_cast<std::size_t>(size), '\0');

@@ -197,6 +197,8 @@ TEST_F(LoadTest, SetSaysWhatIsWrongWithIt) {
   EXPECT_EQ(errors({"sinks.archiv.path=/x"})
                 .find("--set sinks.archiv.path: [sinks.archiv] needs \"type\""),
             0u);
+  EXPECT_THAT(errors({"sinks.archiv.path=/x"}), HasSubstr("; did you mean [sinks.archive]?"));
+  EXPECT_THAT(errors({"sinks.other.path=/x"}), Not(HasSubstr("did you mean")));
 }
 
 TEST_F(LoadTest, VariablesAsAShellHasThem) {
