@@ -215,12 +215,22 @@ void judge_process(const ReportInput& input, Judge& judge) {
   judge.degraded("intake: " + input.intake_problem);
 }
 
-void judge_buffer(const ReportInput& input, const BufferReport& buffer, Judge& judge) {
+bool makes_room(const StatusReport& report, WallTime now) {
+  return std::ranges::any_of(report.sinks, [&](const SinkReport& sink) {
+    return sink.configured && sink.last_delivery.value != 0 &&
+           age(now, sink.last_delivery) < kCatchesUp;
+  });
+}
+
+void judge_buffer(const ReportInput& input, const StatusReport& report, Judge& judge) {
+  const BufferReport& buffer = report.buffer;
   if (input.running && input.buffer_full) {
-    if (input.when_full == "block")
-      return judge.down("the buffer is full: nothing is read until a sink delivers");
-    return judge.degraded(
-        fmt::format("the buffer is full: records are dropped ({})", input.when_full));
+    if (input.when_full != "block")
+      return judge.degraded(
+          fmt::format("the buffer is full: records are dropped ({})", input.when_full));
+    if (makes_room(report, input.now))
+      return judge.degraded("the buffer is full: what is read is what sinks make room for");
+    return judge.down("the buffer is full: nothing is read until a sink delivers");
   }
   if (buffer.limit > 0 && buffer.used >= buffer.limit / 100 * kAlmostFullPercent)
     judge.degraded(fmt::format("the buffer is {} % full", buffer.used * 100 / buffer.limit));
@@ -292,7 +302,7 @@ StatusReport make_report(const ReportInput& input) {
 
   Judge judge(report);
   judge_process(input, judge);
-  judge_buffer(input, report.buffer, judge);
+  judge_buffer(input, report, judge);
   if (input.running) judge_sinks(input, report, judge);
   for (const SourceReport& source : report.sources)
     if (!source.problem.empty())

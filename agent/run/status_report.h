@@ -3,8 +3,9 @@
 //
 // Health, the worst that applies:
 //   down      no daemon; the intake loop has not beaten for kIntakeSilence; commits have failed for
-//             kCommitsFail; the buffer is full and its policy is "block": nothing is read; the
-//             buffer's file was deleted, moved or replaced and cannot be put back
+//             kCommitsFail; the buffer is full, its policy is "block" and no sink has delivered for
+//             kCatchesUp: nothing is read; the buffer's file was deleted, moved or replaced and
+//             cannot be put back
 //   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the
 //             policy); a source has a problem; a sink is parked; a sink is stalled: it has a
 //             backlog, nothing of it was acknowledged for kStallTime, and its oldest record has
@@ -38,6 +39,7 @@ constexpr Duration kStallTime = std::chrono::minutes(10);
 constexpr Duration kHangTime = std::chrono::seconds(30);
 constexpr Duration kIntakeSilence = std::chrono::seconds(30);
 constexpr Duration kCommitsFail = std::chrono::minutes(1);  // nothing is taken in for so long
+constexpr Duration kCatchesUp = std::chrono::minutes(1);    // a delivery so recent makes room
 constexpr unsigned kAlmostFullPercent = 90;
 constexpr Duration kPastErrorShown = std::chrono::hours(1);
 

@@ -137,6 +137,19 @@ TEST(StatusReport, FullBufferIsDownOnlyWhereItBlocks) {
               ElementsAre("the buffer is full: records are dropped (drop_oldest)"));
 }
 
+TEST(StatusReport, AFullBufferThatSinksCatchUpWithIsNotDown) {
+  ReportInput input = sound();
+  input.buffer_full = true;
+  input.sinks[0].courier.last_success = before(59s);
+  input.store.lanes[0].state.last_delivery = before(59s);
+  EXPECT_EQ(make_report(input).health, Health::kDegraded);
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("the buffer is full: what is read is what sinks make room for"));
+  input.sinks[0].courier.last_success = before(61s);
+  input.store.lanes[0].state.last_delivery = before(61s);
+  EXPECT_EQ(make_report(input).health, Health::kDown);
+}
+
 TEST(StatusReport, AlmostFullDegrades) {
   ReportInput input = sound();
   input.store.usage.limit = 1000;
