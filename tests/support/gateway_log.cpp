@@ -3,9 +3,11 @@
 //
 // copytruncate: this process itself copies and truncates, so it knows which lines were written
 // between the two: none, and the copy holds every line, or as many as asked, which are in the
-// manifest as lines that nobody needs to have seen.
+// manifest as lines that nobody needs to have seen. Rotations are compressed by the program itself,
+// as logrotate has it done; the writer waits for it.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +41,7 @@ SIGTERM and SIGINT end it at the end of a line.
   --rotate-lines N     rotate after that many lines; 0: never   (0)
   --rotate-size BYTES  rotate at that size; 0: never            (0)
   --window-lines N     copytruncate: that many lines between the copy and the truncation  (0)
+  --compress WITH      none | gzip | zstd: the program that rotations are given to  (none)
   --keep N             FILE.1 ... FILE.N are kept; 0: all       (0)
   --write HOW          line | page | partial: a write(2) for each line, for each 4096 bytes (lines
                        cut anywhere), or two for each line      (line)
@@ -63,6 +66,7 @@ struct Options {
                 window_lines = 0;
   double rate = 0;
   enum class Rotate { kNone, kRename, kCopyTruncate } rotate = Rotate::kNone;
+  enum class Compress { kNone, kGzip, kZstd } compress = Compress::kNone;
   enum class Write { kLine, kPage, kPartial } write = Write::kLine;
   bool append = false;
   gateway::LineOptions line;
@@ -123,7 +127,30 @@ class Log {
     if (fd_ < 0) die("opening " + options_.output);
   }
 
-  std::string rotated(std::uint64_t n) const { return options_.output + "." + std::to_string(n); }
+  std::string plain_rotation(std::uint64_t n) const {
+    return options_.output + "." + std::to_string(n);
+  }
+  std::string rotated(std::uint64_t n) const {
+    const auto with = options_.compress;
+    return plain_rotation(n) + (with == Options::Compress::kGzip   ? ".gz"
+                                : with == Options::Compress::kZstd ? ".zst"
+                                                                   : "");
+  }
+
+  void compress(const std::string& file) const {
+    if (options_.compress == Options::Compress::kNone) return;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (options_.compress == Options::Compress::kGzip)
+        ::execlp("gzip", "gzip", "-f", file.c_str(), nullptr);
+      else
+        ::execlp("zstd", "zstd", "-q", "-f", "--rm", file.c_str(), nullptr);
+      ::_exit(127);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    if (child < 0 || status != 0) die("compressing " + file);
+  }
 
   // Before line `next`.
   void rotate(std::uint64_t next) {
@@ -137,12 +164,13 @@ class Log {
     }
     oldest_ = options_.keep ? std::min(oldest_, options_.keep - 1) : oldest_;
     if (options_.rotate == Options::Rotate::kRename) {
-      if (::rename(options_.output.c_str(), rotated(1).c_str()) != 0) die("rotating");
+      if (::rename(options_.output.c_str(), plain_rotation(1).c_str()) != 0) die("rotating");
       ::close(fd_);
       open(true);
       started_anew();
+      compress(plain_rotation(1));
     } else {
-      copy(options_.output, rotated(1));
+      copy(options_.output, plain_rotation(1));
       copied_ = next;
       if (options_.window_lines == 0) truncate(next);
     }
@@ -154,6 +182,7 @@ class Log {
     if (next > *copied_) windows_.emplace_back(*copied_, next - 1);
     copied_.reset();
     started_anew();
+    compress(plain_rotation(1));
   }
 
   void started_anew() {
@@ -219,6 +248,7 @@ Options parse(int argc, char** argv) {
   };
   using R = Options::Rotate;
   using W = Options::Write;
+  using C = Options::Compress;
   const std::map<std::string, std::function<bool(const char*)>> options = {
       {"--output", text(o.output)},
       {"--manifest", text(o.manifest)},
@@ -228,6 +258,8 @@ Options parse(int argc, char** argv) {
       {"--rotate",
        choice(o.rotate,
               {{"none", R::kNone}, {"rename", R::kRename}, {"copytruncate", R::kCopyTruncate}})},
+      {"--compress",
+       choice(o.compress, {{"none", C::kNone}, {"gzip", C::kGzip}, {"zstd", C::kZstd}})},
       {"--rotate-lines", integer(o.rotate_lines)},
       {"--rotate-size", integer(o.rotate_size)},
       {"--window-lines", integer(o.window_lines)},
