@@ -82,12 +82,15 @@ void FileTable::gather_known(Look& look) {
   }
 }
 
-// A write under way has the new time before the new size: doubt waits a little.
+// A write under way has the new time before the new size: doubt waits a little. Comparing what is
+// large costs much, and something may touch it all the time: there it waits longer.
 bool FileTable::doubtful(const TrackedFile& file, Look& look) const {
   if (file.doubted == Instant{} || file.finished) return false;
-  const bool due = clock_.now() - file.doubted >= kQuiet;
-  look.doubts = look.doubts || !due;
-  return due;
+  Duration patience = kQuiet;
+  if (!environment_.once) patience += std::chrono::seconds(file.line.begin / kDoubtBytesPerSecond);
+  const Duration left = file.doubted + patience - clock_.now();
+  look.doubts = look.doubts || (left > Duration{} && left <= kQuiet);
+  return left <= Duration{};
 }
 
 void FileTable::gather(Look& look) {

@@ -39,6 +39,8 @@ constexpr Duration kWaitForQuiet = std::chrono::seconds(60);
 constexpr Duration kWatchCopies = std::chrono::seconds(1);  // between looks while some are made
 // What is younger waits at most so long for an older rotation that is not clear yet.
 constexpr Duration kHoldBack = 5 * kQuiet;
+// A file that is touched all the time is compared no faster than this.
+constexpr std::uint64_t kDoubtBytesPerSecond = 20u << 20;
 constexpr std::uint64_t kHashShare = 4u << 20;  // bytes of contents hashed in one step, at most
 constexpr Duration kGivenUpAfter =
     std::chrono::seconds(60);  // a vanished file that has not come back

@@ -253,6 +253,23 @@ TEST_F(HugeFile, IsRecognisedInSteps) {
   EXPECT_LT(bytes_read() - before, kSize + (64u << 20)) << "read more than once";
 }
 
+// Its size stays, its time does not: whether it was rewritten is asked at a bounded rate.
+TEST_F(Limits, AFileThatIsTouchedAllTheTimeIsComparedRarely) {
+  const std::string content = lines("a", 0, 3'000'000);  // some 75 MB, so at most each 5 s
+  append("a.log", content);
+  run(1s);
+  commit();
+  const std::uint64_t before = bytes_read();
+  for (int second = 0; second < 60; ++second) {
+    shell("touch a.log");
+    run(1s);
+  }
+  const std::uint64_t read = bytes_read() - before;
+  EXPECT_GT(read, content.size()) << "asked at all";
+  EXPECT_LT(read, 60 * kDoubtBytesPerSecond);
+  EXPECT_EQ(out.got.size(), 3'000'000u);
+}
+
 TEST_F(HugeFile, AsACompressedRotationIsReadInSteps) {
   append("beside.log", "beside\n");
   shell(
