@@ -238,7 +238,22 @@ void FileTable::apply_unreadable(Look& look, const Change& change) {
 
 void FileTable::apply_gone(TrackedFile& file) {
   if (!file.gone) lose_name(file);
+  if (file.empty() && file.fd.valid() && place_without_name(file)) return;
   if (file.fd.valid()) make_ready(file);
+}
+
+// An empty rotation that was written to and deleted between two looks: it may have been a copy.
+bool FileTable::place_without_name(TrackedFile& file) {
+  const auto stat = stats_.descriptor(file.fd.get());
+  if (!stat || stat->size == 0) return false;
+  Observed& waiting = observed(*stat);
+  waiting.fd = std::move(file.fd);
+  waiting.path = file.path;
+  waiting.selection = file.source;
+  waiting.waits = waiting_ = true;
+  waiting.nameless_since = clock_.now();
+  finish(file);
+  return true;
 }
 
 }  // namespace edgehose

@@ -205,6 +205,7 @@ class FileTable {
   void apply_copy(Look& look, const Change& change);
   void apply_unreadable(Look& look, const Change& change);
   void apply_gone(TrackedFile& file);
+  bool place_without_name(TrackedFile& file);
   void apply_wait(Look& look, const Change& change);
   TrackedFile& track(const FoundFile& found, const SeenFile& seen);
   void own(TrackedFile& file, const FoundFile& found);

@@ -268,6 +268,17 @@ TEST_F(OneCopy, ThatWasEmptyBefore) {
   expect_once(all);
 }
 
+TEST_F(OneCopy, ThatWasEmptyAndIsCompressedAtOnce) {
+  shell(": >a.log; : >a.log.1");
+  settle();
+  round(0);
+  run(1s);
+  rotate();
+  shell("gzip a.log.1");
+  run(90s);
+  expect_once(all);
+}
+
 // A writer that never reopens and never rests is read all the same.
 TEST_F(OneCopy, OrWhatItsWriterGoesOnWith) {
   shell(": >a.log");
