@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -135,7 +136,8 @@ class Walk {
     const auto stat = stats_.path(path);
     if (!stat || !stat->regular) return;
     if (!told_.emplace(stat->device, stat->inode).second) return;
-    result_.files.push_back({path, *stat, selection, named});
+    result_.files.push_back(
+        {path, *stat, selection, named, !named && excluded(selections_[selection].exclude, path)});
     if (named) ++result_.named[selection];
   }
 
@@ -158,19 +160,32 @@ class Walk {
   void add_neighbours(const std::string& directory, const std::set<std::string>& names) {
     const auto known = names_.find(directory);
     if (known == names_.end()) return;
-    for (const std::string& name : names) {
-      const bool ours = known->second.contains(name) || any_stem(name, [&](std::string_view stem) {
-                          return known->second.contains(std::string(stem));
-                        });
-      if (ours) add(join(directory, name), owner_of(directory), false);
-    }
+    for (const std::string& name : names)
+      if (const auto owner = owner_of(directory, name, known->second))
+        add(join(directory, name), *owner, false);
   }
 
-  // The selection whose files are in this directory.
-  std::size_t owner_of(const std::string& directory) const {
-    for (const FoundFile& file : result_.files)
-      if (file.named && parent_directory(file.path) == directory) return file.selection;
-    return 0;
+  // The selection that names what this is a rotation of, whether or not that is still there. None:
+  // it is nobody's, or was followed under another config.
+  std::optional<std::size_t> owner_of(const std::string& directory, const std::string& name,
+                                      const std::unordered_set<std::string>& known) const {
+    std::optional<std::size_t> owner;
+    const auto owned = [&](std::string_view original) {
+      if (known.contains(std::string(original))) owner = selecting(join(directory, original));
+      return owner.has_value();
+    };
+    (void)(owned(name) || owned(family_of(name)) || any_stem(name, owned));
+    return owner;
+  }
+
+  std::optional<std::size_t> selecting(const std::string& path) const {
+    for (std::size_t i = 0; i < selections_.size(); ++i) {
+      const FileSelection& selection = selections_[i];
+      if (!excluded(selection.exclude, path) &&
+          std::ranges::any_of(selection.paths, [&](const Glob& g) { return g.matches(path); }))
+        return i;
+    }
+    return std::nullopt;
   }
 
   void cannot_list(const std::string& directory, int error) {

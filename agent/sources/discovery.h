@@ -26,8 +26,9 @@ Result<FileSelection> parse_selection(const std::vector<std::string>& paths,
 struct FoundFile {
   std::string path;
   FileStat stat;
-  std::size_t selection = 0;  // the first that names it
+  std::size_t selection = 0;  // the first that names it, or what it may be a rotation of
   bool named = true;          // false: a neighbour
+  bool excluded = false;      // a neighbour that the selection leaves out by its name
 };
 
 struct Discovery {
@@ -37,7 +38,8 @@ struct Discovery {
   std::vector<std::size_t> named;        // by selection: how many files
 };
 
-// `followed`: files that are being read, wherever they are: their neighbours are told too.
+// `followed`: files that are being read: their neighbours are told too, as far as a selection names
+// what they are rotations of.
 Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats);
 

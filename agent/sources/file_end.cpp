@@ -64,7 +64,8 @@ void FileTable::give_up(Observed& observed) {
   SeenFile start;
   start.head = observed.head;
   start.format = format_of_name(observed.path);
-  TrackedFile& file = track({observed.path, observed.stat, observed.selection, false}, start);
+  TrackedFile& file =
+      track({observed.path, observed.stat, observed.selection, false, false}, start);
   if (!file.compressed()) file.at_risk = observed.stat.size;
   lose_name(file);
   finish(file);

@@ -130,7 +130,7 @@ void FileTable::gather_nameless(Look& look) {
       give_up(observed);
       continue;
     }
-    look.found.files.push_back({observed.path, *stat, observed.selection, false});
+    look.found.files.push_back({observed.path, *stat, observed.selection, false, false});
   }
   for (std::size_t i = look.with_names; i < look.found.files.size(); ++i) {
     look.now.push_back(observe(look.found.files[i], false));
@@ -144,6 +144,7 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
   seen.path = file.path;
   seen.stat = file.stat;
   seen.named = file.named;
+  seen.excluded = file.excluded;
   seen.format = format_of_name(file.path);
   seen.first_look = !looked_;
   // The inode may be known and yet be another file's, which waits: numbers are given again.

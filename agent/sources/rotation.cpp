@@ -241,7 +241,7 @@ class Comparer {
     if (is_compressed(seen.format)) {
       if (!followed) return add({ChangeKind::kSkipped, std::nullopt, s});
       if (seen.unreadable) return add({ChangeKind::kUnreadable, std::nullopt, s});
-    } else if (!seen.named && !followed) {
+    } else if (seen.excluded || (!seen.named && !followed)) {
       return add({ChangeKind::kSkipped, std::nullopt, s});
     }
     Change change{ChangeKind::kNew, std::nullopt, s};

@@ -51,6 +51,7 @@ struct SeenFile {
   FileStat stat;
   Format format = Format::kPlain;
   bool named = true;         // by a source's globs; else a neighbour of such a file
+  bool excluded = false;     // a neighbour: only as the rest of what is known, or compressed
   bool quiet = true;         // size and time stood still for a while: no copy is being made
   bool waited_long = false;  // it never did, and begins like nothing that is known: it is a log
   // First seen when nothing had been looked at since the process started, and not clear yet.
