@@ -136,8 +136,8 @@ class Walk {
     const auto stat = stats_.path(path);
     if (!stat || !stat->regular) return;
     if (!told_.emplace(stat->device, stat->inode).second) return;
-    result_.files.push_back(
-        {path, *stat, selection, named, !named && excluded(selections_[selection].exclude, path)});
+    result_.files.push_back({path, *stat, selection, named,
+                             !named && excluded(selections_[selection].exclude, path), false});
     if (named) ++result_.named[selection];
   }
 

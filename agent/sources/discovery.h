@@ -29,6 +29,7 @@ struct FoundFile {
   std::size_t selection = 0;  // the first that names it, or what it may be a rotation of
   bool named = true;          // false: a neighbour
   bool excluded = false;      // a neighbour that the selection leaves out by its name
+  bool rotated = false;       // Comparison::rotated, once that is known
 };
 
 struct Discovery {

@@ -48,10 +48,10 @@ void FileTable::own(TrackedFile& file, const FoundFile& found) {
   file.size = found.stat.size;
   file.mtime_ns = found.stat.mtime_ns;
   file.in_memory = found.stat.in_memory;
-  if (file.size == 0 && has_rotated_name(found.path)) file.empty_rotation = true;
+  file.empty_rotation = found.rotated && (file.empty_rotation || file.size == 0);
   saw(file);
   if (file.in_memory) sources_[file.source]->in_memory = true;
-  if (file.note.copytruncated) sources_[file.source]->copytruncated = true;
+  if (file.note.copytruncated) is_truncated(file.source, file.path);
 }
 
 void FileTable::apply_seen(Look& look, const Change& change) {
@@ -65,6 +65,7 @@ void FileTable::apply_seen(Look& look, const Change& change) {
     file.dirty = true;
   }
   if (look.before[*change.known].doubtful) believe(file, found);
+  if (file.compressed()) go_on_inside(file, found);
   if (file.path != found.path) {
     file.path = found.path;
     file.dirty = true;
@@ -75,6 +76,17 @@ void FileTable::apply_seen(Look& look, const Change& change) {
   file.format = look.now[*change.seen].format;
   if (file.note.compressed && file.format == Format::kPlain) file.note.complete = true;
   if (file.to_be_read() || !file.problem.empty()) make_ready(file);
+}
+
+// It begins with what was read of it, and was written since: there may be more.
+void FileTable::go_on_inside(TrackedFile& file, const FoundFile& found) {
+  const bool as_it_was =
+      file.verified_size == UINT64_MAX ||
+      (file.verified_size == found.stat.size && file.verified_mtime_ns == found.stat.mtime_ns);
+  if (as_it_was || !file.crc_known) return;
+  file.content.reset();
+  file.note.complete = false;
+  file.dirty = true;
 }
 
 // Its bytes are those that were read, or it grew and they are compared when it is visited.
@@ -161,7 +173,7 @@ void FileTable::apply_truncated(Look& look, const Change& change) {
   start.format = old.format;
   TrackedFile& fresh = track(found, start);
   fresh.note.copytruncated = true;
-  sources_[fresh.source]->copytruncated = true;
+  is_truncated(fresh.source, fresh.path);
   make_ready(fresh);
 }
 
@@ -178,6 +190,7 @@ void FileTable::end_content(TrackedFile& old, std::optional<std::uint64_t> unrea
 void FileTable::apply_overwritten(Look& look, const Change& change) {
   TrackedFile& old = *look.known[*change.known];
   log::debug("{} was overwritten: compared with what was read once it stands still", old.path);
+  is_truncated(old.source, old.path);
   end_content(old, unread_before(old, look.found.files[*change.seen].stat.size));
 }
 
@@ -206,6 +219,8 @@ void FileTable::apply_copy(Look& look, const Change& change) {
   if (change.kind == ChangeKind::kResumed) copy.note.marks = old.note.marks;
   copy.committed = change.offset;
   copy.leaving = true;
+  if (!copy.compressed())
+    if (const auto fd = open_seen(found)) remember_tail(copy, fd->get());
   log::debug("{} continues {} at byte {}", found.path, old.path, change.offset);
   if (change.kind == ChangeKind::kDuplicate) {
     copy.note.complete = copy.compressed();

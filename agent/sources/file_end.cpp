@@ -65,7 +65,7 @@ void FileTable::give_up(Observed& observed) {
   start.head = observed.head;
   start.format = format_of_name(observed.path);
   TrackedFile& file =
-      track({observed.path, observed.stat, observed.selection, false, false}, start);
+      track({observed.path, observed.stat, observed.selection, false, false, false}, start);
   if (!file.compressed()) file.at_risk = observed.stat.size;
   lose_name(file);
   finish(file);

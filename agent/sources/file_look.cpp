@@ -73,7 +73,11 @@ void FileTable::gather_known(Look& look) {
     known.suspect = file->suspect;
     known.empty = file->empty();
     known.doubtful = doubtful(*file, look);
-    if (file->verified_size != UINT64_MAX) known.mtime_ns = file->verified_mtime_ns;
+    known.compressed = file->compressed();
+    if (file->verified_size != UINT64_MAX) {
+      known.size = file->verified_size;
+      known.mtime_ns = file->verified_mtime_ns;
+    }
     known.same_boot = file->same_boot;
     known.complete = file->note.complete;
     known.draining = file->gone && still_to_be_read(*file);
@@ -130,7 +134,7 @@ void FileTable::gather_nameless(Look& look) {
       give_up(observed);
       continue;
     }
-    look.found.files.push_back({observed.path, *stat, observed.selection, false, false});
+    look.found.files.push_back({observed.path, *stat, observed.selection, false, false, false});
   }
   for (std::size_t i = look.with_names; i < look.found.files.size(); ++i) {
     look.now.push_back(observe(look.found.files[i], false));
@@ -152,7 +156,9 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
   Observed& before = observed(file.stat);
   before.first_look = before.first_look || !looked_;
   seen.first_look = before.first_look;
-  seen.quiet = clock_.now() - before.since >= kQuiet;
+  // What the clock says stood still before we came need not be watched for it.
+  const std::int64_t age_ns = clock_.wall().value - file.stat.mtime_ns;
+  seen.quiet = clock_.now() - before.since >= kQuiet || age_ns >= kOldEnough.count();
   seen.waited_long = clock_.now() - before.first >= kWaitForQuiet;
   seen.head = before.head;
   seen.unreadable = before.unreadable;
@@ -178,6 +184,8 @@ FileTable::Observed& FileTable::observed(const FileStat& stat) {
 std::vector<Change> FileTable::decide(Look& look) {
   for (int round = 0; round < kMaxRounds; ++round) {
     Comparison comparison = compare(look.before, look.now);
+    for (std::size_t i = 0; i < look.now.size(); ++i)
+      look.found.files[i].rotated = comparison.rotated[i];
     if (comparison.questions.empty()) return std::move(comparison.changes);
     for (const Question& question : comparison.questions)
       if (!answer(look, question)) {

@@ -124,12 +124,12 @@ bool FileReader::verify_tail(TrackedFile& file) {
   return got && *got == length && crc32c(0, {tail, length}) == file.note.tail_crc;
 }
 
-void FileReader::remember_tail(TrackedFile& file) {
+void remember_tail(TrackedFile& file, int fd) {
   const auto length =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(kTailBytes, file.line.begin));
   char tail[kTailBytes];
-  const auto got = read_at(file, tail, length, file.line.begin - length);
-  const bool whole = got && *got == length;
+  const ssize_t got = ::pread(fd, tail, length, static_cast<off_t>(file.line.begin - length));
+  const bool whole = got == static_cast<ssize_t>(length);
   file.note.tail_end = file.line.begin;
   file.note.tail_length = whole ? length : 0;
   file.note.tail_crc = whole ? crc32c(0, {tail, length}) : 0;
@@ -206,7 +206,7 @@ VisitEnd FileReader::visit_plain(TrackedFile& file, RecordSink& out) {
     frame(file, framer_, chunk, out, now);
     file.line = framer_.position();
   }
-  if (file.line.begin != begin) remember_tail(file);
+  if (file.line.begin != begin) remember_tail(file, file.fd.get());
   return end;
 }
 
@@ -259,7 +259,7 @@ void FileReader::flush_partial(TrackedFile& file, RecordSink& out) {
   framer_.flush([&](const Line& line) { return emit(file, line, out, now); });
   file.line = framer_.position();
   file.dirty = true;
-  remember_tail(file);
+  remember_tail(file, file.fd.get());
 }
 
 // --- compressed rotations ------------------------------------------------------------------------
@@ -293,6 +293,10 @@ Status FileReader::open_compressed(TrackedFile& file) {
   if (decoding_ != nullptr) decoding_->content.reset();
   decoding_ = nullptr;
   EH_ASSIGN(const int fd, descriptor(file));
+  if (const auto stat = stats_.descriptor(fd)) {  // what is read from here on
+    file.verified_size = stat->size;
+    file.verified_mtime_ns = stat->mtime_ns;
+  }
   FileDescriptor own(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!own.valid()) return fail_errno(errno, "reading " + file.path);
   EH_ASSIGN(auto bytes, open_content(std::move(own), file.format));

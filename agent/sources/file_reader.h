@@ -34,6 +34,9 @@ struct OpenContent {
   std::uint64_t to_skip = 0;  // of what was read before
 };
 
+// The bytes in front of its position, by which it is known when it is visited again.
+void remember_tail(TrackedFile& file, int fd);
+
 enum class VisitEnd {
   kAtEnd,     // all that is there was read
   kMore,      // its share is used up, or the sink is full
@@ -75,7 +78,6 @@ class FileReader {
   static bool begins_in_a_rotation(const TrackedFile& file, const FileStat& stat);
   VisitEnd doubt(TrackedFile& file);
   bool verify_tail(TrackedFile& file);
-  void remember_tail(TrackedFile& file);
   bool begin_line(TrackedFile& file);
   Status open_compressed(TrackedFile& file);
   Result<std::size_t> read_at(TrackedFile& file, char* out, std::size_t size, std::uint64_t offset);

@@ -205,11 +205,17 @@ void FileTable::hold_back(const Look& look, const std::vector<Change>& changes) 
     if (!change.precedes) continue;
     const FoundFile& found = look.found.files[*change.seen];
     if (clock_.now() - observed(found.stat).first > kHoldBack) continue;
+    if (sources_[found.selection]->truncating.contains(family_key(found.path))) continue;
     const FileAge age{!has_rotated_name(found.path), found.stat.mtime_ns, found.stat.birth_ns};
     auto& held = sources_[found.selection]->held_back;
     const auto [at, fresh] = held.emplace(family_key(found.path), age);
     if (!fresh) at->second = std::min(at->second, age);
   }
+}
+
+void FileTable::is_truncated(std::size_t source, std::string_view path) {
+  sources_[source]->copytruncated = true;
+  sources_[source]->truncating.insert(family_key(path));
 }
 
 void FileTable::release_held_back(SourceFiles& source) {
@@ -226,6 +232,9 @@ void FileTable::hold_back_younger(const TrackedFile& file) {
 }
 
 bool FileTable::held_back(const SourceFiles& source, std::size_t family, const TrackedFile& file) {
+  // Begun under the name that it still has: no rotation was made of it since, but maybe a copy, and
+  // whether it was truncated after that is seen when it is read.
+  if (age_of(file).in_use && file.line.begin > 0) return false;
   const auto held = source.held_back.find(family);
   return held != source.held_back.end() && age_of(file) > held->second;
 }

@@ -35,6 +35,7 @@ constexpr std::size_t kMaxFinished = 100'000;
 constexpr Duration kKeepFinished = std::chrono::hours(24 * 30);
 constexpr Duration kLookPause = std::chrono::milliseconds(100);
 constexpr Duration kQuiet = std::chrono::seconds(2);  // a copy that stood still so long is made
+constexpr Duration kOldEnough = 5 * kQuiet;           // by the wall clock and the file's time
 constexpr Duration kWaitForQuiet = std::chrono::seconds(60);
 constexpr Duration kWatchCopies = std::chrono::seconds(1);  // between looks while some are made
 // What is younger waits at most so long for an older rotation that is not clear yet.
@@ -64,6 +65,8 @@ struct SourceFiles {
   // Files to read from, by family; families take turns. FileTable::next_ready() takes them.
   std::unordered_map<std::size_t, std::vector<TrackedFile*>> ready;
   std::deque<std::size_t> turns;
+  // Families of logs that were truncated in place: what waits there may be, too.
+  std::unordered_set<std::size_t> truncating;
   // By family: files younger than this wait for the next look, which finds or decides an older one.
   std::unordered_map<std::size_t, FileAge> held_back;
   Waker waker;  // wakes this source for what another one's drain() found
@@ -195,6 +198,7 @@ class FileTable {
 
   void apply(Look& look, const Change& change);
   void apply_seen(Look& look, const Change& change);
+  static void go_on_inside(TrackedFile& file, const FoundFile& found);
   void believe(TrackedFile& file, const FoundFile& found);
   void apply_new(Look& look, const Change& change);
   static std::optional<std::uint64_t> unread_before(const TrackedFile& old, std::uint64_t size);
@@ -209,6 +213,7 @@ class FileTable {
   void apply_wait(Look& look, const Change& change);
   TrackedFile& track(const FoundFile& found, const SeenFile& seen);
   void own(TrackedFile& file, const FoundFile& found);
+  void is_truncated(std::size_t source, std::string_view path);
   void skip_to_end(TrackedFile& file, const FoundFile& found);
   void make_urgent(TrackedFile& file);
   void lose_name(TrackedFile& file);

@@ -29,7 +29,15 @@ class Comparer {
         now_(now),
         seen_of_(before.size(), kNone),
         taken_(before.size(), kNone),
-        settled_(before.size(), false) {}
+        settled_(before.size(), false) {
+    std::unordered_set<std::string_view> paths;
+    for (const KnownContent& known : before_) paths.insert(known.path);
+    for (const SeenFile& seen : now_) paths.insert(seen.path);
+    for (const SeenFile& seen : now_)
+      result_.rotated.push_back(
+          has_rotated_name(seen.path) &&
+          (!seen.named || is_compressed(seen.format) || paths.contains(family_of(seen.path))));
+  }
 
   Comparison run() {
     index_by_inode();
@@ -59,9 +67,7 @@ class Comparer {
   }
 
  private:
-  int rank(std::size_t s) const {
-    return is_compressed(now_[s].format) ? 2 : has_rotated_name(now_[s].path) ? 1 : 0;
-  }
+  int rank(std::size_t s) const { return is_compressed(now_[s].format) ? 2 : rotated(s) ? 1 : 0; }
 
   // --- files whose inode is known ---------------------------------------------------------------
 
@@ -126,9 +132,16 @@ class Comparer {
     const KnownContent& known = before_[k];
     const SeenFile& seen = now_[s];
     seen_of_[k] = s;
-    if (!is_compressed(seen.format)) {
+    if (is_compressed(seen.format)) {
+      const auto changed = compressed_anew(k, s);
+      if (!changed) {
+        unclear_where(k, s);
+        return;
+      }
+      if (*changed) return replaced(k, s);
+    } else {
       if (seen.stat.size < known.offset) return shorter(k, s);
-      if (known.suspect || (known.empty && seen.stat.size > 0)) return replaced(k, s);
+      if (known.suspect || (known.empty && rotated(s) && seen.stat.size > 0)) return replaced(k, s);
       if (known.doubtful && known.crc_known && !seen.unopened) {
         const auto crc = crc_of(s, known.offset);
         if (!crc) {
@@ -141,6 +154,21 @@ class Comparer {
     }
     settled_[k] = true;
     add({seen.path == known.path ? ChangeKind::kSame : ChangeKind::kRenamed, k, s});
+  }
+
+  // Whether a compressed file holds another content by now, or the same and more. None: asked. What
+  // it held is told by its bytes alone once its size or its time changed, or where nothing but its
+  // inode's number tells that it is the file that was known.
+  std::optional<bool> compressed_anew(std::size_t k, std::size_t s) {
+    const KnownContent& known = before_[k];
+    const SeenFile& seen = now_[s];
+    const bool as_it_was = known.compressed &&
+                           (known.mtime_ns == 0 || known.crc_known == false ||
+                            (known.mtime_ns == seen.stat.mtime_ns && known.size == seen.stat.size));
+    if (as_it_was || seen.unopened || !known.crc_known) return false;
+    const auto crc = crc_of(s, known.offset);
+    if (!crc) return std::nullopt;
+    return crc->crc != known.crc;
   }
 
   // Shorter than its position: truncated, unless a power cut can explain it.
@@ -170,9 +198,9 @@ class Comparer {
   void replaced(std::size_t k, std::size_t s) {
     seen_of_[k] = kNone;
     settled_[k] = true;
-    if (has_rotated_name(now_[s].path)) {
+    if (rotated(s)) {
       add({ChangeKind::kOverwritten, k, s});
-      wait(s).precedes = true;
+      wait(s);
       return;
     }
     unread_[family_of(now_[s].path)].push_back(s);
@@ -193,7 +221,7 @@ class Comparer {
 
   void place(std::size_t s) {
     const SeenFile& seen = now_[s];
-    const bool rotated = has_rotated_name(seen.path);
+    const bool rotated = this->rotated(s);
     if (!seen.named && !rotated) return;  // a neighbour that is none of ours
     if (seen.unopened) {
       wait(s).settles = false;
@@ -290,7 +318,7 @@ class Comparer {
   Likeness compare_contents(std::size_t k, std::size_t s) {
     const KnownContent& known = before_[k];
     const SeenFile& seen = now_[s];
-    if (!explained(known, seen, present(k))) return Likeness::kDifferent;
+    if (!explained(known, s, present(k))) return Likeness::kDifferent;
     const bool shorter = !is_compressed(seen.format) && seen.stat.size < known.offset;
     if (!known.crc_known) return shorter ? Likeness::kDifferent : Likeness::kSame;
     if (shorter) return compare_shorter(k, s);
@@ -336,8 +364,7 @@ class Comparer {
   // be compared; that is little, for marks are far up (ContentMarks).
   Likeness compare_by_marks(std::size_t k, std::size_t s) {
     const std::string_view path = now_[s].path;
-    if (!has_rotated_name(path) || family_of(before_[k].path) != family_of(path))
-      return Likeness::kDifferent;
+    if (!rotated(s) || family_of(before_[k].path) != family_of(path)) return Likeness::kDifferent;
     if (!now_[s].quiet) return Likeness::kUnclear;
     for (const ContentMark& mark : before_[k].marks) {
       if (mark.length < kStrongEvidence || mark.length < before_[k].offset / 2) break;
@@ -350,11 +377,12 @@ class Comparer {
     return Likeness::kDifferent;
   }
 
-  bool explained(const KnownContent& known, const SeenFile& seen, bool is_present) const {
+  bool explained(const KnownContent& known, std::size_t s, bool is_present) const {
+    const SeenFile& seen = now_[s];
     if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes)
       return true;
     if (!is_present && restored(known, seen)) return true;
-    return has_rotated_name(seen.path) && family_of(known.path) == family_of(seen.path);
+    return rotated(s) && family_of(known.path) == family_of(seen.path);
   }
 
   bool settle_copy(std::size_t k, std::size_t s) {
@@ -377,6 +405,9 @@ class Comparer {
     // The original is there too, and is what is read on. How much a compressed file holds is known
     // once it is read: it may be another content with the same header.
     const bool more = is_compressed(seen.format) || seen.stat.size > known.offset;
+    // A log of its own that begins like it: it goes on growing, and past all that the other one
+    // holds.
+    if (!seen.quiet && seen.waited_long && more && !rotated(s)) return false;
     if (!seen.quiet) {
       wait(s).precedes = more;
       return true;
@@ -419,7 +450,7 @@ class Comparer {
 
   // What could not be asked yet: `s` waits for it.
   void wait_for_answer(std::size_t s) {
-    if (std::exchange(postponed_, false)) wait(s).precedes = has_rotated_name(now_[s].path);
+    if (std::exchange(postponed_, false)) wait(s).precedes = rotated(s);
   }
 
   // Null: asked. An unreadable file has an empty head.
@@ -452,6 +483,7 @@ class Comparer {
     add({ChangeKind::kWait, std::nullopt, s});
     return result_.changes.back();
   }
+  bool rotated(std::size_t s) const { return result_.rotated[s]; }
   bool older(std::size_t s, std::size_t other) const {
     return now_[s].stat.mtime_ns <= now_[other].stat.mtime_ns;
   }

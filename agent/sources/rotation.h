@@ -37,7 +37,9 @@ struct KnownContent {
   bool complete = false;  // of a compressed file: all of it was read
   bool draining = false;  // without a name, and its held descriptor still gives bytes
   bool same_boot = true;  // its position was written in this boot
-  // When its bytes were last compared. 0: not known.
+  bool compressed = false;
+  // Of the file, when its bytes were last compared. No time: not known.
+  std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
 };
 
@@ -50,10 +52,11 @@ struct SeenFile {
   std::string_view path;
   FileStat stat;
   Format format = Format::kPlain;
-  bool named = true;         // by a source's globs; else a neighbour of such a file
-  bool excluded = false;     // a neighbour: only as the rest of what is known, or compressed
-  bool quiet = true;         // size and time stood still for a while: no copy is being made
-  bool waited_long = false;  // it never did, and begins like nothing that is known: it is a log
+  bool named = true;      // by a source's globs; else a neighbour of such a file
+  bool excluded = false;  // a neighbour: only as the rest of what is known, or compressed
+  bool quiet = true;      // size and time stood still for a while: no copy is being made
+  bool waited_long =
+      false;  // it never did: it is no copy but a log, unless its bytes say otherwise
   // First seen when nothing had been looked at since the process started, and not clear yet.
   bool first_look = false;
   // Answers; for a compressed file about what is inside.
@@ -100,6 +103,9 @@ struct Change {
 struct Comparison {
   std::vector<Question> questions;  // not empty: answer them, then ask again
   std::vector<Change> changes;
+  // By seen: it has the name of a rotation, and what it would be one of is known. "port-1" and
+  // "app-20261126" may as well be logs.
+  std::vector<bool> rotated;
 };
 
 Comparison compare(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now);

@@ -296,6 +296,61 @@ TEST_F(OneCopy, OrWhatItsWriterGoesOnWith) {
   expect_once(all);
 }
 
+TEST_F(OneCopy, EverySecondHoldsTheLogBackNever) {
+  for (int n = 0; n < 30; ++n) {
+    round(n);
+    run(1s);
+    rotate();
+  }
+  run(90s);
+  expect_once(all);
+}
+
+TEST_F(OneCopy, ThatBeginsLikeTheOneBeforeAndIsLonger) {
+  const std::string header = std::string(1300, '#') + "\n";
+  std::string headers;
+  for (int n = 0; n < 5; ++n) {
+    append("a.log", header);
+    headers += header;
+    const std::string text = lines("round" + std::to_string(n), 0, 500 + 100 * n);
+    append("a.log", text);
+    all += text;
+    run(5s);
+    rotate();
+    run(5s);
+  }
+  run(90s);
+  expect_once(headers + all);
+}
+
+TEST_F(OneCopy, CompressedInPlaceIsReadEachTime) {
+  environment.once = true;
+  for (int n = 0; n < 5; ++n) {
+    round(n);
+    settle();
+    source.reset();
+    round(n + 10);
+    shell("gzip -c a.log >a.log.1.gz; : >a.log");
+    settle();
+    source.reset();
+  }
+  settle();
+  expect_once(all);
+}
+
+TEST_F(OneCopy, CompressedAgainWithMoreInItGoesOnInside) {
+  round(0);
+  settle();
+  round(1);
+  shell("gzip -c a.log >a.log.1.gz");
+  settle();
+  round(2);
+  shell("gzip -c a.log >a.log.1.gz; : >a.log");
+  source.reset();
+  settle();
+  expect_once(all);
+}
+
 TEST_F(OneCopy, ThatIsMadeAnewOfTheSameIsTheSame) {
   config.paths = {dir + "/a.log*"};
   round(0);
@@ -307,6 +362,85 @@ TEST_F(OneCopy, ThatIsMadeAnewOfTheSameIsTheSame) {
     settle();
   }
   expect_once(all);
+}
+
+// "port-1" may be a rotation of "port", or a log.
+class NumberedLogs : public FileSourceTest {
+ protected:
+  void SetUp() override {
+    FileSourceTest::SetUp();
+    config.paths = {dir + "/*"};
+  }
+};
+
+TEST_F(NumberedLogs, AreReadAtOnce) {
+  for (const char* name : {"port-1", "port-2", "app-20261126"}) append(name, "");
+  run(1s);
+  std::string all;
+  for (int second = 0; second < 10; ++second) {
+    for (const char* name : {"port-1", "port-2", "app-20261126"}) {
+      const std::string text = lines(name, second, second + 1);
+      append(name, text);
+      all += text;
+    }
+    run(1s);
+  }
+  expect_once(all);
+}
+
+TEST_F(NumberedLogs, AreReadAtOnceAfterATruncation) {
+  std::string all;
+  for (int second = 0; second < 20; ++second) {
+    if (second % 5 == 0) write("port-1", "");
+    const std::string text = lines("port", second, second + 1);
+    append("port-1", text);
+    all += text;
+    run(1s);
+  }
+  expect_once(all);
+}
+
+TEST_F(NumberedLogs, ThatBeginAlikeAreLogsOfTheirOwn) {
+  append("app-20261125", "date,temp\n");
+  run();
+  append("app-20261126", "date,temp\n");
+  for (int second = 0; second < 10; ++second) {
+    append("app-20261126", lines("b", second, second + 1));
+    run(1s);
+  }
+  expect_once("date,temp\ndate,temp\n" + lines("b", 0, 10));
+}
+
+// It may be a copy of the first, with what comes next: until it has grown for a minute.
+TEST_F(NumberedLogs, ThatShareABannerAreReadAfterAMinuteAtMost) {
+  const std::string banner = std::string(1300, '=') + "\n";
+  append("mon.log", banner);
+  run();
+  append("tue.log", banner);
+  for (int second = 0; second < 90; ++second) {
+    append("tue.log", lines("b", second, second + 1));
+    run(1s);
+  }
+  EXPECT_GE(out.got.size(), 80u);
+}
+
+// What stood still before the process came needs no watching: lives may be short.
+TEST_F(RotationFiles, LivesShorterThanACopyIsWatchedAreEnough) {
+  clock.set_wall(WallTime(std::time(nullptr) * 1'000'000'000));
+  append("a.log", lines("a", 0, 50));
+  settle();
+  source.reset();
+  append("a.log", lines("a", 50, 60));
+  shell("mv a.log a.log.2");
+  append("a.log.1", lines("b", 0, 20));
+  append("a.log", lines("c", 0, 20));
+  shell("touch -d '1 minute ago' a.log.1 a.log.2");
+  for (int life = 0; life < 3; ++life) {
+    run(1s);
+    commit();
+    source.reset();
+  }
+  expect_once(lines("a", 0, 60) + lines("b", 0, 20) + lines("c", 0, 20));
 }
 
 TEST_F(RotationFiles, DeletedAndRecreated) {
