@@ -1,10 +1,12 @@
 // Is the environment file sound? Asked at every start, before it is opened for writing.
 //
-// First the meta pages are read by hand: a file of another word size, byte order or LMDB version is
-// recognised and refused, never touched. Then a forked child opens the file read-only, walks every
-// key and the free list, decodes every small value and checks the newest blocks: damage makes LMDB
-// crash as often as it makes it fail, and the child's signal is an answer too. The child hands back
-// what it could read, so that a salvage has the positions of the last commit where they are sound.
+// First the meta pages are read by hand (meta_pages.h): a file of another word size, byte order or
+// LMDB version is recognised and refused, never touched. Then a forked child opens the file
+// read-only, walks every key and the free list, decodes every small value and checks the newest
+// blocks (environment_walk.h): damage makes LMDB crash as often as it makes it fail, and the
+// child's signal is an answer too. The child hands back what it could read, so that a salvage has
+// the positions of the last commit where they are sound. What the machine refuses (memory,
+// descriptors, permission) is an error, never damage.
 //
 // Threading: one call at a time. Other threads may run: the child takes no lock of theirs (it logs
 // nothing), and dies with the thread that called.
@@ -39,13 +41,18 @@ struct EnvironmentCheck {
   std::map<BlockNumber, LiveBlock> blocks;
 };
 
+enum class CheckDepth {
+  kStructure,     // every key and page: what is needed to read it without a crash
+  kNewestBlocks,  // and every small value, and the newest blocks' checksums
+};
+
 // kUnsupported, with instructions: an intact file that this program must not touch. Other errors:
 // the check itself could not be made.
-Result<EnvironmentCheck> check_environment(const std::string& path, const StoreOptions& options);
+Result<EnvironmentCheck> check_environment(const std::string& path, const StoreOptions& options,
+                                           CheckDepth depth = CheckDepth::kNewestBlocks);
 
-// For readers, before their first transaction: kCorrupt for a truncated file, whose missing pages
-// would end the process by a signal.
-Status refuse_truncated(const lmdb::Environment& environment, const std::string& path,
-                        const StoreOptions& options);
+// For readers, before LMDB opens the file: kCorrupt for a damaged one, with what to do. Reading
+// that could end the process by a signal.
+Status refuse_damaged(const std::string& path, const StoreOptions& options);
 
 }  // namespace edgehose

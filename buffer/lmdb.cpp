@@ -17,6 +17,7 @@
 #include "agent/base/file.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
+#include "buffer/lmdb_pages.h"
 
 namespace edgehose::lmdb {
 namespace {
@@ -52,34 +53,13 @@ Status check(int code, std::string_view what) {
   return tl::unexpected(error(code, what));
 }
 
-// The meta page as LMDB 0.9 lays it out, in the words of this machine (mdb.c, MDB_page and
-// MDB_meta).
-struct MetaPage {
-  struct Database {
-    std::uint32_t pad;
-    std::uint16_t flags, depth;
-    std::size_t branch, leaf, overflow, entries, root;
-  };
-  std::size_t number;
-  std::uint16_t pad, flags;
-  std::uint32_t bounds;
-  std::uint32_t magic, version;
-  void* address;
-  std::size_t map_size;
-  Database free_list, main;
-  std::size_t last_page, transaction;
-};
-
 std::string meta_page(std::size_t number) {
-  constexpr std::uint16_t kMetaFlag = 0x08;
-  constexpr std::uint16_t kIntegerKey = 0x08;
-  constexpr auto kNoPage = static_cast<std::size_t>(-1);
   MetaPage meta;
   std::memset(&meta, 0, sizeof meta);
-  meta.number = number;
-  meta.flags = kMetaFlag;
-  meta.magic = 0xBEEFC0DE;
-  meta.version = 1;
+  meta.header.number = number;
+  meta.header.flags = kMetaPage;
+  meta.magic = kMagic;
+  meta.version = kDataVersion;
   meta.map_size = Environment::kSmallMap;
   meta.free_list.pad = kPageBytes;  // the page size is kept here
   meta.free_list.flags = kIntegerKey;
@@ -133,34 +113,26 @@ Mapping find_mapping(int fd) {
   return {};
 }
 
-// The header of pages that belong to one large value, as LMDB 0.9 lays it out.
-struct LargeHeader {
-  std::size_t number;
-  std::uint16_t pad, flags;
-  std::uint32_t pages;
-};
-
 // LMDB believes the header before a large value when it frees the value's pages, and after damage
 // it may say anything: free pages that others use, or millions that are not there. It is known what
 // it must say.
 Status mend_large_header(MDB_txn* txn, std::string_view value) {
-  constexpr std::uint16_t kLargeFlag = 0x04;
   MDB_env* const env = mdb_txn_env(txn);
   const auto* const map = static_cast<const Mapping*>(mdb_env_get_userctx(env));
   MDB_stat stat;
   EH_TRY(check(mdb_env_stat(env, &stat), "reading the buffer's page size"));
-  const char* const at = value.data() - sizeof(LargeHeader);
+  const char* const at = value.data() - sizeof(PageHeader);
   if (map == nullptr || at < map->begin || at >= map->begin + map->bytes)
     return {};  // or in memory
   const auto offset = static_cast<std::size_t>(at - map->begin);
   if (offset % stat.ms_psize != 0) return {};  // it shares a page with others
-  LargeHeader header;
+  PageHeader header;
   std::memcpy(&header, at, sizeof header);
-  const LargeHeader right{
-      offset / stat.ms_psize, 0, kLargeFlag,
-      static_cast<std::uint32_t>((sizeof(LargeHeader) + value.size() + stat.ms_psize - 1) /
+  const PageHeader right{
+      offset / stat.ms_psize, 0, kLargePage,
+      static_cast<std::uint32_t>((sizeof(PageHeader) + value.size() + stat.ms_psize - 1) /
                                  stat.ms_psize)};
-  if (header.number == right.number && header.flags == right.flags && header.pages == right.pages)
+  if (header.number == right.number && header.flags == right.flags && header.rest == right.rest)
     return {};
   log::warn("the buffer's page {} was damaged: its header is put right", right.number);
   int fd = -1;

@@ -129,7 +129,6 @@ Status StoreImpl::open_environment() {
   EH_ASSIGN(environment_,
             lmdb::Environment::open(path(), lmdb::map_size_for(options_.max_size), read_only_));
   limit_ = std::min(options_.max_size, lmdb::max_size_for(environment_.map_size()));
-  if (read_only_) EH_TRY(refuse_truncated(environment_, path(), options_));
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
   return check_version(txn, path());
 }
@@ -218,6 +217,7 @@ Status StoreImpl::open_reader() {
   read_only_ = true;
   if (!exists(path()))
     return fail(ErrorCode::kNotFound, "there is no buffer in {}", options_.directory);
+  EH_TRY(refuse_damaged(path(), options_));
   EH_TRY(open_environment());
   EH_TRY(open_keys());
   return refresh();

@@ -33,10 +33,8 @@ std::vector<std::string> wrapped_keys(const lmdb::Transaction& txn) {
 Result<lmdb::Environment> open_for_reading(const std::string& path, const StoreOptions& options) {
   if (::access(path.c_str(), F_OK) != 0)
     return fail(ErrorCode::kNotFound, "there is no buffer {}", path);
-  EH_ASSIGN(lmdb::Environment env,
-            lmdb::Environment::open(path, lmdb::map_size_for(options.max_size), true));
-  EH_TRY(refuse_truncated(env, path, options));
-  return env;
+  EH_TRY(refuse_damaged(path, options));
+  return lmdb::Environment::open(path, lmdb::map_size_for(options.max_size), true);
 }
 
 void open_archives(const std::string& directory, Archives& archives) {

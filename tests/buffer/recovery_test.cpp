@@ -278,7 +278,7 @@ TEST_F(Damage, ForeignFilesAreRefusedAndUntouched) {
     for (const std::size_t at : {page + header, page + header + 8 + 2 * word})
       std::reverse(big_endian.begin() + static_cast<long>(at),
                    big_endian.begin() + static_cast<long>(at) + 4);
-    newer[page + header + 4] = 9;
+    newer[page + header + 4] = 2;
   }
   for (const std::string& content : {big_endian, newer}) {
     put(content);

@@ -4,6 +4,7 @@
 #include <map>
 #include <random>
 
+#include "buffer/environment_check.h"
 #include "tests/buffer/store_fixture.h"
 
 namespace edgehose {
@@ -222,6 +223,9 @@ TEST_P(StoreWalk, TheEquationHoldsAtEveryStep) {
     if (HasFatalFailure()) FAIL() << "step " << step;
   }
   check_order();
+  const auto checked = check_environment(environment(), options_);
+  ASSERT_TRUE(checked);
+  EXPECT_TRUE(checked->sound) << checked->reason;
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, StoreWalk, ::testing::Values(1u, 2u, 3u, 4u));
