@@ -242,6 +242,9 @@ std::string encode_file(const FileState& f) {
          static_cast<std::uint8_t>((f.crc_known ? kCrcKnown : 0) | (f.finished ? kFinished : 0)));
   put_le(out, f.seen.value);
   put_string(out, f.note);
+  put_varint(out, f.held.source.value);
+  put_varint(out, f.held.block.value);
+  put_varint(out, f.held.undelivered_from);
   return out;
 }
 
@@ -261,6 +264,12 @@ Result<FileState> decode_file(std::string_view value) {
   f.finished = (flags & kFinished) != 0;
   f.seen = get_time(in);
   f.note = in.string();
+  if (in.ok() && !in.at_end()) {
+    f.held.known = true;
+    f.held.source = SourceId(static_cast<std::uint32_t>(in.varint()));
+    f.held.block = BlockNumber(in.varint());
+    f.held.undelivered_from = in.varint();
+  }
   return finish(in, std::move(f), "file position");
 }
 

@@ -29,6 +29,17 @@ Counter LaneState::buffered() const {
   return rest;
 }
 
+bool passed(const std::map<LaneKey, LaneState>& lanes, SourceId source, BlockNumber block) {
+  bool any = false;
+  for (const auto& [key, lane] : lanes) {
+    if (key.source.value != 0 && key.source != source) continue;
+    any = true;
+    // A block that the cursor stands in may have been made of earlier ones.
+    if (lane.cursor.record > 0 || lane.cursor.block <= block) return false;
+  }
+  return any;
+}
+
 bool TransactionImpl::over(const LaneKey& lane, SourceId source) const {
   return lane.source.value == 0 || lane.source == source;
 }

@@ -31,6 +31,12 @@ Result<BlockInfo> TransactionImpl::append(const RawBlock& block) {
   Result<BlockInfo> info = block.bodies.size() > kMiniRawBytes ? append_alone(block, *state, false)
                                                                : append_small(block, *state);
   if (!info) return info;
+  for (const Extent& e : block.extents) {
+    const auto [appended, first] = appended_.try_emplace(e.file);
+    if (first) appended->second.undelivered_from = e.begin;
+    appended->second.source = block.source;
+    appended->second.block = info->number;
+  }
   count_committed(block, *state);
   ++state_.counters.next_block;
   return info;

@@ -1,6 +1,5 @@
 // Opening, creating, refreshing and closing the Store.
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "buffer/copy_watch.h"
 #include "buffer/device.h"
 #include "buffer/environment_check.h"
+#include "buffer/epoch.h"
 #include "buffer/lock_file.h"
 #include "buffer/recovery.h"
 #include "buffer/store_impl.h"
@@ -23,13 +23,6 @@ namespace {
 
 constexpr std::uint64_t kCompactFrom = 64ull << 20;
 constexpr std::uint64_t kSparse = 4;  // file size over live data
-
-Result<Epoch> random_epoch() {
-  Epoch epoch{};
-  if (::getrandom(epoch.data(), epoch.size(), 0) != static_cast<ssize_t>(epoch.size()))
-    return fail_errno(errno, "drawing the buffer's epoch");
-  return epoch;
-}
 
 std::uint64_t file_size(const std::string& path) {
   struct stat st {};
@@ -116,7 +109,7 @@ Status StoreImpl::settle_identity() {
 
 Status StoreImpl::create_if_missing() {
   if (exists(path())) return {};
-  EH_ASSIGN(const Epoch epoch, random_epoch());
+  EH_ASSIGN(const Epoch epoch, draw_epoch());
   return lmdb::Environment::create(path(), [&epoch](lmdb::Transaction& txn) -> Status {
     EH_TRY(txn.put(keyspace::format_key(), keyspace::encode_format(keyspace::kFormat)));
     EH_TRY(txn.put(keyspace::epoch_key(), keyspace::encode_epoch(epoch)));

@@ -1,10 +1,9 @@
 #include "buffer/rebuild.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 
 #include "agent/base/text.h"
+#include "buffer/epoch.h"
 
 namespace edgehose {
 namespace {
@@ -13,6 +12,12 @@ std::uint64_t minus(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0
 
 Counter operator-(Counter a, const Counter& b) {
   return {minus(a.records, b.records), minus(a.bytes, b.bytes)};
+}
+
+// Records between two blocks. Where an earlier salvage skipped numbers there were none.
+std::uint64_t gap(Sequence end, Sequence next) {
+  const std::uint64_t records = minus(next.value, end.value);
+  return records < kSequencesSkipped ? records : 0;
 }
 
 Counter settled(const LaneState& lane) {
@@ -94,6 +99,8 @@ void Rebuild::note_extents(const BlockHeader& header) {
     FileEnd& file = file_ends_[e.file];
     const bool follows = file.block.value != 0 && file.block != header.number;
     if (follows && e.begin > file.end && file.undelivered_after && !file.gap) file.gap = file.end;
+    if (!follows && file.block.value == 0) file.begin = e.begin;
+    file.records += e.records;
     if (file.gap) file.behind_gap += e.records;
     file.block = header.number;
     file.end = e.end;
@@ -160,6 +167,7 @@ void Rebuild::advance_sources(Losses& losses) {
   std::map<SourceId, Sequence> ends;
   for (const Kept& block : kept_) {
     Sequence& end = ends[block.source];
+    if (end.value != 0) missing_behind_[block.source] += gap(end, block.first);
     end = std::max(end, block.first + block.size.records);
   }
   for (auto& [id, source] : sources_) {
@@ -168,6 +176,7 @@ void Rebuild::advance_sources(Losses& losses) {
       if (block.source == id && block.mini) source.minis.push_back(block.number);
     if (source.minis.size() > kMaxMinis)
       source.minis.erase(source.minis.begin(), source.minis.end() - kMaxMinis);
+    if (ends[id].value != 0) missing_behind_[id] += gap(ends[id], source.next_sequence);
     const Sequence end = std::max(ends[id], source.next_sequence);
     if (!current_) {
       // What was committed since the copy: the blocks found, and the gaps between them.
@@ -220,6 +229,7 @@ void Rebuild::settle_lanes(Losses& losses) {
     due += lost;
     lane.committed = due;  // more than was counted where old blocks were found again
     losses.corrupt += lost;
+    lost_[key] = lost;
   }
 }
 
@@ -244,34 +254,84 @@ void Rebuild::advance_counters() {
   counters_.next_file = counters_.next_file + static_cast<std::uint32_t>(skipped);
 }
 
+// Nothing of a source whose blocks before the first one that was kept are lost tells which file
+// they came from.
+bool Rebuild::lost_before_kept(SourceId source) const {
+  const auto behind = missing_behind_.find(source);
+  const std::uint64_t explained = behind == missing_behind_.end() ? 0 : behind->second;
+  return std::ranges::any_of(lost_, [&](const auto& lost) {
+    return over(lost.first, source) && lost.second.records > explained;
+  });
+}
+
+// Whether every sink has all of what was read of the file.
+bool Rebuild::is_passed(const FileHeld& held) const {
+  if (held.known) return held.source.value == 0 || passed(lanes_, held.source, held.block);
+  return !lanes_.empty() &&
+         std::ranges::none_of(lost_, [](const auto& lost) { return lost.second.records > 0; });
+}
+
+// Where the file is read from.
+std::uint64_t Rebuild::settled_offset(FileId id, const FileState& file) {
+  const auto ends = file_ends_.find(id);
+  if (ends == file_ends_.end())
+    return is_passed(file.held) ? file.offset : std::min(file.offset, file.held.undelivered_from);
+  const FileEnd& kept = ends->second;
+  std::uint64_t offset = kept.newer ? kept.end : file.offset;
+  if (kept.undelivered_after) offset = std::min(offset, kept.end);
+  if (kept.gap) offset = std::min(offset, *kept.gap);
+  if (kept.begin > file.held.undelivered_from && !is_passed(file.held) &&
+      lost_before_kept(kept.source))
+    offset = std::min(offset, file.held.undelivered_from);
+  return offset;
+}
+
 Status Rebuild::encode_files(Losses& losses) {
   std::uint64_t again = 0;
-  for (const auto& [id, kept] : file_ends_) {
-    const auto entry = entries_.find(keyspace::file_key(id));
-    if (entry == entries_.end()) continue;
-    EH_ASSIGN(const std::string plain, keys_.open_value(entry->first, entry->second));
+  for (auto& [key, value] : entries_) {
+    const auto id = keyspace::parse_file_key(key);
+    if (!id) continue;
+    EH_ASSIGN(const std::string plain, keys_.open_value(key, value));
     EH_ASSIGN(FileState file, keyspace::decode_file(plain));
-    std::uint64_t offset = kept.newer ? kept.end : file.offset;
-    if (kept.undelivered_after) offset = std::min(offset, kept.end);
-    if (kept.gap) offset = std::min(offset, *kept.gap);
+    const std::uint64_t offset = settled_offset(*id, file);
     if (offset == file.offset) continue;
-    if (offset < std::max(file.offset, kept.end)) {
+    const auto kept = file_ends_.find(*id);
+    const std::uint64_t reached =
+        std::max(file.offset, kept == file_ends_.end() ? 0 : kept->second.end);
+    if (offset < reached) {
       ++again;
-      read_again(kept);
+      ReadAgain& more = again_[kept == file_ends_.end() ? file.held.source : kept->second.source];
+      more.bytes += reached - offset;
+      if (kept != file_ends_.end())
+        more.records +=
+            offset < kept->second.begin ? kept->second.records : kept->second.behind_gap;
+      file.finished = false;
     }
     file.offset = offset;
     file.crc_known = false;
-    EH_ASSIGN(entry->second, keys_.seal_value(entry->first, keyspace::encode_file(file)));
+    EH_ASSIGN(value, keys_.seal_value(key, keyspace::encode_file(file)));
   }
+  count_read_again();
   if (again > 0)
-    losses.assumed.push_back(
-        fmt::format("{} files are read again from where lost blocks began", format_count(again)));
+    losses.assumed.push_back(fmt::format("{} read again from where undelivered blocks were lost",
+                                         format_count(again, "file")));
   return {};
 }
 
-void Rebuild::read_again(const FileEnd& file) {
-  for (auto& [key, lane] : lanes_)
-    if (over(key, file.source)) lane.possible_duplicates += file.behind_gap;
+// What is read again and was not lost arrives twice: what was kept, and, by the lane's mean record,
+// what was delivered.
+void Rebuild::count_read_again() {
+  for (const auto& [source, again] : again_) {
+    for (auto& [key, lane] : lanes_) {
+      if (source.value != 0 && !over(key, source)) continue;
+      const std::uint64_t bytes = minus(again.bytes, lost_[key].bytes);
+      const std::uint64_t mean =
+          lane.committed.records == 0 ? 1 : lane.committed.bytes / lane.committed.records;
+      const std::uint64_t delivered =
+          std::min(lane.delivered.records, bytes / std::max<std::uint64_t>(mean, 1));
+      lane.possible_duplicates += std::max(again.records, delivered);
+    }
+  }
 }
 
 Result<ControlEntries> Rebuild::finish(Losses& losses) {
@@ -284,14 +344,17 @@ Result<ControlEntries> Rebuild::finish(Losses& losses) {
     losses.assumed.push_back(
         fmt::format("{} replays of dead letters are given up: ask for them again", replays_));
   EH_TRY(encode_files(losses));
-  if (!epoch_ || !counters_known_) {
-    epoch_.emplace();
-    if (RAND_bytes(epoch_->data(), static_cast<int>(epoch_->size())) != 1)
-      return fail(ErrorCode::kIo, "the system gave no random bytes for a new epoch");
+  const bool known = epoch_ && counters_known_;
+  // Nor is there any telling which numbers were given where only an old copy is left: it may be the
+  // second buffer that is lost beside it.
+  if (!known || (!current_ && kept_.empty())) {
+    EH_ASSIGN(epoch_, draw_epoch());
     losses.new_epoch = true;
     losses.assumed.push_back(
-        "positions are lost and there was no copy: new records carry a new epoch, files are read by "
-        "start_at again, and what was delivered before may arrive twice");
+        known
+            ? "new records carry a new epoch"
+            : "positions are lost and there was no copy: new records carry a new epoch, files are "
+              "read by start_at again, and what was delivered before may arrive twice");
   }
   entries_[format_key()] = encode_format(kFormat);
   entries_[epoch_key()] = encode_epoch(*epoch_);

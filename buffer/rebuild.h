@@ -6,8 +6,11 @@
 //    copies far past it (kNumbersSkipped), so that none is ever given twice;
 //  - minis are listed as kept; sources that lost their names are called "recovered-N";
 //  - from old copies, files move on to the end of the newest block's extents, their hash unknown; a
-//    file of which blocks are lost that were delivered nowhere moves back to the first of them, to
-//    be read again: what was salvaged behind it may then arrive twice (possible_duplicates);
+//    file of which blocks are lost that were delivered nowhere moves back to the first of them, or,
+//    where that is not known, to what every sink had for sure, to be read again: what was salvaged
+//    or delivered behind it may then arrive twice (possible_duplicates);
+//  - where nothing was kept beside old copies, the epoch is new: nothing tells how far they are
+//  behind;
 //  - every lane's equation holds again: what is neither delivered nor held is dropped(kCorrupt);
 //  - a claim stays where all its records are held, else it goes, with those of its lane behind it.
 //
@@ -58,12 +61,14 @@ class Rebuild {
     bool mini = false;
   };
   struct FileEnd {
-    BlockNumber block;  // the newest that was kept, and where its extents end
+    BlockNumber block;        // the newest that was kept, and where its extents end
+    std::uint64_t begin = 0;  // of the oldest
     std::uint64_t end = 0;
     bool newer = false;                // that block is newer than the entries
     bool undelivered_after = false;    // no lane has passed what came after it
     std::optional<std::uint64_t> gap;  // where the first lost and undelivered bytes begin
     std::uint64_t behind_gap = 0;      // records that were kept behind it
+    std::uint64_t records = 0;         // that were kept
     SourceId source;
   };
   static bool over(const LaneKey& lane, SourceId source) {
@@ -80,7 +85,10 @@ class Rebuild {
   void settle_lanes(Losses& losses);
   void advance_counters();
   Status encode_files(Losses& losses);
-  void read_again(const FileEnd& file);
+  std::uint64_t settled_offset(FileId id, const FileState& file);
+  bool is_passed(const FileHeld& held) const;
+  bool lost_before_kept(SourceId source) const;
+  void count_read_again();
 
   bool current_;
   Keyring& keys_;
@@ -90,6 +98,14 @@ class Rebuild {
   bool counters_known_ = false;
   std::map<SourceId, SourceState> sources_;
   std::map<SourceId, Counter> new_;  // committed since the copies
+  std::map<LaneKey, Counter> lost_;  // what was neither delivered nor kept
+  struct ReadAgain {
+    std::uint64_t bytes = 0;    // that positions go back
+    std::uint64_t records = 0;  // of them in blocks that were kept
+  };
+  std::map<SourceId, ReadAgain> again_;
+  std::map<SourceId, std::uint64_t>
+      missing_behind_;  // records, in gaps behind a block that was kept
   std::map<LaneKey, LaneState> lanes_;
   std::map<ClaimId, Claim> claims_;
   std::uint64_t replays_ = 0;  // that there were

@@ -2,8 +2,8 @@
 // is not, puts a new one in its place with everything that can still be read. RECOVERY.md tells it
 // from the outside.
 //
-// A new environment is made of references to its blocks (salvage.h, archive.h) and of its small
-// state (rebuild.h). The damaged file stays beside it as an archive, to be delivered from, or,
+// A new environment is made of references to its blocks and of its small state
+// (new_environment.h). The damaged file stays beside it as an archive, to be delivered from, or,
 // where it holds nothing, as a quarantine. At every instant there is either the old file or a
 // complete new one to start from.
 //
@@ -16,7 +16,6 @@
 
 #include "agent/base/clock.h"
 #include "agent/base/result.h"
-#include "buffer/lmdb.h"
 #include "buffer/rebuild.h"
 #include "buffer/store.h"
 
@@ -27,6 +26,7 @@ struct RecoveryReport {
   std::string reason;
   std::string quarantine;                 // where the damaged file lies now; empty: not kept
   bool archived = false;                  // it holds what was salvaged (archive.h)
+  bool empty = false;                     // there was nothing in it to be kept
   std::uint64_t blocks = 0, records = 0;  // salvaged
   std::uint64_t stale = 0;                // found, but delivered, merged or rolled back before
   std::uint64_t damaged_blocks = 0;       // found, failing their check
@@ -40,11 +40,5 @@ struct RecoveryReport {
 
 // Errors leave everything as it was: kUnsupported and kAuth tell what to do.
 Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Clock& clock);
-
-// Where this buffer was made, to tell a cloned card or a copied directory (machine.h).
-// Within a write transaction, at start: remembers the machine, or, where it is another one than
-// before, draws a new epoch, logs it, and answers true. Old blocks keep their epoch.
-Result<bool> redraw_epoch_if_moved(lmdb::Transaction& txn, const std::string& directory,
-                                   const std::string& root = "");
 
 }  // namespace edgehose

@@ -5,6 +5,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -35,6 +36,15 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
+// Where a file's content lies that sinks may still lack: what a salvage goes back to where the
+// blocks are lost. The Store keeps it beside the file's position.
+struct FileHeld {
+  bool known = false;                  // false: an earlier release wrote the file
+  SourceId source;                     // 0: no block has held content of it
+  BlockNumber block;                   // the newest that was given content of it
+  std::uint64_t undelivered_from = 0;  // every sink had what was before this offset
+};
+
 // How far a file was read: committed with the records it covers.
 struct FileState {
   std::string path;  // where it was last seen
@@ -45,6 +55,7 @@ struct FileState {
   bool finished = false;     // gone or fully read in its rotated form; kept to recognise copies
   WallTime seen;             // when it was last looked at
   std::string note;          // source-specific, opaque to the store (at most 256 bytes)
+  FileHeld held;             // filled in by the Store
 };
 
 enum class DropReason : std::uint8_t {
@@ -119,6 +130,10 @@ struct LaneState {
 
   Counter buffered() const;  // what the equation leaves
 };
+
+// Whether a lane takes the source, and every one that does has all of what the block was given,
+// also where it was merged since.
+bool passed(const std::map<LaneKey, LaneState>& lanes, SourceId source, BlockNumber block);
 
 // A promise to deliver exactly these records under exactly this key, persisted before the first
 // attempt. `done`: delivered, waiting for an earlier claim of the lane.

@@ -213,6 +213,8 @@ class TransactionImpl final : public Store::Transaction {
   Result<SourceState*> source(SourceId id);
   Status put(std::string_view key, std::string_view value);
   Status erase(std::string_view key);
+  FileHeld held_before(std::string_view key, std::optional<std::string_view> value) const;
+  void note_appended(FileId id, FileHeld& held) const;
   Status remember(Status status);
   Status room_for(std::uint64_t bytes);
   Status disk_room_for(std::int64_t bytes);
@@ -282,6 +284,7 @@ class TransactionImpl final : public Store::Transaction {
   std::set<SourceId> forgotten_sources_;
   std::set<SinkId> forgotten_sinks_;
   std::map<BlockNumber, SourceId> added_, removed_;
+  std::map<FileId, FileHeld> appended_;  // what blocks were given of files
   std::vector<ArchivedBlock> released_;
   std::int64_t grown_ = 0;  // bytes of blocks added, less those removed
   std::uint64_t raw_ = 0;   // raw body bytes appended

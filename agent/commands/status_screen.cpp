@@ -226,8 +226,8 @@ void Screen::buffer() {
          format_count(b.corrupt_blocks, "block"), format_count(b.quarantines, "buffer"),
          format_size(b.quarantine_bytes));
   if (b.salvaged_records > 0 || b.lost_records > 0)
-    line("  {:<13}{} in all, {} lost", "salvaged", format_count(b.salvaged_records, "record"),
-         format_count(b.lost_records));
+    line("  {:<13}{} in all; {} lost, or read again from files", "salvaged",
+         format_count(b.salvaged_records, "record"), format_count(b.lost_records));
   if (b.archived_blocks > 0)
     line("  {:<13}{} ({}) are in the damaged file", "", format_count(b.archived_blocks, "block"),
          format_size(b.archived_bytes));

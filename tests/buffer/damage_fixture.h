@@ -14,6 +14,7 @@
 #include "buffer/copies.h"
 #include "buffer/quarantine.h"
 #include "buffer/recovery.h"
+#include "buffer/salvage.h"
 #include "buffer/verify.h"
 #include "tests/buffer/store_fixture.h"
 
@@ -67,7 +68,24 @@ class Damage : public StoreTest {
       if (i == 8) copy();
     }
     store_.reset();  // without close(): an unclean stop
+    remember();
+  }
+
+  // What put() brings back: the environment's content and its copies.
+  void remember() {
     pristine_ = read_file(environment(), 64 << 20).value();
+    for (std::size_t i = 0; i < kCopyFiles.size(); ++i)
+      copies_[i] = read_file(copy_path(i), 64 << 20).value_or("");
+  }
+  std::string copy_path(std::size_t i) const {
+    return options_.directory + "/" + std::string(kCopyFiles[i]);
+  }
+
+  // A transaction that has appended sixty lines of the first file.
+  std::unique_ptr<Store::Transaction> begin_append(std::uint64_t begin_at) {
+    auto txn = begin();
+    EXPECT_TRUE(txn->append(random_block(SourceId(1), 60, begin_at)));
+    return txn;
   }
 
   void copy() {
@@ -83,6 +101,10 @@ class Damage : public StoreTest {
     for (const ArchiveFile& a : archive_files(options_.directory)) std::filesystem::remove(a.path);
     std::filesystem::remove(environment() + "-lock");
     std::ofstream(environment(), std::ios::binary | std::ios::trunc) << content;
+    for (std::size_t i = 0; i < kCopyFiles.size(); ++i) {
+      std::filesystem::remove(copy_path(i));
+      if (!copies_[i].empty()) std::ofstream(copy_path(i), std::ios::binary) << copies_[i];
+    }
   }
 
   // Starts as the agent does. Every record that is read is one that was written; returns how many.
@@ -126,6 +148,7 @@ class Damage : public StoreTest {
   std::set<std::string> bodies_;
   LaneKey lane_;
   std::string pristine_;
+  std::array<std::string, kCopyFiles.size()> copies_;
   RecoveryReport report_;
   std::size_t failed_reads_ = 0;
 };

@@ -88,6 +88,7 @@ TEST(Keyspace, File) {
   f.finished = true;
   f.seen = WallTime(5);
   f.note = "n";
+  f.held = {true, SourceId(2), BlockNumber(300), 128};
   const std::string bytes = encode_file(f);
   EXPECT_EQ(to_hex(bytes),
             "022f61"
@@ -100,7 +101,8 @@ TEST(Keyspace, File) {
             "04030201"
             "03"
             "0500000000000000"
-            "016e");
+            "016e"
+            "02ac028001");
   const auto back = decode_file(bytes);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->identity, f.identity);

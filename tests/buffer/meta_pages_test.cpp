@@ -92,7 +92,7 @@ TEST_F(MetaDamage, ACommitIsNotTakenBackByATransactionNumberThatFits) {
     open();
     for (unsigned i = 0; i < more; ++i) append(random_block(lane_.source, 1, 0));
     store_.reset();
-    pristine_ = read_file(environment(), 64 << 20).value();
+    remember();
     for (const std::size_t page : {std::size_t{0}, kLmdbPage}) {
       const std::string bad = flipped(pristine_, page + offsetof(MetaPage, transaction), 1);
       put(bad);

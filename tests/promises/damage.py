@@ -111,9 +111,30 @@ class Promise(promise.PromiseCase):
         self.box.check()
         self.box.verify()
 
+    # Nothing is left but the copies beside it, and what no sink had lies in the logs still.
+
+    def check_read_again(self):
+        if self.buffer.exists():
+            self.assertIn("start the agent, it salvages", self.box.call("buffer", "verify").stderr)
+        self.check_recovery(0)
+        status = self.box.status()
+        sink = self.sink(status)
+        self.assertEqual(status["buffer"]["lost_records"], self.LINES)
+        self.assertEqual(sink["dropped"]["corrupt"]["records"], self.LINES, sink)
+        self.assertEqual(sink["delivered"]["records"], self.LINES + 500)
+        self.assertEqual(self.source(status)["committed"]["records"], 2 * self.LINES + 500)
+
     def test_emptied(self):
         self.buffer.write_bytes(b"")
-        self.check_recovery(self.LINES, "--allow-duplicates")
+        self.check_read_again()
+
+    def test_half_a_page_is_left(self):
+        self.buffer.write_bytes(self.buffer.read_bytes()[:2048])
+        self.check_read_again()
+
+    def test_deleted_while_the_agent_stood_still(self):
+        self.buffer.unlink()
+        self.check_read_again()
 
     def test_random_pages_overwritten(self):
         rng = random.Random(11)

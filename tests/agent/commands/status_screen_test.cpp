@@ -152,7 +152,7 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
   flush        3 ms last, 2 ms mean: of the files read, before a commit
   dead letters 3, 300 B of 16 MiB
   damaged      1 block since start, 2 buffers kept aside (34 MiB)
-  salvaged     12,345 records in all, 6 lost
+  salvaged     12,345 records in all; 6 lost, or read again from files
                7 blocks (1 MiB) are in the damaged file
 )screen");
 }
