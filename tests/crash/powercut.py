@@ -9,6 +9,9 @@
    line must arrive exactly once, also the new ones, and nothing that the disk did not keep (a position
    past it would skip new lines). Of a log that lost its name a beginning. The buffer must be sound.
 
+With --damage the sink is away at first, the buffer is then damaged, and the power is cut while the
+agent salvages it, and soon after: all of the lines must arrive exactly once all the same.
+
 The model is stricter than most file systems: a file's sync does not make its name durable, and
 directories do not wait for each other. The recording differs from run to run; the moments and the
 parts come from the seed.
@@ -18,6 +21,7 @@ import fcntl
 import os
 import random
 import shutil
+import subprocess
 import sys
 import time
 import uuid
@@ -27,6 +31,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import agent  # noqa: E402
 from disk import Disk, read_recording, write_image  # noqa: E402
 from source_logs import Check, SourceLogs  # noqa: E402
+
+
+# What a child does to the buffer `path`, open as `fd`, where the recorder sees it.
+DAMAGES = {
+    "meta_pages": "os.pwrite(fd, bytes(8192), 0)",
+    "a_meta_page": "os.pwrite(fd, bytes(4096), 0)",
+    "emptied": "os.ftruncate(fd, 0)",
+}
 
 
 def options():
@@ -42,6 +54,7 @@ def options():
                    help="the disk does: logs may then be shorter than their positions")
     p.add_argument("--agent-first", action="store_true",
                    help="it looks at the logs before their writers go on, so that it sees a shorter one")
+    p.add_argument("--damage", choices=DAMAGES, help="damage the buffer before the last start, and cut then")
     p.add_argument("--seed", type=int, default=0, help="0: draw one")
     p.add_argument("--agent", default=agent.AGENT)
     p.add_argument("--tools", type=Path, default=agent.TOOLS)
@@ -75,12 +88,22 @@ def writers(box, o, env):
                        write="page" if o.files == 1 else "line", env=env) for name in names]
 
 
+def damage(box, o, env):
+    code = f"import os, sys; fd = os.open(sys.argv[1], os.O_RDWR); {DAMAGES[o.damage]}; os.fsync(fd)"
+    subprocess.run([sys.executable, "-c", code, box.data / "buffer.mdb"], env=env, check=True)
+
+
 def record(box, o, rng):
     recording = box.root / "recording"
     env = {**os.environ, "LD_PRELOAD": str(o.recorder), "EDGEHOSE_RECORD_LOG": str(recording),
            "EDGEHOSE_RECORD_ROOTS": f"{box.data}:{box.out}:{box.logs}"}
     writing = writers(box, o, env)
+    if o.damage:
+        box.take_sink_away()
     for i in range(o.kills + 1):
+        if o.damage and i == o.kills:
+            damage(box, o, env)
+            box.give_sink_back()
         process = box.start(env=env)
         time.sleep(o.seconds / (o.kills + 1) * rng.uniform(0.7, 1.3))
         if i < o.kills:
@@ -97,6 +120,18 @@ def record(box, o, rng):
         if kind not in kinds:
             raise agent.Failed(f"no {kind} was recorded: the recorder does not see what the agent does")
     return events
+
+
+def moments_of(events, o, rng):
+    if not o.damage:
+        return sorted(rng.sample(range(len(events)), min(o.cuts, len(events))))
+    # The salvage's own changes are few: three cuts of four while they are made.
+    made = [i for i, e in enumerate(events) if e[0] == "create" and e[1][0].endswith("buffer.mdb.salvaging.new")]
+    placed = [i for i, e in enumerate(events) if e[0] == "rename" and ".salvaging\t" in e[1][0]]
+    if len(made) != 1 or len(placed) != 1:
+        raise agent.Failed(f"{len(made)} salvages were begun and {len(placed)} ended: one was to be")
+    salvage, later = range(made[0], placed[0] + 8), range(placed[0], len(events))
+    return sorted(rng.choices(salvage, k=o.cuts * 3 // 4) + rng.choices(later, k=o.cuts - o.cuts * 3 // 4))
 
 
 class Cuts:
@@ -149,7 +184,7 @@ def main():
         try:
             configure(box, o, box.keys)
             events = record(box, o, rng)
-            moments = sorted(rng.sample(range(len(events)), min(o.cuts, len(events))))
+            moments = moments_of(events, o, rng)
             roots = [str(box.data), str(box.out), str(box.logs)]
             disk, done = Disk(roots, str(box.logs), o.ignore_log_syncs), 0
             cuts = Cuts(box, o, rng, SourceLogs(box.logs, box.root / "kept"))
