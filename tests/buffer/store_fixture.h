@@ -48,6 +48,21 @@ inline RawBlock block_of(SourceId source, unsigned records, std::size_t length =
   return builder.take();
 }
 
+// One record of 250,000 bytes that hardly compresses; the same for the same seed.
+inline RawBlock dense(SourceId source, unsigned seed) {
+  std::string body(250'000, '\0');
+  std::uint64_t x = seed * 2654435761u + 1;
+  for (char& c : body) {
+    x = x * 6364136223846793005u + 1442695040888963407u;
+    c = static_cast<char>('!' + (x >> 33) % 90);
+  }
+  BlockBuilder builder(source);
+  NewRecord r;
+  r.body = body;
+  builder.append(r);
+  return builder.take();
+}
+
 class StoreTest : public ::testing::Test {
  protected:
   StoreTest() {
