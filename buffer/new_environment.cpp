@@ -62,6 +62,8 @@ class Builder {
         reserve = std::min<std::uint64_t>(options_.reserve, kDiskKept);
     }
     EH_ASSIGN(const DiskSpace disk, disk_space(options_.directory));
+    if (disk.size == 0)
+      return UINT64_MAX;  // a file system that does not tell (ramfs, some of FUSE)
     const std::uint64_t floor = disk.size / 100 * options_.free_disk_percent;
     const std::uint64_t above = disk.free - std::min(disk.free, floor);
     return std::max(above, std::min(reserve, disk.free / 2));

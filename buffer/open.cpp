@@ -154,7 +154,8 @@ Status StoreImpl::open_keys() {
 // Whether `more` bytes on the disk would leave less free than free_disk_percent asks for.
 bool StoreImpl::below_floor_with(std::uint64_t more) const {
   const auto disk = disk_space(options_.directory);
-  return disk && disk->free < disk->size / 100 * options_.free_disk_percent + more;
+  return disk && disk->size > 0 &&
+         disk->free < disk->size / 100 * options_.free_disk_percent + more;
 }
 
 // A file mostly of free pages is copied without them. Where that does not work (no room for the

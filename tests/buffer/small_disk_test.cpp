@@ -5,30 +5,29 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "buffer/lmdb.h"
 #include "tests/buffer/space_fixture.h"
 
 namespace edgehose {
 namespace {
 
-// ext4 on a loop device, 128 MiB, with data_dir and a ballast file on it.
-class SmallDisk : public SpaceTest {
+// A file system of its own, with data_dir and a ballast file on it.
+class Mounted : public SpaceTest {
  protected:
-  void SetUp() override {
-    SpaceTest::SetUp();
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root: mounts a file system";
+  // False where it cannot be mounted here. `how`: a shell command, with the image and the
+  // directory.
+  bool mount(const std::string& how) {
+    if (::geteuid() != 0) return false;
     mount_ = directory_.path() + "/disk";
     std::filesystem::create_directory(mount_);
     const std::string image = directory_.path() + "/image";
     std::ofstream(image).close();
     std::filesystem::resize_file(image, 128 * kMiB);
-    const std::string make = "mkfs.ext4 -q -m 0 " + image + " >/dev/null 2>&1 && mount -o loop " +
-                             image + " " + mount_ + " 2>/dev/null";
-    mounted_ = std::system(make.c_str()) == 0;
-    if (!mounted_) GTEST_SKIP() << "cannot mount a loop device here";
+    const std::string command =
+        "set -- " + image + " " + mount_ + "; { " + how + "; } >/dev/null 2>&1";
+    mounted_ = std::system(command.c_str()) == 0;
     options_.directory = mount_ + "/data";
-    options_.max_size = 512 * kMiB;
-    options_.reserve = 16 * kMiB;
-    options_.free_disk_percent = 20;
+    return mounted_;
   }
   void TearDown() override {
     SpaceTest::TearDown();
@@ -46,8 +45,27 @@ class SmallDisk : public SpaceTest {
     while (ballast && free_bytes() > free) ballast << chunk << std::flush;
     ::sync();
   }
+  // Unclean, and without its meta pages.
+  void stop_and_damage() {
+    store_->maintain();  // the copies outside
+    store_.reset();
+    std::fstream file(environment(), std::ios::in | std::ios::out | std::ios::binary);
+    file << std::string(2 * lmdb::kPageBytes, '\0');
+  }
   std::string mount_;
   bool mounted_ = false;
+};
+
+class SmallDisk : public Mounted {
+ protected:
+  void SetUp() override {
+    SpaceTest::SetUp();
+    if (!mount("mkfs.ext4 -q -m 0 $1 && mount -o loop $1 $2"))
+      GTEST_SKIP() << "needs root and a loop device: mounts ext4";
+    options_.max_size = 512 * kMiB;
+    options_.reserve = 16 * kMiB;
+    options_.free_disk_percent = 20;
+  }
 };
 
 TEST_F(SmallDisk, TheFloorStopsIntakeAndRoomBringsItBack) {
@@ -84,6 +102,86 @@ TEST_F(SmallDisk, BelowTheFloorAtInstallationTheReserveKeepsItGoing) {
   std::filesystem::remove(mount_ + "/ballast");
   add(100);
   expect_all_readable();
+}
+
+// Far below the floor there is room for references all the same.
+TEST_F(SmallDisk, ADamagedBufferIsSalvagedBelowTheFloor) {
+  open_with_lane();
+  EXPECT_EQ(fill().code, ErrorCode::kFull);
+  stop_and_damage();
+  fill_disk(2 * kMiB);
+  open();
+  expect_all_readable();
+  EXPECT_EQ(store_->usage().salvaged_records, raw_.size());
+  deliver(store_->end_block());
+  store_->maintain();
+  EXPECT_TRUE(blocks().empty());
+  EXPECT_GT(free_bytes(), 30 * kMiB) << "punched out as it was delivered";
+}
+
+// Its lock file is gone, as after a boot from an image: LMDB maps a new one, and a page of it for
+// which the disk has no room would be a signal.
+TEST_F(SmallDisk, AFullDiskWithoutALockFileIsToldOrWorks) {
+  open_with_lane();
+  add(50);
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+  std::filesystem::remove(environment() + "-lock");
+  fill_disk(0);
+  std::ofstream(mount_ + "/ballast", std::ios::app) << std::string(256 << 10, 'b');
+  if (const auto opened = Store::open(options_, clock_); !opened) {
+    EXPECT_EQ(opened.error().code, ErrorCode::kFull) << opened.error().message;
+  }
+  std::filesystem::remove(mount_ + "/ballast");
+  open();
+  expect_all_readable();
+}
+
+// FAT, or memory where this kernel has no FAT: neither makes holes, nor sets blocks aside.
+class NoHoles : public Mounted {
+ protected:
+  void SetUp() override {
+    SpaceTest::SetUp();
+    const char* const how =
+        "mkfs.vfat $1 && mount -o loop $1 $2 || mount -t ramfs -o mode=700 none $2";
+    if (!mount(how)) GTEST_SKIP() << "needs root: mounts vfat or ramfs";
+    options_.max_size = 64 * kMiB;
+  }
+};
+
+TEST_F(NoHoles, WhatIsDeliveredIsUsedAgain) {
+  open_with_lane();
+  EXPECT_EQ(fill().code, ErrorCode::kFull);
+  const std::uint64_t length = file_size();
+  for (int round = 0; round < 3; ++round) {
+    deliver(store_->end_block());
+    store_->maintain();
+    EXPECT_EQ(fill().code, ErrorCode::kFull);
+    expect_all_readable();
+  }
+  EXPECT_LE(file_size(), length + length / 4 + kMiB);
+  ASSERT_TRUE(store_->close());
+  open();
+  expect_all_readable();
+}
+
+// Of a damaged file nothing can be given back before it goes: what is still held counts.
+TEST_F(NoHoles, ADamagedFileIsDeliveredFromAndLetGo) {
+  open_with_lane();
+  add(100);
+  stop_and_damage();
+  open();
+  EXPECT_EQ(store_->usage().salvaged_records, raw_.size());
+  expect_all_readable();
+  deliver(BlockNumber(50));
+  const std::uint64_t used = store_->usage().used;
+  add(20);
+  EXPECT_LT(store_->usage().used, options_.max_size) << used;
+  expect_all_readable();
+  deliver(store_->end_block());
+  store_->maintain();
+  EXPECT_TRUE(blocks().empty());
+  EXPECT_EQ(store_->usage().archived_blocks, 0u);
 }
 
 }  // namespace
