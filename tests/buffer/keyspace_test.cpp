@@ -110,6 +110,36 @@ TEST(Keyspace, File) {
   EXPECT_TRUE(back->crc_known && back->finished);
 }
 
+// All of it in one buffer: while a reference is there, older releases stay out; without one they
+// read the rest and leave out what they do not know.
+TEST(Keyspace, WhatFormat12Added) {
+  FormatVersion format = kFormat;
+  EXPECT_EQ(to_hex(encode_format(format).substr(4)), "010002000100");
+  format.min_reader = kFollowsReferences;
+  EXPECT_EQ(to_hex(encode_format(format).substr(4)), "010002000200");
+  SalvageState salvage;
+  salvage.lost_records = 1;
+  salvage.archives = {{1, 2, 4096}};
+  EXPECT_EQ(to_hex(encode_salvage(salvage).substr(4)), "00010101028020");
+  SourceState source;
+  source.id = SourceId(1);
+  source.losses = {3, 200};
+  const std::string with_losses = encode_source(source);
+  EXPECT_EQ(to_hex(with_losses.substr(with_losses.size() - 3)), "03c801");
+  FileState file;
+  file.held = {true, SourceId(1), BlockNumber(2), 300};
+  const std::string with_held = encode_file(file);
+  EXPECT_EQ(to_hex(with_held.substr(with_held.size() - 4)), "0102ac02");
+  const auto back = decode_file(with_held);
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(back->held.known);
+  EXPECT_EQ(back->held.block, BlockNumber(2));
+  EXPECT_EQ(back->held.undelivered_from, 300u);
+  const auto of_1_1 = decode_file(std::string_view(with_held).substr(0, with_held.size() - 4));
+  ASSERT_TRUE(of_1_1);
+  EXPECT_FALSE(of_1_1->held.known);
+}
+
 TEST(Keyspace, SourceAndSink) {
   SourceState s;
   s.id = SourceId(1);
