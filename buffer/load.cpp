@@ -31,9 +31,19 @@ Status load_singles(const lmdb::Transaction& txn, Loaded& loaded) {
   return {};
 }
 
+// None: it is sealed, and left out.
+Result<std::optional<std::string>> open_claim(const Keyring& keys, Unopened unopened,
+                                              std::string_view key, std::string_view value) {
+  auto plain = keys.open_value(key, value);
+  if (plain) return std::optional<std::string>(*std::move(plain));
+  if (unopened == Unopened::kLeaveOut && plain.error().code == ErrorCode::kAuth)
+    return std::nullopt;
+  return tl::unexpected(std::move(plain).error());
+}
+
 }  // namespace
 
-Result<Loaded> load(const lmdb::Transaction& txn, const Keyring& keys) {
+Result<Loaded> load(const lmdb::Transaction& txn, const Keyring& keys, Unopened unopened) {
   using View = std::string_view;
   Loaded loaded;
   State& state = loaded.state;
@@ -59,14 +69,16 @@ Result<Loaded> load(const lmdb::Transaction& txn, const Keyring& keys) {
     return {};
   }));
   EH_TRY(for_each(cursor, keyspace::kClaimPrefix, [&](View key, View value) -> Status {
-    EH_ASSIGN(const std::string plain, keys.open_value(key, value));
-    EH_ASSIGN(Claim claim, keyspace::decode_claim(key, plain));
+    EH_ASSIGN(const auto plain, open_claim(keys, unopened, key, value));
+    if (!plain) return {};
+    EH_ASSIGN(Claim claim, keyspace::decode_claim(key, *plain));
     state.claims[claim.id] = std::move(claim);
     return {};
   }));
   EH_TRY(for_each(cursor, keyspace::kReplayPrefix, [&](View key, View value) -> Status {
-    EH_ASSIGN(const std::string plain, keys.open_value(key, value));
-    EH_ASSIGN(Claim replay, keyspace::decode_replay(key, plain));
+    EH_ASSIGN(const auto plain, open_claim(keys, unopened, key, value));
+    if (!plain) return {};
+    EH_ASSIGN(Claim replay, keyspace::decode_replay(key, *plain));
     state.replays[replay.id] = std::move(replay);
     return {};
   }));

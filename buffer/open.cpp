@@ -225,7 +225,7 @@ Status StoreImpl::refresh() {
     const std::lock_guard lock(mutex_);
     if (loaded_transaction_ == txn.id()) return {};
   }
-  EH_ASSIGN(Loaded loaded, load(txn, keys_));
+  EH_ASSIGN(Loaded loaded, load(txn, keys_, Unopened::kLeaveOut));
   EH_ASSIGN(const lmdb::Space space, txn.space());
   EH_TRY(adopt(std::move(loaded)));
   measure(space);

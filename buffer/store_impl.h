@@ -53,7 +53,10 @@ struct Loaded {
   Epoch epoch{};
   bool clean = false;  // the clean mark is there
 };
-Result<Loaded> load(const lmdb::Transaction& txn, const Keyring& keys);
+// What is sealed under a key that is not open: a writer needs it, a reader does without.
+enum class Unopened { kRefuse, kLeaveOut };
+Result<Loaded> load(const lmdb::Transaction& txn, const Keyring& keys,
+                    Unopened unopened = Unopened::kRefuse);
 
 class StoreImpl final : public Store {
  public:

@@ -187,7 +187,7 @@ Status export_record(const Record& record, bool ndjson, std::string_view source,
 }
 
 int export_file(const Invocation& invocation, const std::string& path, bool ndjson) {
-  const auto loaded = load_or_complain(invocation);
+  const auto loaded = load_or_complain(invocation, Needs::kValues);
   if (!loaded) return kExitUsage;
   const auto options = store_options(loaded->config);
   if (!options) return failed(options.error());
@@ -224,8 +224,9 @@ int buffer_export(const Invocation& invocation) {
                        fmt::format("--format {} is neither lines nor ndjson", format));
   if (const auto file = invocation.value("file"))
     return export_file(invocation, *file, format == "ndjson");
-  const OpenedBuffer opened = open_for_reading(invocation);
+  const OpenedBuffer opened = open_for_reading(invocation, Needs::kValues);
   if (opened.store == nullptr) return opened.code;
+  if (const Status opens = opened.opens_what_is_sealed(); !opens) return failed(opens.error());
   const auto names = source_names(*opened.store);
   if (!names) return failed(names.error());
   const auto source = wanted_source(invocation, *names);

@@ -47,10 +47,13 @@ Status tell_sink(Store& store, const std::string& name, const ChangeContext& con
   EH_ASSIGN(const auto claims, store.claims());
   const auto claimed =
       std::ranges::count_if(claims, [&](const Claim& c) { return of_sink(c.lane); });
+  const std::string under_way =
+      store.keys_fit()
+          ? format_count(static_cast<std::uint64_t>(claimed), "batch that is under way is",
+                         "batches that are under way are")
+          : "batches that are under way (encrypted: not counted) are";
   say("Sink {}: {} ({}) would not be delivered by it; {} given up.", name,
-      format_count(backlog.records, "record"), format_size(backlog.bytes),
-      format_count(static_cast<std::uint64_t>(claimed), "batch that is under way is",
-                   "batches that are under way are"));
+      format_count(backlog.records, "record"), format_size(backlog.bytes), under_way);
   if (context.has_sink(name))
     say("It is in the config: a running agent refuses; at the next start it begins anew, and what "
         "it delivered and is still buffered may be delivered twice.");
@@ -93,8 +96,12 @@ int buffer_forget(const Invocation& invocation) {
   if ((source ? 1 : 0) + (positions ? 1 : 0) + (invocation.words.empty() ? 0 : 1) != 1)
     return usage_error("buffer forget",
                        "name one thing to forget: a sink, --source NAME or --positions");
-  const OpenedBuffer opened = open_for_reading(invocation);
+  // Which positions can be reached, every path of every source says.
+  const OpenedBuffer opened =
+      open_for_reading(invocation, positions ? Needs::kValues : Needs::kBuffer);
   if (opened.store == nullptr) return opened.code;
+  if (const Status opens = opened.opens_what_is_sealed(); positions && !opens)
+    return failed(opens.error());
   const ChangeContext context = change_context(opened.config->config, false);
   Store& store = *opened.store;
   const Status told = source      ? tell_source(store, *source, context)

@@ -34,14 +34,17 @@ void print_report(const VerifyReport& report) {
 }
 
 int buffer_verify(const Invocation& invocation) {
-  const auto loaded = load_or_complain(invocation);
+  const auto loaded = load_or_complain(invocation, Needs::kBuffer);
   if (!loaded) return kExitUsage;
-  const auto options = store_options(loaded->config);
+  std::vector<Error> unread;
+  const auto options = store_options(loaded->config, &unread);
   if (!options) return failed(options.error());
   const std::string path = invocation.value("file").value_or(options->directory + "/buffer.mdb");
   const auto report = verify_buffer(path, *options);
   if (!report) return failed(report.error());
   print_report(*report);
+  if (report->unopened > 0)
+    for (const Error& key : unread) complain(key.message);
   return report->sound() && report->unopened == 0 ? kExitOk : kExitFailed;
 }
 

@@ -87,7 +87,7 @@ void print_details(const Report& report, const std::string& data_dir) {
                format_count(source.files, "file"), format_size(source.bytes));
 }
 
-Report examine(const LoadedConfig& loaded) {
+Report examine(const LoadedConfig& loaded, const ServiceUnit& unit) {
   const Config& config = loaded.config;
   const auto clock = make_system_clock();
   Report report;
@@ -96,7 +96,6 @@ Report examine(const LoadedConfig& loaded) {
     findings.warnings.push_back(warning.text());
   const auto id = agent_id(config.agent, false);
   if (!id) findings.errors.push_back(id.error().message);
-  const ServiceUnit unit = read_service_unit();
   const StoreCheck store = check_store(config, *clock, findings);
   report.epoch = store.epoch;
   report.hint = store.hint;
@@ -109,14 +108,16 @@ Report examine(const LoadedConfig& loaded) {
   return report;
 }
 
-int check_config(const Invocation& invocation) {
-  const auto loaded = load_config(load_options(invocation), make_schema());
+int check_config(const Invocation& invocation, const ServiceUnit& unit) {
+  LoadOptions options = load_options(invocation, Needs::kAll);
+  options.service = unit.grants();
+  const auto loaded = load_config(options, make_schema());
   if (!loaded) {
     for (const config::Problem& problem : loaded.error()) complain("error: " + problem.text());
     fmt::print(stderr, "{}.\n", format_count(loaded.error().size(), "error"));
     return kExitUsage;
   }
-  const Report report = examine(*loaded);
+  const Report report = examine(*loaded, unit);
   print_summary(report);
   print_findings(report.findings);
   print_details(report, loaded->config.agent.data_dir);
@@ -126,14 +127,14 @@ int check_config(const Invocation& invocation) {
 }
 
 // In a child that is the service's user for good: what it cannot do, the service cannot.
-int check_as(const User& user, const Invocation& invocation) {
+int check_as(const User& user, const Invocation& invocation, const ServiceUnit& unit) {
   fmt::print("Checking as the service's user, {}.\n", user.name);
   std::fflush(nullptr);
   const pid_t child = ::fork();
   if (child < 0) return failed(errno_error(errno, "starting the check"));
   if (child == 0) {
-    const Status became = become(user, read_service_unit().supplementary_groups());
-    const int code = became ? check_config(invocation) : failed(became.error());
+    const Status became = become(user, unit.supplementary_groups());
+    const int code = became ? check_config(invocation, unit) : failed(became.error());
     std::fflush(nullptr);
     ::_exit(code);
   }
@@ -145,10 +146,11 @@ int check_as(const User& user, const Invocation& invocation) {
 
 int check(const Invocation& invocation) {
   log::set_level(log::Level::kWarn);
-  if (!is_root()) return check_config(invocation);
-  if (const auto service = find_user(kServiceUser)) return check_as(*service, invocation);
+  const ServiceUnit unit = read_service_unit();  // by root: its files may be root's alone
+  if (!is_root()) return check_config(invocation, unit);
+  if (const auto service = find_user(kServiceUser)) return check_as(*service, invocation, unit);
   fmt::print("There is no user {}: checking as root, who may read everything.\n", kServiceUser);
-  return check_config(invocation);
+  return check_config(invocation, unit);
 }
 
 }  // namespace
@@ -169,7 +171,8 @@ Command check_command() {
               "\n"
               "Run by root it checks as the service's user (edgehose), if there is one, in the\n"
               "groups that the unit adds. Logs that cannot be read are warnings, with the\n"
-              "command that helps.",
+              "command that helps. What the unit gives to the service alone, credentials and\n"
+              "variables, is a warning where it cannot be tried here.",
           .options = {},
           .examples =
               "edgehose check\n"

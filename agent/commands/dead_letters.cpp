@@ -70,8 +70,10 @@ struct Visited {
 
 // Visits what is selected; complains about damaged ones. kNotFound: numbers that are not there.
 Result<Visited> for_each_selected(
-    Store& store, const Selection& selection,
+    const OpenedBuffer& opened, const Selection& selection,
     const std::function<bool(const DeadLetter&, const Names&)>& visit) {
+  Store& store = *opened.store;
+  if (store.usage().dead_letters > 0) EH_TRY(opened.opens_what_is_sealed());
   EH_ASSIGN(const Names names, read_names(store));
   Visited visited;
   std::set<std::uint64_t> missing = selection.ids;
@@ -99,7 +101,7 @@ int list(const Invocation& invocation) {
   fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}\n", "ID", "SINK", "SOURCE", "SEQUENCE",
              "GIVEN UP", "TRIES");
   const auto count =
-      for_each_selected(*opened.store, selection, [](const DeadLetter& letter, const Names& names) {
+      for_each_selected(opened, selection, [](const DeadLetter& letter, const Names& names) {
         fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}\n{:10}{}\n", letter.id,
                    clipped(printable(names.sink(letter.lane.sink)), 12),
                    clipped(printable(names.source(letter.lane.source)), 12), letter.sequence.value,
@@ -130,7 +132,7 @@ int show(const Invocation& invocation) {
   if (!selection) return usage_error("dead-letters show", selection.error().message);
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
-  const auto count = for_each_selected(*opened.store, *selection, show_letter);
+  const auto count = for_each_selected(opened, *selection, show_letter);
   return count ? count->code : failed(count.error());
 }
 
@@ -139,7 +141,7 @@ int write_out(const Invocation& invocation, const Selection& selection) {
   if (opened.store == nullptr) return opened.code;
   Status written;
   const auto count =
-      for_each_selected(*opened.store, selection, [&](const DeadLetter& letter, const Names&) {
+      for_each_selected(opened, selection, [&](const DeadLetter& letter, const Names&) {
         written = write_all(STDOUT_FILENO, letter.body + "\n", "standard output");
         return written.has_value();
       });
@@ -184,8 +186,8 @@ int purge(const Invocation& invocation) {
   if (invocation.has("yes")) return make_changes(invocation, changes_for<PurgeLetters>(*selection));
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
-  const auto count = for_each_selected(*opened.store, *selection,
-                                       [](const DeadLetter&, const Names&) { return true; });
+  const auto count =
+      for_each_selected(opened, *selection, [](const DeadLetter&, const Names&) { return true; });
   if (!count) return failed(count.error());
   fmt::print("{} would be deleted for good. Nothing was changed: add --yes.\n",
              format_count(count->letters, "dead letter"));

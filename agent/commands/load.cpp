@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "agent/base/log.h"
+#include "agent/commands/service_unit.h"
 #include "agent/commands/service_user.h"
 #include "agent/run/agent.h"
 #include "agent/run/registry.h"
@@ -14,15 +15,16 @@ namespace {
 
 enum class Access { kRead, kWrite };
 
-OpenedBuffer open_buffer(const Invocation& invocation, Access access) {
+OpenedBuffer open_buffer(const Invocation& invocation, Access access, Needs needs) {
   OpenedBuffer opened;
   opened.clock = make_system_clock();
-  opened.config = load_or_complain(invocation);
+  opened.config = load_or_complain(invocation, needs);
   if (!opened.config) {
     opened.code = kExitUsage;
     return opened;
   }
-  const auto options = store_options(opened.config->config);
+  const auto options =
+      store_options(opened.config->config, access == Access::kRead ? &opened.unread : nullptr);
   if (!options) {
     opened.code = failed(options.error());
     return opened;
@@ -49,15 +51,25 @@ OpenedBuffer open_buffer(const Invocation& invocation, Access access) {
 
 }  // namespace
 
-LoadOptions load_options(const Invocation& invocation) {
+Status OpenedBuffer::opens_what_is_sealed() const {
+  if (unread.empty() || store->keys_fit()) return {};
+  Error error = unread.front();
+  error.message = "what is asked for is encrypted: " + error.message;
+  return tl::unexpected(std::move(error));
+}
+
+LoadOptions load_options(const Invocation& invocation, Needs needs) {
   LoadOptions options;
   options.path = invocation.value("config").value_or(options.path);
   options.sets = invocation.values("set");
+  options.try_secrets = needs == Needs::kAll;
+  options.need_variables = needs != Needs::kBuffer;
+  if (needs != Needs::kAll) options.service = read_service_unit().grants();
   return options;
 }
 
-std::optional<LoadedConfig> load_or_complain(const Invocation& invocation) {
-  auto loaded = load_config(load_options(invocation), make_schema());
+std::optional<LoadedConfig> load_or_complain(const Invocation& invocation, Needs needs) {
+  auto loaded = load_config(load_options(invocation, needs), make_schema());
   if (!loaded) {
     for (const config::Problem& problem : loaded.error()) complain(problem.text());
     return std::nullopt;
@@ -83,11 +95,11 @@ Error with_advice(Error error, const std::string& data_dir) {
   return error;
 }
 
-OpenedBuffer open_for_reading(const Invocation& invocation) {
-  return open_buffer(invocation, Access::kRead);
+OpenedBuffer open_for_reading(const Invocation& invocation, Needs needs) {
+  return open_buffer(invocation, Access::kRead, needs);
 }
 OpenedBuffer open_for_writing(const Invocation& invocation) {
-  return open_buffer(invocation, Access::kWrite);
+  return open_buffer(invocation, Access::kWrite, Needs::kValues);
 }
 
 }  // namespace edgehose

@@ -20,7 +20,7 @@ int run(const Invocation& invocation) {
       return usage_error("run", "--timeout needs --once: a service runs until it is stopped");
     options.timeout = *duration;
   }
-  const auto loaded = load_or_complain(invocation);
+  const auto loaded = load_or_complain(invocation, Needs::kAll);
   if (!loaded) return kExitUsage;
 
   options.version = std::string(kVersion);

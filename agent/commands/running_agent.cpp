@@ -82,7 +82,7 @@ Result<RunningAgent> find_agent(const std::vector<std::string>& sockets,
 }
 
 int make_changes(const Invocation& invocation, const std::vector<ControlChange>& changes) {
-  const auto loaded = load_or_complain(invocation);
+  const auto loaded = load_or_complain(invocation, Needs::kBuffer);
   if (!loaded) return kExitUsage;
   const AgentConfig& config = loaded->config.agent;
   auto agent = find_agent(agent_sockets(config), config.data_dir);

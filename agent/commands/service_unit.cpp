@@ -16,6 +16,7 @@ constexpr std::size_t kUnitBytes = 64 * 1024;  // of one file; systemd's own uni
 constexpr std::array<std::string_view, 4> kUnitPlaces{
     "/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/",
     "/lib/systemd/system/"};
+constexpr std::string_view kBlanks = " \t\r";
 constexpr std::string_view kUnit = "edgehose.service";
 constexpr std::string_view kShippedGroup = "adm";  // systemd/edgehose.service
 
@@ -29,21 +30,83 @@ std::vector<std::string> drop_ins(const std::string& directory) {
   return files;
 }
 
+// Words as systemd takes them apart: "A=one two" is one, and so is A="one two".
+std::vector<std::string> unquoted_words(std::string_view line) {
+  std::vector<std::string> words;
+  char quote = 0;
+  bool within = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    const bool blank = quote == 0 && kBlanks.find(c) != std::string_view::npos;
+    if (!blank && !within) words.emplace_back();
+    within = !blank;
+    if (blank) continue;
+    if (c == '\\' && i + 1 < line.size())
+      words.back() += line[++i];
+    else if (quote == 0 && (c == '"' || c == '\''))
+      quote = c;
+    else if (c == quote)
+      quote = 0;
+    else
+      words.back() += c;
+  }
+  return words;
+}
+
+// A line of a file of variables: blanks count, quotes around the value do not.
+std::string unquoted(const std::string& line) {
+  const std::size_t value = line.find('=') + 1;
+  const bool quoted = line.size() >= value + 2 && line.back() == line[value] &&
+                      (line[value] == '"' || line[value] == '\'');
+  return quoted ? line.substr(0, value) + line.substr(value + 1, line.size() - value - 2) : line;
+}
+
+void assign(const std::string& assignment, std::map<std::string, std::string>& variables) {
+  const std::size_t equals = assignment.find('=');
+  if (equals == 0 || equals == std::string::npos) return;
+  variables[assignment.substr(0, equals)] = assignment.substr(equals + 1);
+}
+
 }  // namespace
 
-std::vector<std::string> ServiceUnit::words(std::string_view setting) const {
+std::vector<std::string> ServiceUnit::lines(std::string_view setting) const {
   std::vector<std::string> all;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const std::size_t equals = line.find('=');
     if (equals == std::string::npos || std::string_view(line).substr(0, equals) != setting)
       continue;
-    std::istringstream words(line.substr(equals + 1));
-    const std::size_t before = all.size();
-    for (std::string word; words >> word;) all.push_back(word);
-    if (all.size() == before) all.clear();
+    const std::size_t value = line.find_first_not_of(kBlanks, equals + 1);
+    if (value == std::string::npos)
+      all.clear();
+    else
+      all.push_back(line.substr(value));
   }
   return all;
+}
+
+std::vector<std::string> ServiceUnit::words(std::string_view setting) const {
+  std::vector<std::string> all;
+  for (const std::string& line : lines(setting)) {
+    std::istringstream words(line);
+    for (std::string word; words >> word;) all.push_back(word);
+  }
+  return all;
+}
+
+ServiceGrants ServiceUnit::grants() const {
+  ServiceGrants grants;
+  for (const std::string& line : lines("Environment"))
+    for (const std::string& word : unquoted_words(line))
+      if (word.find('%') == std::string::npos) assign(word, grants.variables);
+  std::istringstream files(environment);
+  for (std::string line; std::getline(files, line);)
+    if (!line.starts_with('#') && !line.starts_with(';')) assign(unquoted(line), grants.variables);
+  for (const std::string_view setting :
+       {"LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted"})
+    for (const std::string& line : lines(setting))
+      grants.credentials.push_back(line.substr(0, line.find(':')));
+  return grants;
 }
 
 std::vector<std::string> ServiceUnit::supplementary_groups() const {
@@ -56,11 +119,15 @@ ServiceUnit read_service_unit(const std::string& root) {
   for (const std::string_view place : kUnitPlaces) {
     auto text = read_file(fmt::format("{}{}{}", root, place, kUnit), kUnitBytes);
     if (!text) continue;
-    unit = {true, *std::move(text) + "\n"};
+    unit.installed = true;
+    unit.text = *std::move(text) + "\n";
     break;
   }
   for (const std::string& file : drop_ins(fmt::format("{}{}{}.d", root, kUnitPlaces[0], kUnit)))
     if (const auto text = read_file(file, kUnitBytes)) unit.text += *text + "\n";
+  for (const std::string& word : unit.words("EnvironmentFile"))
+    if (const auto text = read_file(root + word.substr(word.starts_with('-') ? 1 : 0), kUnitBytes))
+      unit.environment += *text + "\n";
   return unit;
 }
 

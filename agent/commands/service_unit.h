@@ -7,14 +7,22 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/config/load.h"
+
 namespace edgehose {
 
 struct ServiceUnit {
-  bool installed = false;  // false: no unit was found
-  std::string text;        // of all its files, one after the other
+  bool installed = false;   // false: no unit was found
+  std::string text;         // of all its files, one after the other
+  std::string environment;  // of the files that EnvironmentFile names, as far as they can be read
 
   // The words of a setting that is a list ("ReadWritePaths"): each line adds, an empty one clears.
   std::vector<std::string> words(std::string_view setting) const;
+  // The values of a setting's lines; an empty one clears.
+  std::vector<std::string> lines(std::string_view setting) const;
+  // Environment and EnvironmentFile, and the credentials that are passed or set. A value with a
+  // specifier ("%H") is left out: only systemd knows what it comes to.
+  ServiceGrants grants() const;
   // Beside the user's own; those of the unit that comes with edgehose where none is installed.
   std::vector<std::string> supplementary_groups() const;
 };

@@ -33,20 +33,26 @@ int show(const StatusReport& report, bool json) {
   return exit_code(report.health);
 }
 
-Result<StoreSnapshot> read_buffer(const Config& config, const Clock& clock) {
-  EH_ASSIGN(const StoreOptions options, store_options(config));
+Result<StoreSnapshot> read_buffer(const Config& config, const Clock& clock,
+                                  std::vector<std::string>& notes) {
+  std::vector<Error> unread;
+  EH_ASSIGN(const StoreOptions options, store_options(config, &unread));
   EH_ASSIGN(const auto store, Store::open_read_only(options, clock));
+  if (!unread.empty() && !store->keys_fit())
+    notes.push_back("batches under way are encrypted and not counted: " + unread[0].message);
   return read_store(*store);
 }
 
-ReportInput without_agent(const Config& config, const Clock& clock) {
+ReportInput without_agent(const LoadedConfig& loaded, const Clock& clock) {
+  const Config& config = loaded.config;
   ReportInput input;
   input.running = false;
   input.version = std::string(kVersion);
   input.data_dir = config.agent.data_dir;
   input.now = clock.wall();
   input.when_full = name(config.buffer.when_full);
-  if (const auto id = agent_id(config.agent, false)) input.agent = *id;
+  const auto id = agent_id(config.agent, false);
+  input.agent = id && loaded.whole ? *id : "?";
   for (const Component& sink : config.sinks)
     input.sinks.push_back({.name = sink.name, .courier = {}, .max_age = {}});
   return input;
@@ -55,9 +61,7 @@ ReportInput without_agent(const Config& config, const Clock& clock) {
 int status(const Invocation& invocation) {
   const bool json = invocation.has("json");
   log::set_level(log::Level::kOff);  // this command's words are its screen
-  LoadOptions options = load_options(invocation);
-  options.try_secrets = false;
-  const auto loaded = load_config(options, make_schema());
+  const auto loaded = load_config(load_options(invocation, Needs::kBuffer), make_schema());
   // Members of adm may ask an agent whose config they cannot read.
   std::vector<std::string> sockets = {kServiceSocket};
   std::string data_dir;
@@ -80,10 +84,12 @@ int status(const Invocation& invocation) {
   }
 
   const auto clock = make_system_clock();
-  ReportInput input = without_agent(loaded->config, *clock);
-  auto snapshot = read_buffer(loaded->config, *clock);
+  ReportInput input = without_agent(*loaded, *clock);
+  std::vector<std::string> notes;
+  auto snapshot = read_buffer(loaded->config, *clock, notes);
   if (snapshot) input.store = std::move(*snapshot);
   StatusReport stopped = make_report(input);
+  stopped.notes.insert(stopped.notes.end(), notes.begin(), notes.end());
   if (!snapshot)
     stopped.notes.push_back(with_advice(snapshot.error(), loaded->config.agent.data_dir).message);
   return show(stopped, json);

@@ -68,6 +68,7 @@ class Loader {
 
  private:
   void read_files();
+  void expand();
   void check_top_level();
   void read_tables();
   void read_table(const char* name, const std::vector<Field>& fields,
@@ -83,6 +84,7 @@ class Loader {
   void check_inputs();
   void check_repeated_paths();
   void try_secrets();
+  bool service_has(const SecretRef& secret) const;
   ConfigErrors sorted_errors();
 
   Origin main_file() const { return {Origin::Kind::kFile, options_.path}; }
@@ -98,11 +100,13 @@ class Loader {
 tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
   read_files();
   if (!problems_.errors.empty()) return tl::unexpected(sorted_errors());
-  expand_variables(merged_, problems_);
+  expand();
   check_top_level();
   read_tables();
-  examine("source", loaded_.config.sources, schema_.sources());
-  examine("sink", loaded_.config.sinks, schema_.sinks());
+  if (loaded_.whole) {
+    examine("source", loaded_.config.sources, schema_.sources());
+    examine("sink", loaded_.config.sinks, schema_.sinks());
+  }
   check_inputs();
   check_repeated_paths();
   if (options_.try_secrets) try_secrets();
@@ -122,6 +126,19 @@ void Loader::read_files() {
   for (const std::string& assignment : options_.sets)
     if (auto table = read_set(assignment, problems_)) merge(merged_, std::move(*table));
   loaded_.files = std::move(paths);
+}
+
+void Loader::expand() {
+  expand_variables(merged_, {options_.service.variables, options_.need_variables}, problems_);
+  loaded_.whole =
+      std::ranges::none_of(merged_, [](const Entry& entry) { return any_broken(entry.value); });
+  const Entry* agent = find(merged_, "agent");
+  const Table* table = agent != nullptr ? agent->value.as<Table>() : nullptr;
+  const Entry* place = table != nullptr ? find(*table, "data_dir") : nullptr;
+  if (options_.need_variables || place == nullptr || !any_broken(place->value)) return;
+  problems_.error(place->value.origin,
+                  "data_dir: an environment variable in it is not set here; set it, or say "
+                  "--set agent.data_dir=DIRECTORY");
 }
 
 void Loader::check_top_level() {
@@ -307,11 +324,22 @@ void Loader::check_repeated_paths() {
 
 void Loader::try_secrets() {
   for (const Reader::SecretUse& use : reader_.secrets) {
-    if (const auto secret = use.secret.read(); !secret)
+    if (const auto secret = use.secret.read(); !secret && service_has(use.secret))
+      problems_.warn(use.origin,
+                     fmt::format("{}: the unit gives {} to the service alone: it is not tried here",
+                                 use.key, use.secret.text()));
+    else if (!secret)
       problems_.error(use.origin, fmt::format("{}: {}", use.key, secret.error().message));
     else if (const auto exposure = use.secret.exposure())
       problems_.warn(use.origin, fmt::format("{}: {}", use.key, *exposure));
   }
+}
+
+bool Loader::service_has(const SecretRef& secret) const {
+  const ServiceGrants& service = options_.service;
+  if (secret.kind == SecretRef::Kind::kEnv) return service.variables.contains(secret.where);
+  return secret.kind == SecretRef::Kind::kCredential &&
+         std::ranges::find(service.credentials, secret.where) != service.credentials.end();
 }
 
 // By file in the order of reading, then by line; --set after the files.

@@ -4,6 +4,7 @@
 // Tables merge; scalars and lists replace. ${VAR} is expanded in what remains.
 #pragma once
 
+#include <map>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -14,11 +15,23 @@
 
 namespace edgehose {
 
+// What the service manager gives the service alone: a command beside it has none of it.
+struct ServiceGrants {
+  std::map<std::string, std::string> variables;  // by name
+  std::vector<std::string> credentials;          // names
+};
+
 struct LoadOptions {
   std::string path = "/etc/edgehose/edgehose.toml";
   std::vector<std::string> sets;  // "sinks.archive.path=/mnt/logs"
   // Also read every secret once, so that a missing one is an error now. Nothing is kept.
   bool try_secrets = true;
+  // Stands in for what this process lacks, with a warning: a variable has this value, a secret that
+  // is among it is not tried.
+  ServiceGrants service;
+  // Else a value whose ${VAR} is not set here stays at its default, with a warning; but for
+  // agent.data_dir, by which everything else is found.
+  bool need_variables = true;
 };
 
 // One line of the effective config. Secrets show where they are kept, never what they are.
@@ -34,6 +47,7 @@ struct LoadedConfig {
   std::vector<Setting> settings;  // every field, also those left at their default
   std::vector<config::Problem> warnings;
   std::vector<std::string> files;  // read, in order
+  bool whole = true;               // false: a variable is missing, see need_variables
 };
 
 using ConfigErrors = std::vector<config::Problem>;  // never empty, sorted by place

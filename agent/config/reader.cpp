@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/config/expand.h"
+
 namespace edgehose::config {
 
 void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rules,
@@ -17,7 +19,7 @@ void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rul
     const std::size_t errors = problems_.errors.size();
     const Entry* entry = find(table, field.key);
     read_field(field, entry, at, path, object);
-    const bool broken = entry != nullptr && entry->value.broken;  // told before
+    const bool broken = entry != nullptr && any_broken(entry->value);  // told before
     if (broken || problems_.errors.size() != errors) wrong_keys.insert(field.key);
   }
   for (const Rule& rule : rules) {

@@ -32,8 +32,9 @@ constexpr Duration kOpeningStopTime = std::chrono::seconds(2);
 Result<int> run_agent(const LoadedConfig& config, const RunOptions& options);
 
 // How the buffer is opened under this config: size limits resolved, keys read. Also for `check` and
-// the `buffer` commands.
-Result<StoreOptions> store_options(const Config& config);
+// the `buffer` commands: those look with the keys that they can read, and find here why the others
+// are left out.
+Result<StoreOptions> store_options(const Config& config, std::vector<Error>* unread = nullptr);
 
 // The profile that `storage = "auto"` comes to for this data_dir, and its commit limits.
 struct CommitProfile {

@@ -29,15 +29,20 @@ std::uint64_t default_max_size(std::string data_dir) {
 
 }  // namespace
 
-Result<StoreOptions> store_options(const Config& config) {
+Result<StoreOptions> store_options(const Config& config, std::vector<Error>* unread) {
   StoreOptions options;
   options.directory = config.agent.data_dir;
   options.max_size = config.buffer.max_size.value_or(default_max_size(config.agent.data_dir));
   options.free_disk_percent = config.buffer.free_disk_percent;
   options.dead_letter_quota = config.buffer.dead_letter_quota;
   for (const SecretRef& ref : config.buffer.encryption_keys) {
-    EH_ASSIGN(const Secret secret, ref.read());
-    EH_ASSIGN(WrappingKey key, parse_wrapping_key(ref.text(), secret.reveal()));
+    const auto secret = ref.read();
+    if (!secret && unread != nullptr) {
+      unread->push_back(secret.error());
+      continue;
+    }
+    if (!secret) return tl::unexpected(secret.error());
+    EH_ASSIGN(WrappingKey key, parse_wrapping_key(ref.text(), secret->reveal()));
     options.keys.push_back(std::move(key));
   }
   return options;

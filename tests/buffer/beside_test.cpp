@@ -12,6 +12,30 @@
 namespace edgehose {
 namespace {
 
+// What lists blocks or confirms a sink needs no key; one that only the service has is not asked
+// for.
+TEST_F(StoreTest, AReaderWithoutTheKeySeesAllButWhatIsSealed) {
+  options_.keys = {{"first", {}}};
+  open();
+  const SourceId source = store_->source_id("app");
+  const LaneKey key{store_->sink_id("archive"), source};
+  add_lane(key);
+  append(block_of(source, 10));
+  claim_blocks(key, BlockNumber(1), BlockNumber(2));
+  store_.reset();
+
+  options_.keys.clear();
+  const auto reader = Store::open_read_only(options_, clock_);
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ((*reader)->keys_fit().error().code, ErrorCode::kAuth);
+  EXPECT_EQ((*reader)->sources()->size(), 1u);
+  EXPECT_EQ((*reader)->lanes()->size(), 1u);
+  EXPECT_EQ((**(*reader)->next_block(source, BlockNumber(1))).records, 10u);
+  EXPECT_TRUE((*reader)->claims()->empty()) << "sealed";
+  EXPECT_EQ((*reader)->read(BlockNumber(1)).error().code, ErrorCode::kAuth);
+  EXPECT_FALSE(Store::open(options_, clock_)) << "a writer needs it";
+}
+
 TEST_F(Minis, ReadersRunBesideTheWriter) {
   std::atomic<bool> stop{false};
   std::atomic<unsigned> read{0};

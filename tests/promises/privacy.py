@@ -1,6 +1,7 @@
 """The buffer can be encrypted at rest, keys can be rotated, and no secret reaches a log."""
 
 import hashlib
+import os
 
 import promise
 
@@ -89,6 +90,21 @@ class Promise(promise.PromiseCase):
         result = self.box.call("check")
         self.assertNotEqual(result.returncode, 0)
         self.assertNotIn(secret, result.stdout + result.stderr)
+
+    def test_a_running_agent_is_asked_without_the_secrets_it_alone_has(self):
+        credentials = self.box.buffer_key()["file"].parent
+        self.box.config(agent={"id": "${EDGEHOSE_TEST_ID}"},
+                        buffer={"encryption_keys": [{"credential": "buffer.key"}]})
+        self.box.take_sink_away()
+        self.box.log(lines=2000)
+        agent = self.box.start(env={**os.environ, "EDGEHOSE_TEST_ID": "gw-test", "CREDENTIALS_DIRECTORY": str(credentials)})
+        promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == 2000, 10, "all committed", 0.1)
+        for command in (["buffer", "list"], ["buffer", "confirm", "archive", "--yes"], ["dead-letters", "list"],
+                        ["dead-letters", "purge", "--all", "--yes"]):
+            done = self.box.call(*command)
+            self.assertEqual(done.returncode, 0, f"{command}: {done.stdout}{done.stderr}")
+        self.assertEqual(self.box.status()["agent"], "gw-test")
+        agent.stop()
 
 
 promise.main()

@@ -412,6 +412,48 @@ TEST_F(CliTest, ForgettingSaysWhatItWouldDo) {
   EXPECT_THAT(again.err, HasSubstr("the buffer knows no sink \"archive\""));
 }
 
+// As systemd does, which passes its unit's credentials and variables to the service alone.
+TEST_F(CliTest, CommandsThatNeedNoSecretAskForNone) {
+  write_config();
+  ASSERT_EQ(run("key new --buffer > bk").code, 0);
+  std::string config = read("c.toml");
+  config.replace(config.find("\"gw\""), 4, "\"${EDGEHOSE_TEST_ID}\"");
+  write("c.toml", config + "[buffer]\nencryption_keys = [{ credential = \"bk\" }]\n");
+  write("in/a.log", "one\ntwo\n");
+  const std::string given = "EDGEHOSE_TEST_ID=gw-7 CREDENTIALS_DIRECTORY=" + directory_;
+  const std::string nowhere = " --config c.toml --set sinks.archive.path=/media/edgehose-test/logs";
+  ASSERT_EQ(run("run --once --timeout 2s" + nowhere, given).code, 3);
+
+  for (const char* command : {"buffer list", "buffer confirm archive", "dead-letters list"}) {
+    const Outcome outcome = run(std::string(command) + " --config c.toml");
+    EXPECT_EQ(outcome.code, 0) << command << "\n" << outcome.err;
+  }
+  EXPECT_THAT(run("buffer list --config c.toml").out, HasSubstr(" app "));
+  EXPECT_THAT(run("buffer forget archive --config c.toml").out,
+              HasSubstr("2 records (8 B) would not be delivered"));
+  EXPECT_EQ(run("status --config c.toml").code, 2);
+  EXPECT_THAT(run("status --config c.toml").out, HasSubstr("2"));
+
+  const Outcome verify = run("buffer verify --config c.toml");
+  EXPECT_EQ(verify.code, 1);
+  EXPECT_THAT(verify.out, HasSubstr("What could be opened is sound"));
+  EXPECT_THAT(verify.err, HasSubstr("pass the credential \"bk\" with LoadCredential="));
+  const Outcome bodies = run("buffer export --config c.toml", "EDGEHOSE_TEST_ID=gw-7");
+  EXPECT_EQ(bodies.code, 1);
+  EXPECT_THAT(bodies.err, HasSubstr("what is asked for is encrypted: secret not read"));
+  const Outcome who = run("buffer export --config c.toml", "CREDENTIALS_DIRECTORY=" + directory_);
+  EXPECT_EQ(who.code, 2) << "its lines would name another agent";
+  EXPECT_THAT(who.err, HasSubstr("EDGEHOSE_TEST_ID is not set"));
+}
+
+TEST_F(CliTest, WhereTheBufferIsNoCommandGuesses) {
+  write_config();
+  const std::string place = " --config c.toml --set 'agent.data_dir=${EDGEHOSE_TEST_PLACE}'";
+  const Outcome outcome = run("buffer list" + place);
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("data_dir: an environment variable in it is not set here"));
+}
+
 TEST_F(CliTest, DeadLettersWithoutAny) {
   write_config();
   write("in/a.log", "one\n");

@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 class ServiceUnitTest : public ::testing::Test {
  protected:
@@ -49,6 +50,21 @@ TEST_F(ServiceUnitTest, DropInsAddAndClear) {
   write("/etc/systemd/system/edgehose.service.d/10.conf", "[Service]\nSupplementaryGroups=\n");
   EXPECT_THAT(read_service_unit(root_).supplementary_groups(), ElementsAre("dialout", "www-data"));
   EXPECT_THAT(read_service_unit(root_).words("ReadWritePaths"), IsEmpty());
+}
+
+TEST_F(ServiceUnitTest, WhatItGivesTheServiceAlone) {
+  write("/etc/systemd/system/edgehose.service",
+        "[Service]\nEnvironment=GONE=1\nEnvironment=\n"
+        "Environment=ID=gw-7 \"SITE=plant north\" LINE='a b'  HOST=%H\n"
+        "EnvironmentFile=-/etc/default/edgehose\nEnvironmentFile=-/etc/missing\n"
+        "LoadCredential=bk:/etc/keys/bk\nLoadCredentialEncrypted=s3\n");
+  write("/etc/systemd/system/edgehose.service.d/10.conf",
+        "[Service]\nSetCredential=token:one two\n");
+  write("/etc/default/edgehose", "# SITE=no\nID=\"gw-8\"\nEMPTY=\n");
+  const ServiceGrants grants = read_service_unit(root_).grants();
+  EXPECT_THAT(grants.variables, ElementsAre(Pair("EMPTY", ""), Pair("ID", "gw-8"),
+                                            Pair("LINE", "a b"), Pair("SITE", "plant north")));
+  EXPECT_THAT(grants.credentials, ElementsAre("bk", "s3", "token"));
 }
 
 }  // namespace

@@ -245,6 +245,44 @@ TEST_F(LoadTest, AnUndefinedVariableThatIsReplacedDoesNotMatter) {
       HasSubstr("edgehose.toml:2:6: the environment variable EDGEHOSE_TEST_UNSET is not set"));
 }
 
+TEST_F(LoadTest, WhatTheServiceAloneGetsIsAWarning) {
+  const Environment id("EDGEHOSE_TEST_ID", nullptr), credentials("CREDENTIALS_DIRECTORY", nullptr);
+  main_file(
+      "[agent]\nid = \"${EDGEHOSE_TEST_ID:-gw}\"\n"
+      "[buffer]\nencryption_keys = [{ credential = \"bk\" }]\n" +
+      std::string(kSmall));
+  LoadOptions options;
+  options.path = directory.path() + "/edgehose.toml";
+  options.service = {{{"EDGEHOSE_TEST_ID", "gw-7"}}, {"bk"}};
+  const auto loaded = load_config(options, test_schema());
+  ASSERT_TRUE(loaded) << text_of(loaded.error(), directory.path());
+  EXPECT_EQ(loaded->config.agent.id, "gw-7");
+  ASSERT_EQ(loaded->warnings.size(), 2u);
+  EXPECT_THAT(loaded->warnings[0].text(), HasSubstr("toml:2:6: the environment variable"));
+  EXPECT_THAT(loaded->warnings[1].text(),
+              HasSubstr("toml:4:20: encryption_keys: the unit gives { credential = \"bk\" } to the "
+                        "service alone"));
+  options.service.credentials.clear();
+  EXPECT_FALSE(load_config(options, test_schema())) << "nobody has it";
+}
+
+TEST_F(LoadTest, AMissingVariableMayLeaveAValueAtItsDefault) {
+  const Environment unset("EDGEHOSE_TEST_UNSET", nullptr);
+  main_file(
+      "[buffer]\nwhen_full = \"${EDGEHOSE_TEST_UNSET}\"\n"
+      "[sources.app]\ntype = \"file\"\npaths = [\"${EDGEHOSE_TEST_UNSET}/*.log\"]\n"
+      "[sinks.archive]\ntype = \"directory\"\npath = \"${EDGEHOSE_TEST_UNSET}\"\n");
+  LoadOptions options;
+  options.path = directory.path() + "/edgehose.toml";
+  EXPECT_FALSE(load_config(options, test_schema()));
+  options.need_variables = false;
+  const auto loaded = load_config(options, test_schema());
+  ASSERT_TRUE(loaded) << text_of(loaded.error(), directory.path());
+  EXPECT_FALSE(loaded->whole);
+  EXPECT_EQ(loaded->config.sinks.size(), 1u);
+  EXPECT_EQ(loaded->warnings.size(), 3u);
+}
+
 TEST_F(LoadTest, AMissingFileIsNamed) {
   EXPECT_THAT(errors(), HasSubstr("edgehose.toml: No such file or directory"));
 }
