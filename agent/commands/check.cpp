@@ -96,7 +96,7 @@ Report examine(const LoadedConfig& loaded, const ServiceUnit& unit) {
     findings.warnings.push_back(warning.text());
   const auto id = agent_id(config.agent, false);
   if (!id) findings.errors.push_back(id.error().message);
-  const StoreCheck store = check_store(config, *clock, findings);
+  const StoreCheck store = check_store(config, unit, *clock, findings);
   report.epoch = store.epoch;
   report.hint = store.hint;
   report.sources = check_sources(config, unit, *clock, findings);

@@ -66,6 +66,8 @@ struct StoreCheck {
   std::vector<std::string> orphans;  // cursors without a sink in the config, in words
   std::string hint;                  // what would spare the flash; empty: nothing to say
 };
-StoreCheck check_store(const Config& config, const Clock& clock, Findings& findings);
+// `unit`: a data_dir that it makes need not be there.
+StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Clock& clock,
+                       Findings& findings);
 
 }  // namespace edgehose

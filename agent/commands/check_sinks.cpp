@@ -55,11 +55,6 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
   }
 }
 
-bool is_at_or_below(std::string_view path, std::string_view directory) {
-  return path.starts_with(directory) && (path.size() == directory.size() ||
-                                         directory.ends_with('/') || path[directory.size()] == '/');
-}
-
 bool unit_allows(const ServiceUnit& unit, const std::string& path) {
   if (!unit.installed) return true;
   for (std::string word : unit.words("ReadWritePaths")) {

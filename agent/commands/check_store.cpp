@@ -4,24 +4,16 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "agent/base/file.h"
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
+#include "agent/commands/service_user.h"
 #include "agent/run/agent.h"
 #include "buffer/device.h"
 
 namespace edgehose {
 namespace {
 
-// The nearest directory at or above `path` that is there.
-std::string existing_ancestor(std::string path) {
-  struct stat info {};
-  while (::stat(path.c_str(), &info) != 0 && path != "/" && path != ".")
-    path = parent_directory(path);
-  return path;
-}
-
-void check_data_dir(const std::string& data_dir, Findings& findings) {
+void check_data_dir(const std::string& data_dir, const ServiceUnit& unit, Findings& findings) {
   const std::string there = existing_ancestor(data_dir);
   struct stat info {};
   if (::stat(there.c_str(), &info) == 0 && !S_ISDIR(info.st_mode))
@@ -34,7 +26,7 @@ void check_data_dir(const std::string& data_dir, Findings& findings) {
         fmt::format("data_dir {} lies on a read-only file system: mount -o remount,rw it, or put "
                     "agent.data_dir elsewhere",
                     data_dir));
-  if (::access(there.c_str(), W_OK | X_OK) != 0)
+  if (!unit.makes(data_dir) && ::access(there.c_str(), W_OK | X_OK) != 0)
     findings.errors.push_back(
         there == data_dir
             ? fmt::format("data_dir {} cannot be written: chown edgehose: {}", data_dir, data_dir)
@@ -94,9 +86,10 @@ void check_keys(Store& store, Findings& findings) {
 
 }  // namespace
 
-StoreCheck check_store(const Config& config, const Clock& clock, Findings& findings) {
+StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Clock& clock,
+                       Findings& findings) {
   StoreCheck check;
-  check_data_dir(config.agent.data_dir, findings);
+  check_data_dir(config.agent.data_dir, unit, findings);
   std::vector<Error> unread;  // the service has them: a key that nobody has is a wrong config
   const auto options = store_options(config, &unread);
   if (!options) {

@@ -1,6 +1,7 @@
 // edgehose run: the agent itself.
 #include "agent/base/text.h"
 #include "agent/commands/load.h"
+#include "agent/commands/service_user.h"
 #include "agent/commands/table.h"
 #include "agent/commands/version.h"
 #include "agent/run/agent.h"
@@ -23,9 +24,12 @@ int run(const Invocation& invocation) {
   const auto loaded = load_or_complain(invocation, Needs::kAll);
   if (!loaded) return kExitUsage;
 
+  const std::string& data_dir = loaded->config.agent.data_dir;
+  if (const Status made = make_data_dir(data_dir, find_user(kServiceUser)); !made)
+    return failed(with_advice(made.error(), data_dir));
   options.version = std::string(kVersion);
   const Result<int> code = run_agent(*loaded, options);
-  return code ? *code : failed(with_advice(code.error(), loaded->config.agent.data_dir));
+  return code ? *code : failed(with_advice(code.error(), data_dir));
 }
 
 }  // namespace

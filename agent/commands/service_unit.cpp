@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "agent/base/file.h"
+#include "agent/commands/service_user.h"
 
 namespace edgehose {
 namespace {
@@ -107,6 +108,19 @@ ServiceGrants ServiceUnit::grants() const {
     for (const std::string& line : lines(setting))
       grants.credentials.push_back(line.substr(0, line.find(':')));
   return grants;
+}
+
+bool ServiceUnit::makes(const std::string& path) const {
+  const auto states = words("StateDirectory");
+  return std::ranges::any_of(states, [&](const std::string& name) {
+    const std::string made = "/var/lib/" + name.substr(0, name.find(':'));
+    return is_at_or_below(path, made) && !is_at_or_below(existing_ancestor(path), made + "/");
+  });
+}
+
+bool is_at_or_below(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) && (path.size() == directory.size() ||
+                                         directory.ends_with('/') || path[directory.size()] == '/');
 }
 
 std::vector<std::string> ServiceUnit::supplementary_groups() const {

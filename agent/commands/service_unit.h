@@ -23,9 +23,15 @@ struct ServiceUnit {
   // Environment and EnvironmentFile, and the credentials that are passed or set. A value with a
   // specifier ("%H") is left out: only systemd knows what it comes to.
   ServiceGrants grants() const;
+  // Whether systemd makes `path`, and gives it to the service's user, before the service starts:
+  // StateDirectory and what is still to be made below it.
+  bool makes(const std::string& path) const;
   // Beside the user's own; those of the unit that comes with edgehose where none is installed.
   std::vector<std::string> supplementary_groups() const;
 };
+
+// By their names alone.
+bool is_at_or_below(std::string_view path, std::string_view directory);
 
 // `root` stands before /etc, /run and /usr: for tests.
 ServiceUnit read_service_unit(const std::string& root = "");

@@ -76,6 +76,23 @@ Status become(const User& user, const std::vector<std::string>& more_groups) {
   return {};
 }
 
+std::string existing_ancestor(std::string path) {
+  struct stat info {};
+  while (::stat(path.c_str(), &info) != 0 && path != "/" && path != ".")
+    path = parent_directory(path);
+  return path;
+}
+
+Status make_data_dir(const std::string& data_dir, const std::optional<User>& service) {
+  struct stat info {};
+  if (!is_root() || !service || ::stat(data_dir.c_str(), &info) == 0) return {};
+  EH_TRY(make_directories(data_dir, 0750));
+  const bool is_roots = ::stat(data_dir.c_str(), &info) == 0 && info.st_uid == 0;
+  if (is_roots && ::chown(data_dir.c_str(), service->uid, service->gid) != 0)
+    return fail_errno(errno, fmt::format("giving {} to the user {}", data_dir, service->name));
+  return {};
+}
+
 Status become_owner_of(const std::string& data_dir) {
   if (!is_root()) return {};
   const auto owner = owner_of(data_dir);

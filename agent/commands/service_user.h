@@ -28,6 +28,14 @@ std::optional<User> owner_of(const std::string& path);
 // system does not have is left out), group and user. Only root may.
 Status become(const User& user, const std::vector<std::string>& more_groups = {});
 
+// The nearest directory at or above `path` that is there.
+std::string existing_ancestor(std::string path);
+
+// Root makes a data_dir that is not there yet for `service`: what a first run by hand leaves, the
+// service can open. Where its parent is another user's it is that one's (make_directories); nobody
+// but root, and without a `service`, makes nothing.
+Status make_data_dir(const std::string& data_dir, const std::optional<User>& service);
+
 // Root, before it writes below a data_dir that another user owns, becomes that user; anybody else
 // stays. Secrets must have been read before.
 Status become_owner_of(const std::string& data_dir);

@@ -52,6 +52,16 @@ TEST_F(ServiceUnitTest, DropInsAddAndClear) {
   EXPECT_THAT(read_service_unit(root_).words("ReadWritePaths"), IsEmpty());
 }
 
+TEST_F(ServiceUnitTest, MakesItsStateDirectory) {
+  const ServiceUnit unit{true, "[Service]\nStateDirectory=edgehose-test other:link\n", ""};
+  EXPECT_TRUE(unit.makes("/var/lib/edgehose-test"));
+  EXPECT_TRUE(unit.makes("/var/lib/edgehose-test/buffer"));
+  EXPECT_TRUE(unit.makes("/var/lib/other"));
+  EXPECT_FALSE(unit.makes("/var/lib/edgehose-tests"));
+  EXPECT_FALSE(unit.makes("/srv/edgehose-test"));
+  EXPECT_FALSE(ServiceUnit{}.makes("/var/lib/edgehose-test"));
+}
+
 TEST_F(ServiceUnitTest, WhatItGivesTheServiceAlone) {
   write("/etc/systemd/system/edgehose.service",
         "[Service]\nEnvironment=GONE=1\nEnvironment=\n"

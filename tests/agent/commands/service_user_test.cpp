@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 namespace edgehose {
@@ -27,6 +28,21 @@ TEST(ServiceUser, HasTheGroupsThatTheUnitAdds) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(ServiceUser, OwnsTheDataDirThatRootMakes) {
+  const auto user = find_user("nobody");
+  if (!is_root() || !user) GTEST_SKIP() << "only root gives directories away";
+  char name[] = "/tmp/edgehose-data-XXXXXX";
+  const std::string root = ::mkdtemp(name);
+  ASSERT_TRUE(make_data_dir(root, user));
+  EXPECT_EQ(owner_of(root)->uid, 0u) << "it was there";
+  ASSERT_TRUE(make_data_dir(root + "/none", std::nullopt));
+  EXPECT_FALSE(std::filesystem::exists(root + "/none"));
+  ASSERT_TRUE(make_data_dir(root + "/lib/data", user));
+  EXPECT_EQ(owner_of(root + "/lib")->uid, 0u);
+  EXPECT_EQ(owner_of(root + "/lib/data")->uid, user->uid);
+  std::filesystem::remove_all(root);
 }
 
 }  // namespace
