@@ -109,6 +109,8 @@ tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
   }
   check_inputs();
   check_repeated_paths();
+  if (loaded_.whole && problems_.errors.empty())
+    problems_.errors = schema_.examine_all(loaded_.config);
   if (options_.try_secrets) try_secrets();
   if (!problems_.errors.empty()) return tl::unexpected(sorted_errors());
   loaded_.settings = std::move(reader_.settings);

@@ -57,6 +57,16 @@ class ConfigSchema {
     return *this;
   }
 
+  // What only all of them together show; asked of a config that has no other error.
+  using ExamineAll = std::vector<config::Problem> (*)(const Config& config);
+  ConfigSchema& whole(ExamineAll examine) {
+    examine_all_ = examine;
+    return *this;
+  }
+  std::vector<config::Problem> examine_all(const Config& config) const {
+    return examine_all_ != nullptr ? examine_all_(config) : std::vector<config::Problem>{};
+  }
+
   const std::vector<ComponentType>& sources() const { return sources_; }
   const std::vector<ComponentType>& sinks() const { return sinks_; }
 
@@ -80,6 +90,7 @@ class ConfigSchema {
 
   std::vector<ComponentType> sources_;
   std::vector<ComponentType> sinks_;
+  ExamineAll examine_all_ = nullptr;
 };
 
 }  // namespace edgehose

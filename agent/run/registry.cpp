@@ -5,6 +5,7 @@
 
 #include "agent/base/check.h"
 #include "agent/config/field.h"
+#include "agent/run/overwriting_sinks.h"
 #include "agent/sources/glob.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/directory/directory_sink.h"
@@ -148,6 +149,7 @@ ConfigSchema make_schema() {
               directory_fields(), examine_directory_sink);
   schema.sink("s3", "Uploads objects to a bucket: Amazon S3, or what speaks its protocol.",
               s3_fields(), examine_s3_sink);
+  schema.whole(overwriting_sinks);
   return schema;
 }
 

@@ -128,6 +128,45 @@ TEST_F(ConfigErrorsTest, AnExpressionWithoutItsMarkIsWarnedOf) {
             "write !{timestamp:...}\n");
 }
 
+std::string encrypted_to(const std::string& key) {
+  return "encrypt = { age = [\"" + key + "\"] }\n";
+}
+constexpr char kKey[] = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+constexpr char kOtherKey[] = "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z";
+
+TEST_F(ConfigErrorsTest, SinksThatWouldOverwriteEachOthersObjects) {
+  const std::string second =
+      std::string(kGood) + "[sinks.second]\ntype = \"directory\"\npath = \"/srv/logs\"\n";
+  EXPECT_EQ(errors(second), "") << "the same objects";
+  EXPECT_EQ(errors(second + encrypted_to(kKey)), "") << "another extension";
+  const std::string third = second + encrypted_to(kKey) +
+                            "[sinks.third]\ntype = \"directory\"\n"
+                            "path = \"/srv//logs/\"\nprefix = \"!{timestamp:yyyy/MM/dd/HH}/\"\n";
+  EXPECT_EQ(errors(third + encrypted_to(kKey)), "") << "the same objects";
+  const std::string other = third + encrypted_to(kOtherKey);
+  EXPECT_EQ(
+      errors(other),
+      "c.toml:11:1: [sinks.third] and [sinks.second] (c.toml:7:1) give their objects the same "
+      "names at the same place, encrypted to different recipients: one would overwrite the other; "
+      "give one of them another path or prefix\n");
+  EXPECT_EQ(errors(other, {"sinks.third.prefix=third/"}), "");
+  const std::string apart =
+      "inputs = [\"b\"]\n[sources.b]\ntype = \"file\"\npaths = [\"/var/log/b/*.log\"]\n";
+  EXPECT_EQ(errors(other + apart, {"sinks.second.inputs=[\"app\"]"}), "")
+      << "an object's name has its source";
+}
+
+TEST_F(ConfigErrorsTest, BucketsAreComparedToo) {
+  const std::string both =
+      "[sources.app]\ntype = \"file\"\npaths = [\"/var/log/app/*.log\"]\n"
+      "[sinks.a]\ntype = \"s3\"\nbucket = \"logs\"\nregion = \"eu-west-1\"\n" +
+      encrypted_to(kKey) + "[sinks.b]\ntype = \"s3\"\nregion = \"eu-west-1\"\n" +
+      encrypted_to(kOtherKey);
+  EXPECT_EQ(errors(both + "bucket = \"other\"\n"), "");
+  EXPECT_THAT(errors(both + "bucket = \"logs\"\n"),
+              ::testing::StartsWith("c.toml:9:1: [sinks.b] and [sinks.a] (c.toml:4:1) give"));
+}
+
 TEST_F(ConfigErrorsTest, AGoodConfigHasNone) { EXPECT_EQ(errors(kGood), ""); }
 
 }  // namespace
