@@ -11,6 +11,7 @@
 
 #include "agent/base/file.h"
 #include "agent/config/expand.h"
+#include "agent/config/guess_type.h"
 #include "agent/config/reader.h"
 #include "agent/config/toml_file.h"
 
@@ -220,35 +221,47 @@ std::optional<Component> Loader::read_component(const char* kind, const Entry& e
   Value name{entry.key, entry.origin, {}, false};
   for (const Field& field : type->fields)
     if (field.kind == Field::Kind::kTableName) field.read(name, object, problems_);
-  reader_.settings.push_back(
-      {path + ".type", quote(type->name), {}, find(*table, "type")->value.origin});
+  const Entry* given = find(*table, "type");
+  reader_.settings.push_back({path + ".type",
+                              quote(type->name),
+                              {},
+                              given != nullptr ? given->value.origin : entry.value.origin});
   reader_.read(type->fields, type->rules, *table, entry.value.origin, path, object, true);
   return component;
 }
 
+// Null: not to be read. Where it is only guessed that is told, and the table's other errors are
+// too.
 const ComponentType* Loader::type_of(const char* kind, const Entry& entry, const Table& table,
                                      const std::vector<ComponentType>& types) {
   std::vector<std::string> names;
   for (const ComponentType& type : types) names.push_back(type.name);
   const Entry* given = find(table, "type");
+  const ComponentType* const guess = guess_type(table, types);
   if (given == nullptr) {
-    problems_.error(entry.value.origin,
+    const Entry* const misspelt = misspelt_type(table, types);
+    if (misspelt != nullptr && guess != nullptr) return guess;  // its reader tells the key
+    const std::string other = meant_another(kind, entry.key);
+    const std::string near = misspelt == nullptr
+                                 ? other
+                                 : fmt::format("; {} was probably meant so", quote(misspelt->key));
+    problems_.error(misspelt == nullptr ? entry.value.origin : misspelt->origin,
                     fmt::format("[{}s.{}] needs \"type\": {}{}", kind, quote_key(entry.key),
-                                choice_type(names), meant_another(kind, entry.key)));
-    return nullptr;
+                                choice_type(names), near));
+    return other.empty() ? guess : nullptr;
   }
-  if (given->value.broken) return nullptr;
+  if (given->value.broken) return guess;
   const auto* name = given->value.as<std::string>();
   if (name == nullptr) {
     problems_.error(given->value.origin, fmt::format("type: expected {}, got {}",
                                                      choice_type(names), describe(given->value)));
-    return nullptr;
+    return guess;
   }
-  for (const ComponentType& type : types)
-    if (type.name == *name) return &type;
-  problems_.error(given->value.origin, fmt::format("unknown {} type {}{}", kind, quote(*name),
-                                                   suggestion(*name, names, "types")));
-  return nullptr;
+  const ComponentType* const type = type_like(*name, types);
+  if (type == nullptr || type->name != *name)
+    problems_.error(given->value.origin, fmt::format("unknown {} type {}{}", kind, quote(*name),
+                                                     suggestion(*name, names, "types")));
+  return type;
 }
 
 // "; did you mean [sinks.archive]?" of a table that a misspelt name made, as by --set; or empty.

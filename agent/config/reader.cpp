@@ -39,7 +39,9 @@ void Reader::read_field(const Field& field, const Entry* entry, const Origin& at
     const Table* inner = entry != nullptr ? entry->value.as<Table>() : &kEmpty;
     if (inner == nullptr)
       wrong(field, entry->value.origin, "expected a table, got " + describe(entry->value));
-    else
+    else if (entry != nullptr && inner->empty())
+      problems_.warn(entry->value.origin, fmt::format("{}: is empty: it sets nothing", field.key));
+    if (inner != nullptr)
       read(field.fields, field.rules, *inner, entry != nullptr ? entry->value.origin : at,
            path + "." + field.key, object);
     return;

@@ -15,6 +15,11 @@ std::string not_a_recipient(const std::string& key) {
   return key.starts_with("age1") ? "" : "must be an age X25519 public key (\"age1...\")";
 }
 
+// An empty list would leave objects in plain text where somebody meant to encrypt them.
+std::string not_for_nobody(const std::vector<std::string>& recipients) {
+  return recipients.empty() ? "must not be empty; leave \"encrypt\" out for plain objects" : "";
+}
+
 }  // namespace
 
 Fields<ObjectConfig> object_fields() {
@@ -44,6 +49,7 @@ Fields<ObjectConfig> object_fields() {
           {field<&ObjectConfig::age_recipients>(
                "age", "Public keys. Any one of their secret keys opens the objects.")
                .each(not_a_recipient)
+               .check(not_for_nobody)
                .are_distinct()
                .unset_means("not encrypted")
                .example(R"(["age1..."])")},

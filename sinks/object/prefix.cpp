@@ -1,5 +1,7 @@
 #include "sinks/object/prefix.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "agent/base/text.h"
@@ -12,7 +14,7 @@ constexpr std::string_view kDefaultTimestamp = "yyyy/MM/dd/HH/";
 
 template <class... Args>
 tl::unexpected<Error> wrong(fmt::format_string<Args...> format, Args&&... args) {
-  return fail(ErrorCode::kInvalid, "prefix: {}", fmt::format(format, std::forward<Args>(args)...));
+  return fail(ErrorCode::kInvalid, format, std::forward<Args>(args)...);
 }
 
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates,
@@ -90,34 +92,45 @@ Result<Prefix> Prefix::compile(std::string_view text, const Labels& labels,
   Prefix prefix;
   EH_ASSIGN(auto zone, TimeZone::load(timezone));
   prefix.zone_ = std::make_shared<const TimeZone>(std::move(zone));
+  std::vector<std::string> errors;  // all of them
+  const auto note = [&](const Status& status) {
+    if (!status && std::ranges::find(errors, status.error().message) == errors.end())
+      errors.push_back(status.error().message);
+  };
   while (!text.empty()) {
     const std::size_t open = text.find("!{");
-    EH_TRY(prefix.add_text(text.substr(0, open)));
+    for (std::string_view rest = text.substr(0, open); !rest.empty();) note(prefix.add_text(rest));
     warn_of_bare_expressions(text.substr(0, open), warnings);
     if (open == std::string_view::npos) break;
     text.remove_prefix(open + 2);
     const std::size_t close = text.find('}');
-    if (close == std::string_view::npos)
-      return wrong("the expression !{{{} is not closed: its }} is missing", text.substr(0, 64));
-    EH_TRY(prefix.add_expression(text.substr(0, close), labels, warnings));
+    if (close == std::string_view::npos) {
+      note(wrong("the expression !{{{} is not closed: its }} is missing", text.substr(0, 64)));
+      break;
+    }
+    note(prefix.add_expression(text.substr(0, close), labels, warnings));
     text.remove_prefix(close + 1);
   }
   const auto is_timestamp = [](const Part& p) { return p.kind == Part::Kind::kTimestamp; };
-  if (std::ranges::none_of(prefix.parts_, is_timestamp)) EH_TRY(prefix.add_default_timestamp());
-  EH_TRY(prefix.check_example());
+  if (errors.empty() && std::ranges::none_of(prefix.parts_, is_timestamp))
+    note(prefix.add_default_timestamp());
+  if (errors.empty()) note(prefix.check_example());
+  if (!errors.empty()) return fail(ErrorCode::kInvalid, "prefix: {}", fmt::join(errors, "; "));
   return prefix;
 }
 
-Status Prefix::add_text(std::string_view text) {
-  for (std::size_t i = 0; i + 1 < text.size(); ++i) {
-    const std::string_view java = text[i] == '%' ? java_spelling(text[i + 1]) : "";
-    if (!java.empty())
-      return wrong("%{} is strftime's spelling: write !{{timestamp:{}}}", text[i + 1], java);
-    if (text[i] == '$' && text[i + 1] == '{')
-      return wrong("${{ begins no expression here: write !{{");
+Status Prefix::add_text(std::string_view& text) {
+  const std::string_view all = std::exchange(text, {});
+  for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+    const std::string_view java = all[i] == '%' ? java_spelling(all[i + 1]) : "";
+    const bool shells = all[i] == '$' && all[i + 1] == '{';
+    if (java.empty() && !shells) continue;
+    text = all.substr(i + 2);
+    if (shells) return wrong("${{ begins no expression here: write !{{");
+    return wrong("%{} is strftime's spelling: write !{{timestamp:{}}}", all[i + 1], java);
   }
-  if (std::ranges::any_of(text, is_control)) return wrong("it holds a control character");
-  if (!text.empty()) parts_.push_back({Part::Kind::kText, std::string(text), {}});
+  if (std::ranges::any_of(all, is_control)) return wrong("it holds a control character");
+  if (!all.empty()) parts_.push_back({Part::Kind::kText, std::string(all), {}});
   return {};
 }
 
@@ -189,7 +202,7 @@ Status Prefix::add_timestamp(std::string_view pattern, std::vector<std::string>&
 Status Prefix::add_default_timestamp() {
   const bool open = !parts_.empty() &&
                     !(parts_.back().kind == Part::Kind::kText && parts_.back().text.ends_with('/'));
-  if (open) EH_TRY(add_text("/"));
+  if (open) parts_.push_back({Part::Kind::kText, "/", {}});
   std::vector<std::string> none;
   return add_timestamp(kDefaultTimestamp, none);
 }

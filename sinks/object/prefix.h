@@ -36,7 +36,8 @@ struct PrefixContext {
 
 class Prefix {
  public:
-  // Errors name the expression and, where one is near, the right spelling (`%Y` -> `yyyy`).
+  // Every error, one after the other, each with its expression and, where one is near, the right
+  // spelling (`%Y` -> `yyyy`).
   // `warnings` get what is legal but probably not meant: YYYY (week year), DD (day of year).
   // `timezone`: an IANA name ("Europe/Berlin") or "UTC".
   static Result<Prefix> compile(std::string_view text,
@@ -53,7 +54,8 @@ class Prefix {
   };
   using Labels = std::map<std::string, std::string>;
 
-  Status add_text(std::string_view text);
+  // Takes all of `text`, or up to behind its first error.
+  Status add_text(std::string_view& text);
   Status add_expression(std::string_view expression, const Labels& labels,
                         std::vector<std::string>& warnings);
   Status add_label(std::string_view name, const Labels& labels);

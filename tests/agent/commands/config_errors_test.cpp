@@ -167,6 +167,29 @@ TEST_F(ConfigErrorsTest, BucketsAreComparedToo) {
               ::testing::StartsWith("c.toml:9:1: [sinks.b] and [sinks.a] (c.toml:4:1) give"));
 }
 
+TEST_F(ConfigErrorsTest, EncryptingToNobodyIsNotMeant) {
+  EXPECT_EQ(errors(std::string(kGood) + "encrypt = { age = [] }\n"),
+            "c.toml:7:19: age: must not be empty; leave \"encrypt\" out for plain objects\n");
+  EXPECT_EQ(warnings(std::string(kGood) + "encrypt = {}\n"),
+            "c.toml:7:11: encrypt: is empty: it sets nothing\n");
+}
+
+TEST_F(ConfigErrorsTest, NoObjectGoesWhereTheKernelMakesUpFiles) {
+  for (const std::string path : {"/proc/x", "/sys", "/srv/../proc"})
+    EXPECT_EQ(
+        errors(kGood, {"sinks.archive.path=" + path}),
+        "--set sinks.archive.path: path: is made up by the kernel and keeps no files; put the "
+        "objects on a disk\n");
+  EXPECT_EQ(errors(kGood, {"sinks.archive.path=/processed"}), "");
+}
+
+TEST_F(ConfigErrorsTest, APrefixTellsAllOfItsErrors) {
+  EXPECT_EQ(
+      errors(std::string(kGood) + "prefix = \"%Y/!{label:x}/\"\n"),
+      "c.toml:7:10: prefix: %Y is strftime's spelling: write !{timestamp:yyyy}; !{label:x}: no "
+      "such label: set it in [agent] labels\n");
+}
+
 TEST_F(ConfigErrorsTest, AGoodConfigHasNone) { EXPECT_EQ(errors(kGood), ""); }
 
 }  // namespace

@@ -94,6 +94,15 @@ TEST(Prefix, ErrorsNameTheRightSpelling) {
   EXPECT_THAT(error_of("${GATEWAY}/"), HasSubstr("write !{"));
 }
 
+TEST(Prefix, TellsEveryError) {
+  EXPECT_EQ(error_of("%Y/%m/%Y/!{label:sites}/${X}/!{timestamp:yyyy"),
+            "prefix: %Y is strftime's spelling: write !{timestamp:yyyy}; "
+            "%m is strftime's spelling: write !{timestamp:MM}; "
+            "!{label:sites}: no such label: did you mean !{label:site}?; "
+            "${ begins no expression here: write !{; "
+            "the expression !{timestamp:yyyy is not closed: its } is missing");
+}
+
 TEST(Prefix, WhatWouldMakeABadKeyIsRefused) {
   EXPECT_THAT(error_of("/logs/"), HasSubstr("begins with '/'"));
   EXPECT_THAT(error_of("a//b/"), HasSubstr("no name"));
