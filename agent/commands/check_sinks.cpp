@@ -39,8 +39,12 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
           fmt::format("{} cannot be reached: open the directories above it with: "
                       "setfacl -m u:edgehose:x DIRECTORY",
                       sink.path));
-    const bool makes_it = errno == ENOENT && !is_below_mount_points(sink.path) &&
-                          ::access(parent.c_str(), W_OK | X_OK) == 0;
+    if (errno == ENOENT && is_below_mount_points(sink.path))
+      return findings.warnings.push_back(fmt::format(
+          "sink {}: {} is not there: until its medium is mounted and has that directory, "
+          "nothing is written",
+          sink.common.name, sink.path));
+    const bool makes_it = errno == ENOENT && ::access(parent.c_str(), W_OK | X_OK) == 0;
     if (!makes_it)
       error(fmt::format("{} is not there: mount it, or make it with: install -d -o edgehose {}",
                         sink.path, sink.path));

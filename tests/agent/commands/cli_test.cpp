@@ -225,10 +225,26 @@ TEST_F(CliTest, ADirectoryAmongThePathsIsTold) {
 TEST_F(CliTest, CheckFailsOnWhatWouldFailLater) {
   write_config();
   const Outcome missing =
-      run("check --config c.toml --set sinks.archive.path=/media/edgehose-test/logs");
+      run("check --config c.toml --set sinks.archive.path=/srv/edgehose-test/a/logs");
   EXPECT_EQ(missing.code, 1);
-  EXPECT_THAT(missing.err, HasSubstr("/media/edgehose-test/logs is not there"));
+  EXPECT_THAT(missing.err, HasSubstr("/srv/edgehose-test/a/logs is not there"));
   EXPECT_EQ(run("check --config c.toml --set sinks.archive.path=/etc/passwd").code, 1);
+}
+
+// `run` waits for it.
+TEST_F(CliTest, CheckWarnsOfAStickThatIsNotPluggedIn) {
+  write_config();
+  const Outcome outcome =
+      run("check --config c.toml --set sinks.archive.path=/media/edgehose-test/logs");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              HasSubstr("warning: sink archive: /media/edgehose-test/logs is not there: "));
+}
+
+TEST_F(CliTest, CheckAcceptsTheExample) {
+  ASSERT_EQ(run("config example > c.toml").code, 0);
+  const Outcome outcome = run("check --config c.toml --set agent.data_dir=" + directory_ + "/data");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
 }
 
 TEST_F(CliTest, CheckWarnsOfAPlaceWhereNothingIsMounted) {
