@@ -118,9 +118,11 @@ Command status_command() {
               "are flushed, lest the buffer know more of them than a power cut leaves.\n"
               "\n"
               "degraded: a source cannot read, a sink is parked, a sink has a backlog of which\n"
-              "nothing was acknowledged for 10 minutes, or the buffer is at 90 %.\n"
-              "down: no agent runs, its intake stands still, or the buffer is full and its\n"
-              "policy is to block.",
+              "nothing was acknowledged for 10 minutes, a call on a destination hangs, commits\n"
+              "fail, or the buffer is at 90 % or full.\n"
+              "down: no agent runs, its intake stands still, commits have failed for a minute,\n"
+              "the buffer's file is gone and cannot be put back, or the buffer is full, its\n"
+              "policy is to block and no sink has delivered for a minute.",
           .options = {{"json", "",
                        "The same as JSON, for programs: versioned by its field \"format\""}},
           .examples =
