@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
 #include <memory>
 
 #include "agent/base/file.h"
+#include "agent/config/cross_checks.h"
 #include "agent/config/expand.h"
 #include "agent/config/guess_type.h"
 #include "agent/config/reader.h"
@@ -82,10 +82,6 @@ class Loader {
                                const std::vector<ComponentType>& types);
   void examine(const char* kind, const std::vector<Component>& components,
                const std::vector<ComponentType>& types);
-  void check_inputs();
-  void check_repeated_paths();
-  void try_secrets();
-  bool service_has(const SecretRef& secret) const;
   ConfigErrors sorted_errors();
 
   Origin main_file() const { return {Origin::Kind::kFile, options_.path}; }
@@ -108,11 +104,11 @@ tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
     examine("source", loaded_.config.sources, schema_.sources());
     examine("sink", loaded_.config.sinks, schema_.sinks());
   }
-  check_inputs();
-  check_repeated_paths();
+  check_inputs(merged_, reader_.lists, problems_);
+  check_repeated_paths(reader_.lists, problems_);
   if (loaded_.whole && problems_.errors.empty())
     problems_.errors = schema_.examine_all(loaded_.config);
-  if (options_.try_secrets) try_secrets();
+  if (options_.try_secrets) try_secrets(reader_.secrets, options_.service, problems_);
   if (!problems_.errors.empty()) return tl::unexpected(sorted_errors());
   loaded_.settings = std::move(reader_.settings);
   loaded_.warnings = std::move(problems_.warnings);
@@ -299,62 +295,6 @@ void Loader::examine(const char* kind, const std::vector<Component>& components,
         problems_.error(at, std::move(message));
     }
   }
-}
-
-// Also sources that failed to load count: their own errors are told.
-void Loader::check_inputs() {
-  std::vector<std::string> names;
-  const Entry* sources = find(merged_, "sources");
-  if (sources != nullptr && sources->value.as<Table>() != nullptr)
-    for (const Entry& entry : *sources->value.as<Table>()) names.push_back(entry.key);
-  for (const Reader::SharedList& list : reader_.lists) {
-    const auto* items = list.field->names_sources ? list.value->as<List>() : nullptr;
-    if (items == nullptr) continue;
-    for (const Value& item : *items) {
-      const auto* name = item.as<std::string>();
-      if (name == nullptr || std::find(names.begin(), names.end(), *name) != names.end()) continue;
-      problems_.error(item.origin, fmt::format("{}: no source is named {}{}", list.field->key,
-                                               quote(*name), suggestion(*name, names, "sources")));
-    }
-  }
-}
-
-// A file belongs to the first source that names it; a second one waits in vain.
-void Loader::check_repeated_paths() {
-  std::map<std::string, std::string> owner;
-  for (const Reader::SharedList& list : reader_.lists) {
-    const auto* items = list.table.starts_with("sources.") ? list.value->as<List>() : nullptr;
-    if (items == nullptr) continue;
-    for (const Value& item : *items) {
-      const auto* text = item.as<std::string>();
-      if (text == nullptr) continue;
-      const auto [found, first] = owner.try_emplace(*text, list.table);
-      if (first || found->second == list.table) continue;
-      problems_.warn(item.origin,
-                     fmt::format("{}: {} is read by [{}] alone: a file belongs to one source",
-                                 list.field->key, quote(*text), found->second));
-    }
-  }
-}
-
-void Loader::try_secrets() {
-  for (const Reader::SecretUse& use : reader_.secrets) {
-    if (const auto secret = use.secret.read(); !secret && service_has(use.secret))
-      problems_.warn(use.origin,
-                     fmt::format("{}: the unit gives {} to the service alone: it is not tried here",
-                                 use.key, use.secret.text()));
-    else if (!secret)
-      problems_.error(use.origin, fmt::format("{}: {}", use.key, secret.error().message));
-    else if (const auto exposure = use.secret.exposure())
-      problems_.warn(use.origin, fmt::format("{}: {}", use.key, *exposure));
-  }
-}
-
-bool Loader::service_has(const SecretRef& secret) const {
-  const ServiceGrants& service = options_.service;
-  if (secret.kind == SecretRef::Kind::kEnv) return service.variables.contains(secret.where);
-  return secret.kind == SecretRef::Kind::kCredential &&
-         std::ranges::find(service.credentials, secret.where) != service.credentials.end();
 }
 
 // By file in the order of reading, then by line; --set after the files.
