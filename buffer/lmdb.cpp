@@ -318,7 +318,8 @@ Result<Environment> Environment::open(const std::string& path, std::uint64_t map
                                       bool read_only) {
   const std::uint64_t smallest =
       round_to_pages(std::max<std::uint64_t>(file_size(path), 2 * kPageBytes));
-  const std::uint64_t wanted = std::max(round_to_pages(map_size), smallest);
+  const std::uint64_t wanted =
+      std::max(round_to_pages(std::max(map_size, map_size_for_file(smallest))), smallest);
   for (std::uint64_t size = wanted;;) {
     auto env = try_open(path, size, read_only);
     if (env) {
@@ -417,12 +418,19 @@ std::uint64_t Environment::full_length() const {
 
 namespace {
 constexpr std::uint64_t kMapMore = 16ull << 20;
+
+std::uint64_t bounded(std::uint64_t map_size, unsigned pointer_bits) {
+  constexpr std::uint64_t k32Bit = 1ull << 30;
+  return pointer_bits == 32 ? std::min(map_size, k32Bit) : map_size;
 }
+}  // namespace
 
 std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits) {
-  constexpr std::uint64_t k32Bit = 1ull << 30;
-  const std::uint64_t size = max_size + max_size / 4 + kMapMore;
-  return pointer_bits == 32 ? std::min(size, k32Bit) : size;
+  return bounded(max_size + max_size / 4 + kMapMore, pointer_bits);
+}
+
+std::uint64_t map_size_for_file(std::uint64_t file_size, unsigned pointer_bits) {
+  return bounded(file_size + kMapMore, pointer_bits);
 }
 
 std::uint64_t max_size_for(std::uint64_t map_size) {

@@ -118,8 +118,9 @@ class Environment {
     return move_into_place(path + ".new", path);
   }
 
-  // `map_size` is rounded up to pages; where the machine refuses it, less is tried, an eighth at a
-  // time down to the file's size, with a warning: see map_size(). Never grows afterwards.
+  // `map_size`, or map_size_for_file() where that is more, rounded up to pages; where the machine
+  // refuses it, less is tried, an eighth at a time down to the file's size, with a warning: see
+  // map_size(). Never grows afterwards.
   static Result<Environment> open(const std::string& path, std::uint64_t map_size, bool read_only);
 
   Environment() = default;
@@ -160,6 +161,9 @@ class Environment {
 // What the map of a buffer of this limit takes: a quarter and 16 MiB above it, for what must always
 // find room. At most 1 GiB where pointers have 32 bits.
 std::uint64_t map_size_for(std::uint64_t max_size, unsigned pointer_bits = sizeof(void*) * 8);
+// What it takes at least where the file is there already, of whatever limit it was: 16 MiB above
+// it, so that what a lowered limit does not allow any more can be acknowledged and dropped.
+std::uint64_t map_size_for_file(std::uint64_t file_size, unsigned pointer_bits = sizeof(void*) * 8);
 // The largest limit whose map_size_for() fits into a map of this size; half of a small map where
 // that is more.
 std::uint64_t max_size_for(std::uint64_t map_size);

@@ -109,7 +109,9 @@ void StoreImpl::give_disk_back() {
     const std::lock_guard lock(mutex_);
     used = usage_.used - std::min(usage_.used, quarantine_bytes_);
   }
-  if (allocated < used + std::max(kKeepFree, used / 2)) return;
+  // A small buffer keeps no more than its limit's map has beyond it.
+  const std::uint64_t spare = std::min(kKeepFree, lmdb::map_size_for(limit_) - limit_);
+  if (allocated < used + std::max(spare, used / 2)) return;
   // The write lock keeps LMDB from handing a page out while its hole is punched.
   const auto held = environment_.begin_write();
   if (!held) return;
@@ -120,7 +122,7 @@ void StoreImpl::give_disk_back() {
   const auto space = txn->space();
   const auto pages = reusable_pages(*txn, before);
   if (!space || !pages) return;
-  const std::uint64_t kept = std::max(reserve(), kKeepFree / 2) / space->page_size;
+  const std::uint64_t kept = std::max(reserve(), spare / 2) / space->page_size;
   std::uint64_t given = 0;
   for (const Extent4K& hole : holes_of(*pages, kept)) {
     const auto punched =

@@ -170,7 +170,10 @@ Status StoreImpl::compact_if_sparse() {
   }
   const std::string copy = path() + ".compact";
   ::unlink(copy.c_str());  // of a start that was interrupted
-  if (size <= kCompactFrom || size / kSparse < live) return {};
+  const bool sparse = size > kCompactFrom && size / kSparse >= live;
+  // Of a limit that was lowered, and half of it delivered since.
+  const bool outgrown = size > lmdb::map_size_for(options_.max_size) && size / 2 >= live;
+  if (!sparse && !outgrown) return {};
   if (below_floor_with(live)) return {};  // punching holes will do
   options_.progress->begin("compacting the buffer", live);
   if (auto copied = copy_compact(copy); !copied) {

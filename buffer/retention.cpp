@@ -116,7 +116,9 @@ Result<Counter> TransactionImpl::drop_oldest(std::uint64_t bytes,
                                              DropScope scope) {
   const std::set<LaneKey> lanes(configured.begin(), configured.end());
   Counter dropped;
-  const std::int64_t target = grown_ - static_cast<std::int64_t>(bytes);
+  // What a lowered limit does not allow any more goes too.
+  const std::int64_t target =
+      grown_ - std::max<std::int64_t>(beyond_limit(), 0) - static_cast<std::int64_t>(bytes);
   for (unsigned n = 0; n < kDropAtMost && grown_ > target; ++n) {
     auto key = next_to_drop(lanes, DropScope::kUnneeded);
     if (!key) {

@@ -192,9 +192,10 @@ class Store::Transaction {
   // Into two that are not begun: too large, every attempt was refused.
   virtual Status halve_replay(ClaimId replay, std::uint64_t possible_duplicates) = 0;
 
-  // Drops the oldest unclaimed blocks until `bytes` are free. Lanes that are not in `configured`
-  // (their sink or input left the config) yield first, their claims included: nobody sends them.
-  // Returns what was dropped; less than asked where all the others are claimed, or needed.
+  // Drops the oldest unclaimed blocks, 4,096 at most, until what is held beyond the limit (it was
+  // lowered) is gone and `bytes` more. Lanes that are not in `configured` (their sink or input left
+  // the config) yield first, their claims included: nobody sends them. Returns what was dropped;
+  // less than asked where all the others are claimed, or needed.
   virtual Result<Counter> drop_oldest(std::uint64_t bytes, const std::vector<LaneKey>& configured,
                                       DropScope scope) = 0;
   // Deletes blocks that every lane over their source has passed, at most 256. Blocks of a source

@@ -219,6 +219,7 @@ class TransactionImpl final : public Store::Transaction {
   FileHeld held_before(std::string_view key, std::optional<std::string_view> value) const;
   void note_appended(FileId id, FileHeld& held) const;
   Status remember(Status status);
+  std::int64_t beyond_limit() const;
   Status room_for(std::uint64_t bytes);
   Status disk_room_for(std::int64_t bytes);
   std::optional<BlockKey> next_key(SourceId source, BlockNumber from) const;

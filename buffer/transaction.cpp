@@ -144,15 +144,16 @@ Status TransactionImpl::put_sink(const SinkState& sink) {
 // --- room
 // --------------------------------------------------------------------------------------------
 
+// Negative: so many bytes fit.
+std::int64_t TransactionImpl::beyond_limit() const {
+  const std::lock_guard lock(store_.mutex_);
+  return static_cast<std::int64_t>(space_.used() + store_.quarantine_bytes_) + grown_ -
+         static_cast<std::int64_t>(store_.limit_);
+}
+
 Status TransactionImpl::room_for(std::uint64_t bytes) {
-  std::uint64_t quarantined = 0;
-  {
-    const std::lock_guard lock(store_.mutex_);
-    quarantined = store_.quarantine_bytes_;
-  }
   const std::uint64_t limit = store_.limit_;
-  const std::int64_t used = static_cast<std::int64_t>(space_.used() + quarantined + bytes) + grown_;
-  if (used > static_cast<std::int64_t>(limit))
+  if (beyond_limit() + static_cast<std::int64_t>(bytes) > 0)
     return fail(
         ErrorCode::kFull, "the buffer {} is full: it holds its {} bytes ({})", store_.path(), limit,
         limit < store_.options_.max_size ? "all that this machine can map" : "buffer.max_size");

@@ -70,6 +70,19 @@ std::vector<std::string> orphans(Store& store, const Config& config) {
   return out;
 }
 
+// A limit that was lowered, or that is less by default since data_dir lies on a smaller disk.
+void tell_held_beyond(const StoreUsage& usage, WhenFull policy, Findings& findings) {
+  if (usage.used <= usage.limit) return;
+  const std::string_view then = policy == WhenFull::kBlock
+                                    ? "nothing is read until sinks have taken the rest"
+                                : policy == WhenFull::kDropOldest
+                                    ? "what is beyond it is dropped unless sinks take it at once"
+                                    : "what is read is dropped until sinks have taken the rest";
+  findings.warnings.push_back(
+      fmt::format("the buffer holds {}, more than its limit of {} (buffer.max_size): {}",
+                  format_size(usage.used), format_size(usage.limit), then));
+}
+
 // Whether `run` could open the buffer; and a stored block that opens shows that the keys fit.
 void check_keys(Store& store, Findings& findings) {
   if (const Status fit = store.keys_fit(); !fit) {
@@ -106,6 +119,7 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
   }
   check.epoch = (*store)->epoch();
   check.orphans = orphans(**store, config);
+  tell_held_beyond((*store)->usage(), config.buffer.when_full, findings);
   if (unread.empty()) check_keys(**store, findings);
   return check;
 }

@@ -117,6 +117,7 @@ class Intake {
   // What a transaction made, to be acted on once it is durable.
   struct Made {
     unsigned trimmed = 0;                                 // blocks that every sink has
+    bool dropped = false;                                 // what is held is less by come_down()
     std::vector<std::size_t> applied;                     // indices of events_
     std::vector<std::pair<SinkLink*, ClaimId>> replaced;  // claims that were cut anew
     std::vector<std::pair<SinkLink*, Claim>> claims;      // new ones, to be handed to couriers
@@ -159,6 +160,9 @@ class Intake {
   void flush_input(SourceSlot& slot);
   Status append_pending(Store::Transaction& transaction, SourceSlot& slot);
   Status make_room(Store::Transaction& transaction, const RawBlock& block, Error full);
+  Result<bool> come_down(Store::Transaction& transaction);
+  bool patient() const;
+  Result<Counter> drop(Store::Transaction& transaction, std::uint64_t bytes, DropScope scope);
   void go_behind_dropped(const Store::Transaction& transaction);
   Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block,
                                DropScope scope);

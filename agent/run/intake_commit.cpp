@@ -48,7 +48,11 @@ Status Intake::try_commit(Attempt attempt) {
     EH_ASSIGN(const std::unique_ptr<Store::Transaction> transaction, store_.begin());
     EH_TRY(write_settlements(*transaction, made));
     EH_ASSIGN(made.trimmed, transaction->trim());
-    if (attempt == Attempt::kWithRecords) EH_TRY(write_records(*transaction));
+    if (attempt == Attempt::kWithRecords) {
+      EH_TRY(write_records(*transaction));
+    } else {
+      EH_ASSIGN(made.dropped, come_down(*transaction));
+    }
     EH_TRY(claim_ripe(*transaction, made));
     EH_TRY(begin_replays(*transaction, made));
     beat();  // the flush may take a slow card half a minute
@@ -110,8 +114,7 @@ Status Intake::append_pending(Store::Transaction& transaction, SourceSlot& slot)
 Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block, Error full) {
   EH_ASSIGN(const bool made, drop_and_append(transaction, block, DropScope::kUnneeded));
   if (made) return {};
-  const bool patient = full_since_ == Instant{} || clock_.now() - full_since_ < kDropPatience;
-  if (patient) return tl::unexpected<Error>(std::move(full));
+  if (patient()) return tl::unexpected<Error>(std::move(full));
   switch (options_.when_full) {
     case WhenFull::kBlock: break;
     case WhenFull::kDropOldest: {
@@ -128,16 +131,35 @@ Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block,
   return tl::unexpected<Error>(std::move(full));
 }
 
-// False where nothing could be dropped, or not enough.
-Result<bool> Intake::drop_and_append(Store::Transaction& transaction, const RawBlock& block,
-                                     DropScope scope) {
+bool Intake::patient() const {
+  return full_since_ == Instant{} || clock_.now() - full_since_ < kDropPatience;
+}
+
+// A lowered limit may leave more beyond it than one transaction drops: each takes its part, and
+// lasts though the records that wait find no room yet. True where it did.
+Result<bool> Intake::come_down(Store::Transaction& transaction) {
+  if (!blocked()) return false;
+  const bool any = options_.when_full == WhenFull::kDropOldest && !patient();
+  EH_ASSIGN(const Counter dropped,
+            drop(transaction, 0, any ? DropScope::kAny : DropScope::kUnneeded));
+  return dropped.records > 0;
+}
+
+Result<Counter> Intake::drop(Store::Transaction& transaction, std::uint64_t bytes,
+                             DropScope scope) {
   std::vector<LaneKey> configured;
   for (const SinkLink& sink : sinks_)
     for (const LanePlanner& lane : sink.lanes) configured.push_back(lane.lane());
-  EH_ASSIGN(const Counter dropped,
-            transaction.drop_oldest(block.bodies.size() + block.index.size(), configured, scope));
+  EH_ASSIGN(const Counter dropped, transaction.drop_oldest(bytes, configured, scope));
   dropping_ += dropped;
   go_behind_dropped(transaction);
+  return dropped;
+}
+
+// False where nothing could be dropped, or not enough.
+Result<bool> Intake::drop_and_append(Store::Transaction& transaction, const RawBlock& block,
+                                     DropScope scope) {
+  EH_TRY(drop(transaction, block.bodies.size() + block.index.size(), scope));
   auto appended = transaction.append(block);
   if (appended) return true;
   if (appended.error().code == ErrorCode::kFull) return false;
@@ -170,8 +192,8 @@ void Intake::committed(Attempt attempt, Made made) {
       slot.pending->clear();
       slot.urgent = false;
     }
-  } else if (blocked() && !made.applied.empty()) {
-    blocked_until_ = clock_.now();  // acknowledgements may have made room
+  } else if (blocked() && (made.dropped || !made.applied.empty())) {
+    blocked_until_ = clock_.now();  // there may be room
   }
   if (made.trimmed > 0) full_since_ = {};
   for (auto at = made.applied.rbegin(); at != made.applied.rend(); ++at)

@@ -62,6 +62,65 @@ TEST_F(SpaceTest, AMapThatIsRefusedTakesTheLimitDownWithIt) {
   EXPECT_EQ(store_->usage().limit, options_.max_size) << "where the machine maps it";
 }
 
+// --- a limit that was lowered --------------------------------------------------------------------
+
+class LoweredLimit : public SpaceTest {
+ protected:
+  // Every page of the file is in use, and far beyond the new limit's map.
+  void SetUp() override {
+    SpaceTest::SetUp();
+    options_.max_size = 40 * kMiB;
+    open_with_lane();
+    EXPECT_EQ(fill().code, ErrorCode::kFull);
+    store_.reset();
+    options_.max_size = 8 * kMiB;
+    ASSERT_GT(file_size(), lmdb::map_size_for(options_.max_size));
+    open();
+    EXPECT_EQ(store_->usage().limit, 8 * kMiB);
+  }
+  Error refused() {
+    const auto txn = begin();
+    const auto info = txn->append(noise(source_, 250'000, 1));
+    return info ? Error{} : info.error();
+  }
+};
+
+TEST_F(LoweredLimit, IsDrainedToAndTheFileShrinks) {
+  while (blocks().size() > 20) {
+    EXPECT_EQ(refused().code, ErrorCode::kFull);
+    deliver(BlockNumber(lane(lane_).cursor.block.value + 10));
+    expect_all_readable();
+  }
+  add(5);
+  expect_all_readable();
+  const std::uint64_t before = allocated();
+  store_->maintain();
+  if (allocated() < before) {  // else this file system punches no holes
+    EXPECT_LT(allocated(), lmdb::map_size_for(8 * kMiB));
+  }
+  store_.reset();
+  open();
+  EXPECT_LT(file_size(), 16 * kMiB) << "compacted";
+  expect_all_readable();
+  deliver(store_->end_block());
+  store_.reset();
+  expect_sound();
+}
+
+TEST_F(LoweredLimit, DropOldestComesDownToIt) {
+  const auto txn = begin();
+  const auto dropped = txn->drop_oldest(300'000, {lane_}, DropScope::kAny);
+  ASSERT_TRUE(dropped) << dropped.error().message;
+  EXPECT_GT(dropped->records, 100u);
+  EXPECT_TRUE(txn->append(noise(source_, 250'000, 1)));
+  ASSERT_TRUE(txn->commit());
+  begin();  // measures
+  EXPECT_LE(store_->usage().used, 8 * kMiB);
+  EXPECT_GT(store_->usage().used, 7 * kMiB) << "no more than that";
+  store_.reset();
+  expect_sound();
+}
+
 // --- a damaged header of pages
 // ---------------------------------------------------------------------
 

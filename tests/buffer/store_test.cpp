@@ -168,6 +168,9 @@ TEST(MapSize, FitsIntoThirtyTwoBits) {
   EXPECT_EQ(lmdb::map_size_for(512ull << 20, 64), (640ull << 20) + (16ull << 20));
   EXPECT_EQ(lmdb::map_size_for(512ull << 20, 32), (640ull << 20) + (16ull << 20));
   EXPECT_EQ(lmdb::map_size_for(4ull << 30, 32), 1ull << 30);
+  EXPECT_EQ(lmdb::map_size_for_file(512ull << 20, 32), (512ull << 20) + (16ull << 20));
+  EXPECT_EQ(lmdb::map_size_for_file(4ull << 30, 32), 1ull << 30);
+  EXPECT_EQ(lmdb::map_size_for_file(4ull << 30, 64), (4ull << 30) + (16ull << 20));
 }
 
 TEST_F(StoreTest, FlippedBytesAreCorruptAndCounted) {

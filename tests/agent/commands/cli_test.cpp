@@ -381,6 +381,31 @@ TEST_F(CliTest, OnceThatDropsEndsWith1AndSaysHowMuch) {
   EXPECT_THAT(outcome.err, HasSubstr(", gave up "));
 }
 
+TEST_F(CliTest, ALimitBelowWhatIsHeldIsToldAndDrainedTo) {
+  write_config();
+  std::mt19937 random(1);
+  std::string text;
+  for (int i = 0; i < 400'000; ++i) {
+    for (int k = 0; k < 60; ++k) text.push_back(static_cast<char>('0' + random() % 64));
+    text.push_back('\n');
+  }
+  write("in/a.log", text);
+  fs::remove(directory_ + "/out");
+  write("out", "not a directory");
+  const std::string config = " --config c.toml --set buffer.free_disk_percent=0";
+  EXPECT_NE(run("run --once --timeout 10s --set buffer.max_size=16MiB" + config).code, 0);
+  fs::remove(directory_ + "/out");
+  fs::create_directory(directory_ + "/out");
+  const std::string lowered = " --set buffer.max_size=4MiB" + config;
+  const Outcome check = run("check" + lowered);
+  EXPECT_EQ(check.code, 0);
+  EXPECT_THAT(check.err, HasSubstr("more than its limit of 4.0 MiB (buffer.max_size): nothing is "
+                                   "read until sinks have taken the rest"));
+  const Outcome once = run("run --once --timeout 60s" + lowered);
+  EXPECT_EQ(once.code, 0) << once.err;
+  EXPECT_THAT(once.err, HasSubstr("400,000 records delivered"));
+}
+
 TEST_F(CliTest, OnceWithoutAMatchingFileWarnsAndIsDone) {
   write_config();
   const Outcome outcome = run("run --once --config c.toml");

@@ -506,6 +506,60 @@ TEST_F(IntakeTest, DropOldestSkipsWhatIsClaimedAndCounts) {
   EXPECT_EQ((*first)->first, Sequence{1});
 }
 
+// More blocks than one transaction drops, and no sink that takes any.
+TEST_F(IntakeTest, DropOldestComesDownToALimitThatWasLowered) {
+  options_.when_full = WhenFull::kDropOldest;
+  batch_.max_size = 16 << 10;
+  start();
+  lines(1);
+  run();
+  clock_.advance(minutes(2));
+  run();
+  const SourceId app = store_->sources()->at(0).id;
+  const auto transaction = store_->begin();
+  for (int i = 0; i < 9000; ++i) {
+    BlockBuilder builder(app);
+    NewRecord record;
+    const std::string body(kMiniRawBytes + 1, 'x');
+    record.body = body;
+    builder.append(record);
+    ASSERT_TRUE((*transaction)->append(builder.take()));
+  }
+  ASSERT_TRUE((*transaction)->commit());
+  transaction->reset();
+  crash();
+  store_options_.max_size = 256 << 10;
+  start();
+  ASSERT_GT(store_->usage().used, 2u << 20);
+  source_->urgent = true;
+  lines(1);
+  for (int i = 0; i < 4; ++i) {
+    run();
+    clock_.advance(seconds(6));
+  }
+  EXPECT_FALSE(intake_->status().read().blocked);
+  EXPECT_EQ(source_->commits, 1u);
+  EXPECT_LE(store_->usage().used, store_options_.max_size);
+  EXPECT_EQ(lane().committed.records, 9002u);
+}
+
+TEST_F(IntakeTest, ALoweredLimitIsDrainedToUnderBlock) {
+  store_options_.max_size = 30 << 20;
+  batch_.max_size = 1 << 20;
+  start();
+  dense_lines(900'000);
+  run();
+  ASSERT_TRUE(intake_->status().read().blocked);
+  const std::uint64_t held = lane().buffered().records;
+  crash();
+  store_options_.max_size = 4 << 20;
+  start();
+  dense_lines(1000);
+  run();
+  EXPECT_EQ(deliver_all(), held + 1000);
+  EXPECT_EQ(lane().buffered(), Counter{});
+}
+
 TEST_F(IntakeTest, AHealthySinkLosesNothingUnderPoliciesThatDrop) {
   store_options_.max_size = 2 << 20;
   batch_ = {8 << 20, hours(1)};  // never ripe by its size: the buffer is full before
