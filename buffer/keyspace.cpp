@@ -136,6 +136,7 @@ std::string encode_counters(const Counters& c) {
   put_varint(out, c.next_source.value);
   put_varint(out, c.next_sink.value);
   put_varint(out, c.next_file.value);
+  put_varint(out, c.first_sequence.value);
   return checksummed(counters_key(), out);
 }
 
@@ -149,6 +150,7 @@ Result<Counters> decode_counters(std::string_view value) {
   c.next_source = SourceId(static_cast<std::uint32_t>(in.varint()));
   c.next_sink = SinkId(static_cast<std::uint32_t>(in.varint()));
   c.next_file = FileId(static_cast<std::uint32_t>(in.varint()));
+  if (!in.at_end()) c.first_sequence = Sequence(in.varint());
   return finish(in, c, "counters");
 }
 

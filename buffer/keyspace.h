@@ -123,6 +123,8 @@ struct Counters {
   SourceId next_source{1};
   SinkId next_sink{1};
   FileId next_file{1};
+  // Of a source that begins: above all that forgotten sources were given. Since format 1.2.
+  Sequence first_sequence{1};
   bool operator==(const Counters&) const = default;
 };
 std::string counters_key();

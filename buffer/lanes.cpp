@@ -150,6 +150,10 @@ Status TransactionImpl::forget_source(SourceId id) {
     EH_TRY(drop_from_lanes(*block, DropReason::kForgotten));
     EH_TRY(erase_block(*block));
   }
+  // One of the same name may begin anew, and its objects must not have the names of these.
+  if (const auto source = state_.sources.find(id); source != state_.sources.end())
+    state_.counters.first_sequence =
+        std::max(state_.counters.first_sequence, source->second.next_sequence);
   state_.sources.erase(id);
   changed_sources_.erase(id);
   forgotten_sources_.insert(id);

@@ -251,6 +251,7 @@ void Rebuild::advance_counters() {
   counters_.next_block = counters_.next_block + skipped;
   counters_.next_claim = counters_.next_claim + skipped;
   counters_.next_dead_letter += skipped;
+  if (!current_) counters_.first_sequence = counters_.first_sequence + kSequencesSkipped;
   counters_.next_file = counters_.next_file + static_cast<std::uint32_t>(skipped);
 }
 

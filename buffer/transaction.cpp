@@ -79,6 +79,7 @@ Result<SourceState*> TransactionImpl::source(SourceId id) {
     SourceState& fresh = state_.sources[id];
     fresh.id = id;
     fresh.name = name;
+    fresh.next_sequence = state_.counters.first_sequence;
     changed_sources_.insert(id);
     names_changed_ = true;
     return &fresh;

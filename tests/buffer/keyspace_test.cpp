@@ -73,6 +73,7 @@ TEST(Keyspace, FormatAndCounters) {
             "2846a5c5"
             "ac020101010107");
   EXPECT_EQ(*decode_counters(encode_counters(c)), c);
+  EXPECT_EQ(*decode_counters(*from_hex("2846a5c5ac020101010107")), c) << "of 1.1";
   EXPECT_EQ(to_hex(encode_clean_mark(BlockNumber(300))),
             "5c1c04ed"
             "ac02");

@@ -123,6 +123,22 @@ TEST_F(Minis, DeadLettersHaveAQuota) {
   EXPECT_EQ(store_->usage().dead_letter_bytes, 0u);
 }
 
+TEST_F(Minis, SequencesOfAForgottenSourceAreNeverGivenAgain) {
+  append(block_of(source_, 50));
+  for (int round = 0; round < 2; ++round) {
+    {
+      const auto txn = begin();
+      ASSERT_TRUE(txn->forget_source(source_));
+      ASSERT_TRUE(txn->commit());
+    }
+    open();  // it is in the file, not in memory
+    source_ = store_->source_id("app");
+    EXPECT_EQ(append(block_of(source_, 50)).first, Sequence(round == 0 ? 51 : 101));
+  }
+  const SourceId other = store_->source_id("other");
+  EXPECT_GE(append(block_of(other, 1)).first, Sequence(101));
+}
+
 TEST_F(Minis, ASourceIsForgottenWithItsBlocks) {
   const SourceId other = store_->source_id("other");
   const LaneKey mixed{store_->sink_id("mixed"), SourceId(0)};

@@ -495,6 +495,26 @@ TEST_F(CliTest, WhereTheBufferIsNoCommandGuesses) {
   EXPECT_THAT(outcome.err, HasSubstr("data_dir: an environment variable in it is not set here"));
 }
 
+TEST_F(CliTest, ASourceThatBeginsAnewOverwritesNoObject) {
+  write_config();
+  const std::string once =
+      "run --once --timeout 60s --config c.toml --set sinks.archive.prefix=all/";
+  const auto lines = [](const std::string& line) {
+    std::string text;
+    for (int i = 0; i < 50; ++i) text += line;
+    return text;
+  };
+  write("in/a.log", lines("first\n"));
+  ASSERT_EQ(run(once).code, 0);
+  ASSERT_EQ(run("buffer forget --source app --yes --config c.toml").code, 0);
+  write("in/b.log", lines("second\n"));
+  ASSERT_EQ(run(once).code, 0);
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory_ + "/out/all"))
+    names.push_back(entry.path().filename());
+  EXPECT_THAT(names, testing::UnorderedElementsAre(HasSubstr("-1-50"), HasSubstr("-51-100")));
+}
+
 TEST_F(CliTest, DeadLettersWithoutAny) {
   write_config();
   write("in/a.log", "one\n");
