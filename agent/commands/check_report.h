@@ -63,8 +63,9 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
 struct StoreCheck {
   std::optional<Epoch> epoch;  // of the buffer; none: there is none yet
   std::uint64_t limit = 0;
-  std::vector<std::string> orphans;  // cursors without a sink in the config, in words
-  std::string hint;                  // what would spare the flash; empty: nothing to say
+  // Cursors without a sink in the config, or that its inputs left behind, in words.
+  std::vector<std::string> orphans;
+  std::string hint;  // what would spare the flash; empty: nothing to say
 };
 // `unit`: a data_dir that it makes need not be there.
 StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Clock& clock,

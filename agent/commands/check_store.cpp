@@ -8,6 +8,8 @@
 #include "agent/commands/check_report.h"
 #include "agent/commands/service_user.h"
 #include "agent/run/agent.h"
+#include "agent/run/once.h"
+#include "agent/run/registry.h"
 #include "buffer/device.h"
 
 namespace edgehose {
@@ -70,6 +72,19 @@ std::vector<std::string> orphans(Store& store, const Config& config) {
   return out;
 }
 
+std::vector<std::string> stranded(Store& store, const Config& config) {
+  std::vector<SinkInputs> sinks;
+  for (const Component& sink : config.sinks) sinks.push_back({sink.name, sink_inputs(sink)});
+  std::vector<std::string> out;
+  const auto ledger = read_ledger(store);
+  const auto claims = store.claims();
+  if (!ledger || !claims) return out;
+  for (const StrandedLane& lane :
+       stranded_lanes(sinks, ledger->sinks, ledger->sources, ledger->lanes, *claims))
+    out.push_back(lane.text());
+  return out;
+}
+
 // A limit that was lowered, or that is less by default since data_dir lies on a smaller disk.
 void tell_held_beyond(const StoreUsage& usage, WhenFull policy, Findings& findings) {
   if (usage.used <= usage.limit) return;
@@ -119,6 +134,7 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
   }
   check.epoch = (*store)->epoch();
   check.orphans = orphans(**store, config);
+  for (std::string& line : stranded(**store, config)) check.orphans.push_back(std::move(line));
   tell_held_beyond((*store)->usage(), config.buffer.when_full, findings);
   if (unread.empty()) check_keys(**store, findings);
   return check;

@@ -54,7 +54,8 @@ ReportInput without_agent(const LoadedConfig& loaded, const Clock& clock) {
   const auto id = agent_id(config.agent, false);
   input.agent = id && loaded.whole ? *id : "?";
   for (const Component& sink : config.sinks)
-    input.sinks.push_back({.name = sink.name, .courier = {}, .max_age = {}});
+    input.sinks.push_back(
+        {.name = sink.name, .courier = {}, .max_age = {}, .inputs = sink_inputs(sink)});
   return input;
 }
 

@@ -55,6 +55,7 @@ class Agent {
   Status make_parts();
   void listen_for_control();
   void log_start() const;
+  void log_stranded() const;
   void step();
   void take_signals();
   void serve_control();

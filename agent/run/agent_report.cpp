@@ -15,11 +15,23 @@ void Agent::log_start() const {
             config_.sinks.size(), usage.used, usage.limit, profile_.name, profile_.commit_limit}))
     log::info("{}", line);
   for (const config::Problem& warning : loaded_.warnings) log::warn("config: {}", warning.text());
+  log_stranded();
+}
+
+void Agent::log_stranded() const {
+  std::vector<SinkInputs> config;
+  for (const SinkSlot& sink : sinks_) config.push_back({sink.name, sink.inputs});
+  const auto ledger = read_ledger(*store_);
+  const auto claims = store_->claims();
+  if (!ledger || !claims) return;
+  for (const StrandedLane& lane :
+       stranded_lanes(config, ledger->sinks, ledger->sources, ledger->lanes, *claims))
+    log::warn("buffer: {}", lane.text());
 }
 
 SinkInput Agent::sink_input(const SinkSlot& sink) const {
   const Courier& courier = sink.thread->courier();
-  SinkInput input{sink.name, courier.status().read(), sink.max_age, "", {}};
+  SinkInput input{sink.name, courier.status().read(), sink.max_age, "", {}, sink.inputs};
   const Call call = courier.call();
   input.call = call.what;
   if (!call.what.empty()) input.call_for = std::max(clock_->now() - call.since, Duration::zero());

@@ -75,7 +75,7 @@ Status Intake::resume_claims() {
   for (const LaneState& lane : lanes) {
     SinkLink* const sink = link(lane.key.sink);
     // Not in the config any more: the cursor stays until it is forgotten, and yields when full.
-    if (sink == nullptr || !sink->takes(source_names_[lane.key.source])) continue;
+    if (sink == nullptr) continue;
     Position begin = lane.cursor;
     for (const Claim& claim : claims) {
       if (claim.lane != lane.key) continue;
@@ -86,6 +86,8 @@ Status Intake::resume_claims() {
       sink->claims.emplace(claim.id, resumed);
       sink->courier->post(std::move(resumed));
     }
+    // Stranded (stranded.h): what is cut already is delivered, and that is all.
+    if (!sink->takes(source_names_[lane.key.source])) continue;
     EH_ASSIGN(const std::optional<Sequence> first, first_unclaimed(lane, begin, claims, sources));
     sink->lanes.emplace_back(lane.key, begin, sink->config.batch, first);
     EH_TRY(age_backlog(sink->lanes.back(), sink->config.batch));

@@ -148,8 +148,10 @@ Result<bool> Intake::come_down(Store::Transaction& transaction) {
 Result<Counter> Intake::drop(Store::Transaction& transaction, std::uint64_t bytes,
                              DropScope scope) {
   std::vector<LaneKey> configured;
-  for (const SinkLink& sink : sinks_)
+  for (const SinkLink& sink : sinks_) {
     for (const LanePlanner& lane : sink.lanes) configured.push_back(lane.lane());
+    for (const auto& [id, claim] : sink.claims) configured.push_back(claim.lane);  // being sent
+  }
   EH_ASSIGN(const Counter dropped, transaction.drop_oldest(bytes, configured, scope));
   dropping_ += dropped;
   go_behind_dropped(transaction);

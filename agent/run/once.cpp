@@ -58,21 +58,19 @@ Result<Ledger> read_ledger(Store& store) {
   return ledger;
 }
 
-bool OnceReport::waits_for(const LaneState& lane, const Ledger& now) const {
+// Stranded lanes too: what they hold is not delivered.
+bool OnceReport::configured(const LaneState& lane, const Ledger& now) const {
   const SinkState* const sink = find_by(now.sinks, &SinkState::id, lane.key.sink);
   const SourceState* const source = find_by(now.sources, &SourceState::id, lane.key.source);
   if (sink == nullptr || source == nullptr) return false;
-  const SinkInputs* const inputs = find_by(sinks_, &SinkInputs::name, sink->name);
-  return inputs != nullptr &&
-         (inputs->sources.empty() || std::find(inputs->sources.begin(), inputs->sources.end(),
-                                               source->name) != inputs->sources.end());
+  return find_by(sinks_, &SinkInputs::name, sink->name) != nullptr;
 }
 
 void OnceReport::count(const Ledger& now, Progress& progress) const {
   for (const SourceState& source : now.sources) {
     std::uint64_t earlier = 0, records = 0, waiting = 0, missed = 0;
     for (const LaneState& lane : now.lanes) {
-      if (lane.key.source != source.id || !waits_for(lane, now)) continue;
+      if (lane.key.source != source.id || !configured(lane, now)) continue;
       const LaneState start = before(start_.lanes, &LaneState::key, lane);
       const std::uint64_t backlog = start.buffered().records;
       const std::uint64_t left = lane.buffered().records;
@@ -104,7 +102,7 @@ std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
                                   words(DropReason::kBufferFull)));
   }
   for (const LaneState& lane : now.lanes) {
-    if (!waits_for(lane, now)) continue;
+    if (!configured(lane, now)) continue;
     const LaneState start = before(start_.lanes, &LaneState::key, lane);
     const std::string where =
         fmt::format("sink {}, source {}", find_by(now.sinks, &SinkState::id, lane.key.sink)->name,
@@ -119,6 +117,8 @@ std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
                       "dead-letters list)",
                       where, amount(refused)));
   }
+  for (const StrandedLane& lane : stranded_lanes(sinks_, now.sinks, now.sources, now.lanes, {}))
+    lines.push_back(lane.text());
   return lines;
 }
 

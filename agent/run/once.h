@@ -10,6 +10,7 @@
 
 #include "agent/base/result.h"
 #include "agent/run/progress.h"
+#include "agent/run/stranded.h"
 #include "agent/sources/source.h"
 #include "buffer/state.h"
 #include "buffer/store.h"
@@ -24,12 +25,6 @@ struct Ledger {
 };
 Result<Ledger> read_ledger(Store& store);
 
-// A sink of the config and the sources that it takes; none: all.
-struct SinkInputs {
-  std::string name;
-  std::vector<std::string> sources;
-};
-
 class OnceReport {
  public:
   // `start`: before this run read anything.
@@ -40,12 +35,12 @@ class OnceReport {
   void count(const Ledger& now, Progress& progress) const;
 
   // Why not everything that was there is acknowledged, one line for each source and sink: what
-  // could not be read, was dropped or refused by this run. Empty: all of it is.
+  // could not be read, was dropped or refused by this run, or is stranded. Empty: all of it is.
   std::vector<std::string> shortfalls(const Ledger& now,
                                       const std::vector<SourceHealth>& sources) const;
 
  private:
-  bool waits_for(const LaneState& lane, const Ledger& now) const;
+  bool configured(const LaneState& lane, const Ledger& now) const;
 
   const Ledger start_;
   const std::vector<SinkInputs> sinks_;

@@ -164,6 +164,11 @@ Result<SinkParts> make_sink(const Component& component, const SinkContext& conte
   EH_CHECK(!"a sink type of the schema has no maker");
 }
 
+std::vector<std::string> sink_inputs(const Component& sink) {
+  if (sink.type == "s3") return sink.as<S3Config>().common.inputs;
+  return sink.as<DirectoryConfig>().common.inputs;
+}
+
 Result<std::vector<std::unique_ptr<Source>>> make_sources(const std::vector<Component>& components,
                                                           Store& store, const Clock& clock,
                                                           FileEnvironment files) {

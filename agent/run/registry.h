@@ -48,6 +48,9 @@ struct SinkContext {
 
 Result<SinkParts> make_sink(const Component& component, const SinkContext& context);
 
+// What the sink takes; none: every source.
+std::vector<std::string> sink_inputs(const Component& sink);
+
 // In the order of the config.
 Result<std::vector<std::unique_ptr<Source>>> make_sources(const std::vector<Component>& components,
                                                           Store& store, const Clock& clock,

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/base/text.h"
+#include "agent/run/stranded.h"
 
 namespace edgehose {
 namespace {
@@ -109,7 +110,7 @@ std::vector<SinkReport> sink_reports(const ReportInput& input) {
       if (lane.state.key.sink == state.id) add_lane(*it, lane, input.now);
     it->claims = static_cast<std::uint64_t>(
         std::count_if(input.store.claims.begin(), input.store.claims.end(),
-                      [&](const LaneKey& lane) { return lane.sink == state.id; }));
+                      [&](const Claim& claim) { return claim.lane.sink == state.id; }));
     if (const auto r = input.store.replaying.find(state.id); r != input.store.replaying.end())
       it->replaying = r->second;
     const auto& oldest = input.store.oldest_dead_letter;
@@ -254,7 +255,18 @@ void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& ju
   }
 }
 
+void note_stranded(const ReportInput& input, Judge& judge) {
+  std::vector<SinkInputs> config;
+  for (const SinkInput& sink : input.sinks) config.push_back({sink.name, sink.inputs});
+  std::vector<LaneState> lanes;
+  for (const StoreSnapshot::Lane& lane : input.store.lanes) lanes.push_back(lane.state);
+  for (const StrandedLane& lane :
+       stranded_lanes(config, input.store.sinks, input.store.sources, lanes, input.store.claims))
+    judge.note(lane.text());
+}
+
 void add_notes(const ReportInput& input, const StatusReport& report, Judge& judge) {
+  note_stranded(input, judge);
   for (const SinkReport& sink : report.sinks)
     if (!sink.configured)
       judge.note(fmt::format(
@@ -383,8 +395,7 @@ Result<StoreSnapshot> read_store(Store& store) {
     EH_ASSIGN(auto lane, read_lane(store, std::move(state)));
     snapshot.lanes.push_back(std::move(lane));
   }
-  EH_ASSIGN(const auto claims, store.claims());
-  for (const Claim& claim : claims) snapshot.claims.push_back(claim.lane);
+  EH_ASSIGN(snapshot.claims, store.claims());
   EH_TRY(read_letters(store, snapshot));
   EH_ASSIGN(snapshot.compression, sample_compression(store));
   snapshot.usage = store.usage();

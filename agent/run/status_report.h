@@ -138,6 +138,7 @@ struct SinkInput {
   Duration max_age{};  // of its batches: younger records do not wait, they ripen
   std::string call{};  // as in SinkReport
   Duration call_for{};
+  std::vector<std::string> inputs{};  // sources; none: all
 };
 
 // What the store knows, as of one moment.
@@ -151,7 +152,7 @@ struct StoreSnapshot {
   std::vector<SourceState> sources;
   std::vector<SinkState> sinks;
   std::vector<Lane> lanes;
-  std::vector<LaneKey> claims;                    // the lane of each unsettled claim
+  std::vector<Claim> claims;                      // unsettled ones
   std::map<SinkId, std::uint64_t> replaying;      // dead letters in replays
   std::map<SinkId, WallTime> oldest_dead_letter;  // of the first kLettersLookedAt
   StoreUsage usage;

@@ -406,6 +406,36 @@ TEST_F(CliTest, ALimitBelowWhatIsHeldIsToldAndDrainedTo) {
   EXPECT_THAT(once.err, HasSubstr("400,000 records delivered"));
 }
 
+TEST_F(CliTest, RecordsThatInputsLeaveBehindAreToldEverywhere) {
+  write_config();
+  std::string config = read("c.toml") + "inputs = [\"app\"]\nbatch = { max_size = \"64KiB\" }\n";
+  write("c.toml", config);
+  std::mt19937 random(1);
+  std::string lines;
+  for (int i = 0; i < 6000; ++i, lines += '\n')
+    for (int k = 0; k < 200; ++k) lines += static_cast<char>('0' + random() % 64);
+  write("in/a.log", lines);
+  const std::string away = " --set sinks.archive.path=/media/edgehose-test/logs";
+  EXPECT_EQ(run("run --once --timeout 3s --config c.toml" + away).code, 3);
+  for (std::size_t at = 0; (at = config.find("app\"", at)) != std::string::npos; ++at)
+    config.replace(at, 3, "app2");
+  config.replace(config.find("sources.app"), 11, "sources.app2");
+  write("c.toml", config);
+  fs::remove(directory_ + "/in/a.log");
+
+  const std::string told = " wait for sink archive, whose inputs do not name it any more";
+  const Outcome check = run("check --config c.toml");
+  EXPECT_EQ(check.code, 0);
+  EXPECT_THAT(check.err, HasSubstr(told));
+  EXPECT_THAT(run("status --config c.toml --json").out, HasSubstr(told));
+  const Outcome once = run("run --once --timeout 60s --config c.toml");
+  EXPECT_EQ(once.code, 1);
+  EXPECT_THAT(once.err, HasSubstr("run --once: not delivered: "));
+  EXPECT_THAT(once.err, HasSubstr(told));
+  EXPECT_THAT(once.err, Not(HasSubstr("100 %")));
+  EXPECT_FALSE(fs::is_empty(directory_ + "/out")) << "what was cut already";
+}
+
 TEST_F(CliTest, OnceWithoutAMatchingFileWarnsAndIsDone) {
   write_config();
   const Outcome outcome = run("run --once --config c.toml");
@@ -512,7 +542,8 @@ TEST_F(CliTest, ASourceThatBeginsAnewOverwritesNoObject) {
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(directory_ + "/out/all"))
     names.push_back(entry.path().filename());
-  EXPECT_THAT(names, testing::UnorderedElementsAre(HasSubstr("-1-50"), HasSubstr("-51-100")));
+  EXPECT_THAT(names, testing::UnorderedElementsAre(HasSubstr("-000000000001-000000000050"),
+                                                 HasSubstr("-000000000051-000000000100")));
 }
 
 TEST_F(CliTest, DeadLettersWithoutAny) {

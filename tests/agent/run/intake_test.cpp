@@ -469,6 +469,31 @@ TEST_F(IntakeTest, ASourceTakenOutOfInputsIsNotDeliveredAnyMore) {
   EXPECT_EQ(deliver_all(), 0u);
 }
 
+TEST_F(IntakeTest, WhatIsCutAlreadyIsDeliveredThoughInputsLeftItsSource) {
+  batch_.max_age = seconds(5);
+  start();
+  lines(10);
+  run();
+  clock_.advance(seconds(5));
+  run();
+  const std::string key = claims_.take().at(0).key;
+  crash();
+  inputs_ = {"another"};
+  options_.flush = true;
+  start();
+  lines(10);
+  run();
+  EXPECT_FALSE(intake_->complete());
+  const std::vector<Claim> resumed = claims_.take();
+  ASSERT_EQ(resumed.size(), 1u);
+  EXPECT_EQ(resumed[0].key, key);
+  settle(resumed[0]);
+  run();
+  EXPECT_TRUE(intake_->complete());
+  EXPECT_EQ(lane().delivered.records, 10u);
+  EXPECT_EQ(lane().buffered().records, 10u);
+}
+
 TEST_F(IntakeTest, DropNewestCountsWhatItDoesNotTake) {
   store_options_.max_size = 2 << 20;
   options_.when_full = WhenFull::kDropNewest;

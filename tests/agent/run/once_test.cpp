@@ -105,5 +105,19 @@ TEST(OnceReport, ShortfallsNameSourceSinkAndNumber) {
                   "(edgehose dead-letters list)"));
 }
 
+TEST(OnceReport, WhatInputsLeftBehindIsNotDelivered) {
+  Ledger start = earlier();
+  start.lanes[1] = lane(2, 1000, 700);
+  const OnceReport once(start, {{"archive", {}}, {"usb", {"app2"}}});
+  EXPECT_THAT(once.shortfalls(start, {}),
+              ElementsAre("300 records (2.9 KiB) of source app wait for sink usb, whose inputs do "
+                          "not name it any more: add it there again, or give them up: edgehose "
+                          "buffer forget --source app"));
+  Progress progress;
+  once.count(start, progress);
+  EXPECT_EQ(progress.waiting, 300u);
+  EXPECT_EQ(progress.delivered, 0u);
+}
+
 }  // namespace
 }  // namespace edgehose

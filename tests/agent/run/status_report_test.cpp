@@ -199,14 +199,36 @@ TEST(StatusReport, LanesOfASinkAddUpAndItsOldestRecordCounts) {
   second.state.dead_lettered = {1, 10};
   second.oldest = before(3min);
   input.store.lanes.push_back(second);
-  input.store.claims = {
-      {SinkId(1), SourceId(1)}, {SinkId(1), SourceId(2)}, {SinkId(9), SourceId(1)}};
+  const auto claim_of = [](LaneKey lane) {
+    Claim claim;
+    claim.lane = lane;
+    return claim;
+  };
+  input.store.claims = {claim_of({SinkId(1), SourceId(1)}), claim_of({SinkId(1), SourceId(2)}),
+                        claim_of({SinkId(9), SourceId(1)})};
   const SinkReport sink = make_report(input).sinks[0];
   EXPECT_EQ(sink.backlog, (Counter{15, 950}));
   EXPECT_EQ(sink.delivered, (Counter{180, 9000}));
   EXPECT_EQ(sink.dropped[0], (Counter{4, 40}));
   EXPECT_EQ(sink.oldest_age, Duration(3min));
   EXPECT_EQ(sink.claims, 2u);
+}
+
+TEST(StatusReport, WhatInputsLeftBehindIsNoted) {
+  ReportInput input = sound();
+  input.sinks[0].inputs = {"app"};
+  EXPECT_THAT(make_report(input).notes, IsEmpty());
+  input.sinks[0].inputs = {"app2"};
+  Claim claim;
+  claim.lane = {SinkId(1), SourceId(1)};
+  claim.size = {4, 200};
+  input.store.claims = {claim};
+  EXPECT_THAT(make_report(input).notes,
+              ElementsAre("6 records (300 B) of source app wait for sink archive, whose inputs do "
+                          "not name it any more: add it there again, or give them up: edgehose "
+                          "buffer forget --source app"));
+  input.store.claims[0].size = {10, 500};
+  EXPECT_THAT(make_report(input).notes, IsEmpty()) << "all of it is under way";
 }
 
 TEST(StatusReport, WhatOnlyTheBufferKnowsIsNoted) {
