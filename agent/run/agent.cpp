@@ -124,7 +124,7 @@ Status Agent::make_parts() {
     SinkLink link;
     link.config = sink.config;
     link.sink = sink.sink;
-    link.pass_through = sink.pass_through;
+    link.estimate = sink.estimate;
     links.push_back(std::move(link));
   }
   intake_ = std::make_unique<Intake>(*store_, *clock_, intake_waker_, options, std::move(sources),

@@ -124,7 +124,7 @@ void Intake::take_events() {
       if (SinkLink* sink = link(settled->sink)) {
         const auto claim = sink->claims.find(settled->ack.claim);
         if (claim != sink->claims.end()) {
-          sink->measured(claim->second.size.bytes, settled->sent_bytes);
+          sink->estimate.measured(claim->second.size.bytes, settled->sent_bytes);
           sink->claims.erase(claim);
         }
         if (sink->replays.erase(settled->ack.claim) > 0) sink->replays_wait = true;

@@ -35,20 +35,11 @@ void SinkLink::set_problem(std::string reason) {
   holds->post(problem);
 }
 
-void SinkLink::measured(std::uint64_t raw_bytes, std::uint64_t sent_bytes) {
-  if (pass_through || raw_bytes == 0 || sent_bytes == 0) return;
-  const double ratio = static_cast<double>(sent_bytes) / static_cast<double>(raw_bytes);
-  constexpr double kWeight = 0.25;  // the mean follows the last few batches
-  estimate.ratio =
-      estimate.ratio <= 0 ? ratio : estimate.ratio + kWeight * (ratio - estimate.ratio);
-}
-
 Status Intake::register_sinks() {
   EH_ASSIGN(const std::vector<SinkState> known_sinks, store_.sinks());
   EH_ASSIGN(const std::unique_ptr<Store::Transaction> transaction, store_.begin());
   for (SinkLink& sink : sinks_) {
     sink.id = store_.sink_id(sink.config.name);
-    sink.estimate.pass_through = sink.pass_through;
     const auto known = std::find_if(known_sinks.begin(), known_sinks.end(),
                                     [&](const SinkState& s) { return s.id == sink.id; });
     if (known != known_sinks.end())

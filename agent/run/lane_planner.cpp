@@ -7,8 +7,18 @@
 namespace edgehose {
 
 std::uint64_t SizeEstimate::of(const BlockInfo& block) const {
-  if (pass_through || ratio <= 0) return block.body_stored;
-  return static_cast<std::uint64_t>(static_cast<double>(block.body_raw) * ratio);
+  const double bytes = !exact && ratio > 0
+                           ? block.body_raw * ratio
+                           : block.body_stored * per_stored_byte + block.body_raw * per_raw_byte +
+                                 block.records * per_record;
+  return static_cast<std::uint64_t>(bytes);
+}
+
+void SizeEstimate::measured(std::uint64_t raw_bytes, std::uint64_t sent_bytes) {
+  if (exact || raw_bytes == 0 || sent_bytes == 0) return;
+  const double now = static_cast<double>(sent_bytes) / static_cast<double>(raw_bytes);
+  constexpr double kWeight = 0.25;  // the mean follows the last few batches
+  ratio = ratio <= 0 ? now : ratio + kWeight * (now - ratio);
 }
 
 // What waits is held, lies in a gap that sequences show, or was in the blocks in front.

@@ -30,14 +30,19 @@ Result<std::optional<Sequence>> first_of_unreadable(const NextBlock& blocks, Sou
                                                     Position begin, std::uint64_t waiting,
                                                     Sequence next);
 
-// How the destination will count a batch, in proportion to what the buffer knows.
+// How the destination will count a batch, in proportion to what the buffer knows. The default is
+// for objects that are the stored frames themselves.
 struct SizeEstimate {
-  // True: objects are the stored frames themselves, so their stored size is the object's.
-  bool pass_through = true;
-  // Destination bytes per raw byte, a running mean; 0: not known yet, the stored size is taken.
+  // Destination bytes by what a block holds: all of it where that is exact, else the first guess,
+  // rather too much: what is too large for its destination is refused.
+  double per_stored_byte = 1, per_raw_byte = 0, per_record = 0;
+  bool exact = true;
+  // Otherwise: destination bytes per raw byte, a running mean; 0: nothing was delivered yet.
   double ratio = 0;
 
   std::uint64_t of(const BlockInfo& block) const;
+  // A claim of `raw_bytes` became `sent_bytes` at the destination.
+  void measured(std::uint64_t raw_bytes, std::uint64_t sent_bytes);
 };
 
 // A batch before it has a key.

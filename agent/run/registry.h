@@ -15,6 +15,7 @@
 #include "agent/config/agent_config.h"
 #include "agent/config/schema.h"
 #include "agent/run/change.h"
+#include "agent/run/lane_planner.h"
 #include "agent/sources/file_source.h"
 #include "agent/sources/source.h"
 #include "buffer/store.h"
@@ -33,7 +34,7 @@ struct SinkParts {
   SinkConfig config;
   std::shared_ptr<const Sink> sink;
   std::function<std::unique_ptr<Transport>(const Clock&)> transport;
-  bool pass_through = false;  // its objects are the buffer's frames themselves
+  SizeEstimate estimate{};  // of its objects, before the first
   Recognises recognises = Recognises::kKey;
   // What its requests' bodies are made by: objects, or records in the destination's own form.
   std::function<OpenBody(Store&)> bodies = object_bodies;

@@ -18,7 +18,7 @@ namespace edgehose {
 struct SinkLink {
   SinkConfig config;
   std::shared_ptr<const Sink> sink;
-  bool pass_through = true;               // its objects are the stored frames themselves
+  SizeEstimate estimate;                  // of its objects, before the first and then as measured
   Mailbox<Claim>* courier = nullptr;      // where claims go; outlives intake
   Mailbox<std::string>* holds = nullptr;  // where `problem` goes
 
@@ -29,8 +29,7 @@ struct SinkLink {
   std::map<ClaimId, Claim> claims;   // unsettled, at most kMaxClaims
   std::map<ClaimId, Claim> replays;  // begun and unsettled: one at a time
   bool replays_wait = false;         // there may be some that are not begun
-  SizeEstimate estimate;
-  std::string problem;  // why acknowledgements cannot be taken; empty: they can
+  std::string problem;               // why acknowledgements cannot be taken; empty: they can
 
   static constexpr std::size_t kMaxClaims = 64;
   std::size_t claims_of(SourceId source) const;
@@ -39,8 +38,6 @@ struct SinkLink {
   bool has_lane(LaneKey lane) const;
   // Tells the courier when it changes; an empty one: all is well.
   void set_problem(std::string reason);
-  // A claim of `raw_bytes` became `sent_bytes` at the destination: feeds the estimate.
-  void measured(std::uint64_t raw_bytes, std::uint64_t sent_bytes);
 };
 
 }  // namespace edgehose

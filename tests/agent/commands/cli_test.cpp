@@ -436,6 +436,37 @@ TEST_F(CliTest, RecordsThatInputsLeaveBehindAreToldEverywhere) {
   EXPECT_FALSE(fs::is_empty(directory_ + "/out")) << "what was cut already";
 }
 
+// The first batches too, of which nobody knows yet how well they compress.
+TEST_F(CliTest, NoObjectPassesItsBatchsSizeByMuch) {
+  write_config();
+  std::mt19937 random(1);
+  std::string log;
+  for (int i = 0; i < 60'000; ++i)
+    log += "2026-11-23T10:" + std::to_string(10 + i / 1000) + " gw modbus[812]: unit " +
+           std::to_string(random() % 32) + " register \"" + std::to_string(random() % 9999) +
+           "\" value " + std::to_string(random()) + " quality good\n";
+  write("in/a.log", log);
+  for (const char* form :
+       {"lines none", "ndjson none", "lines gzip", "ndjson gzip", "ndjson zstd"}) {
+    const std::string both = form;
+    const std::size_t blank = both.find(' ');
+    const std::uint64_t size = both.ends_with("none") ? 1 << 20 : 256 << 10;  // blocks: 256 KiB raw
+    fs::remove_all(directory_ + "/data");
+    fs::remove_all(directory_ + "/out");
+    fs::create_directory(directory_ + "/out");
+    const Outcome once =
+        run("run --once --timeout 60s --config c.toml --set sinks.archive.format=" +
+            both.substr(0, blank) + " --set sinks.archive.compression=" + both.substr(blank + 1) +
+            " --set sinks.archive.batch.max_size=" + std::to_string(size));
+    ASSERT_EQ(once.code, 0) << once.err;
+    std::uint64_t largest = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(directory_ + "/out"))
+      if (entry.is_regular_file()) largest = std::max<std::uint64_t>(largest, entry.file_size());
+    EXPECT_LE(largest, size * 11 / 10) << form;
+    EXPECT_GE(largest, size / 3) << form;
+  }
+}
+
 TEST_F(CliTest, OnceWithoutAMatchingFileWarnsAndIsDone) {
   write_config();
   const Outcome outcome = run("run --once --config c.toml");

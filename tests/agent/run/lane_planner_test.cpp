@@ -153,13 +153,25 @@ TEST(LanePlanner, OneBlockLargerThanABatchIsABatch) {
   EXPECT_EQ((*batch)->size.records, 10u);
 }
 
-TEST(SizeEstimate, TakesTheStoredSizeForPassThroughElseTheRunningRatio) {
+TEST(SizeEstimate, TakesWhatIsExactElseAGuessUntilTheFirstDelivery) {
   BlockInfo block;
+  block.records = 10;
   block.body_raw = 1000;
   block.body_stored = 120;
-  EXPECT_EQ((SizeEstimate{true, 0.5}.of(block)), 120u);
-  EXPECT_EQ((SizeEstimate{false, 0.5}.of(block)), 500u);
-  EXPECT_EQ((SizeEstimate{false, 0}.of(block)), 120u);
+  SizeEstimate stored;
+  stored.measured(1000, 500);
+  EXPECT_EQ(stored.of(block), 120u);
+  SizeEstimate raw{0, 1, 0, true};
+  raw.measured(1000, 500);
+  EXPECT_EQ(raw.of(block), 1000u);
+  SizeEstimate guessed{1.5, 1, 3, false};
+  EXPECT_EQ(guessed.of(block), 1210u);
+  guessed.measured(1000, 0);
+  EXPECT_EQ(guessed.of(block), 1210u);
+  guessed.measured(1000, 500);
+  EXPECT_EQ(guessed.of(block), 500u);
+  guessed.measured(1000, 900);
+  EXPECT_EQ(guessed.of(block), 600u) << "a running mean";
 }
 
 // All that is left of such a block is its key.
