@@ -70,8 +70,8 @@ TEST(Keyspace, FormatAndCounters) {
   c.next_block = BlockNumber(300);
   c.next_file = FileId(7);
   EXPECT_EQ(to_hex(encode_counters(c)),
-            "2846a5c5"
-            "ac020101010107");
+            "05a3b70a"
+            "ac02010101010701");
   EXPECT_EQ(*decode_counters(encode_counters(c)), c);
   EXPECT_EQ(*decode_counters(*from_hex("2846a5c5ac020101010107")), c) << "of 1.1";
   EXPECT_EQ(to_hex(encode_clean_mark(BlockNumber(300))),

@@ -86,8 +86,10 @@ class LoweredLimit : public SpaceTest {
 };
 
 TEST_F(LoweredLimit, IsDrainedToAndTheFileShrinks) {
-  while (blocks().size() > 20) {
-    EXPECT_EQ(refused().code, ErrorCode::kFull);
+  while (blocks().size() > 20 && !HasFailure()) {
+    if (store_->usage().used > options_.max_size) {
+      EXPECT_EQ(refused().code, ErrorCode::kFull);
+    }
     deliver(BlockNumber(lane(lane_).cursor.block.value + 10));
     expect_all_readable();
   }
@@ -108,12 +110,13 @@ TEST_F(LoweredLimit, IsDrainedToAndTheFileShrinks) {
 }
 
 TEST_F(LoweredLimit, DropOldestComesDownToIt) {
-  const auto txn = begin();
+  auto txn = begin();
   const auto dropped = txn->drop_oldest(300'000, {lane_}, DropScope::kAny);
   ASSERT_TRUE(dropped) << dropped.error().message;
   EXPECT_GT(dropped->records, 100u);
   EXPECT_TRUE(txn->append(noise(source_, 250'000, 1)));
   ASSERT_TRUE(txn->commit());
+  txn.reset();
   begin();  // measures
   EXPECT_LE(store_->usage().used, 8 * kMiB);
   EXPECT_GT(store_->usage().used, 7 * kMiB) << "no more than that";

