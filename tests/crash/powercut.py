@@ -11,6 +11,8 @@
 
 With --damage the sink is away at first, the buffer is then damaged, and the power is cut while the
 agent salvages it, and soon after: all of the lines must arrive exactly once all the same.
+There the log is not rotated: lines of a file that began after the last copy of the positions may arrive
+twice (buffer/RECOVERY.md), and whether one did is chance.
 
 The model is stricter than most file systems: a file's sync does not make its name durable, and
 directories do not wait for each other. The recording differs from run to run; the moments and the
@@ -84,7 +86,8 @@ def kill(process, recording):
 def writers(box, o, env):
     names = ["app"] if o.files == 1 else [f"unit{i:02}" for i in range(o.files)]
     return [box.writer(file=f"{name}.log", manifest=box.root / f"manifest-{name}", run=name.upper(), lines=0,
-                       rate=o.rate / o.files, seed=o.seed, rotate="rename", rotate_lines=o.rate // o.files,
+                       rate=o.rate / o.files, seed=o.seed, rotate="none" if o.damage else "rename",
+                       rotate_lines=o.rate // o.files,
                        write="page" if o.files == 1 else "line", env=env) for name in names]
 
 
