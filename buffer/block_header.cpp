@@ -12,16 +12,6 @@ namespace {
 constexpr std::size_t kNonceAt = 96;
 constexpr std::size_t kCrcAt = 124;
 
-template <std::size_t N>
-void put_bytes(std::string& out, const std::array<std::uint8_t, N>& bytes) {
-  out.append(reinterpret_cast<const char*>(bytes.data()), N);
-}
-
-template <std::size_t N>
-void get_bytes(ByteReader& in, std::array<std::uint8_t, N>& bytes) {
-  std::ranges::copy(in.take(N), reinterpret_cast<char*>(bytes.data()));
-}
-
 void put_fixed(const BlockHeader& h, std::string& out) {
   out.append(kBlockMagic);
   put_le(out, kBlockVersion);

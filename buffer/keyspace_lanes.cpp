@@ -6,6 +6,24 @@ namespace edgehose::keyspace {
 namespace {
 constexpr std::uint8_t kTruncated = 1;
 constexpr std::uint8_t kPartial = 2;
+
+// What a claim and a replay have in common: the records and the object.
+void put_batch(std::string& out, const Claim& c) {
+  put_varint(out, c.first.value);
+  put_varint(out, c.last.value);
+  put_counter(out, c.size);
+  put_le(out, c.first_time.value);
+  put_string(out, c.key);
+  put_string(out, c.rendering);
+}
+void get_batch(ByteReader& in, Claim& c) {
+  c.first = Sequence(in.varint());
+  c.last = Sequence(in.varint());
+  c.size = get_counter(in);
+  c.first_time = get_time(in);
+  c.key = in.string();
+  c.rendering = in.string();
+}
 }  // namespace
 
 std::string lane_key(LaneKey lane) {
@@ -57,12 +75,7 @@ std::string encode_claim(const Claim& c) {
   put_lane(out, c.lane);
   put_position(out, c.begin);
   put_position(out, c.end);
-  put_varint(out, c.first.value);
-  put_varint(out, c.last.value);
-  put_counter(out, c.size);
-  put_le(out, c.first_time.value);
-  put_string(out, c.key);
-  put_string(out, c.rendering);
+  put_batch(out, c);
   put_le(out, static_cast<std::uint8_t>(c.done));
   return out;
 }
@@ -76,12 +89,7 @@ Result<Claim> decode_claim(std::string_view key, std::string_view value) {
   c.lane = get_lane(in);
   c.begin = get_position(in);
   c.end = get_position(in);
-  c.first = Sequence(in.varint());
-  c.last = Sequence(in.varint());
-  c.size = get_counter(in);
-  c.first_time = get_time(in);
-  c.key = in.string();
-  c.rendering = in.string();
+  get_batch(in, c);
   c.done = in.le<std::uint8_t>() != 0;
   return finish(in, std::move(c), "claim");
 }
@@ -91,12 +99,7 @@ std::string replay_key(ClaimId id) { return numbered(kReplayPrefix, id.value); }
 std::string encode_replay(const Claim& c) {
   std::string out;
   put_lane(out, c.lane);
-  put_varint(out, c.first.value);
-  put_varint(out, c.last.value);
-  put_counter(out, c.size);
-  put_le(out, c.first_time.value);
-  put_string(out, c.key);
-  put_string(out, c.rendering);
+  put_batch(out, c);
   put_varint(out, c.letters.size());
   std::uint64_t before = 0;  // neighbours mostly: differences are short
   for (const std::uint64_t id : c.letters) {
@@ -113,12 +116,7 @@ Result<Claim> decode_replay(std::string_view key, std::string_view value) {
   Claim c;
   c.id = ClaimId(*id);
   c.lane = get_lane(in);
-  c.first = Sequence(in.varint());
-  c.last = Sequence(in.varint());
-  c.size = get_counter(in);
-  c.first_time = get_time(in);
-  c.key = in.string();
-  c.rendering = in.string();
+  get_batch(in, c);
   const std::uint64_t count = in.varint();
   if (count == 0 || count > kReplayRecords) return bad("replay");
   std::uint64_t letter = 0;

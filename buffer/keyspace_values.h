@@ -93,15 +93,6 @@ inline LaneKey get_lane(ByteReader& in) {
   return lane;
 }
 
-template <std::size_t N>
-void put_bytes(std::string& out, const std::array<std::uint8_t, N>& bytes) {
-  out.append(reinterpret_cast<const char*>(bytes.data()), N);
-}
-template <std::size_t N>
-void get_bytes(ByteReader& in, std::array<std::uint8_t, N>& bytes) {
-  std::ranges::copy(in.take(N), reinterpret_cast<char*>(bytes.data()));
-}
-
 inline WallTime get_time(ByteReader& in) { return WallTime(in.le<std::int64_t>()); }
 
 }  // namespace edgehose::keyspace

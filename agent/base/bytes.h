@@ -3,6 +3,8 @@
 // strings. The reader never reads past its end: it goes bad instead, and stays bad.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,6 +34,11 @@ inline std::uint64_t zigzag(std::int64_t v) {
 }
 inline std::int64_t unzigzag(std::uint64_t v) {
   return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+}
+
+template <std::size_t N>
+void put_bytes(std::string& out, const std::array<std::uint8_t, N>& bytes) {
+  out.append(reinterpret_cast<const char*>(bytes.data()), N);
 }
 
 inline void put_string(std::string& out, std::string_view s) {
@@ -96,5 +103,10 @@ class ByteReader {
   std::string_view rest_;
   bool ok_ = true;
 };
+
+template <std::size_t N>
+void get_bytes(ByteReader& in, std::array<std::uint8_t, N>& bytes) {
+  std::ranges::copy(in.take(N), reinterpret_cast<char*>(bytes.data()));
+}
 
 }  // namespace edgehose

@@ -79,8 +79,7 @@ std::uint64_t file_source_bytes(const FileSourceConfig& source, std::uint64_t fi
 std::uint64_t longest_record(const Config& config, const std::vector<std::string>& inputs) {
   std::uint64_t longest = 0;
   for (const Component& source : config.sources)
-    if (source.type == "file" &&
-        (inputs.empty() || std::ranges::find(inputs, source.name) != inputs.end()))
+    if (source.type == "file" && takes(inputs, source.name))
       longest = std::max(longest, source.as<FileSourceConfig>().max_record_bytes);
   return longest;
 }

@@ -14,7 +14,7 @@ namespace edgehose {
 struct ServiceUnit {
   bool installed = false;   // false: no unit was found
   std::string text;         // of all its files, one after the other
-  std::string environment;  // of the files that EnvironmentFile names, as far as they can be read
+  std::string environment{};  // of the files that EnvironmentFile names, as far as they can be read
 
   // The words of a setting that is a list ("ReadWritePaths"): each line adds, an empty one clears.
   std::vector<std::string> words(std::string_view setting) const;

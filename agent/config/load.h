@@ -28,7 +28,7 @@ struct LoadOptions {
   bool try_secrets = true;
   // Stands in for what this process lacks, with a warning: a variable has this value, a secret that
   // is among it is not tried.
-  ServiceGrants service;
+  ServiceGrants service{};
   // Else a value whose ${VAR} is not set here stays at its default, with a warning; but for
   // agent.data_dir, by which everything else is found.
   bool need_variables = true;

@@ -16,8 +16,7 @@ std::size_t SinkLink::claims_of(SourceId source) const {
 }
 
 bool SinkLink::takes(const std::string& source) const {
-  const std::vector<std::string>& inputs = config.inputs;
-  return inputs.empty() || std::find(inputs.begin(), inputs.end(), source) != inputs.end();
+  return edgehose::takes(config.inputs, source);
 }
 
 bool SinkLink::has_room(SourceId source) const {

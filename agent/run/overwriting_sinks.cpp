@@ -43,10 +43,6 @@ std::optional<Writer> writer_of(const Component& component, const Config& config
   return writer;
 }
 
-bool takes(const SinkConfig& sink, const std::string& source) {
-  return sink.inputs.empty() || std::ranges::find(sink.inputs, source) != sink.inputs.end();
-}
-
 // Where a batch goes that both could have: its time, in 1996, is hardly written out in a prefix.
 std::string destination(const Writer& writer, const std::string& source) {
   BatchOutline batch;
@@ -60,7 +56,7 @@ bool overwrite(const Writer& a, const Writer& b, const std::vector<Component>& s
   // All else of how an object is made is in its extension.
   if (std::ranges::is_permutation(a.recipients, b.recipients)) return false;
   return std::ranges::any_of(sources, [&](const Component& source) {
-    return takes(a.parts.config, source.name) && takes(b.parts.config, source.name) &&
+    return takes(a.parts.config.inputs, source.name) && takes(b.parts.config.inputs, source.name) &&
            destination(a, source.name) == destination(b, source.name);
   });
 }

@@ -3,12 +3,9 @@
 #include <algorithm>
 
 #include "agent/base/text.h"
+#include "sinks/delivery/batch_config.h"
 
 namespace edgehose {
-
-bool SinkInputs::takes(const std::string& source) const {
-  return sources.empty() || std::ranges::find(sources, source) != sources.end();
-}
 
 std::string StrandedLane::text() const {
   return fmt::format(
@@ -28,7 +25,7 @@ std::vector<StrandedLane> stranded_lanes(const std::vector<SinkInputs>& config,
     const auto source = std::ranges::find(sources, lane.key.source, &SourceState::id);
     if (sink == sinks.end() || source == sources.end()) continue;
     const auto inputs = std::ranges::find(config, sink->name, &SinkInputs::name);
-    if (inputs == config.end() || inputs->takes(source->name)) continue;
+    if (inputs == config.end() || takes(inputs->sources, source->name)) continue;
     Counter waiting = lane.buffered();
     for (const Claim& claim : claims) {
       if (claim.lane != lane.key || claim.done) continue;

@@ -15,8 +15,6 @@ namespace edgehose {
 struct SinkInputs {
   std::string name;
   std::vector<std::string> sources;
-
-  bool takes(const std::string& source) const;
 };
 
 struct StrandedLane {

@@ -51,7 +51,7 @@ void FileTable::own(TrackedFile& file, const FoundFile& found) {
   file.empty_rotation = found.rotated && (file.empty_rotation || file.size == 0);
   saw(file);
   if (file.in_memory) sources_[file.source]->in_memory = true;
-  if (file.note.copytruncated) is_truncated(file.source, file.path);
+  if (file.note.copytruncated) note_truncation(file.source, file.path);
 }
 
 void FileTable::apply_seen(Look& look, const Change& change) {
@@ -65,7 +65,7 @@ void FileTable::apply_seen(Look& look, const Change& change) {
     file.dirty = true;
   }
   if (look.before[*change.known].doubtful) believe(file, found);
-  if (file.compressed()) go_on_inside(file, found);
+  if (file.compressed()) go_on_inside(file);
   if (file.path != found.path) {
     file.path = found.path;
     file.dirty = true;
@@ -79,11 +79,9 @@ void FileTable::apply_seen(Look& look, const Change& change) {
 }
 
 // It begins with what was read of it, and was written since: there may be more.
-void FileTable::go_on_inside(TrackedFile& file, const FoundFile& found) {
-  const bool as_it_was =
-      file.verified_size == UINT64_MAX ||
-      (file.verified_size == found.stat.size && file.verified_mtime_ns == found.stat.mtime_ns);
-  if (as_it_was || !file.crc_known) return;
+void FileTable::go_on_inside(TrackedFile& file) {
+  const bool compared = file.verified_size != UINT64_MAX;
+  if (!compared || file.same_as_verified() || !file.crc_known) return;
   file.content.reset();
   file.note.complete = false;
   file.dirty = true;
@@ -173,7 +171,7 @@ void FileTable::apply_truncated(Look& look, const Change& change) {
   start.format = old.format;
   TrackedFile& fresh = track(found, start);
   fresh.note.copytruncated = true;
-  is_truncated(fresh.source, fresh.path);
+  note_truncation(fresh.source, fresh.path);
   make_ready(fresh);
 }
 
@@ -190,7 +188,7 @@ void FileTable::end_content(TrackedFile& old, std::optional<std::uint64_t> unrea
 void FileTable::apply_overwritten(Look& look, const Change& change) {
   TrackedFile& old = *look.known[*change.known];
   log::debug("{} was overwritten: compared with what was read once it stands still", old.path);
-  is_truncated(old.source, old.path);
+  note_truncation(old.source, old.path);
   end_content(old, unread_before(old, look.found.files[*change.seen].stat.size));
 }
 

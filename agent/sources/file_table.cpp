@@ -213,7 +213,7 @@ void FileTable::hold_back(const Look& look, const std::vector<Change>& changes) 
   }
 }
 
-void FileTable::is_truncated(std::size_t source, std::string_view path) {
+void FileTable::note_truncation(std::size_t source, std::string_view path) {
   sources_[source]->copytruncated = true;
   sources_[source]->truncating.insert(family_key(path));
 }

@@ -198,7 +198,7 @@ class FileTable {
 
   void apply(Look& look, const Change& change);
   void apply_seen(Look& look, const Change& change);
-  static void go_on_inside(TrackedFile& file, const FoundFile& found);
+  static void go_on_inside(TrackedFile& file);
   void believe(TrackedFile& file, const FoundFile& found);
   void apply_new(Look& look, const Change& change);
   static std::optional<std::uint64_t> unread_before(const TrackedFile& old, std::uint64_t size);
@@ -213,7 +213,7 @@ class FileTable {
   void apply_wait(Look& look, const Change& change);
   TrackedFile& track(const FoundFile& found, const SeenFile& seen);
   void own(TrackedFile& file, const FoundFile& found);
-  void is_truncated(std::size_t source, std::string_view path);
+  void note_truncation(std::size_t source, std::string_view path);
   void skip_to_end(TrackedFile& file, const FoundFile& found);
   void make_urgent(TrackedFile& file);
   void lose_name(TrackedFile& file);

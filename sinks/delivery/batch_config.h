@@ -1,9 +1,11 @@
 // Options that every sink shares: what it takes, when a batch is ripe, how it backs off.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/base/types.h"
@@ -22,6 +24,11 @@ struct RetryConfig {
 };
 
 enum class DeliverFrom { kOldest, kNow };
+
+// Whether a sink with these `inputs` takes the records of `source`: none means every one.
+inline bool takes(const std::vector<std::string>& inputs, std::string_view source) {
+  return inputs.empty() || std::ranges::find(inputs, source) != inputs.end();
+}
 
 struct SinkConfig {
   std::string name;                 // the table's: [sinks.NAME]

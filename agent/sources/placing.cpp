@@ -1,0 +1,252 @@
+// Files never seen before: a copy of a known content, a rotation that came and went, or a new log.
+#include <algorithm>
+#include <tuple>
+
+#include "agent/sources/comparer.h"
+
+namespace edgehose {
+namespace {
+
+// So much equal content is no accident; less must be explained by the names.
+constexpr std::uint64_t kStrongEvidence = kPrefixBytes;
+
+std::string prefix_key(std::uint32_t length, const PrefixHash& hash) {
+  std::string key(reinterpret_cast<const char*>(hash.data()), hash.size());
+  key.append(reinterpret_cast<const char*>(&length), sizeof length);
+  return key;
+}
+
+}  // namespace
+
+void Comparer::index_families() {
+  for (std::size_t k = 0; k < before_.size(); ++k) {
+    const KnownContent& known = before_[k];
+    families_.insert(family_of(known.path));
+    if (known.identity.prefix_length == 0) continue;
+    prefix_lengths_.insert(known.identity.prefix_length);
+    by_prefix_[prefix_key(known.identity.prefix_length, known.identity.prefix_hash)].push_back(k);
+  }
+}
+
+void Comparer::place(std::size_t s) {
+  const SeenFile& seen = now_[s];
+  const bool rotated = this->rotated(s);
+  if (!seen.named && !rotated) return;  // a neighbour that is none of ours
+  if (seen.unopened) {
+    wait(s).settles = false;
+    return;
+  }
+  const std::string family = family_of(seen.path);
+  const bool followed = families_.contains(family);
+  if (seen.format == Format::kXz || seen.format == Format::kBzip2)
+    return add({followed ? ChangeKind::kUnreadable : ChangeKind::kSkipped, std::nullopt, s});
+  // Before anything that was known: its header may be equal to that of a content that is gone.
+  if (rotated && begins_like_an_unread_one(s, family)) return;
+  if (!by_prefix_.empty() && place_as_copy(s)) return;
+  if (rotated && followed && !seen.quiet && !seen.waited_long) {
+    wait(s).precedes = true;
+    return;
+  }
+  place_as_new(s, rotated, followed);
+  if (!is_compressed(seen.format)) unread_[family].push_back(s);
+}
+
+// A copy of a content of which nothing was read yet: once that is done the two can be compared.
+// True also where a question was asked.
+bool Comparer::begins_like_an_unread_one(std::size_t s, const std::string& family) {
+  const auto others = unread_.find(family);
+  if (others == unread_.end()) return false;
+  const std::string* own = head_of(s);
+  if (own == nullptr) return true;
+  for (const std::size_t other : others->second) {
+    const std::string* head = head_of(other);
+    if (head == nullptr) return true;
+    // A copy holds no more than its original.
+    const bool longer = !is_compressed(now_[s].format) && now_[s].stat.size > now_[other].stat.size;
+    if (own->empty() || longer || !head->starts_with(*own)) continue;
+    wait(s).precedes = older(other, s);
+    return true;
+  }
+  return false;
+}
+
+void Comparer::place_as_new(std::size_t s, bool rotated, bool followed) {
+  const SeenFile& seen = now_[s];
+  // Its start is known from now on: a compressed copy of it may be found before it is read.
+  if (rotated && head_of(s) == nullptr) return;
+  if (is_compressed(seen.format)) {
+    if (!followed) return add({ChangeKind::kSkipped, std::nullopt, s});
+    if (seen.unreadable) return add({ChangeKind::kUnreadable, std::nullopt, s});
+  } else if (seen.excluded || (!seen.named && !followed)) {
+    return add({ChangeKind::kSkipped, std::nullopt, s});
+  }
+  Change change{ChangeKind::kNew, std::nullopt, s};
+  change.fresh = seen.first_look && !followed;
+  add(change);
+}
+
+// True where it was decided, or a question was asked.
+bool Comparer::place_as_copy(std::size_t s) {
+  const std::string* head = head_of(s);
+  if (head == nullptr) return true;
+  for (const std::size_t k : same_starts(*head)) {
+    switch (compare_contents(k, s)) {
+      case Likeness::kAsked: return true;
+      case Likeness::kDifferent: continue;
+      case Likeness::kSame: return settle_copy(k, s);
+      case Likeness::kBeginning: return settle_shorter_copy(k, s);
+      case Likeness::kUnclear: wait(s); return true;
+      case Likeness::kGrowing: wait(s).precedes = true; return true;
+    }
+  }
+  return false;
+}
+
+// Contents that begin like this. First those that are being read: until that is done nothing is
+// sure, for a common header equals many contents. Then the one read furthest; of equal ones the
+// one that is still followed, or its unfinished line would be read in both.
+std::vector<std::size_t> Comparer::same_starts(std::string_view head) const {
+  std::vector<std::size_t> found;
+  for (const std::uint32_t length : prefix_lengths_) {
+    if (length > head.size()) break;
+    const auto at = by_prefix_.find(prefix_key(length, prefix_hash(head.substr(0, length))));
+    if (at != by_prefix_.end()) found.insert(found.end(), at->second.begin(), at->second.end());
+  }
+  std::stable_sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
+    return std::tuple(being_read(a), before_[a].offset, !before_[a].finished) >
+           std::tuple(being_read(b), before_[b].offset, !before_[b].finished);
+  });
+  return found;
+}
+
+// kSame: equal up to the position. kBeginning: the file is shorter than it, as far as it goes
+// equal. kGrowing: it may be its rest that is being compressed.
+Comparer::Likeness Comparer::compare_contents(std::size_t k, std::size_t s) {
+  const KnownContent& known = before_[k];
+  const SeenFile& seen = now_[s];
+  if (!explained(known, s, present(k))) return Likeness::kDifferent;
+  const bool shorter = !is_compressed(seen.format) && seen.stat.size < known.offset;
+  if (!known.crc_known) return shorter ? Likeness::kDifferent : Likeness::kSame;
+  if (shorter) return compare_shorter(k, s);
+  const auto crc = crc_of(s, known.offset);
+  if (!crc) return Likeness::kAsked;
+  if (!crc->crc && !seen.quiet) return Likeness::kGrowing;
+  if (!crc->crc)  // compressed, and ends before the position
+    return put_back(k, s) ? Likeness::kBeginning : compare_by_marks(k, s);
+  return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
+}
+
+// What was restored under its name while nobody looked, as log2ram does at boot, kept its time.
+// What is newer was written anew, unless the last lines before the boot are behind what was read.
+bool Comparer::restored(const KnownContent& known, const SeenFile& seen) {
+  if (!seen.first_look || known.path != seen.path) return false;
+  const bool time_kept = known.mtime_ns != 0 && seen.stat.mtime_ns <= known.mtime_ns;
+  if (known.same_boot) return time_kept;
+  return time_kept || known.mtime_ns == 0 || seen.stat.size > known.offset;
+}
+
+// A file that is shorter than what was read of a content that is gone is compared up to the last
+// mark in it. Where there is none it cannot be: headers are shared, and what is taken for read is
+// lost. So its start alone is believed only of an earlier state that a boot has put back.
+bool Comparer::put_back(std::size_t k, std::size_t s) const {
+  const KnownContent& known = before_[k];
+  return !known.same_boot && known.identity.prefix_length == kPrefixBytes &&
+         restored(known, now_[s]);
+}
+
+Comparer::Likeness Comparer::compare_shorter(std::size_t k, std::size_t s) {
+  if (!present(k) && !put_back(k, s)) return compare_by_marks(k, s);
+  if (!now_[s].quiet) return Likeness::kUnclear;
+  const std::uint64_t length = now_[s].stat.size;
+  const auto own = crc_of(s, length);
+  if (!own) return Likeness::kAsked;
+  if (!present(k)) return Likeness::kBeginning;
+  const auto original = crc_of(seen_of_[k], length);
+  if (!original) return Likeness::kAsked;
+  return own->crc == original->crc ? Likeness::kBeginning : Likeness::kDifferent;
+}
+
+// A copy made before the last bytes were appended, and read. What follows the mark in it cannot
+// be compared; that is little, for marks are far up (ContentMarks).
+Comparer::Likeness Comparer::compare_by_marks(std::size_t k, std::size_t s) {
+  const std::string_view path = now_[s].path;
+  if (!rotated(s) || family_of(before_[k].path) != family_of(path)) return Likeness::kDifferent;
+  if (!now_[s].quiet) return Likeness::kUnclear;
+  for (const ContentMark& mark : before_[k].marks) {
+    if (mark.length < kStrongEvidence || mark.length < before_[k].offset / 2) break;
+    if (!is_compressed(now_[s].format) && now_[s].stat.size < mark.length) continue;
+    const ContentCrc* const crc = crc_of(s, mark.length);
+    if (crc == nullptr) return Likeness::kAsked;
+    if (!crc->crc) continue;  // compressed, and ends before the mark
+    return *crc->crc == mark.crc ? Likeness::kBeginning : Likeness::kDifferent;
+  }
+  return Likeness::kDifferent;
+}
+
+bool Comparer::explained(const KnownContent& known, std::size_t s, bool is_present) const {
+  const SeenFile& seen = now_[s];
+  if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes) return true;
+  if (!is_present && restored(known, seen)) return true;
+  return rotated(s) && family_of(known.path) == family_of(seen.path);
+}
+
+bool Comparer::settle_copy(std::size_t k, std::size_t s) {
+  const KnownContent& known = before_[k];
+  const SeenFile& seen = now_[s];
+  if (being_read(k)) {
+    wait(s).precedes = read_before(k, s);
+    return true;
+  }
+  if (known.complete && !known.crc_known) {  // skipped: no position inside it is known
+    add({ChangeKind::kDuplicate, k, s, known.offset, known.crc, false});
+    return true;
+  }
+  if (!present(k)) {
+    taken_[k] = s;
+    settled_[k] = true;
+    add({ChangeKind::kResumed, k, s, known.offset, known.crc, known.crc_known});
+    return true;
+  }
+  // The original is there too, and is what is read on. How much a compressed file holds is known
+  // once it is read: it may be another content with the same header.
+  const bool more = is_compressed(seen.format) || seen.stat.size > known.offset;
+  // A log of its own that begins like it: it goes on growing, and past all that the other one
+  // holds.
+  if (!seen.quiet && seen.waited_long && more && !rotated(s)) return false;
+  if (!seen.quiet) {
+    wait(s).precedes = more;
+    return true;
+  }
+  if (more) taken_[k] = s;  // copies of what is read on there wait for it
+  add({more ? ChangeKind::kResumed : ChangeKind::kDuplicate, k, s, known.offset, known.crc,
+       known.crc_known});
+  return true;
+}
+
+bool Comparer::settle_shorter_copy(std::size_t k, std::size_t s) {
+  const bool compressed = is_compressed(now_[s].format);
+  Change change{ChangeKind::kDuplicate, k, s};
+  change.offset = compressed ? before_[k].offset : now_[s].stat.size;
+  const ContentCrc* crc = compressed ? nullptr : crc_of(s, change.offset);
+  change.crc_known = crc != nullptr && crc->crc.has_value();
+  if (change.crc_known) change.crc = *crc->crc;
+  add(change);
+  return true;
+}
+
+// Here or in the copy that was found of it.
+bool Comparer::being_read(std::size_t k) const {
+  const KnownContent& known = before_[k];
+  if (taken_[k] != kNone || known.draining) return true;
+  if (!present(k)) return false;
+  const SeenFile& seen = now_[seen_of_[k]];
+  return is_compressed(seen.format) ? !known.complete : seen.stat.size > known.offset;
+}
+
+// Of what is being read: whether that is older than `s`. What has no name is.
+bool Comparer::read_before(std::size_t k, std::size_t s) const {
+  const std::size_t place = taken_[k] != kNone ? taken_[k] : seen_of_[k];
+  return place == kNone || older(place, s);
+}
+
+}  // namespace edgehose
