@@ -37,6 +37,11 @@ class Finder {
  private:
   Status search() {
     std::vector<BlockSummary> blocks;
+    const auto next_file = in_.rebuild.next_file();
+    FoundFiles found_files(in_.keys, next_file.value_or(FileId()));
+    const auto take_file = [&](std::string_view key, std::string_view value) {
+      found_files.add(key, value);
+    };
     for (const ArchiveFile& file : in_.files) {
       const auto take = [&](const FoundBlock& block) {
         BlockSummary summary = summarize(block);
@@ -51,10 +56,12 @@ class Finder {
       };
       EH_ASSIGN(const ScanResult scan,
                 scan_blocks(file.path, &in_.keys, in_.clock, in_.clock.now() + kSearchDeadline,
-                            take, in_.options.progress.get()));
+                            take, in_.options.progress.get(),
+                            next_file ? VisitEntry(take_file) : VisitEntry()));
       found_.damaged += scan.damaged;
       found_.complete = found_.complete && scan.complete;
     }
+    EH_TRY(in_.rebuild.add_files(found_files));
     Choice choice = choose_blocks(std::move(blocks));
     found_.stale += choice.duplicates + choice.aborted;
     found_.blocks = std::move(choice.blocks);

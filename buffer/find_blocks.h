@@ -19,7 +19,7 @@ struct FindInput {
   const std::vector<ArchiveFile>& files;  // where blocks may lie; the damaged environment last
   const EnvironmentCheck& check;          // of that one
   const Keyring& keys;
-  const Rebuild& rebuild;  // knows what was delivered
+  Rebuild& rebuild;  // knows what was delivered; is told of files that a search finds
   const StoreOptions& options;
   const Clock& clock;
 };

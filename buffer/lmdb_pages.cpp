@@ -19,64 +19,29 @@ T get(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-// A branch or leaf page.
-class TreePage {
- public:
-  static Result<TreePage> read(int fd, std::size_t page_size, std::size_t number) {
-    TreePage page;
-    page.number_ = number;
-    page.bytes_ = read_page(fd, std::uint64_t{number} * page_size, page_size);
-    page.header_ = get<PageHeader>(page.bytes_, 0);
-    const std::size_t lower = page.header_.rest & 0xFFFF;  // the end of the node offsets
-    const bool kind = page.header_.flags == kBranchPage || page.header_.flags == kLeafPage;
-    if (page.bytes_.size() != page_size || page.header_.number != number || !kind ||
-        lower <= sizeof(PageHeader) || lower > page_size)
-      return damaged(number);
-    page.nodes_ = (lower - sizeof(PageHeader)) / sizeof(std::uint16_t);
-    return page;
-  }
+constexpr std::size_t kNodeBytes = 8;        // before the key: size or page, flags, key's size
+constexpr std::uint16_t kLargeValue = 0x01;  // a node's flag
 
-  bool is_branch() const { return header_.flags == kBranchPage; }
-  std::size_t nodes() const { return nodes_; }
+// Of a leaf page of the free list.
+Result<std::size_t> integer_key(const TreePage& page, std::size_t node, std::size_t number) {
+  EH_ASSIGN(const TreePage::Entry entry, page.entry(node));
+  if (entry.key.size() != sizeof(std::size_t)) return damaged(number);
+  return get<std::size_t>(entry.key, 0);
+}
 
-  // Of a branch page: the page that the node leads to.
-  Result<std::size_t> child(std::size_t node) const {
-    EH_ASSIGN(const std::string_view bytes, at(node));
-    auto page = std::uint64_t{get<std::uint32_t>(bytes, 0)};
-    if constexpr (sizeof(std::size_t) == 8)
-      page |= std::uint64_t{get<std::uint16_t>(bytes, 4)} << 32;
-    return static_cast<std::size_t>(page);
-  }
-
-  // Of a leaf page of the free list.
-  Result<std::size_t> integer_key(std::size_t node) const {
-    EH_ASSIGN(const std::string_view bytes, at(node));
-    if (get<std::uint16_t>(bytes, 6) != sizeof(std::size_t) ||
-        bytes.size() < kNodeBytes + sizeof(std::size_t))
-      return damaged(number_);
-    return get<std::size_t>(bytes, kNodeBytes);
-  }
-
- private:
-  static constexpr std::size_t kNodeBytes = 8;  // before the key: size or page, flags, key's size
-
-  Result<std::string_view> at(std::size_t node) const {
-    const std::size_t offset =
-        get<std::uint16_t>(bytes_, sizeof(PageHeader) + node * sizeof(std::uint16_t));
-    if (offset < sizeof(PageHeader) || offset + kNodeBytes > bytes_.size()) return damaged(number_);
-    return std::string_view(bytes_).substr(offset);
-  }
-
-  std::string bytes_;
-  PageHeader header_{};
-  std::size_t number_ = 0, nodes_ = 0;
-};
+Result<TreePage> read_tree_page(int fd, std::size_t page_size, std::size_t number,
+                                std::string& bytes) {
+  bytes = read_page(fd, std::uint64_t{number} * page_size, page_size);
+  if (bytes.size() != page_size) return damaged(number);
+  return TreePage::parse(bytes, number);
+}
 
 Status take_below(int fd, std::size_t page_size, std::size_t root, unsigned levels,
                   PageMap& pages) {
   if (levels == 0) return {};  // a leaf
   if (!pages.take(root)) return damaged(root);
-  EH_ASSIGN(const TreePage page, TreePage::read(fd, page_size, root));
+  std::string bytes;
+  EH_ASSIGN(const TreePage page, read_tree_page(fd, page_size, root, bytes));
   if (!page.is_branch()) return damaged(root);
   for (std::size_t i = 0; levels > 1 && i < page.nodes(); ++i) {
     EH_ASSIGN(const std::size_t child, page.child(i));
@@ -95,6 +60,56 @@ std::string read_page(int fd, std::uint64_t offset, std::size_t size) {
   } while (n < 0 && errno == EINTR);
   bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
   return bytes;
+}
+
+Result<TreePage> TreePage::parse(std::string_view bytes, std::size_t number) {
+  TreePage page;
+  page.number_ = number;
+  page.bytes_ = bytes;
+  page.header_ = get<PageHeader>(bytes, 0);
+  const std::size_t lower = page.header_.rest & 0xFFFF;  // the end of the node offsets
+  const bool kind = page.header_.flags == kBranchPage || page.header_.flags == kLeafPage;
+  if (bytes.size() < sizeof(PageHeader) || page.header_.number != number || !kind ||
+      lower <= sizeof(PageHeader) || lower > bytes.size())
+    return damaged(number);
+  page.nodes_ = (lower - sizeof(PageHeader)) / sizeof(std::uint16_t);
+  return page;
+}
+
+Result<std::string_view> TreePage::at(std::size_t node) const {
+  const std::size_t offset =
+      get<std::uint16_t>(bytes_, sizeof(PageHeader) + node * sizeof(std::uint16_t));
+  if (offset < sizeof(PageHeader) || offset + kNodeBytes > bytes_.size()) return damaged(number_);
+  return bytes_.substr(offset);
+}
+
+Result<std::size_t> TreePage::child(std::size_t node) const {
+  EH_ASSIGN(const std::string_view bytes, at(node));
+  auto page = std::uint64_t{get<std::uint32_t>(bytes, 0)};
+  if constexpr (sizeof(std::size_t) == 8) page |= std::uint64_t{get<std::uint16_t>(bytes, 4)} << 32;
+  return static_cast<std::size_t>(page);
+}
+
+Result<std::string_view> TreePage::separator(std::size_t node) const {
+  EH_ASSIGN(const std::string_view bytes, at(node));
+  const std::size_t size = get<std::uint16_t>(bytes, 6);
+  if (size > bytes.size() - kNodeBytes) return damaged(number_);
+  return bytes.substr(kNodeBytes, size);
+}
+
+Result<TreePage::Entry> TreePage::entry(std::size_t node) const {
+  EH_ASSIGN(const std::string_view key, separator(node));
+  EH_ASSIGN(const std::string_view bytes, at(node));
+  Entry entry{key, {}, get<std::uint32_t>(bytes, 0), 0};
+  const std::string_view rest = bytes.substr(kNodeBytes + key.size());
+  if ((get<std::uint16_t>(bytes, 4) & kLargeValue) == 0) {
+    if (entry.size > rest.size()) return damaged(number_);
+    entry.value = rest.substr(0, entry.size);
+    return entry;
+  }
+  entry.first_page = get<std::size_t>(rest, 0);
+  if (rest.size() < sizeof(std::size_t) || entry.first_page == 0) return damaged(number_);
+  return entry;
 }
 
 bool PageMap::take(std::size_t first, std::size_t count) {
@@ -123,9 +138,10 @@ Result<std::optional<std::size_t>> newest_freed(int fd, std::size_t page_size,
   if (free_list.root == kNoPage) return std::nullopt;
   std::size_t number = free_list.root;
   for (unsigned depth = 0; depth < kMaxDepth; ++depth) {
-    EH_ASSIGN(const TreePage page, TreePage::read(fd, page_size, number));
+    std::string bytes;
+    EH_ASSIGN(const TreePage page, read_tree_page(fd, page_size, number, bytes));
     if (!page.is_branch()) {
-      EH_ASSIGN(const std::size_t transaction, page.integer_key(page.nodes() - 1));
+      EH_ASSIGN(const std::size_t transaction, integer_key(page, page.nodes() - 1, number));
       return transaction;
     }
     EH_ASSIGN(number, page.child(page.nodes() - 1));

@@ -50,6 +50,35 @@ constexpr unsigned kMaxDepth = 32;  // LMDB's own
 // Of `size` bytes at most, fewer at the end of the file or where the disk does not give them.
 std::string read_page(int fd, std::uint64_t offset, std::size_t size);
 
+// A branch or leaf page.
+class TreePage {
+ public:
+  // Of a leaf page. A large value lies in pages of its own, right behind the first one's header.
+  struct Entry {
+    std::string_view key;
+    std::string_view value;      // empty where it is large
+    std::size_t size = 0;        // of the value
+    std::size_t first_page = 0;  // of a large one; 0: it is none
+  };
+
+  // kCorrupt: `bytes` are no such page, or not the page `number`. They are borrowed.
+  static Result<TreePage> parse(std::string_view bytes, std::size_t number);
+
+  bool is_branch() const { return header_.flags == kBranchPage; }
+  std::size_t nodes() const { return nodes_; }
+  // Of a branch page: the page that the node leads to, and the key from which on it does.
+  Result<std::size_t> child(std::size_t node) const;
+  Result<std::string_view> separator(std::size_t node) const;
+  Result<Entry> entry(std::size_t node) const;  // of a leaf page
+
+ private:
+  Result<std::string_view> at(std::size_t node) const;
+
+  std::string_view bytes_;
+  PageHeader header_{};
+  std::size_t number_ = 0, nodes_ = 0;
+};
+
 // Which pages are taken, each once.
 class PageMap {
  public:

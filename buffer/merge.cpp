@@ -106,7 +106,8 @@ Result<BlockInfo> TransactionImpl::append_merged(const RawBlock& block, SourceSt
   BlockHeader h;
   h.number = state_.counters.next_block;
   auto joined = read_run(source.id, run, h.first_sequence);
-  if (!joined || !concatenate(*joined, block)) {
+  const bool follows = joined && h.first_sequence + joined->records == source.next_sequence;
+  if (!follows || !concatenate(*joined, block)) {
     if (!joined && joined.error().code != ErrorCode::kCorrupt &&
         joined.error().code != ErrorCode::kAuth)
       return tl::unexpected(joined.error());
@@ -170,11 +171,18 @@ bool TransactionImpl::separated(SourceId source, BlockNumber before, BlockNumber
   });
 }
 
+// A block tells one epoch and its first sequence: what it is made of must follow each other, or its
+// records would become others. Where blocks between them were lost or dropped they do not.
 Result<RawBlock> TransactionImpl::read_run(SourceId source, const Run& run, Sequence& first) {
   RawBlock joined;
   for (const Mini& mini : run) {
     EH_ASSIGN(const StoredBlock stored, store_.read_in(txn_, mini.number));
     EH_ASSIGN(DecodedBlock block, store_.decode(stored));
+    const BlockHeader& header = block.header;
+    if (header.epoch != store_.epoch_ ||
+        (joined.records > 0 && header.first_sequence != first + joined.records))
+      return fail(ErrorCode::kCorrupt, "block {} does not follow the one before it",
+                  mini.number.value);
     RawBlock raw{source,
                  block.header.records,
                  block.header.first_time,

@@ -4,13 +4,16 @@
 // copies outside, which are up to 10 minutes old. Then:
 //  - next block, sequence, file, claim and dead letter numbers move past everything seen; from old
 //    copies far past it (kNumbersSkipped), so that none is ever given twice;
-//  - minis are listed as kept; sources that lost their names are called "recovered-N";
+//  - the newest minis are listed as long as nothing is missing between them; sources that lost
+//  their names are called "recovered-N";
 //  - from old copies, files move on to the end of the newest block's extents, their hash unknown; a
 //    file of which blocks are lost that were delivered nowhere moves back to the first of them, or,
 //    where that is not known, to what every sink had for sure, to be read again: what was salvaged
 //    or delivered behind it may then arrive twice (possible_duplicates);
 //  - where nothing was kept beside old copies, the epoch is new: nothing tells how far they are
 //  behind;
+//  - files that came since the copies are those that a search found (found_files.h), and go on
+//  behind their blocks, or from their start;
 //  - every lane's equation holds again: what is neither delivered nor held is dropped(kCorrupt);
 //  - a claim stays where all its records are held, else it goes, with those of its lane behind it.
 //
@@ -25,6 +28,7 @@
 
 #include "buffer/codec.h"
 #include "buffer/copies.h"
+#include "buffer/found_files.h"
 #include "buffer/keys.h"
 #include "buffer/keyspace.h"
 #include "buffer/salvage.h"
@@ -47,6 +51,11 @@ class Rebuild {
 
   // True where every lane over the block's source has passed it.
   bool delivered(const BlockSummary& block) const;
+  // From which number on files may have come that the entries lack; none where nothing tells, or
+  // where they are all that there are.
+  std::optional<FileId> next_file() const;
+  // Who files are that came later. How far they were read is told by the blocks that are kept.
+  Status add_files(const FoundFiles& found);
   // A block that is kept, in order of numbers. `read` gives all of it, where a position lies
   // inside.
   void keep(const BlockHeader& header, const std::function<Result<std::string>()>& read);
@@ -79,6 +88,7 @@ class Rebuild {
   void note_extents(const BlockHeader& header);
   bool undelivered_after(const BlockHeader& header) const;
   SourceState& source(SourceId id);
+  std::vector<BlockNumber> newest_minis(const SourceState& source) const;
   void advance_sources(Losses& losses);
   Counter held(const LaneKey& lane, Position from, std::optional<Position> to) const;
   void settle_claims(Losses& losses);

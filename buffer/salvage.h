@@ -45,14 +45,18 @@ struct FoundBlock {
   bool checked;  // its CRC or tag fits; false: sealed by a key that `keys` does not have
 };
 
+// A key of a leaf page, whosever it was and however old, with a value that stands in the page.
+using VisitEntry = std::function<void(std::string_view key, std::string_view value)>;
+
 // Visits every block of the file, stale ones too, until `visit` says false; one call at a time. A
 // large file is read in kScanners places at once, so they come in no order, and one that happens to
-// stand inside another's columns may be among them: see choose_blocks(). Errors only where the file
-// cannot be opened.
+// stand inside another's columns may be among them: see choose_blocks(). `visit_entry`: the keys of
+// the leaf pages that were passed on the way. Errors only where the file cannot be opened.
 Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, const Clock& clock,
                                Instant deadline,
                                const std::function<bool(const FoundBlock&)>& visit,
-                               OpenProgress* progress = nullptr);
+                               OpenProgress* progress = nullptr,
+                               const VisitEntry& visit_entry = {});
 
 // What choose_blocks() needs to know of a block; its bytes stay in the file.
 struct BlockSummary {

@@ -112,6 +112,7 @@ bool LanePlanner::take(const BlockInfo& block, const SizeEstimate& estimate) {
 }
 
 Status LanePlanner::walk(const NextBlock& blocks, const SizeEstimate& estimate) {
+  bool rewound = false;
   for (unsigned looked = 0; !full_ && !at_end_; ++looked) {
     if (looked == kBlocksPerLook) {
       full_ = true;  // a batch of so many blocks is large enough, however small they are
@@ -127,8 +128,12 @@ Status LanePlanner::walk(const NextBlock& blocks, const SizeEstimate& estimate) 
       passed_over_ = true;
       continue;
     }
-    // A merge put records that were counted already into this block: count them anew.
+    // A merge put records that were counted already into this block: count them anew. Where it is
+    // so again, sequences go back, and the batch ends in front of it.
     if (pending_.size.records > 0 && block->first <= pending_.last) {
+      full_ = rewound;
+      if (full_) break;
+      rewound = true;
       rewind();
       continue;
     }

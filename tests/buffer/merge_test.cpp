@@ -118,5 +118,31 @@ TEST_F(Minis, ThatEveryLanePassedAreTrimmedNotMerged) {
   EXPECT_EQ(blocks(), numbers({4}));
 }
 
+// Else the records behind the gap would become others.
+TEST_F(Minis, AreNotMergedAcrossWhatWasDropped) {
+  const LaneKey slow{store_->sink_id("slow"), source_};
+  add_lane(slow);
+  for (int i = 0; i < 3; ++i) append(quarter(static_cast<char>('a' + i)));
+  const Claim first = claim_blocks(key_, BlockNumber(1), BlockNumber(2));
+  {
+    const auto txn = begin();
+    ASSERT_TRUE(txn->drop_oldest(1, {key_, slow}, DropScope::kAny));
+    ASSERT_TRUE(txn->commit());
+  }
+  ASSERT_EQ(blocks(), numbers({1, 3}));
+  acknowledge(first.id);
+  append(quarter('d'));
+  acknowledge(claim_blocks(key_, BlockNumber(3), BlockNumber(5)).id);
+  append(quarter('e'));
+  append(quarter('f'));
+  for (const BlockNumber number : blocks()) {
+    const auto block = store_->read_decoded(number);
+    ASSERT_TRUE(block);
+    RecordReader reader(*block);
+    for (Record r; reader.next(r);)
+      EXPECT_EQ(r.body.back(), static_cast<char>('a' + (r.sequence.value - 1) / 64));
+  }
+}
+
 }  // namespace
 }  // namespace edgehose

@@ -10,9 +10,8 @@
    past it would skip new lines). Of a log that lost its name a beginning. The buffer must be sound.
 
 With --damage the sink is away at first, the buffer is then damaged, and the power is cut while the
-agent salvages it, and soon after: all of the lines must arrive exactly once all the same.
-There the log is not rotated: lines of a file that began after the last copy of the positions may arrive
-twice (buffer/RECOVERY.md), and whether one did is chance.
+agent salvages it, and soon after: all of the lines must arrive exactly once all the same, also those of
+rotations that came since the copy of the positions was written.
 
 The model is stricter than most file systems: a file's sync does not make its name durable, and
 directories do not wait for each other. The recording differs from run to run; the moments and the
@@ -84,10 +83,11 @@ def kill(process, recording):
 
 
 def writers(box, o, env):
+    # After damage: some of the rotations must have come after the last copy.
+    rotate_lines = o.rate // o.files // (4 if o.damage else 1)
     names = ["app"] if o.files == 1 else [f"unit{i:02}" for i in range(o.files)]
     return [box.writer(file=f"{name}.log", manifest=box.root / f"manifest-{name}", run=name.upper(), lines=0,
-                       rate=o.rate / o.files, seed=o.seed, rotate="none" if o.damage else "rename",
-                       rotate_lines=o.rate // o.files,
+                       rate=o.rate / o.files, seed=o.seed, rotate="rename", rotate_lines=rotate_lines,
                        write="page" if o.files == 1 else "line", env=env) for name in names]
 
 

@@ -249,5 +249,22 @@ TEST(LanePlanner, AnUnreadableFirstBlockIsCountedAfterARestart) {
   EXPECT_EQ(first(), std::nullopt) << "nothing is known of it";
 }
 
+// As no store writes it, but may hold: each part is delivered for itself.
+TEST(LanePlanner, WhereSequencesGoBackABatchEnds) {
+  Log log;
+  log.add(1, 10, 100);
+  log.next = Sequence(5);
+  log.add(2, 10, 100);
+  LanePlanner lane = planner(config(1000, minutes(5)));
+  lane.arrived(at(seconds(0)));
+  const auto first = *lane.next(log.reader(), {}, at(seconds(1)), true);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->end, (Position{BlockNumber(2), 0}));
+  lane.claimed(*first);
+  const auto second = *lane.next(log.reader(), {}, at(seconds(1)), true);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->first, Sequence(5));
+}
+
 }  // namespace
 }  // namespace edgehose
