@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -58,7 +57,6 @@ class Walk {
       list_unwalked(parent_directory(path));
     }
     for (const auto& [directory, names] : others_) add_neighbours(directory, names);
-    result_.directories.assign(directories_.begin(), directories_.end());
     return std::move(result_);
   }
 
@@ -77,7 +75,7 @@ class Walk {
   // A directory that is not there yet appears in one that is.
   void watch_nearest(std::string path) {
     while (path.size() > 1 && ::access(path.c_str(), X_OK) != 0) path = parent_directory(path);
-    directories_.insert(path);
+    if (const auto stat = stats_.path(path)) note_directory(path, *stat);
   }
 
   // `places`: the segments of the glob that the names in this directory may match.
@@ -92,7 +90,7 @@ class Walk {
     if (places.empty() || depth > kMaxDepth) return;
     const std::unique_ptr<DIR, DirectoryCloser> dir(::opendir(directory.c_str()));
     if (!dir) return cannot_list(directory, errno);
-    directories_.insert(directory);
+    note_directory(directory, stat);
     while (const dirent* entry = ::readdir(dir.get())) {
       const std::string_view name = entry->d_name;
       if (name != "." && name != "..") visit(directory, name, entry->d_type, places, depth);
@@ -116,6 +114,7 @@ class Walk {
     }
     if (type != DT_REG && !below.empty() && enter_below(directory, name, below, depth)) return;
     if (type == DT_DIR) return;
+    if (type != DT_REG) result_.watchable = false;
     const std::string path = join(directory, name);
     if (named && !excluded(selections_[selection_].exclude, path))
       add(path, selection_, true);
@@ -136,9 +135,15 @@ class Walk {
     const auto stat = stats_.path(path);
     if (!stat || !stat->regular) return;
     if (!told_.emplace(stat->device, stat->inode).second) return;
+    if (stat->links != 1 || !stat->local) result_.watchable = false;
     result_.files.push_back({path, *stat, selection, named,
                              !named && excluded(selections_[selection].exclude, path), false});
     if (named) ++result_.named[selection];
+  }
+
+  void note_directory(const std::string& path, const FileStat& stat) {
+    result_.directories.emplace(path, stat);
+    if (!stat.local) result_.watchable = false;
   }
 
   void note_name(const std::string& path) {
@@ -149,12 +154,16 @@ class Walk {
   }
 
   void list_unwalked(const std::string& directory) {
-    if (directories_.contains(directory)) return;
+    if (result_.directories.contains(directory)) return;
+    const auto stat = stats_.path(directory);
     const std::unique_ptr<DIR, DirectoryCloser> dir(::opendir(directory.c_str()));
-    if (!dir) return;
-    directories_.insert(directory);
-    while (const dirent* entry = ::readdir(dir.get()))
-      if (entry->d_type != DT_DIR) others_[directory].insert(entry->d_name);
+    if (!stat || !dir) return;
+    note_directory(directory, *stat);
+    while (const dirent* entry = ::readdir(dir.get())) {
+      if (entry->d_type == DT_DIR) continue;
+      if (entry->d_type != DT_REG) result_.watchable = false;
+      others_[directory].insert(entry->d_name);
+    }
   }
 
   void add_neighbours(const std::string& directory, const std::set<std::string>& names) {
@@ -201,7 +210,6 @@ class Walk {
   const Glob* glob_ = nullptr;
   std::set<std::tuple<std::uint64_t, std::uint64_t, std::size_t>> entered_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> told_;
-  std::set<std::string> directories_;
   std::map<std::string, std::set<std::string>> others_;  // files no glob names, by directory
   std::unordered_map<std::string, std::unordered_set<std::string>> names_;
   Discovery result_;

@@ -7,6 +7,7 @@
 // Threading: the intake thread. Cost: a readdir of each directory, a statx of each file told.
 #pragma once
 
+#include <map>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -34,9 +35,13 @@ struct FoundFile {
 
 struct Discovery {
   std::vector<FoundFile> files;
-  std::vector<std::string> directories;  // to watch
-  std::vector<std::string> problems;     // by selection: what could not be listed, empty: nothing
-  std::vector<std::size_t> named;        // by selection: how many files
+  // To watch, each as it was before it was listed.
+  std::map<std::string, FileStat> directories;
+  std::vector<std::string> problems;  // by selection: what could not be listed, empty: nothing
+  std::vector<std::size_t> named;     // by selection: how many files
+  // Watches of those directories tell whatever is written to these files: all on local file
+  // systems, none of them behind a link or with a second name that may lie elsewhere.
+  bool watchable = true;
 };
 
 // `followed`: files that are being read: their neighbours are told too, as far as a selection names

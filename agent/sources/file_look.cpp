@@ -53,11 +53,13 @@ void FileTable::look() {
   end_hashing(look);
   expire();
   watcher_.watch(look.found.directories);
+  directories_ = std::move(look.found.directories);
   looked_ = looked_ || !look.undecided;
   last_look_ = clock_.now();
   look_at_ = last_look_ + (look.soon || hash_waits_ ? kLookPause
                            : waiting_               ? std::min(poll_interval_, kWatchCopies)
                                                     : poll_interval_);
+  rest_until_ = last_look_ + rest(look);
 }
 
 void FileTable::gather_known(Look& look) {

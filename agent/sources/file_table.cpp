@@ -137,6 +137,7 @@ void FileTable::listen(bool on) {
 
 void FileTable::service(std::size_t source) {
   const Instant now = clock_.now();
+  const bool resting = now >= look_at_ && now < rest_until_ && may_rest();
   bool news = false;
   const bool names = watcher_.read([&](const std::string& path) {
     news = true;
@@ -151,10 +152,15 @@ void FileTable::service(std::size_t source) {
     listen_at_ = kNever;
   }
   hash_on(source);
-  if (now >= look_at_) look();
+  if (now < look_at_) return;
+  if (resting && !names)
+    look_at_ = std::min(now + poll_interval_, rest_until_);
+  else
+    look();
 }
 
 void FileTable::look_soon() {
+  rest_until_ = {};
   look_at_ = std::min(look_at_, std::max(clock_.now(), last_look_ + kLookPause));
 }
 

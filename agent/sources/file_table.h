@@ -2,7 +2,8 @@
 //
 // A look walks the globs (discovery.h), compares what is there with what is known (rotation.h) and
 // acts on the changes. Looks happen when inotify reports names that changed (at most one each
-// kLookPause), when a copy being made must be watched, and at every poll interval.
+// kLookPause), when a copy being made must be watched, and at every poll interval. Of many files
+// that only stand there, all of them watched, a poll interval's look is left out (rest.cpp).
 //
 // Threading: the intake thread. Memory: README.md. Bounds: kMaxFinished finished contents, each for
 // at most kKeepFinished after it was last seen. That is counted in *service*, the time that this
@@ -42,6 +43,9 @@ constexpr Duration kWatchCopies = std::chrono::seconds(1);  // between looks whi
 constexpr Duration kHoldBack = 5 * kQuiet;
 // A file that is touched all the time is compared no faster than this.
 constexpr std::uint64_t kDoubtBytesPerSecond = 20u << 20;
+// Files that rest are looked at this fast, and after so many poll intervals at the latest.
+constexpr std::size_t kRestingPerSecond = 50;
+constexpr int kMaxRest = 30;
 constexpr std::uint64_t kHashShare = 4u << 20;  // bytes of contents hashed in one step, at most
 constexpr Duration kGivenUpAfter =
     std::chrono::seconds(60);  // a vanished file that has not come back
@@ -179,6 +183,9 @@ class FileTable {
   static void release_held_back(SourceFiles& source);
 
   void look();
+  Duration rest(const Look& look) const;
+  bool settled() const;
+  bool may_rest();
   void gather(Look& look);
   void gather_known(Look& look);
   bool doubtful(const TrackedFile& file, Look& look) const;
@@ -253,6 +260,8 @@ class FileTable {
   Instant listen_at_ = kNever;
   Instant look_at_{};  // the first look is due at once
   Instant last_look_{};
+  Instant rest_until_{};  // until then looks may be left out; earlier than look_at_: none may
+  std::map<std::string, FileStat> directories_;  // of the last look
   Duration poll_interval_;
   Instant loaded_at_;
   std::uint64_t served_before_ = 1;  // seconds of earlier lives

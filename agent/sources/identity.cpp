@@ -26,6 +26,13 @@ constexpr Ending kEndings[] = {{".gz", Format::kGzip},
                                {".bz2", Format::kBzip2}};
 constexpr std::string_view kOldNames[] = {"old", "bak", "prev"};
 
+// Known to tell inotify what is written to them. Not those of a network, FUSE (whose server may
+// write by itself) or overlays (whose lower files may be written to).
+constexpr std::uint32_t kUbifsMagic = 0x24051905;  // not in magic.h
+constexpr std::uint32_t kLocal[] = {
+    EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,   BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
+    RAMFS_MAGIC,      MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC, kUbifsMagic,      JFFS2_SUPER_MAGIC};
+
 std::int64_t nanoseconds(const statx_timestamp& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; }
 
 bool is_rotation_mark(std::string_view word) {
@@ -62,6 +69,7 @@ Result<FileStat> StatCache::stat(int fd, const char* path) {
   const FileSystem& fs = file_system(s.device, fd, path);
   s.filesystem = fs.id;
   s.in_memory = fs.in_memory;
+  s.local = fs.local;
   s.inode = x.stx_ino;
   s.birth_ns = (x.stx_mask & STATX_BTIME) != 0 ? nanoseconds(x.stx_btime) : 0;
   s.mtime_ns = nanoseconds(x.stx_mtime);
@@ -81,6 +89,7 @@ StatCache::FileSystem StatCache::file_system(std::uint64_t device, int fd, const
     std::memcpy(&fs.id, &f.f_fsid, sizeof fs.id);
     const auto type = static_cast<std::uint32_t>(f.f_type);  // an int, maybe negative, on 32 bit
     fs.in_memory = type == TMPFS_MAGIC || type == RAMFS_MAGIC;
+    fs.local = std::ranges::find(kLocal, type) != std::end(kLocal);
     if (fs.id == 0) fs.id = type;
   }
   file_systems_.emplace(device, fs);

@@ -25,6 +25,7 @@ struct FileStat {
   bool regular = false;
   bool directory = false;
   bool in_memory = false;  // tmpfs or ramfs: gone after a power cut
+  bool local = false;      // of a file system that is written to on this machine alone
 };
 
 // statx, and statfs once per mounted device.
@@ -38,6 +39,7 @@ class StatCache {
   struct FileSystem {
     std::uint64_t id = 0;
     bool in_memory = false;
+    bool local = false;
   };
   Result<FileStat> stat(int fd, const char* path);
   FileSystem file_system(std::uint64_t device, int fd, const char* path);

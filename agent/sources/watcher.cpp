@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <unordered_set>
 
 #include "agent/base/log.h"
 #include "agent/base/result.h"
@@ -44,31 +43,40 @@ Watcher::Watcher(bool enabled, std::size_t max_watches) : max_watches_(max_watch
   log::warn("{}", problem_);
 }
 
-bool Watcher::add(const std::string& directory) {
-  if (watches_.contains(directory)) return true;
-  if (watches_.size() >= max_watches_) return false;
+Watcher::Added Watcher::add(const std::string& directory, const FileStat& stat) {
+  if (watches_.contains(directory)) return Added::kBefore;
+  if (watches_.size() >= max_watches_) return Added::kOverLimit;
   const int watch = ::inotify_add_watch(inotify_.get(), directory.c_str(), kMask);
-  if (watch < 0) return errno != ENOSPC && errno != ENOMEM;  // not there, not ours: rescans tell
+  if (watch < 0)  // not there or not ours: rescans tell
+    return errno == ENOSPC || errno == ENOMEM ? Added::kOverLimit : Added::kNot;
   directories_[watch] = directory;
-  watches_[directory] = watch;
-  return true;
+  watches_[directory] = {watch, stat.device, stat.inode};
+  return Added::kNow;
 }
 
-void Watcher::watch(const std::vector<std::string>& directories) {
+Watcher::Watches::iterator Watcher::remove(Watches::iterator watch) {
+  ::inotify_rm_watch(inotify_.get(), watch->second.descriptor);
+  directories_.erase(watch->second.descriptor);
+  return watches_.erase(watch);
+}
+
+void Watcher::watch(const std::map<std::string, FileStat>& directories) {
   if (!inotify_.valid()) return;
-  const std::unordered_set<std::string_view> wanted(directories.begin(), directories.end());
   for (auto it = watches_.begin(); it != watches_.end();) {
-    if (wanted.contains(it->first)) {
-      ++it;
-      continue;
-    }
-    ::inotify_rm_watch(inotify_.get(), it->second);
-    directories_.erase(it->second);
-    it = watches_.erase(it);
+    const auto wanted = directories.find(it->first);
+    const bool same = wanted != directories.end() && wanted->second.device == it->second.device &&
+                      wanted->second.inode == it->second.inode;
+    it = same ? std::next(it) : remove(it);
   }
   std::size_t missing = 0;
-  for (const std::string& directory : directories)
-    if (!add(directory)) ++missing;
+  complete_ = true;
+  for (const auto& [directory, stat] : directories) {
+    const Added added = add(directory, stat);
+    if (added == Added::kOverLimit) ++missing;
+    if (added != Added::kBefore) complete_ = false;
+  }
+  // One directory of two paths has one watch, and events give one of them.
+  if (directories_.size() != watches_.size()) complete_ = false;
   std::string problem = missing > 0 ? watches_problem(missing) : std::string();
   if (!problem.empty() && problem_.empty()) log::warn("{}", problem);
   problem_ = std::move(problem);

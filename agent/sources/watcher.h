@@ -6,12 +6,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
 #include "agent/base/file.h"
+#include "agent/sources/identity.h"
 
 namespace edgehose {
 
@@ -21,8 +22,12 @@ class Watcher {
   Watcher(bool enabled, std::size_t max_watches);
 
   int fd() const { return inotify_.get(); }
-  // Watches exactly these directories, as far as the limits allow.
-  void watch(const std::vector<std::string>& directories);
+  // Watches exactly these directories, as far as the limits allow; where a path leads to another
+  // directory by now, that one.
+  void watch(const std::map<std::string, FileStat>& directories);
+  // All that happened in them since before that call was or will be told: each was watched already,
+  // by this path alone.
+  bool complete() const { return complete_; }
   // Reads what happened: changed(path) for a file that was written, the return value true where
   // names came, went or moved, or where news may have been lost.
   bool read(const std::function<void(const std::string&)>& changed);
@@ -30,12 +35,21 @@ class Watcher {
   const std::string& problem() const { return problem_; }
 
  private:
-  bool add(const std::string& directory);
+  enum class Added { kBefore, kNow, kNot, kOverLimit };
+  struct Watch {
+    int descriptor = -1;
+    std::uint64_t device = 0, inode = 0;  // of the directory
+  };
+  using Watches = std::unordered_map<std::string, Watch>;
+
+  Added add(const std::string& directory, const FileStat& stat);
+  Watches::iterator remove(Watches::iterator watch);
 
   std::size_t max_watches_;
   FileDescriptor inotify_;
   std::unordered_map<int, std::string> directories_;  // by watch
-  std::unordered_map<std::string, int> watches_;
+  Watches watches_;
+  bool complete_ = false;
   std::string problem_;
 };
 
