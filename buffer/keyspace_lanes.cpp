@@ -24,6 +24,31 @@ void get_batch(ByteReader& in, Claim& c) {
   c.key = in.string();
   c.rendering = in.string();
 }
+
+void put_upload(std::string& out, const PartialUpload& upload) {
+  put_string(out, upload.id);
+  if (!upload) return;
+  put_varint(out, upload.part_size);
+  put_varint(out, upload.parts.size());
+  for (const UploadPart& part : upload.parts) {
+    put_string(out, part.tag);
+    put_le(out, part.check);
+  }
+}
+PartialUpload get_upload(ByteReader& in) {
+  PartialUpload upload;
+  upload.id = in.string();
+  if (!upload) return upload;
+  upload.part_size = in.varint();
+  const std::uint64_t count = in.varint();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    UploadPart part;
+    part.tag = in.string();
+    part.check = in.le<std::uint64_t>();
+    upload.parts.push_back(std::move(part));
+  }
+  return upload;
+}
 }  // namespace
 
 std::string lane_key(LaneKey lane) {
@@ -77,6 +102,7 @@ std::string encode_claim(const Claim& c) {
   put_position(out, c.end);
   put_batch(out, c);
   put_le(out, static_cast<std::uint8_t>(c.done));
+  put_upload(out, c.upload);
   return out;
 }
 
@@ -91,6 +117,7 @@ Result<Claim> decode_claim(std::string_view key, std::string_view value) {
   c.end = get_position(in);
   get_batch(in, c);
   c.done = in.le<std::uint8_t>() != 0;
+  if (!in.at_end()) c.upload = get_upload(in);  // else of format 1.0 or 1.1
   return finish(in, std::move(c), "claim");
 }
 

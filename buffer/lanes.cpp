@@ -195,10 +195,24 @@ Result<Claim> TransactionImpl::claim(Claim claim) {
   EH_TRY(check_claim(claim));
   claim.id = state_.counters.next_claim;
   claim.done = false;
+  claim.upload = {};
   EH_TRY(put_claim(claim));
   ++state_.counters.next_claim;
   state_.claims[claim.id] = claim;
   return claim;
+}
+
+Status TransactionImpl::put_upload(ClaimId id, PartialUpload upload) {
+  const auto found = state_.claims.find(id);
+  if (found == state_.claims.end() || found->second.done)
+    return fail(ErrorCode::kNotFound, "claim {} is not open", id.value);
+  const auto too_long = [](const UploadPart& part) { return part.tag.size() > kMaxPartTag; };
+  if (upload.id.size() > kMaxUploadId || upload.parts.size() > kMaxUploadParts ||
+      std::ranges::any_of(upload.parts, too_long))
+    return fail(ErrorCode::kInvalid, "an upload of claim {} with {} parts, or names too long",
+                id.value, upload.parts.size());
+  found->second.upload = std::move(upload);
+  return put_claim(found->second);
 }
 
 Status TransactionImpl::acknowledge(const Acknowledgement& ack) {
@@ -227,6 +241,7 @@ Status TransactionImpl::acknowledge(const Acknowledgement& ack) {
   lane.possible_duplicates += ack.possible_duplicates;
   changed_lanes_.insert(lane.key);
   claim.done = true;
+  claim.upload = {};
   EH_TRY(settle_done_claims(lane));
   if (const auto still = state_.claims.find(ack.claim); still != state_.claims.end())
     EH_TRY(put_claim(still->second));
@@ -260,6 +275,7 @@ Result<std::vector<Claim>> TransactionImpl::recut(ClaimId id, const std::vector<
     EH_ASSIGN(part.end, normalized(part.end));
     part.lane = whole.lane;
     part.done = false;
+    part.upload = {};
     EH_ASSIGN(const bool adjoins, nothing_between(whole.lane, at, part.begin));
     if (!adjoins || part.begin < at || part.end <= part.begin)
       return fail(ErrorCode::kInvalid, "the parts of claim {} leave a gap or overlap", id.value);

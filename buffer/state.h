@@ -135,6 +135,23 @@ struct LaneState {
 // also where it was merged since.
 bool passed(const std::map<LaneKey, LaneState>& lanes, SourceId source, BlockNumber block);
 
+// An upload in parts that a destination keeps open until it is completed or aborted: what another
+// attempt needs to go on with it. No id: there is none. Tags and ids are the destination's words.
+struct UploadPart {
+  std::string tag;
+  std::uint64_t check = 0;  // CRC-64/NVME of its bytes: whether what is made again begins alike
+  bool operator==(const UploadPart&) const = default;
+};
+struct PartialUpload {
+  std::string id;
+  std::uint64_t part_size = 0;    // bytes of each part but the last
+  std::vector<UploadPart> parts;  // those that the destination has, from the first on
+  explicit operator bool() const { return !id.empty(); }
+  bool operator==(const PartialUpload&) const = default;
+};
+constexpr std::size_t kMaxUploadId = 1024, kMaxPartTag = 256;  // bytes
+constexpr std::size_t kMaxUploadParts = 1000;
+
 // A promise to deliver exactly these records under exactly this key, persisted before the first
 // attempt. `done`: delivered, waiting for an earlier claim of the lane.
 struct Claim {
@@ -148,6 +165,7 @@ struct Claim {
   std::string rendering;  // the sink's options at that time, opaque to the store
   bool done = false;
   bool resumed = false;  // not persisted: it is of an earlier life, which may have attempted it
+  PartialUpload upload;  // that an attempt has begun; since format 1.2, of replays not persisted
   // Of a replay: the dead letters that it delivers again, by id, in the order of their sequences.
   // Its records are theirs; begin and end mean nothing. Its key is empty until it is begun.
   std::vector<std::uint64_t> letters;

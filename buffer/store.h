@@ -170,6 +170,9 @@ class Store::Transaction {
 
   // Persists a claim and gives it its id.
   virtual Result<Claim> claim(Claim claim) = 0;
+  // How far its upload in parts has come; none: there is none any more. kNotFound where the claim
+  // is not open, or a replay; kInvalid beyond kMaxUploadParts and the other limits of state.h.
+  virtual Status put_upload(ClaimId claim, PartialUpload upload) = 0;
   // Settles a claim: counters, dead letters, cursor (past it and past every done claim that
   // follows). kFull where the dead letters' quota has no room: nothing of this call happened.
   virtual Status acknowledge(const Acknowledgement& ack) = 0;

@@ -190,6 +190,7 @@ class TransactionImpl final : public Store::Transaction {
   Status forget_sink(SinkId sink) override;
   Status forget_source(SourceId source) override;
   Result<Claim> claim(Claim claim) override;
+  Status put_upload(ClaimId claim, PartialUpload upload) override;
   Status acknowledge(const Acknowledgement& ack) override;
   Result<std::vector<Claim>> recut(ClaimId claim, const std::vector<Claim>& parts,
                                    std::uint64_t possible_duplicates) override;

@@ -227,6 +227,7 @@ TEST(Keyspace, ClaimAndDeadLetter) {
                 "0600000000000000"
                 "016b"
                 "0172"
+                "00"
                 "00");
   EXPECT_EQ(decode_claim(claim_key(c.id), bytes)->end, c.end);
   DeadLetter d;
@@ -251,6 +252,29 @@ TEST(Keyspace, ClaimAndDeadLetter) {
             "00"
             "00");
   EXPECT_EQ(decode_dead_letter(dead_letter_key(9), encode_dead_letter(d))->body, "b");
+}
+
+TEST(Keyspace, AClaimTellsHowFarItsUploadHasCome) {
+  Claim c;
+  c.id = ClaimId(5);
+  c.key = "k";
+  const std::string plain = encode_claim(c);
+  c.upload = {"up", 300, {{"t", 0x0102030405060708}, {"", 9}}};
+  const std::string bytes = encode_claim(c);
+  EXPECT_EQ(to_hex(bytes.substr(plain.size() - 1)),
+            "027570"
+            "ac02"
+            "02"
+            "01740807060504030201"
+            "000900000000000000");
+  EXPECT_EQ(decode_claim(claim_key(c.id), bytes)->upload, c.upload);
+  EXPECT_FALSE(decode_claim(claim_key(c.id), plain)->upload);
+  // Of format 1.0 or 1.1: nothing behind `done`.
+  const auto old = decode_claim(claim_key(c.id), plain.substr(0, plain.size() - 1));
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->key, "k");
+  EXPECT_FALSE(old->upload);
+  EXPECT_FALSE(decode_claim(claim_key(c.id), bytes.substr(0, bytes.size() - 1)));
 }
 
 TEST(Keyspace, ADeadLetterTellsWhereItCameFrom) {

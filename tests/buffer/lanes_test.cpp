@@ -53,6 +53,31 @@ TEST_F(Minis, RecutCoversTheSameRecords) {
   EXPECT_EQ(lane(key_).buffered(), (Counter{6, 126}));
 }
 
+TEST_F(Minis, AnUploadIsKnownAfterARestartAndNotOfWhatIsCutAnew) {
+  append(block_of(source_, 10));
+  const Claim claim = claim_blocks(key_, BlockNumber(1), BlockNumber(2));
+  const PartialUpload upload{"an id", 5 << 20, {{"tag", 7}}};
+  const auto put = [&](ClaimId id, PartialUpload how) {
+    const auto txn = begin();
+    const Status kept = txn->put_upload(id, std::move(how));
+    return kept ? txn->commit() : kept;
+  };
+  ASSERT_TRUE(put(claim.id, upload));
+  open();
+  EXPECT_EQ(store_->claims()->at(0).upload, upload);
+  EXPECT_EQ(put(claim.id + 1, upload).error().code, ErrorCode::kNotFound);
+  PartialUpload many = upload;
+  many.parts.resize(kMaxUploadParts + 1);
+  EXPECT_EQ(put(claim.id, many).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(put(claim.id, {std::string(kMaxUploadId + 1, 'x'), 1, {}}).error().code,
+            ErrorCode::kInvalid);
+  const auto txn = begin();
+  const auto again = txn->recut(claim.id, {store_->claims()->at(0)}, 0);
+  ASSERT_TRUE(again);
+  ASSERT_TRUE(txn->commit());
+  EXPECT_FALSE(store_->claims()->at(0).upload);
+}
+
 TEST_F(Minis, ADamagedDeadLetterIsNamedAndTheOthersAreGiven) {
   open();
   append(block_of(source_, 10));
