@@ -75,6 +75,7 @@ struct Batch {
   Claim claim;
   std::string source;
   Epoch epoch{};
+  bool attempted = false;  // not the first attempt, of an earlier life perhaps
 };
 
 // --- what a sink asks a transport to do ----------------------------------------------------------
@@ -93,6 +94,8 @@ struct UploadRequest {
   std::string key;
   std::string region;  // that the bucket is in, as far as is known
   std::shared_ptr<ByteSource> body;
+  PartialUpload begun{};   // by an earlier attempt
+  bool attempted = false;  // there was one, so there may be an upload that is not known
 };
 using Request = std::variant<FileRequest, UploadRequest>;
 
@@ -107,7 +110,10 @@ struct FileResponse {
 };
 
 struct UploadResponse {
-  HttpResponse answer;          // to the upload
+  // What `answer` answers. All but kWhole and kComplete leave nothing under the key.
+  enum class To { kWhole, kBegin, kPart, kComplete, kClearing };
+  HttpResponse answer;
+  To to = To::kWhole;
   std::optional<Error> unsent;  // nothing was sent: no credentials, or a body that cannot be read
   bool nothing = false;         // nothing was sent: no record is left of the batch
   // The key was taken, and what is there is not replaced: what the bucket says of it.
@@ -152,6 +158,11 @@ class Sink {
   // The object's name: a function of what is in it (agent, epoch, source, sequences, replay), of
   // the arrival of its oldest record, and of what the note says about names. No two share one.
   virtual std::string key(const BatchOutline& batch, const std::string& note) const = 0;
+  // Whether a sink of this agent, whatever its prefix, may have given that key to an object of the
+  // buffer `epoch`, and nobody else.
+  virtual bool is_own_key(const std::string& /*key*/, const Epoch& /*epoch*/) const {
+    return false;
+  }
   // The options to persist with a claim.
   virtual std::string rendering() const = 0;
   // `note` is the sink's persisted note (SinkState::note), `body` the object's bytes.

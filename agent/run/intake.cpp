@@ -131,9 +131,22 @@ void Intake::take_events() {
       }
     }
     if (oldest_event_ == kNever) oldest_event_ = clock_.now();
+    if (const auto* advanced = std::get_if<Advanced>(&event)) {
+      forget_earlier(*advanced);
+      events_.push_back(std::move(event));
+      continue;
+    }
     events_.push_back(std::move(event));
     look_for_batches_ = true;
   }
+}
+
+// What is not committed yet of the same claim is overtaken.
+void Intake::forget_earlier(const Advanced& advanced) {
+  std::erase_if(events_, [&](const CourierEvent& event) {
+    const auto* earlier = std::get_if<Advanced>(&event);
+    return earlier != nullptr && earlier->claim == advanced.claim;
+  });
 }
 
 // While commits fail or find no room, what one commit takes is kept at hand and no more.
@@ -245,6 +258,7 @@ Instant Intake::settlements_due() {
     const SinkId id = std::visit([](const auto& e) { return e.sink; }, event);
     const SinkLink* const sink = link(id);
     const bool waits = sink != nullptr && !sink->problem.empty();
+    if (std::holds_alternative<Advanced>(event)) continue;  // a commit a part would wear the flash
     if (!std::holds_alternative<Settled>(event) || (options_.flush && !waits)) return clock_.now();
   }
   // Records under way will be committed soon enough, and take the acknowledgements along.

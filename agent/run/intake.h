@@ -125,6 +125,7 @@ class Intake {
 
   // intake.cpp: the loop
   void take_events();
+  void forget_earlier(const Advanced& advanced);
   void drain_sources();
   void drain(SourceSlot& slot);
   void look_only();
@@ -183,6 +184,7 @@ class Intake {
   Status write_settlement(Store::Transaction& transaction, const Learned& learned, Made& made);
   Status write_settlement(Store::Transaction& transaction, const Halve& halve, Made& made);
   Status write_settlement(Store::Transaction& transaction, const Rekey& rekey, Made& made);
+  Status write_settlement(Store::Transaction& transaction, const Advanced& advanced, Made& made);
   Status recut(Store::Transaction& transaction, SinkLink& sink, ClaimId claim,
                const std::vector<Claim>& parts, std::uint64_t possible_duplicates, Made& made);
   Result<std::vector<Claim>> cut_in_two(const SinkLink& sink, const Claim& claim);

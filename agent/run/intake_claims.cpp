@@ -193,6 +193,14 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Rekey& re
   return recut(transaction, *sink, rekey.claim, {claim}, 0, made);
 }
 
+// What cannot be kept is only begun anew after a restart: no reason for a commit to fail.
+Status Intake::write_settlement(Store::Transaction& transaction, const Advanced& advanced, Made&) {
+  const Status put = transaction.put_upload(advanced.claim, advanced.upload);
+  const bool refused =
+      !put && (put.error().code == ErrorCode::kNotFound || put.error().code == ErrorCode::kInvalid);
+  return refused ? Status() : put;
+}
+
 Status Intake::recut(Store::Transaction& transaction, SinkLink& sink, ClaimId claim,
                      const std::vector<Claim>& parts, std::uint64_t possible_duplicates,
                      Made& made) {

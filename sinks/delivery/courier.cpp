@@ -28,6 +28,7 @@ Instant Courier::step() {
   const Instant now = clock_.now();
   std::vector<Completion> finished;
   Instant next = transport_->step(now, finished);
+  take_advances();
   for (const Completion& completion : finished) finish(completion, now);
 
   const RequestId before = next_request_;
@@ -88,7 +89,9 @@ Status Courier::load_note(SinkId id) {
   return {};
 }
 
-Status Courier::complete_batch(Batch& batch) {
+Status Courier::complete_batch(Held& held) {
+  Batch& batch = held.batch;
+  batch.attempted = held.attempts > 1 || batch.claim.resumed;
   batch.epoch = store_.epoch();
   const SourceId id = batch.claim.lane.source;
   if (id == SourceId{}) return {};
@@ -149,10 +152,10 @@ void Courier::start(Held& held, Instant now) {
     if (const Status loaded = load_note(held.batch.claim.lane.sink); !loaded)
       return conclude(held, Retry{loaded.error().message}, now);
   }
-  if (const Status complete = complete_batch(held.batch); !complete)
+  if (const Status complete = complete_batch(held); !complete)
     return conclude(held, Retry{complete.error().message}, now);
 
-  const Result<std::shared_ptr<ObjectBody>> body = open_body_(held.batch);
+  const Result<std::shared_ptr<ObjectBody>> body = body_of(held);
   if (!body) {
     const Error& error = body.error();
     if (held.batch.claim.replay() && error.code == ErrorCode::kNotFound) return settle(held, {});
@@ -161,12 +164,52 @@ void Courier::start(Held& held, Instant now) {
     return conclude(held, hopeless ? Verdict(Park{error.message}) : Verdict(Retry{error.message}),
                     now);
   }
+  held.body = *body;
   held.summary = (*body)->summary();
   const RequestId id = next_request_;
   ++next_request_;
   held.request = id;
   under_way_.emplace(id, held.batch.claim.id);
   transport_->start(id, sink_->request(held.batch, *note_, *body), held.summary);
+  transport_->tidy(now, [this](const std::string& key) { return is_leftover(key); });
+}
+
+// Parts of an upload are good for the same bytes only, which an encrypted body made anew has not.
+Result<std::shared_ptr<ObjectBody>> Courier::body_of(Held& held) {
+  if (held.body && held.batch.claim.upload) {
+    const std::shared_ptr<const ObjectSummary> summary = held.body->summary();
+    if (summary->complete && !summary->changed) return held.body;
+  }
+  return open_body_(held.batch);
+}
+
+void Courier::take_advances() {
+  for (Advance& advance : transport_->take_advances()) {
+    const auto found = under_way_.find(advance.id);
+    if (found == under_way_.end()) continue;
+    Claim& claim = held_.at(found->second).batch.claim;
+    claim.upload = advance.upload;
+    // One that is over stays in the store until its claim is settled: a later life asks for it, and
+    // sees that the object is there.
+    if (advance.upload)
+      outcomes_.post(Advanced{claim.lane.sink, claim.id, std::move(advance.upload)});
+  }
+}
+
+// Its claim is settled without it, or cut anew.
+void Courier::discard_upload(const Held& held) {
+  const Claim& claim = held.batch.claim;
+  if (claim.upload) transport_->discard(claim.key, claim.upload);
+}
+
+// A claim is persisted before anything is uploaded for it: what the store has no claim for needs
+// none. Where that cannot be seen, nothing is taken for left over.
+bool Courier::is_leftover(const std::string& key) {
+  if (!sink_->is_own_key(key, store_.epoch())) return false;
+  const auto claims = store_.claims(), replays = store_.replays();
+  if (!claims || !replays) return false;
+  const auto under_key = [&](const Claim& claim) { return claim.key == key; };
+  return std::ranges::none_of(*claims, under_key) && std::ranges::none_of(*replays, under_key);
 }
 
 void Courier::finish(const Completion& completion, Instant now) {
@@ -175,6 +218,7 @@ void Courier::finish(const Completion& completion, Instant now) {
   Held& held = held_.at(found->second);
   under_way_.erase(found);
   held.request.reset();
+  if (!held.batch.claim.upload) held.body = nullptr;
 
   const Verdict verdict = sink_->judge(held.batch, completion.response);
   if (is_lesson(held, verdict)) learn(held, completion.response);

@@ -95,6 +95,7 @@ class Courier {
     std::uint32_t attempts = 0;
     std::uint64_t round = 0;                       // of the last attempt
     std::optional<RequestId> request;              // under way
+    std::shared_ptr<ObjectBody> body;              // while an upload in parts holds some of it
     std::shared_ptr<const ObjectSummary> summary;  // of the last attempt
     bool maybe_arrived = false;                    // an earlier attempt of this life
     std::optional<std::uint64_t> failed_at;        // deliveries_ at its last failure
@@ -108,7 +109,7 @@ class Courier {
   void take_claims();
   void take_holds();
   Status load_note(SinkId id);
-  Status complete_batch(Batch& batch);
+  Status complete_batch(Held& held);
   void start_requests(Instant now);
   Held* next_to_start(Instant now);
   bool may_start(const Held& held) const;
@@ -116,6 +117,10 @@ class Courier {
   Instant next_start(Instant now) const;
   void start(Held& held, Instant now);
   void finish(const Completion& completion, Instant now);
+  Result<std::shared_ptr<ObjectBody>> body_of(Held& held);
+  void take_advances();
+  void discard_upload(const Held& held);
+  bool is_leftover(const std::string& key);
   bool is_lesson(const Held& held, const Verdict& verdict) const;
   void learn(const Held& held, const Response& response);
   std::string present_key(const Batch& batch) const;  // were it cut now

@@ -75,6 +75,7 @@ void Courier::settle(Held& held, std::vector<DeadLetter> dead) {
                  sink_->name(), outcome.ack.unreadable.records, claim.size.records, claim.key);
   }
   report_.sent_bytes += outcome.sent_bytes;
+  discard_upload(held);
   outcomes_.post(std::move(outcome));
   held_.erase(claim.id);
 }
@@ -177,6 +178,7 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
     log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(),
               claim.key, verdict.reason, *count);
   recovered(held, now);
+  discard_upload(held);
   outcomes_.post(Halve{claim.lane.sink, claim.id, possible_duplicates(held)});
   held_.erase(claim.id);
 }
@@ -198,6 +200,7 @@ void Courier::key_refused(Held& held, const KeyRefused& verdict, Instant now) {
         "was last told)",
         sink_->name(), claim.key, verdict.reason, key, *count);
   recovered(held, now);
+  discard_upload(held);
   outcomes_.post(Rekey{claim.lane.sink, claim.id, std::move(key)});
   held_.erase(claim.id);
 }

@@ -9,7 +9,8 @@
 
 namespace edgehose {
 
-// courier -> intake. Bounded by the courier's window of claims.
+// courier -> intake. Bounded by the courier's window of claims: of each claim's Advanced only the
+// last one counts.
 struct Settled {  // delivered, or dead-lettered in part
   SinkId sink;
   Acknowledgement ack;
@@ -29,7 +30,12 @@ struct Learned {  // the sink's persisted note changed
   SinkId sink;
   std::string note;
 };
-using CourierEvent = std::variant<Settled, Halve, Rekey, Learned>;
+struct Advanced {  // a claim's upload in parts has come so far; persisted with what comes next
+  SinkId sink;
+  ClaimId claim;
+  PartialUpload upload;
+};
+using CourierEvent = std::variant<Settled, Halve, Rekey, Learned, Advanced>;
 
 // What status shows of a courier; published by its thread.
 struct CourierStatus {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,15 @@ struct Completion {
   Response response;
 };
 
+// How far the upload in parts of a request has come; none: it is over, or given up.
+struct Advance {
+  RequestId id;
+  PartialUpload upload;
+};
+
+// Whether an upload under this key is one of ours that no claim needs any more.
+using IsLeftover = std::function<bool(const std::string& key)>;
+
 // A call on the destination that may hang in the kernel. `what` is empty: none is under way.
 struct Call {
   std::string what;  // "fdatasync of /media/usb/logs/a.log"
@@ -43,6 +53,14 @@ class Transport {
   // Some work on what is under way; appends what is finished. Returns when it wants to be called
   // again (at or before `now`: at once), kNever where only a descriptor matters.
   virtual Instant step(Instant now, std::vector<Completion>& finished) = 0;
+  // What has advanced since the last call.
+  virtual std::vector<Advance> take_advances() { return {}; }
+  // The upload of a claim that goes another way: it is aborted at the destination, as well as can
+  // be.
+  virtual void discard(const std::string& /*key*/, const PartialUpload& /*upload*/) {}
+  // Now and then, when a request is started: looks for uploads that no claim needs, and aborts
+  // them. `leftover` is asked at the last moment, in step().
+  virtual void tidy(Instant /*now*/, IsLeftover /*leftover*/) {}
   // Gives up what is under way, without completions.
   virtual void abandon() = 0;
   // What step() is in, for others to see while it does not return. Any thread.

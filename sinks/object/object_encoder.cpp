@@ -218,17 +218,28 @@ class CountingStream final : public ObjectStream {
  public:
   CountingStream(std::unique_ptr<ByteStream> inner, std::shared_ptr<ObjectSummary> summary)
       : inner_(std::move(inner)), summary_(std::move(summary)) {}
+  // Its body's first stream, which it has to repeat.
+  void repeats(std::shared_ptr<ObjectSummary> first) { first_ = std::move(first); }
   Result<std::size_t> read(char* out, std::size_t size) override {
     auto n = inner_->read(out, size);
     if (n) summary_->object_bytes += *n;
-    if (n && *n == 0 && size > 0) summary_->complete = true;
-    return n;
+    if (!n || *n > 0 || size == 0) return n;
+    summary_->complete = true;
+    const bool other = first_ && first_->complete &&
+                       (first_->missing_records != summary_->missing_records ||
+                        first_->object_bytes != summary_->object_bytes);
+    if (!other) return n;
+    first_->changed = true;
+    return fail(ErrorCode::kCorrupt,
+                "the object has other records than before: blocks of it were damaged meanwhile; it "
+                "is made anew");
   }
   std::shared_ptr<const ObjectSummary> summary() const override { return summary_; }
 
  private:
   std::unique_ptr<ByteStream> inner_;
   std::shared_ptr<ObjectSummary> summary_;
+  std::shared_ptr<ObjectSummary> first_;  // null: it is the first
 };
 
 Result<std::vector<AgeRecipient>> parse_recipients(const std::vector<std::string>& texts) {
@@ -247,11 +258,11 @@ Result<std::shared_ptr<AgeFile>> age_file(const ObjectRendering& rendering) {
   return AgeFile::make(recipients);
 }
 
-Result<std::unique_ptr<ObjectStream>> open_stream(Store& store, const Claim& claim,
-                                                  const ObjectRendering& rendering,
-                                                  std::string_view source,
-                                                  const std::shared_ptr<AgeFile>& encrypted,
-                                                  std::shared_ptr<ObjectSummary> summary) {
+Result<std::unique_ptr<CountingStream>> open_stream(Store& store, const Claim& claim,
+                                                    const ObjectRendering& rendering,
+                                                    std::string_view source,
+                                                    const std::shared_ptr<AgeFile>& encrypted,
+                                                    std::shared_ptr<ObjectSummary> summary) {
   EH_ASSIGN(auto compressor, make_compressor(rendering.compression, rendering.level));
   std::unique_ptr<ByteStream> stream;
   if (claim.replay()) {
@@ -284,12 +295,14 @@ class Body final : public ObjectBody {
   }
   Result<std::unique_ptr<ByteStream>> open() override {
     if (first_) return std::move(first_);
-    return another(std::make_shared<ObjectSummary>());
+    EH_ASSIGN(auto stream, another(std::make_shared<ObjectSummary>()));
+    stream->repeats(summary_);
+    return stream;
   }
   std::shared_ptr<const ObjectSummary> summary() const override { return summary_; }
 
  private:
-  Result<std::unique_ptr<ObjectStream>> another(std::shared_ptr<ObjectSummary> summary) {
+  Result<std::unique_ptr<CountingStream>> another(std::shared_ptr<ObjectSummary> summary) {
     return open_stream(store_, claim_, rendering_, source_, encrypted_, std::move(summary));
   }
 

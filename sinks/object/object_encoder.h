@@ -46,6 +46,8 @@ struct ObjectSummary {
   std::vector<MissingRecords> missing;  // in order, neighbours joined
   std::uint64_t missing_records = 0;    // how many
   bool complete = false;                // read to its end without an error
+  // A later stream of the same body had other bytes: blocks were damaged meanwhile.
+  bool changed = false;
 };
 
 // One stream.

@@ -27,6 +27,23 @@ std::string compact_time(WallTime time) {
   return out;
 }
 
+constexpr std::string_view kTimeForm = "-00000000T000000Z";  // a '0' for each digit
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool has_form(std::string_view text, std::string_view form) {
+  return std::ranges::equal(text, form,
+                            [](char t, char f) { return f == '0' ? is_digit(t) : t == f; });
+}
+
+// A sequence, as names have it: 12 digits or more.
+bool skip_number(std::string_view& text) {
+  const auto end = std::ranges::find_if_not(text, is_digit);
+  const auto digits = static_cast<std::size_t>(end - text.begin());
+  text.remove_prefix(digits);
+  return digits >= 12;
+}
+
 // Steady across versions and machines, which std::hash is not (FNV-1a).
 std::uint64_t seed_of(std::string_view text) {
   std::uint64_t hash = 0xcbf29ce484222325;
@@ -73,6 +90,22 @@ ObjectNames::Name ObjectNames::name(const BatchOutline& batch, std::size_t part_
       batch.first.value, batch.last.value, batch.replay.empty() ? "" : "-replay-" + batch.replay);
   return {prefix_.render({agent_, batch.source, batch.first_time, seed_of(stem)}),
           stem + extension_};
+}
+
+// SOURCE-TIME-AGENT-EPOCH-FIRST-LAST[-replay-MARK].EXTENSION: TIME before AGENT-EPOCH, and numbers
+// behind it.
+bool ObjectNames::is_own(std::string_view key, const Epoch& epoch) const {
+  const std::string_view bytes(reinterpret_cast<const char*>(epoch.data()), epoch.size());
+  const std::string ours =
+      fmt::format("-{}-{}-", object_name_part(agent_, kMaxPartBytes), to_hex(bytes));
+  const std::size_t at = key.rfind(ours);
+  if (at == std::string_view::npos || at < kTimeForm.size()) return false;
+  if (!has_form(key.substr(at - kTimeForm.size(), kTimeForm.size()), kTimeForm)) return false;
+  std::string_view rest = key.substr(at + ours.size());
+  if (rest.find('/') != std::string_view::npos || !skip_number(rest) || !rest.starts_with('-'))
+    return false;
+  rest.remove_prefix(1);
+  return skip_number(rest) && (rest.starts_with('.') || rest.starts_with("-replay-"));
 }
 
 }  // namespace edgehose

@@ -50,6 +50,9 @@ class ObjectNames {
     std::string name;    // without a '/'
   };
   Name name(const BatchOutline& batch, std::size_t part_limit = kMaxPartBytes) const;
+  // Whether a key ends in a name of this agent's and this buffer's, whatever its prefix, source and
+  // extension.
+  bool is_own(std::string_view key, const Epoch& epoch) const;
 
  private:
   ObjectNames(std::string agent, std::string extension, Prefix prefix)

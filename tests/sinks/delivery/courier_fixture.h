@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "sinks/delivery/courier.h"
@@ -37,6 +38,7 @@ class FakeStore final : public Store {
   std::string note;
   bool broken = false;  // every read fails
   std::map<std::uint64_t, DeadLetter> letters;
+  std::vector<Claim> persisted;
 
   Result<std::optional<BlockInfo>> next_block(SourceId, BlockNumber from) override {
     const auto it = blocks_.lower_bound(from);
@@ -69,14 +71,17 @@ class FakeStore final : public Store {
   Result<StoredBlock> read(BlockNumber) override { return none(); }
   BlockNumber end_block() const override { return {}; }
   Result<std::vector<LaneState>> lanes() override { return none(); }
-  Result<std::vector<Claim>> claims() override { return none(); }
+  Result<std::vector<Claim>> claims() override { return persisted; }
   Status for_each_file(const std::function<void(FileId, const FileState&)>&) override { return {}; }
   Result<std::optional<FileState>> file(FileId) override { return none(); }
   Result<std::vector<std::uint64_t>> for_each_dead_letter(
       const std::function<bool(const DeadLetter&)>&) override {
     return std::vector<std::uint64_t>{};
   }
-  Result<std::vector<Claim>> replays() override { return std::vector<Claim>(); }
+  Result<std::vector<Claim>> replays() override {
+    if (broken) return none();
+    return std::vector<Claim>();
+  }
   Result<std::optional<DeadLetter>> dead_letter(std::uint64_t id) override {
     const auto found = letters.find(id);
     if (found == letters.end()) return std::nullopt;
@@ -103,7 +108,13 @@ class ScriptedTransport final : public Transport {
     auto& file = std::get<FileRequest>(request);
     sent.push_back({id, file.name, file.expected_filesystem});
     log.push_back(file.name);
+    bodies.push_back(file.body);
   }
+  std::vector<Advance> take_advances() override { return std::exchange(advances, {}); }
+  void discard(const std::string& key, const PartialUpload& upload) override {
+    discarded.push_back(key + " " + upload.id);
+  }
+  void tidy(Instant, IsLeftover is) override { leftover = std::move(is); }
   Instant step(Instant, std::vector<Completion>& finished) override {
     for (Completion& c : answers_) finished.push_back(std::move(c));
     answers_.clear();
@@ -123,8 +134,12 @@ class ScriptedTransport final : public Transport {
     sent.erase(sent.begin() + static_cast<std::ptrdiff_t>(i));
   }
 
-  std::vector<Sent> sent;        // under way
-  std::vector<std::string> log;  // keys of all that were started
+  std::vector<Sent> sent;                           // under way
+  std::vector<std::string> log;                     // keys of all that were started
+  std::vector<std::shared_ptr<ByteSource>> bodies;  // of the same
+  std::vector<Advance> advances;                    // told with the next step
+  std::vector<std::string> discarded;               // "key id"
+  IsLeftover leftover;
   bool abandoned = false;
 
  private:
@@ -139,10 +154,14 @@ class ScriptedSink final : public Sink {
   std::string key(const BatchOutline& batch, const std::string& note) const override {
     return key_prefix + note + "key-" + std::to_string(batch.first_time.value);
   }
+  bool is_own_key(const std::string& key, const Epoch&) const override {
+    return key.starts_with("key-");
+  }
   std::string rendering() const override { return "unused"; }
   Request request(const Batch& batch, const std::string& note,
                   std::shared_ptr<ByteSource> body) const override {
     EXPECT_EQ(batch.source, "app");
+    attempted.push_back(batch.attempted);
     return FileRequest{"", batch.claim.key, note, std::move(body)};
   }
   Verdict judge(const Batch&, const Response& response) const override {
@@ -171,7 +190,8 @@ class ScriptedSink final : public Sink {
       {"bad name, learn", KeyRefused{"':' in it"}},
       {"one bad", Rejected{{Sequence{2}}, "bad date"}}};
 
-  std::string key_prefix;  // as another config would name batches
+  std::string key_prefix;               // as another config would name batches
+  mutable std::vector<bool> attempted;  // of each request
 
  private:
   std::string name_ = "archive";

@@ -116,6 +116,18 @@ TEST_F(ObjectEncoder, ABodyStreamsTheSameBytesAgainAlsoEncrypted) {
   }
 }
 
+TEST_F(ObjectEncoder, ABodyThatLacksBlocksTheSecondTimeIsAnError) {
+  const auto body =
+      encode_object_body(store, claim, rendering(Format::kLines, Compression::kNone), "app");
+  ASSERT_TRUE(body) << body.error().message;
+  EXPECT_FALSE(test::drain(**(*body)->open()).error);
+  EXPECT_FALSE((*body)->summary()->changed);
+  store.damage(infos[kApp][1].number);
+  EXPECT_TRUE(test::drain(**(*body)->open()).error);
+  EXPECT_TRUE((*body)->summary()->changed);
+  EXPECT_EQ((*body)->summary()->missing_records, 0u) << "of the first";
+}
+
 TEST_F(ObjectEncoder, LinesInEveryCompressionAreTheRecords) {
   for (const auto compression : {Compression::kZstd, Compression::kGzip, Compression::kNone}) {
     const Encoded object = encode(rendering(Format::kLines, compression));
