@@ -37,6 +37,9 @@ struct HttpRequest {
   std::shared_ptr<RequestBody> body{};  // null: none
   // The server is asked before the body goes: what it would refuse is not uploaded (metered links).
   bool expect_continue = false;
+  // Goes over a connection of its own: over a kept-alive one that breaks before the answer it would
+  // be sent once more, which is wrong where each time makes something new.
+  bool once = false;
   std::size_t response_limit = 64 << 10;  // bytes of the response's body; more is a failure
 };
 

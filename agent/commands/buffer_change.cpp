@@ -40,6 +40,16 @@ Result<Counter> backlog_of(Store& store, const std::function<bool(const LaneKey&
   return backlog;
 }
 
+// Nobody goes on with them, and who aborts them, once nothing is known of them, is a person.
+void tell_uploads(const std::vector<Claim>& claims,
+                  const std::function<bool(const LaneKey&)>& of_sink) {
+  for (const Claim& claim : claims)
+    if (of_sink(claim.lane) && claim.upload)
+      say("An upload in parts has begun and stays at the destination until somebody aborts it: key "
+          "{}, upload id {}.",
+          printable(claim.key), printable(claim.upload.id));
+}
+
 Status tell_sink(Store& store, const std::string& name, const ChangeContext& context) {
   EH_ASSIGN(const SinkState sink, find_sink(store, name));
   const auto of_sink = [&](const LaneKey& key) { return key.sink == sink.id; };
@@ -54,6 +64,7 @@ Status tell_sink(Store& store, const std::string& name, const ChangeContext& con
           : "batches that are under way (encrypted: not counted) are";
   say("Sink {}: {} ({}) would not be delivered by it; {} given up.", name,
       format_count(backlog.records, "record"), format_size(backlog.bytes), under_way);
+  tell_uploads(claims, of_sink);
   if (context.has_sink(name))
     say("It is in the config: a running agent refuses; at the next start it begins anew, and what "
         "it delivered and is still buffered may be delivered twice.");

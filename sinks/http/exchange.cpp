@@ -125,6 +125,7 @@ void Exchange::set_connection(Setter& set) {
   set(CURLOPT_PRIVATE, this);
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_NOPROGRESS, 1L);
+  if (request_.once) set(CURLOPT_FRESH_CONNECT, 1L);
   set(CURLOPT_BUFFERSIZE, kReceiveBuffer);
   const auto timeout =
       std::chrono::duration_cast<std::chrono::milliseconds>(context_.options.connect_timeout);

@@ -64,6 +64,8 @@ std::uint64_t crc64nvme(std::uint64_t crc, std::string_view bytes) {
   return ~crc;
 }
 
+std::string crc64nvme_value(std::uint64_t crc) { return encode_base64(big_endian(crc, 8), true); }
+
 std::string_view checksum_header(S3Checksum kind) {
   switch (kind) {
     case S3Checksum::kCrc64Nvme: return "x-amz-checksum-crc64nvme";

@@ -39,5 +39,7 @@ class ChecksumBuilder {
 // CRC-64/NVME (NVM Express, section 5.2.1.3.4; reflected): of "123456789" 0xAE8B14860A799888.
 // Extends as crc32c() does.
 std::uint64_t crc64nvme(std::uint64_t crc, std::string_view bytes);
+// The header's value of one.
+std::string crc64nvme_value(std::uint64_t crc);
 
 }  // namespace edgehose

@@ -10,6 +10,8 @@ namespace {
 
 // What other services take for a region where they have none.
 constexpr const char* kUsualRegion = "us-east-1";
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+constexpr std::uint64_t kSmallestPart = 5ull << 20, kLargestPart = 5ull << 30;
 
 Fields<S3Bucket> bucket_fields() {
   return {
@@ -46,6 +48,10 @@ Fields<S3Config> s3_fields() {
                    "secret_access_key = { file = \"/etc/edgehose/aws.key\" } }"),
       include<&S3Config::object>(object_fields()),
       include<&S3Config::upload>(s3_upload_fields()),
+      size_field<&S3Config::part_size>("part_size",
+                                       "Larger objects go up in parts of this size, and go on "
+                                       "behind the last one after a restart or a broken link.")
+          .range(kSmallestPart, kLargestPart),
       include<&S3Config::http>(http_fields()),
   };
 }

@@ -20,6 +20,7 @@ struct S3Config {
   aws::CredentialsConfig credentials;
   ObjectConfig object;
   S3UploadOptions upload;
+  std::uint64_t part_size = 16ull << 20;  // bytes; objects above it go up in parts of it
   HttpConfig http;
 };
 

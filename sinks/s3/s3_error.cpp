@@ -40,6 +40,7 @@ constexpr Rule kRules[] = {
     {"TooManyRequests", Meaning::kRetry},
     {"RequestTimeout", Meaning::kRetry},
     {"OperationAborted", Meaning::kRetry},
+    {"NoSuchUpload", Meaning::kRetry},
     {"ConditionalRequestConflict", Meaning::kRetry},
     {"BadDigest", Meaning::kRetry},
     {"InvalidDigest", Meaning::kRetry},

@@ -15,6 +15,21 @@ bool signs_payload(const S3UploadOptions& options, const S3Endpoint& endpoint) {
   return !endpoint.uses_tls() || options.checksum == S3Checksum::kNone;
 }
 
+void add_checksum(AwsRequest& request, S3Checksum kind, const std::string& value) {
+  if (value.empty()) return;
+  request.http.headers.push_back({std::string(checksum_header(kind)), value});
+  // An object lock asks for this one beside it.
+  request.http.headers.push_back(
+      {"x-amz-sdk-checksum-algorithm", std::string(checksum_algorithm(kind))});
+}
+
+void send_body(AwsRequest& request, std::shared_ptr<RequestBody> body,
+               const std::string& payload_hash) {
+  request.http.expect_continue = body->size() >= kAskFirstBytes;
+  request.http.body = std::move(body);
+  request.payload_hash = payload_hash.empty() ? std::string(aws::kUnsignedPayload) : payload_hash;
+}
+
 AwsRequest put_object(const S3Place& place, const UploadFacts& facts,
                       std::shared_ptr<RequestBody> body, bool create_only, WallTime now,
                       const Secret& customer_key) {
@@ -24,18 +39,9 @@ AwsRequest put_object(const S3Place& place, const UploadFacts& facts,
   request.http.method = "PUT";
   request.http.url = place.endpoint.url(place.key);
   request.http.headers = s3_headers(options, S3Call::kPut, now, customer_key);
-  if (!facts.checksum.empty()) {
-    request.http.headers.push_back(
-        {std::string(checksum_header(options.checksum)), facts.checksum});
-    // An object lock asks for this one beside it.
-    request.http.headers.push_back(
-        {"x-amz-sdk-checksum-algorithm", std::string(checksum_algorithm(options.checksum))});
-  }
-  request.http.body = std::move(body);
-  request.http.expect_continue = facts.size >= kAskFirstBytes;
+  add_checksum(request, options.checksum, facts.checksum);
+  send_body(request, std::move(body), facts.payload_hash);
   request.region = place.region;
-  request.payload_hash =
-      facts.payload_hash.empty() ? std::string(aws::kUnsignedPayload) : facts.payload_hash;
   request.remedy = s3_remedy;
   return request;
 }

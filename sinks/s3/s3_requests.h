@@ -23,6 +23,12 @@ struct S3Place {
   const std::string& key;
 };
 
+// What a request that carries (part of) an object has beside its headers: its checksum's header,
+// where there is one; its body, signed by `payload_hash`, or not where that is empty.
+void add_checksum(AwsRequest& request, S3Checksum kind, const std::string& value);
+void send_body(AwsRequest& request, std::shared_ptr<RequestBody> body,
+               const std::string& payload_hash);
+
 // PUT of a whole object. `create_only`: not where the key is taken, whatever the options say.
 AwsRequest put_object(const S3Place& place, const UploadFacts& facts,
                       std::shared_ptr<RequestBody> body, bool create_only, WallTime now,

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "sinks/object/object_encoder.h"
+#include "sinks/s3/multipart_answers.h"
+#include "sinks/s3/multipart_upload.h"
 #include "sinks/s3/s3_error.h"
 
 namespace edgehose {
@@ -30,25 +32,62 @@ Verdict judge_unsent(const Error& error) {
   }
 }
 
-// The checksum that the bucket keeps, where it is said and of the kind that was sent.
-bool same_checksum(const HttpResponse& answer, S3Checksum kind, const std::string& sent) {
-  const std::string* kept = answer.header(checksum_header(kind));
-  return kept != nullptr && !sent.empty() && *kept == sent;
+Retry not_of_s3(const HttpResponse& answer, std::string_view why) {
+  return {fmt::format("the answer {} is not S3's ({}): something between here and there, such as a "
+                      "portal that wants a login",
+                      answer.status, why),
+          {},
+          true};
 }
 
-Verdict judge_success(const UploadResponse& upload, S3Checksum checksum) {
+Verdict judge_checksum(const std::string& kept, const std::string& sent) {
+  if (kept.empty() || sent.empty() || kept == sent) return Delivered{};
+  return Retry{"S3 has kept other bytes than were sent: the checksums differ", {}, true};
+}
+
+bool succeeded(const HttpResponse& answer) { return answer.status >= 200 && answer.status < 300; }
+
+Verdict judge_failure(const UploadResponse& upload) {
+  if (upload.answer.status == 0) return judge_s3_silence(upload.answer);
+  return judge_s3_refusal(upload.answer, upload.region);
+}
+
+Verdict judge_whole(const UploadResponse& upload, S3Checksum checksum) {
   const HttpResponse& answer = upload.answer;
+  if (!succeeded(answer)) return judge_failure(upload);
   const std::string* tag = answer.header("etag");
   if (answer.status != 200 || tag == nullptr || tag->empty() || !blank(answer.body))
-    return Retry{fmt::format("the answer {} is not S3's ({}): something between here and there, "
-                             "such as a portal that wants a login",
-                             answer.status, tag == nullptr ? "it has no ETag" : "it has a text"),
-                 {},
-                 true};
+    return not_of_s3(answer, tag == nullptr ? "it has no ETag" : "it has a text");
   const std::string* kept = answer.header(checksum_header(checksum));
-  if (kept != nullptr && !upload.checksum.empty() && *kept != upload.checksum)
-    return Retry{"S3 has kept other bytes than were sent: the checksums differ", {}, true};
-  return Delivered{};
+  return judge_checksum(kept == nullptr ? "" : *kept, upload.checksum);
+}
+
+// A 200 may hold an error: S3 begins to answer before it knows.
+Verdict judge_completed(const UploadResponse& upload, S3Checksum checksum) {
+  const HttpResponse& answer = upload.answer;
+  if (!succeeded(answer)) {
+    Verdict verdict = judge_failure(upload);
+    auto* retry = std::get_if<Retry>(&verdict);
+    // S3 does not know it: it may have been completed before.
+    if (retry != nullptr && answer.status == 404) retry->maybe_arrived = true;
+    return verdict;
+  }
+  if (const auto completed = read_completed(answer, checksum))
+    return judge_checksum(completed->checksum, upload.checksum);
+  if (read_s3_error(answer).code.empty())
+    return not_of_s3(answer, "it does not tell of the object");
+  Verdict verdict = judge_s3_refusal(answer, upload.region);
+  if (auto* retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = true;
+  return verdict;
+}
+
+// Nothing is there under the key before all parts are put together.
+Verdict judge_on_the_way(const UploadResponse& upload) {
+  Verdict verdict = succeeded(upload.answer)
+                        ? not_of_s3(upload.answer, "not what it says of a part of an object")
+                        : judge_failure(upload);
+  if (auto* retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = false;
+  return verdict;
 }
 
 }  // namespace
@@ -67,6 +106,10 @@ S3Sink::S3Sink(const S3Config& config, const std::string& agent, ObjectNames nam
       names_(std::move(names)),
       rendering_(serialize_rendering(config.object.rendering(agent))) {}
 
+bool S3Sink::is_own_key(const std::string& key, const Epoch& epoch) const {
+  return names_.is_own(key, epoch);
+}
+
 std::string S3Sink::key(const BatchOutline& batch, const std::string&) const {
   const auto [prefix, name] = names_.name(batch);
   return prefix + name;
@@ -78,7 +121,8 @@ Request S3Sink::request(const Batch& batch, const std::string& note,
   there.region = region_of_note(note);
   // A note may be of another kind of sink that had this name.
   const bool learned = !there.region.empty() && S3Endpoint::resolve(there);
-  return UploadRequest{batch.claim.key, learned ? there.region : bucket_.region, std::move(body)};
+  return UploadRequest{batch.claim.key, learned ? there.region : bucket_.region, std::move(body),
+                       batch.claim.upload, batch.attempted};
 }
 
 Verdict S3Sink::judge(const Batch& batch, const Response& response) const {
@@ -86,10 +130,11 @@ Verdict S3Sink::judge(const Batch& batch, const Response& response) const {
   if (upload.nothing) return Delivered{};
   if (upload.existing) return judge_existing(batch, upload);
   if (upload.unsent) return judge_unsent(*upload.unsent);
-  const int status = upload.answer.status;
-  if (status == 0) return judge_s3_silence(upload.answer);
-  if (status >= 200 && status < 300) return judge_success(upload, checksum_);
-  return judge_s3_refusal(upload.answer, upload.region);
+  switch (upload.to) {
+    case UploadResponse::To::kWhole: return judge_whole(upload, checksum_);
+    case UploadResponse::To::kComplete: return judge_completed(upload, checksum_);
+    default: return judge_on_the_way(upload);
+  }
 }
 
 // The key is taken. It says which records are under it, so it mostly is ours, of an attempt whose
@@ -111,9 +156,9 @@ Verdict S3Sink::judge_existing(const Batch& batch, const UploadResponse& upload)
                     batch.claim.key)};
   if (there.status != 200) return unknown(fmt::format("S3 answers {}", there.status));
   // It holds at least as much as this attempt, which lacks records.
-  if (upload.partial || same_checksum(there, checksum_, upload.checksum)) return Delivered{};
+  if (upload.partial || same_object(there, checksum_, upload.checksum, upload.bytes))
+    return Delivered{};
   const std::string* length = there.header("content-length");
-  if (length != nullptr && *length == std::to_string(upload.bytes)) return Delivered{};
   return Park{
       fmt::format("{} is taken by another object, of {} bytes instead of {}. It is not "
                   "replaced: move it away, or set create_only = false",

@@ -28,6 +28,7 @@ class S3Sink final : public Sink {
 
   const std::string& name() const override { return name_; }
   std::string key(const BatchOutline& batch, const std::string& note) const override;
+  bool is_own_key(const std::string& key, const Epoch& epoch) const override;
   std::string rendering() const override { return rendering_; }
   Request request(const Batch& batch, const std::string& note,
                   std::shared_ptr<ByteSource> body) const override;

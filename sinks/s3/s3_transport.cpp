@@ -1,6 +1,7 @@
 #include "sinks/s3/s3_transport.h"
 
 #include "agent/base/check.h"
+#include "sinks/s3/multipart_upload.h"
 #include "sinks/s3/s3_requests.h"
 
 namespace edgehose {
@@ -27,15 +28,24 @@ Result<Secret> customer_key(const S3Encryption& encryption) {
   return read_customer_key(encryption.customer_key);
 }
 
+// What all keys begin with: the prefix up to its first expression.
+std::string literal_beginning(const std::string& prefix) {
+  return prefix.substr(0, prefix.find("!{"));
+}
+
+// Beside the requests' ids: the search for what is left over, and what is aborted by the way.
+constexpr std::uint64_t kLeftovers = 1ull << 63, kDiscards = kLeftovers + 1;
+
 }  // namespace
 
 struct S3Transport::Job {
   Job(UploadRequest asked, std::shared_ptr<const ObjectSummary> its_summary, S3Endpoint where,
-      const S3UploadOptions& options)
+      const S3Config& config)
       : request(std::move(asked)),
         summary(std::move(its_summary)),
         endpoint(std::move(where)),
-        meter(request.body, options.checksum, signs_payload(options, endpoint)) {
+        meter(request.body, request.begun ? request.begun.part_size : config.part_size,
+              config.upload.checksum, signs_payload(config.upload, endpoint)) {
     response.region = request.region;
   }
   S3Place place(const S3Config& config) const {
@@ -46,69 +56,118 @@ struct S3Transport::Job {
   const std::shared_ptr<const ObjectSummary> summary;  // null: of what is no object
   const S3Endpoint endpoint;
   UploadMeter meter;
-  bool looking = false;  // the key is taken, and by what has been asked
+  UploadFacts facts;                       // once it is measured
+  std::unique_ptr<MultipartUpload> parts;  // null: it goes up as a whole
+  bool looking = false;                    // the key is taken, and by what has been asked
   UploadResponse response;
 };
 
 S3Transport::S3Transport(Options options, const Clock& clock)
-    : config_(options.config), client_(client_options(options), clock) {}
+    : config_(options.config),
+      client_(client_options(options), clock),
+      leftovers_(config_.common.name, literal_beginning(config_.object.prefix)) {}
 
 S3Transport::~S3Transport() = default;
 
-void S3Transport::start(RequestId id, Request request, std::shared_ptr<const ObjectSummary> body) {
-  auto upload = std::get<UploadRequest>(std::move(request));
+S3Endpoint S3Transport::endpoint_in(const std::string& region) const {
   S3Bucket bucket = config_.bucket;
-  bucket.region = upload.region;
+  bucket.region = region;
   auto endpoint = S3Endpoint::resolve(bucket);
   EH_CHECK(endpoint.has_value());  // S3Sink gives no other regions
-  jobs_[id] = std::make_unique<Job>(std::move(upload), std::move(body), std::move(*endpoint),
-                                    config_.upload);
-  to_measure_.push_back(id);
+  return std::move(*endpoint);
+}
+
+void S3Transport::start(RequestId id, Request request, std::shared_ptr<const ObjectSummary> body) {
+  auto upload = std::get<UploadRequest>(std::move(request));
+  region_ = upload.region;
+  jobs_[id] =
+      std::make_unique<Job>(std::move(upload), std::move(body), endpoint_in(region_), config_);
+  to_prepare_.push_back(id);
 }
 
 Instant S3Transport::step(Instant now, std::vector<Completion>& finished) {
-  measure(finished);
+  prepare(finished);
+  if (leftovers_.due())
+    client_.start(kLeftovers, leftovers_.next(endpoint_in(region_), config_.upload, region_));
   std::vector<AwsClient::Finished> answers;
   const Instant next = client_.step(answers);
-  for (AwsClient::Finished& answer : answers) take(std::move(answer), finished);
-  // A look that an answer led to waits for the client's next step.
-  return to_measure_.empty() && answers.empty() ? next : now;
+  for (AwsClient::Finished& answer : answers) take(std::move(answer), now, finished);
+  // What an answer led to waits for the client's next step.
+  return to_prepare_.empty() && answers.empty() ? next : now;
+}
+
+// As well as can be: what stays is found by leftovers_.
+void S3Transport::discard(const std::string& key, const PartialUpload& upload) {
+  const std::string& region = region_.empty() ? config_.bucket.region : region_;
+  const S3Endpoint endpoint = endpoint_in(region);
+  client_.start(kDiscards + discards_++,
+                abort_multipart({config_.upload, endpoint, region, key}, upload.id));
+}
+
+// Nothing is asked where nothing goes up in parts: it takes a permission of its own.
+void S3Transport::tidy(Instant now, IsLeftover leftover) {
+  if (in_parts_ || config_.common.batch.max_size > config_.part_size)
+    leftovers_.tidy(now, std::move(leftover));
 }
 
 void S3Transport::abandon() {
   client_.abandon();
+  leftovers_.stop();
   jobs_.clear();
-  to_measure_.clear();
+  to_prepare_.clear();
 }
 
-void S3Transport::measure(std::vector<Completion>& finished) {
-  if (to_measure_.empty()) {
+void S3Transport::prepare(std::vector<Completion>& finished) {
+  if (to_prepare_.empty()) {
     buffer_ = {};
     return;
   }
   buffer_.resize(kBufferBytes);
-  const RequestId id = to_measure_.front();
-  to_measure_.pop_front();
+  const RequestId id = to_prepare_.front();
+  to_prepare_.pop_front();
   Job& job = *jobs_.at(id);
-  Result<bool> ended = job.meter.step(buffer_);
+  Result<bool> ended = prepare_slice(job);
   if (!ended) return fail_unsent(id, std::move(ended).error(), finished);
   if (!*ended) {
-    to_measure_.push_back(id);
+    to_prepare_.push_back(id);
     return;
   }
-  job.response.partial = job.summary && job.summary->missing_records > 0;
-  job.response.nothing = job.response.partial && job.summary->encoded.records == 0;
   if (job.response.nothing) return finish(id, finished);
-  if (Status begun = upload(id, job); !begun) fail_unsent(id, std::move(begun).error(), finished);
+  if (Status begun = send(id, job); !begun) fail_unsent(id, std::move(begun).error(), finished);
 }
 
-Status S3Transport::upload(RequestId id, Job& job) {
+// True: its first request may go.
+Result<bool> S3Transport::prepare_slice(Job& job) {
+  if (!job.parts) {
+    EH_ASSIGN(const bool ended, job.meter.step(buffer_));
+    if (!ended) return false;
+    measured(job);
+    if (job.response.nothing || !job.parts) return true;
+  }
+  return job.parts->seek(buffer_);
+}
+
+void S3Transport::measured(Job& job) {
+  job.facts = job.meter.facts();
+  UploadResponse& response = job.response;
+  response.checksum = job.facts.checksum;
+  response.bytes = job.facts.size;
+  response.partial = job.summary && job.summary->missing_records > 0;
+  response.nothing = response.partial && job.summary->encoded.records == 0;
+  if (job.facts.parts.size() == 1 || response.nothing) return;
+  in_parts_ = true;
+  job.parts = std::make_unique<MultipartUpload>(
+      MultipartUpload::Task{job.place(config_), job.facts, job.request.begun, job.request.attempted,
+                            response.partial},
+      job.request.body);
+}
+
+Status S3Transport::send(RequestId id, Job& job) {
   EH_ASSIGN(const Secret key, customer_key(config_.upload.encryption));
-  const UploadFacts facts = job.meter.facts();
-  job.response.checksum = facts.checksum;
-  job.response.bytes = facts.size;
-  client_.start(id.value, put_object(job.place(config_), facts, job.meter.body(),
-                                     job.response.partial, client_.server_time(), key));
+  const WallTime now = client_.server_time();
+  client_.start(id.value, job.parts ? job.parts->next(now, key)
+                                    : put_object(job.place(config_), job.facts, job.meter.body(),
+                                                 job.response.partial, now, key));
   return {};
 }
 
@@ -119,10 +178,13 @@ Status S3Transport::look(RequestId id, Job& job) {
   return {};
 }
 
-void S3Transport::take(AwsClient::Finished answer, std::vector<Completion>& finished) {
+void S3Transport::take(AwsClient::Finished answer, Instant now, std::vector<Completion>& finished) {
+  if (answer.id == kLeftovers) return leftovers_.take(answer.response, now);
+  if (answer.id >= kDiscards) return;
   const RequestId id(answer.id);
   Job& job = *jobs_.at(id);
   job.response.unsent = std::move(answer.unsigned_why);
+  if (job.parts) return take_of_parts(id, job, std::move(answer.response), finished);
   if (job.looking) {
     job.response.existing = std::move(answer.response);
     return finish(id, finished);
@@ -130,6 +192,18 @@ void S3Transport::take(AwsClient::Finished answer, std::vector<Completion>& fini
   job.response.answer = std::move(answer.response);
   if (job.response.answer.status != 412) return finish(id, finished);
   if (Status begun = look(id, job); !begun) fail_unsent(id, std::move(begun).error(), finished);
+}
+
+void S3Transport::take_of_parts(RequestId id, Job& job, HttpResponse answer,
+                                std::vector<Completion>& finished) {
+  if (job.response.unsent) return finish(id, finished);
+  const bool over = job.parts->take(std::move(answer));
+  if (auto advance = job.parts->take_advance()) advances_.push_back({id, std::move(*advance)});
+  if (over) {
+    job.parts->tell(job.response);
+    return finish(id, finished);
+  }
+  if (Status sent = send(id, job); !sent) fail_unsent(id, std::move(sent).error(), finished);
 }
 
 void S3Transport::fail_unsent(RequestId id, Error error, std::vector<Completion>& finished) {

@@ -274,7 +274,8 @@ std::vector<HttpHeader> s3_headers(const S3UploadOptions& options, S3Call call, 
   const bool carries = call == S3Call::kPut || call == S3Call::kUploadPart;
   const bool ends = call == S3Call::kPut || call == S3Call::kCompleteMultipart;
   if (begins) add_object(headers, options, now);
-  const bool needs_key = begins || carries || call == S3Call::kHead;
+  // S3 asks for it when an object ends, too, where that has a checksum.
+  const bool needs_key = begins || carries || ends || call == S3Call::kHead;
   if (options.encryption.kind == S3Encryption::Kind::kCustomer && needs_key)
     add_customer_key(headers, customer_key);
   if (call == S3Call::kCreateMultipart)

@@ -4,11 +4,12 @@
     fault_server.py [--tls CERT KEY] [--client-ca FILE] [--proxy USER:PASSWORD]
 
 Prints "PORT\n" and serves on 127.0.0.1 until it is killed. Without faults it is a store: PUT keeps a
-body under its path, GET and HEAD give it back, DELETE removes it, POST echoes. With --proxy it is a
-proxy instead: CONNECT and absolute URLs, for whom the credentials are right.
+body under its path, GET and HEAD give it back, DELETE removes it, POST echoes; multipart uploads are
+fault_uploads.py's. With --proxy it is a proxy instead: CONNECT and absolute URLs, for whom the
+credentials are right.
 
 POST /__faults takes a JSON list; each applies to the next `times` requests (default 1) whose method
-and path match; the first that matches is used. GET /__log answers what was asked for so far.
+and path match, and whose query holds `query`; the first that matches is used. GET /__log answers what was asked for so far.
 
     {"method": "PUT", "path": "/bucket/", "times": 2, "do": "status", "status": 503,
      "headers": {"Retry-After": "7"}, "body": "<Error/>"}
@@ -44,16 +45,21 @@ import threading
 import time
 import urllib.parse
 
+import fault_uploads
+
 
 class State:
     def __init__(self):
         self.lock = threading.Lock()
         self.faults, self.log, self.store = [], [], {}
+        self.uploads = fault_uploads.Uploads(self.store)
 
     def fault_for(self, method, path):
         with self.lock:
             for fault in self.faults:
                 if fault.get("method", method) != method or not path.startswith(fault.get("path", "/")):
+                    continue
+                if fault.get("query", "") not in path.partition("?")[2]:
                     continue
                 fault["times"] = fault.get("times", 1) - 1
                 if fault["times"] <= 0:
@@ -145,8 +151,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def serve_store(self):
-        path = urllib.parse.urlsplit(self.path).path
+        path, query = urllib.parse.urlsplit(self.path)[2:4]
         with STATE.lock:
+            if STATE.uploads.mine(query):
+                return STATE.uploads.serve(self.command, path, query, self.body)
             if self.command == "PUT":
                 STATE.store[path] = self.body
             found = STATE.store.pop(path, b"") if self.command == "DELETE" else STATE.store.get(path)

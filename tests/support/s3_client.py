@@ -102,9 +102,9 @@ class S3Client:
         answer = self.call("head_object", Bucket=bucket, Key=key, **options)
         return answer["ResponseMetadata"]["HTTPHeaders"]
 
-    def uploads(self, bucket):
+    def uploads(self, bucket, **options):
         """Multipart uploads that were neither completed nor aborted: (key, id) each."""
-        answer = self.call("list_multipart_uploads", Bucket=bucket)
+        answer = self.call("list_multipart_uploads", Bucket=bucket, **options)
         return [(u["Key"], u["UploadId"]) for u in answer.get("Uploads", [])]
 
     def download(self, bucket, folder, prefix="", **options):

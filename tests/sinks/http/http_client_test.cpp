@@ -229,6 +229,15 @@ TEST_F(HttpClientTest, AStaleConnectionIsReplacedUnnoticed) {
   EXPECT_EQ(response.status, 200) << response.problem;
 }
 
+TEST_F(HttpClientTest, WhatMakesSomethingNewGoesOnce) {
+  ASSERT_EQ(get("/a").status, 404);  // its connection is kept
+  next({{"do", "lost"}});
+  EXPECT_EQ(
+      send({.method = "POST", .url = server_.url("/b"), .body = body_of(""), .once = true}).status,
+      0);
+  EXPECT_EQ(log().size(), 2u);
+}
+
 TEST_F(HttpClientTest, UploadsKeepToTheirRate) {
   options_.config.max_upload_rate = 256 << 10;
   const Instant before = clock_->now();

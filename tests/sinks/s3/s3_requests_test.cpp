@@ -33,8 +33,8 @@ TEST(S3Requests, PutIsWhatTheOptionsSay) {
   options.create_only = true;
   const S3Endpoint endpoint = endpoint_of();
   const AwsRequest request =
-      put_object({options, endpoint, kRegion, kKey}, {20'000, "rosUhgp5mIg=", ""}, body_of("x"),
-                 false, WallTime(1'795'397'040'000'000'000), {});
+      put_object({options, endpoint, kRegion, kKey}, {20'000, "rosUhgp5mIg=", "", 0, {}},
+                 body_of(std::string(20'000, 'x')), false, WallTime(1'795'397'040'000'000'000), {});
   EXPECT_EQ(request.http.method, "PUT");
   EXPECT_EQ(request.http.url,
             "https://telemetry.s3.eu-west-1.amazonaws.com/site%3Dnorth/a%20b//x.log.zst");
@@ -70,7 +70,7 @@ TEST(S3Requests, AnAttemptThatLacksRecordsReplacesNothing) {
   const S3UploadOptions options;
   const S3Endpoint endpoint = endpoint_of();
   const AwsRequest request =
-      put_object({options, endpoint, kRegion, kKey}, {1, "", ""}, body_of("x"), true, {}, {});
+      put_object({options, endpoint, kRegion, kKey}, {1, "", "", 0, {}}, body_of("x"), true, {}, {});
   EXPECT_THAT(text_of(request.http.headers), ::testing::Contains("if-none-match: *"));
 }
 

@@ -269,6 +269,94 @@ TEST(S3Sink, KeysAreThoseOfADirectory) {
   EXPECT_TRUE(make()->key(batch, "").starts_with("logs/2026/11/23/"));
 }
 
+// Of an upload that is left over, only the name tells whose it is.
+TEST(S3Sink, KnowsTheKeysOfThisAgentAndThisBuffer) {
+  const auto sink = make();
+  Epoch epoch{};
+  epoch[0] = 0xAB;
+  BatchOutline batch{"my app", epoch, Sequence{7}, Sequence{9}, {}, WallTime(), ""};
+  const std::string key = sink->key(batch, "");
+  EXPECT_TRUE(sink->is_own_key(key, epoch));
+  batch.replay = "0123abcd";
+  EXPECT_TRUE(sink->is_own_key(sink->key(batch, ""), epoch));
+  const auto is_own = [&](const std::string& other) { return sink->is_own_key(other, epoch); };
+  EXPECT_TRUE(is_own("another/prefix-" + key.substr(key.find("my%20app")))) << "it was changed";
+  EXPECT_FALSE(sink->is_own_key(key, Epoch{})) << "of another buffer";
+  std::string other = key;
+  EXPECT_FALSE(is_own(other.replace(other.find("gw-0042"), 7, "gw-0043")));
+  other = key;
+  EXPECT_FALSE(is_own(other.replace(other.find("T0000"), 1, "-"))) << "no time";
+  EXPECT_FALSE(is_own(key.substr(0, key.find("0000009") + 7))) << "no extension";
+  EXPECT_FALSE(is_own(key + "/part"));
+  EXPECT_FALSE(is_own(""));
+}
+
+TEST(S3Sink, TheNextAttemptHasWhatTheLastOneBegan) {
+  Batch batch;
+  batch.claim.key = "k";
+  batch.claim.upload = {"id", 5, {{"tag", 1}}};
+  batch.attempted = true;
+  const auto request = std::get<UploadRequest>(make()->request(batch, "", nullptr));
+  EXPECT_EQ(request.begun, batch.claim.upload);
+  EXPECT_TRUE(request.attempted);
+}
+
+HttpResponse with_body(int status, std::string body) {
+  HttpResponse response = answer(status);
+  response.body = std::move(body);
+  return response;
+}
+
+UploadResponse in_parts(UploadResponse::To to, HttpResponse response) {
+  UploadResponse upload = uploaded(std::move(response));
+  upload.to = to;
+  return upload;
+}
+
+TEST(S3Sink, AnObjectInPartsIsDeliveredWhenItIsComplete) {
+  using To = UploadResponse::To;
+  const auto complete = [](const std::string& inside) {
+    return in_parts(To::kComplete, with_body(200, "<CompleteMultipartUploadResult>" + inside +
+                                                      "</CompleteMultipartUploadResult>"));
+  };
+  const std::string tag = "<ETag>\"e-2\"</ETag>";
+  EXPECT_EQ(kind(judged(complete(tag))), "delivered");
+  const auto checksum = [](const std::string& value) {
+    return "<ChecksumCRC64NVME>" + value + "</ChecksumCRC64NVME>";
+  };
+  EXPECT_EQ(kind(judged(complete(tag + checksum("AAAAAAAAAAA=")))), "delivered");
+  EXPECT_EQ(kind(judged(complete(tag + checksum("BAAAAAAAAAA=")))), "unclear");
+  EXPECT_EQ(kind(judged(complete(""))), "unclear");
+  EXPECT_EQ(kind(judged(in_parts(To::kComplete, with_body(200, "<html/>")))), "unclear");
+  EXPECT_EQ(kind(judged(in_parts(To::kComplete, answer(200)))), "unclear");
+}
+
+TEST(S3Sink, A200MayBeARefusal) {
+  const auto refused = [](const std::string& code) {
+    return judged(in_parts(UploadResponse::To::kComplete, answer(200, code)));
+  };
+  EXPECT_EQ(kind(refused("InternalError")), "unclear");
+  EXPECT_EQ(kind(refused("SomethingNew")), "unclear");
+  EXPECT_EQ(kind(refused("AccessDenied")), "park");
+  EXPECT_THAT(reason(refused("InternalError")), HasSubstr("200 InternalError"));
+}
+
+// Before all parts are put together nothing is there, whatever an answer leaves open.
+TEST(S3Sink, OnTheWayNothingHasArrived) {
+  using To = UploadResponse::To;
+  for (const To to : {To::kBegin, To::kPart, To::kClearing}) {
+    EXPECT_EQ(kind(judged(in_parts(to, answer(500, "InternalError")))), "retry");
+    EXPECT_EQ(kind(judged(in_parts(to, answer(200)))), "retry");
+    EXPECT_EQ(kind(judged(in_parts(to, answer(404, "NoSuchUpload")))), "retry");
+    EXPECT_EQ(kind(judged(in_parts(to, answer(403, "AccessDenied")))), "park");
+    EXPECT_EQ(kind(judged(in_parts(to, answer(400, "EntityTooLarge")))), "too large");
+    HttpResponse silence;
+    silence.maybe_arrived = true;
+    EXPECT_EQ(kind(judged(in_parts(to, silence))), "retry");
+  }
+  EXPECT_EQ(kind(judged(in_parts(To::kComplete, answer(404, "NoSuchUpload")))), "unclear");
+}
+
 TEST(S3Sink, RequestsWhatTheClaimSays) {
   Batch batch;
   batch.claim.key = "old/prefix/x.log.gz";

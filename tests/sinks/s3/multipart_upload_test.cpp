@@ -1,0 +1,260 @@
+// The state machine, answer by answer.
+#include "sinks/s3/multipart_upload.h"
+
+#include "tests/sinks/s3/multipart_fixture.h"
+
+namespace edgehose {
+namespace {
+
+using To = UploadResponse::To;
+using ::testing::HasSubstr;
+
+const std::string kText = "0123456789";  // three parts
+
+TEST_F(MultipartTest, BeginsPartsCompletes) {
+  start(kText);
+  EXPECT_FALSE(step("POST /k?uploads=", begun("up/1")));
+  EXPECT_EQ(known_, (PartialUpload{"up/1", kPart, {}}));
+  EXPECT_FALSE(step("PUT /k?partNumber=1&uploadId=up%2F1", part("\"a\"")));
+  EXPECT_EQ(body_, "0123");
+  EXPECT_FALSE(step("PUT /k?partNumber=2&uploadId=up%2F1", part("\"b\"")));
+  EXPECT_EQ(body_, "4567");
+  EXPECT_EQ(known_.parts.size(), 2u);
+  EXPECT_FALSE(step("PUT /k?partNumber=3&uploadId=up%2F1", part("\"c\"")));
+  EXPECT_EQ(body_, "89");
+  EXPECT_TRUE(step("POST /k?uploadId=up%2F1", completed()));
+  EXPECT_THAT(body_, HasSubstr("<PartNumber>3</PartNumber><ETag>&quot;c&quot;</ETag>"));
+  EXPECT_FALSE(known_);
+  EXPECT_EQ(told_.to, To::kComplete);
+  EXPECT_EQ(told_.answer.status, 200);
+}
+
+TEST_F(MultipartTest, GoesOnBehindThePartsThatAreThere) {
+  start(kText, begun_of(kText, 2), true);
+  EXPECT_FALSE(step("PUT /k?partNumber=3&uploadId=old", part("c")));
+  EXPECT_EQ(body_, "89");
+  EXPECT_TRUE(step("POST /k?uploadId=old", completed()));
+  EXPECT_THAT(body_, HasSubstr("<ETag>tag2</ETag>"));
+  EXPECT_EQ(told_.to, To::kComplete);
+}
+
+TEST_F(MultipartTest, OtherBytesAreBegunAnewAndWhatWasThereIsAborted) {
+  start("0123xxxxyy", begun_of(kText, 2), true);
+  EXPECT_FALSE(step("DELETE /k?uploadId=old", no_content()));
+  EXPECT_FALSE(known_);
+  EXPECT_FALSE(step("HEAD /k", answer(404)));
+  EXPECT_FALSE(step("GET ?prefix=k&uploads=", listed({})));
+  EXPECT_FALSE(step("POST /k?uploads=", begun("new")));
+  EXPECT_FALSE(step("PUT /k?partNumber=1&uploadId=new", part("a")));
+  EXPECT_EQ(body_, "0123");
+}
+
+TEST_F(MultipartTest, TheSameBytesInOtherPartsAreBegunAnew) {
+  PartialUpload other = begun_of(kText, 1);
+  other.part_size = 5;
+  start(kText, other, true);
+  EXPECT_EQ(asked(), "DELETE /k?uploadId=old");
+}
+
+TEST_F(MultipartTest, WhatCannotBeAbortedForNowIsTriedAgainLater) {
+  start("0123xxxxyy", begun_of(kText, 2), true);
+  EXPECT_TRUE(step("DELETE /k?uploadId=old", refusal(503, "SlowDown")));
+  EXPECT_EQ(told_.to, To::kClearing);
+  EXPECT_EQ(told_.answer.status, 503);
+}
+
+// An answer that was lost, a kill before the commit: an upload is there that nobody knows of.
+TEST_F(MultipartTest, AnAttemptAfterTheFirstAbortsWhatIsThereUnderItsKey) {
+  start(kText, {}, true);
+  EXPECT_FALSE(step("HEAD /k", answer(200, "", {{"content-length", "11"}})));
+  EXPECT_FALSE(step("GET ?prefix=k&uploads=", listed({{"k", "1"}, {"k2", "2"}, {"k", "3"}})));
+  EXPECT_FALSE(step("DELETE /k?uploadId=3", no_content()));
+  EXPECT_FALSE(step("DELETE /k?uploadId=1", refusal(404, "NoSuchUpload")));
+  EXPECT_EQ(asked(), "POST /k?uploads=");
+}
+
+// A kill after the last answer and before its commit: nobody knew of the upload.
+TEST_F(MultipartTest, AnObjectThatIsThereIsNotSentAgain) {
+  start(kText, {}, true);
+  EXPECT_TRUE(step("HEAD /k", answer(200, "", {{"content-length", "10"}})));
+  EXPECT_TRUE(told_.existing);
+  start("xxxxxxxxxx", begun_of(kText, 3), true);  // encrypted: of the same length
+  EXPECT_FALSE(step("DELETE /k?uploadId=old", refusal(404, "NoSuchUpload")));
+  EXPECT_TRUE(step("HEAD /k", answer(200, "", {{"content-length", "10"}})));
+  EXPECT_TRUE(told_.existing);
+}
+
+TEST_F(MultipartTest, WhoMayNotListOrAbortGoesOn) {
+  start(kText, begun_of("other text", 1), true);
+  EXPECT_FALSE(step("DELETE /k?uploadId=old", refusal(403, "AccessDenied")));
+  EXPECT_FALSE(step("HEAD /k", answer(403)));
+  EXPECT_FALSE(step("GET ?prefix=k&uploads=", refusal(501, "NotImplemented")));
+  EXPECT_EQ(asked(), "POST /k?uploads=");
+}
+
+TEST_F(MultipartTest, APortalsListIsNone) {
+  start(kText, {}, true);
+  take(answer(404));
+  EXPECT_TRUE(step("GET ?prefix=k&uploads=", answer(200, "<html>Welcome</html>")));
+  EXPECT_EQ(told_.to, To::kClearing);
+}
+
+TEST_F(MultipartTest, APartThatFailsEndsTheAttemptAndKeepsTheOthers) {
+  start(kText);
+  take(begun("up"));
+  asked();
+  take(part("a"));
+  EXPECT_TRUE(step("PUT /k?partNumber=2&uploadId=up", refusal(503, "SlowDown")));
+  EXPECT_EQ(told_.to, To::kPart);
+  EXPECT_EQ(known_.parts.size(), 1u);
+}
+
+TEST_F(MultipartTest, APartOfAPortalOrOfOtherBytesIsNone) {
+  for (const HttpResponse& wrong :
+       {answer(200, "<html/>", {{"etag", "a"}}), answer(200), answer(200, "", {{"etag", ""}}),
+        answer(200, "", {{"etag", "a"}, {"x-amz-checksum-crc64nvme", "AAAAAAAAAAA="}})}) {
+    start(kText);
+    take(begun("up"));
+    EXPECT_TRUE(step("PUT /k?partNumber=1&uploadId=up", wrong));
+    EXPECT_EQ(told_.to, To::kPart);
+    EXPECT_TRUE(known_.parts.empty());
+  }
+}
+
+TEST_F(MultipartTest, ACompletionWhoseAnswerWasLostIsFoundByItsObject) {
+  start(kText, begun_of(kText, 3), true);
+  EXPECT_FALSE(step("POST /k?uploadId=old", refusal(404, "NoSuchUpload")));
+  EXPECT_TRUE(step("HEAD /k", answer(200, "", {{"content-length", "10"}})));
+  ASSERT_TRUE(told_.existing);
+  EXPECT_EQ(told_.existing->status, 200);
+  EXPECT_FALSE(known_);
+}
+
+TEST_F(MultipartTest, AnUploadThatIsGoneWithoutAnObjectIsBegunAnewOnce) {
+  start(kText, begun_of(kText, 1), true);
+  EXPECT_FALSE(step("PUT /k?partNumber=2&uploadId=old", refusal(404, "NoSuchUpload")));
+  EXPECT_FALSE(step("HEAD /k", answer(404)));
+  EXPECT_FALSE(known_);
+  EXPECT_FALSE(step("GET ?prefix=k&uploads=", listed({})));
+  EXPECT_FALSE(step("POST /k?uploads=", begun("new")));
+  EXPECT_FALSE(step("PUT /k?partNumber=1&uploadId=new", refusal(404, "NoSuchUpload")));
+  EXPECT_EQ(body_, "0123") << "from the beginning";
+  EXPECT_TRUE(step("HEAD /k", answer(404)));
+  EXPECT_FALSE(known_);
+  EXPECT_EQ(told_.answer.status, 404);
+  EXPECT_FALSE(told_.existing);
+}
+
+TEST_F(MultipartTest, WhatCannotBeSeenIsLookedForAgain) {
+  start(kText, begun_of(kText, 3), true);
+  take(refusal(404, "NoSuchUpload"));
+  known_ = begun_of(kText, 3);
+  EXPECT_TRUE(step("HEAD /k", answer(0)));
+  EXPECT_TRUE(known_) << "asked again in the next attempt";
+  EXPECT_EQ(told_.answer.status, 404);
+}
+
+TEST_F(MultipartTest, AnotherObjectIsReplacedOnlyWhereThatIsAllowed) {
+  const HttpResponse other = answer(200, "", {{"content-length", "11"}});
+  start(kText, begun_of(kText, 3), true);
+  take(refusal(404, "NoSuchUpload"));
+  EXPECT_FALSE(take(other));
+  options_.create_only = true;
+  start(kText, begun_of(kText, 3), true);
+  take(refusal(404, "NoSuchUpload"));
+  EXPECT_TRUE(take(other));
+  EXPECT_TRUE(told_.existing);
+}
+
+TEST_F(MultipartTest, AKeyThatIsTakenByOurOwnObjectNeedsNoUpload) {
+  options_.create_only = true;
+  start(kText, begun_of(kText, 3), true);
+  EXPECT_FALSE(step("POST /k?uploadId=old", refusal(412, "PreconditionFailed")));
+  EXPECT_FALSE(step("HEAD /k", answer(200, "", {{"content-length", "10"}})));
+  EXPECT_TRUE(step("DELETE /k?uploadId=old", no_content()));
+  EXPECT_EQ(told_.answer.status, 412);
+  EXPECT_TRUE(told_.existing);
+  EXPECT_FALSE(known_);
+}
+
+TEST_F(MultipartTest, AKeyThatIsTakenByAnotherObjectKeepsTheParts) {
+  options_.create_only = true;
+  known_ = begun_of(kText, 3);
+  start(kText, known_, true);
+  take(refusal(412, "PreconditionFailed"));
+  EXPECT_TRUE(step("HEAD /k", answer(200, "", {{"content-length", "11"}})));
+  EXPECT_TRUE(told_.existing);
+  EXPECT_TRUE(known_) << "completed when the key is free";
+}
+
+TEST_F(MultipartTest, WhatLacksRecordsLeavesWhatIsThere) {
+  start(kText, begun_of(kText, 3), true, true);
+  asked();
+  EXPECT_THAT(request_.http.headers,
+              ::testing::Contains(::testing::Field(&HttpHeader::name, "if-none-match")));
+  take(refusal(412, "PreconditionFailed"));
+  EXPECT_FALSE(take(answer(200, "", {{"content-length", "11"}})));
+  EXPECT_TRUE(step("DELETE /k?uploadId=old", no_content()));
+}
+
+TEST_F(MultipartTest, AFaultyUploadIsAbortedAndBegunAnewOnce) {
+  for (const char* code : {"InvalidPart", "EntityTooSmall", "BadDigest"}) {
+    start(kText, begun_of(kText, 3), true);
+    EXPECT_FALSE(step("POST /k?uploadId=old", refusal(400, code)));
+    EXPECT_FALSE(step("DELETE /k?uploadId=old", no_content()));
+    EXPECT_FALSE(step("GET ?prefix=k&uploads=", listed({})));
+    take(begun("new"));
+    for (const char* tag : {"a", "b", "c"}) {
+      asked();
+      EXPECT_FALSE(take(part(tag)));
+    }
+    EXPECT_FALSE(step("POST /k?uploadId=new", refusal(400, code)));
+    EXPECT_TRUE(step("DELETE /k?uploadId=new", no_content())) << "not a loop";
+    EXPECT_EQ(told_.to, To::kComplete);
+    EXPECT_EQ(told_.answer.status, 400);
+    EXPECT_FALSE(known_);
+  }
+}
+
+// The sink's checksum was changed meanwhile: S3 refuses parts of another kind.
+TEST_F(MultipartTest, PartsThatDoNotFitAnEarlierUploadAreBegunAnew) {
+  start(kText, begun_of(kText, 1), true);
+  EXPECT_FALSE(step("PUT /k?partNumber=2&uploadId=old", refusal(400, "InvalidRequest")));
+  EXPECT_FALSE(step("DELETE /k?uploadId=old", no_content()));
+  start(kText);
+  take(begun("up"));
+  EXPECT_TRUE(step("PUT /k?partNumber=1&uploadId=up", refusal(400, "InvalidRequest")));
+}
+
+TEST_F(MultipartTest, AnErrorBehindA200IsNoCompletion) {
+  start(kText, begun_of(kText, 3), true);
+  EXPECT_TRUE(step("POST /k?uploadId=old", refusal(200, "InternalError")));
+  EXPECT_EQ(told_.to, To::kComplete);
+  start(kText, begun_of(kText, 3), true);
+  EXPECT_FALSE(step("POST /k?uploadId=old", refusal(200, "NoSuchUpload")));
+  EXPECT_EQ(asked(), "HEAD /k");
+}
+
+TEST_F(MultipartTest, ABrokenConnectionInTheMiddleOfALaterPartIsAnError) {
+  start(kText);
+  take(begun("up"));
+  asked();
+  EXPECT_EQ(asked(), "PUT /k?partNumber=1&uploadId=up");
+  EXPECT_EQ(body_, "0123") << "the first part can be had again";
+  take(part("a"));
+  asked();
+  EXPECT_THAT(asked(), HasSubstr("the connection broke when a part had begun"));
+}
+
+TEST(SameObject, ByChecksumOrLength) {
+  const auto head = [](std::vector<HttpHeader> headers) { return answer(200, "", headers); };
+  const S3Checksum kind = S3Checksum::kCrc32c;
+  EXPECT_TRUE(same_object(head({{"x-amz-checksum-crc32c", "AA==-2"}}), kind, "AA==-2", 5));
+  EXPECT_TRUE(same_object(head({{"content-length", "5"}}), kind, "AA==-2", 5));
+  EXPECT_FALSE(same_object(head({{"content-length", "6"}}), kind, "AA==-2", 5));
+  EXPECT_FALSE(same_object(head({{"x-amz-checksum-crc32c", ""}}), kind, "", 5));
+  EXPECT_FALSE(same_object(answer(404), kind, "AA==-2", 5));
+}
+
+}  // namespace
+}  // namespace edgehose
