@@ -3,10 +3,12 @@
 
 A writer logs and rotates all the time. The agent is started, killed with SIGKILL, started again, for
 as many rounds as asked. A round's moment is drawn from the seed:
-  anytime   5 to 400 ms after the start
+  anytime   5 to 400 ms after the start, to 1.5 s with a bucket
   early     2 to 40 ms after it: while it opens and recovers
   commit    right after the buffer's file changed, 0 to 3 ms later
-  delivery  right after the sink's directory changed, 0 to 3 ms later
+  delivery  right after the sink's directory or bucket changed, 0 to 3 ms later
+With --bucket the sink is a bucket of a real server; with --parts its objects go up in several parts,
+and at the end no upload may be left that was neither completed nor aborted.
 With --full-disk another program takes what is left of the disk, before a start or while the agent
 runs, and gives it back some rounds later.
 At the end `run --once` delivers the rest. Then no line may be missing or doubled, in any order of
@@ -17,6 +19,7 @@ The moments are real time, so a seed repeats the plan, not the instruction: run 
 longer, to meet the same fault.
 """
 import argparse
+import contextlib
 import os
 import random
 import sys
@@ -26,6 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import agent  # noqa: E402
+import bucket  # noqa: E402
 
 KINDS = ("anytime", "early", "commit", "delivery")
 
@@ -43,6 +47,9 @@ def options():
     p.add_argument("--age", action="store_true", help="encrypt the objects")
     p.add_argument("--full-disk", action="store_true",
                    help="buffer and sink on a disk of 48 MiB that fills and is freed (root)")
+    p.add_argument("--bucket", choices=sorted(bucket.s3_servers.KINDS), metavar="SERVER",
+                   help="deliver into a bucket of it: %(choices)s")
+    p.add_argument("--parts", action="store_true", help="with --bucket: objects of several parts")
     p.add_argument("--write", choices=("line", "page", "partial"), default="page")
     p.add_argument("--rate", type=int, default=5000, help="lines a second")
     p.add_argument("--rotate-lines", type=int, help="default: 3000; 20000 with a shipped profile, "
@@ -59,11 +66,13 @@ def options():
     o = p.parse_args()
     o.seed = o.seed or random.SystemRandom().randrange(1, 1 << 31)
     o.rotate_lines = o.rotate_lines or (3000 if o.commits == "fast" else 20000)
+    if o.parts and not o.bucket:
+        p.error("--parts goes with --bucket")
     agent.AGENT, agent.TOOLS = o.agent, o.tools
     return o
 
 
-def configure(box, o):
+def configure(box, o, there):
     buffer = {"commit_interval": "1s" if o.seed % 4 == 0 else "100ms"}
     batch = {"max_size": "8KiB", "max_age": "1s"}
     if o.commits != "fast":  # intervals and ages of days on a device: nothing is hurried
@@ -72,8 +81,8 @@ def configure(box, o):
     if o.encrypted_buffer:
         buffer["encryption_keys"] = [box.buffer_key()]
     encrypt = {"encrypt": {"age": [box.age_recipient()]}} if o.age else {}
-    box.config(buffer=buffer,
-               sink={"compression": o.compression, "format": o.format, "batch": batch, **encrypt})
+    sink = {"compression": o.compression, "format": o.format, "batch": batch, **encrypt}
+    box.config(buffer=buffer, sink=there.sink(sink) if there else sink)
 
 
 class OtherProgram:
@@ -124,20 +133,21 @@ def sink_stamp(box):
     return max(stamps)
 
 
-def wait_for_the_moment(box, kind, rng):
+def wait_for_the_moment(box, kind, rng, there):
     if kind == "anytime":
-        return time.sleep(rng.uniform(0.005, 0.4))
+        return time.sleep(rng.uniform(0.005, 1.5 if there else 0.4))
     if kind == "early":
         return time.sleep(rng.uniform(0.002, 0.04))
-    stamp = buffer_stamp if kind == "commit" else sink_stamp
+    sink = there.stamp if there else lambda: sink_stamp(box)
+    stamp = sink if kind == "delivery" else lambda: buffer_stamp(box)
     time.sleep(rng.uniform(0, 0.3))
-    before, end = stamp(box), time.monotonic() + 0.5
-    while stamp(box) == before and time.monotonic() < end:
+    before, end = stamp(), time.monotonic() + (2 if there else 0.5)
+    while stamp() == before and time.monotonic() < end:
         pass
     time.sleep(rng.choice((0, rng.uniform(0, 0.003))))
 
 
-def rounds(box, o, rng, other):
+def rounds(box, o, rng, other, there):
     moments = dict.fromkeys(KINDS, 0)
     for i in range(o.rounds):
         if other:
@@ -146,7 +156,7 @@ def rounds(box, o, rng, other):
         if other and rng.random() < 0.5:
             other.act()
         kind = rng.choice(KINDS)
-        wait_for_the_moment(box, kind, rng)
+        wait_for_the_moment(box, kind, rng, there)
         if not process.kill():
             raise agent.Failed(f"round {i + 1}: the agent ended by itself, exit code "
                                f"{process.popen.returncode}:\n{process.output()}")
@@ -161,18 +171,23 @@ def main():
     rng = random.Random(o.seed)
     again = " ".join([sys.executable, *sys.argv] + ([] if "--seed" in sys.argv else ["--seed", str(o.seed)]))
     begin = time.monotonic()
-    with agent.Sandbox(keep=o.keep, discard=o.discard) as box:
+    with agent.Sandbox(keep=o.keep, discard=o.discard) as box, contextlib.ExitStack() as at_the_end:
         try:
             other = OtherProgram(box, rng) if o.full_disk else None
-            configure(box, o)
+            there = bucket.Bucket(o.bucket, o.parts) if o.bucket else None
+            if there:
+                at_the_end.callback(there.close)
+            configure(box, o, there)
             writer = box.writer(lines=0, rate=o.rate, seed=o.seed, rotate=o.mode, rotate_lines=o.rotate_lines,
                                 window_lines=o.window_lines, write=o.write, compress=o.compress_rotations,
-                                bytes="utf8" if o.format == "ndjson" else "any")
-            moments = rounds(box, o, rng, other)
+                                bytes="utf8" if o.format == "ndjson" else "any",
+                                **(bucket.LONG_LINES if o.parts else {}))
+            moments = rounds(box, o, rng, other, there)
             written = box.stop_writer(writer)
             if other:
                 other.give_back()
             box.run_once(timeout=60)
+            told = there.take_home(box.out) if there else ""
             # Copies hide what was written first: only files that keep their inode tell the order.
             ordered = o.mode == "rename" and o.compress_rotations == "none" and not o.any_order
             found = box.check(*(["--in-order"] if ordered else []))
@@ -186,7 +201,7 @@ def main():
     print(f"written: {written}; killed {o.rounds} times "
           f"({', '.join(f'{k} {n}' for k, n in moments.items())}) in {time.monotonic() - begin:.0f} s"
           + (f"; the disk was filled {other.fills} times" if other else ""))
-    print(found, end="")
+    print(told + found, end="")
 
 
 main()
