@@ -152,7 +152,8 @@ class Promise(promise.PromiseCase):
         self.box.run_once(timeout=90)
         server.s3.download(bucket, self.box.out, **(reading or {}))
         self.box.check("--in-order")
-        self.assertEqual(server.s3.uploads(bucket), [])
+        for key in server.s3.keys(bucket):  # MinIO lists those of one key only
+            self.assertEqual(server.s3.uploads(bucket, Prefix=key), [])
         head = server.s3.head(bucket, server.s3.keys(bucket)[0], **(reading or {}))
         self.assertRegex(head["etag"], r"-4", "in four parts")
         return head
