@@ -113,8 +113,11 @@ int check_config(const Invocation& invocation, const ServiceUnit& unit) {
   options.service = unit.grants();
   const auto loaded = load_config(options, make_schema());
   if (!loaded) {
-    for (const config::Problem& problem : loaded.error()) complain("error: " + problem.text());
-    fmt::print(stderr, "{}.\n", format_count(loaded.error().size(), "error"));
+    const auto& [errors, warnings] = loaded.error();
+    for (const config::Problem& problem : errors) complain("error: " + problem.text());
+    for (const config::Problem& problem : warnings) complain("warning: " + problem.text());
+    fmt::print(stderr, "{}, {}.\n", format_count(errors.size(), "error"),
+               format_count(warnings.size(), "warning"));
     return kExitUsage;
   }
   const Report report = examine(*loaded, unit);

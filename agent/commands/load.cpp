@@ -71,7 +71,7 @@ LoadOptions load_options(const Invocation& invocation, Needs needs) {
 std::optional<LoadedConfig> load_or_complain(const Invocation& invocation, Needs needs) {
   auto loaded = load_config(load_options(invocation, needs), make_schema());
   if (!loaded) {
-    for (const config::Problem& problem : loaded.error()) complain(problem.text());
+    for (const config::Problem& problem : loaded.error().errors) complain(problem.text());
     return std::nullopt;
   }
   if (!invocation.has("log-level")) log::set_level(loaded->config.agent.log_level);

@@ -80,7 +80,7 @@ int status(const Invocation& invocation) {
     return kExitUsage;
   }
   if (!loaded) {
-    for (const config::Problem& problem : loaded.error()) complain(problem.text());
+    for (const config::Problem& problem : loaded.error().errors) complain(problem.text());
     return kExitUsage;
   }
 

@@ -65,6 +65,7 @@ struct Field {
 
   std::function<bool(const Value&, void* object, Diagnostics&)> read;  // false: reported
   std::function<std::string(const void* object)> print;                // TOML; empty: unset
+  std::function<StringMap(const void* object)> entries;                // of a table of strings
   std::vector<std::function<std::string(const void* object)>> checks;  // what is wrong, or nothing
   std::function<std::string(const std::string&)> item_check;          // the same for a list's items
   std::function<std::vector<SecretRef>(const void* object)> secrets;  // that it refers to

@@ -20,6 +20,10 @@ void rebase(Field& field) {
       return read(v, &(static_cast<C*>(o)->*Member), d);
     };
   if (field.print) field.print = over(std::move(field.print));
+  if (field.entries)
+    field.entries = [inner, entries = std::move(field.entries)](const void* o) {
+      return entries(inner(o));
+    };
   if (field.secrets) field.secrets = over(std::move(field.secrets));
   for (auto& check : field.checks) check = over(std::move(check));
   for (Rule& rule : field.rules) rule.wrong = over(std::move(rule.wrong));
@@ -41,6 +45,8 @@ auto value_field(std::string key, std::string type, std::string help, Read read,
   f.print = [print](const void* o) -> std::string {
     return print(static_cast<const C*>(o)->*Member);
   };
+  if constexpr (std::is_same_v<V, StringMap>)
+    f.entries = [](const void* o) { return static_cast<const C*>(o)->*Member; };
   if constexpr (std::is_same_v<V, SecretRef>)
     f.secrets = [](const void* o) { return std::vector{static_cast<const C*>(o)->*Member}; };
   if constexpr (std::is_same_v<V, std::vector<SecretRef>>)

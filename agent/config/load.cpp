@@ -82,7 +82,7 @@ class Loader {
                                const std::vector<ComponentType>& types);
   void examine(const char* kind, const std::vector<Component>& components,
                const std::vector<ComponentType>& types);
-  ConfigErrors sorted_errors();
+  ConfigErrors failure();
 
   Origin main_file() const { return {Origin::Kind::kFile, options_.path}; }
 
@@ -96,7 +96,7 @@ class Loader {
 
 tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
   read_files();
-  if (!problems_.errors.empty()) return tl::unexpected(sorted_errors());
+  if (!problems_.errors.empty()) return tl::unexpected(failure());
   expand();
   check_top_level();
   read_tables();
@@ -109,7 +109,7 @@ tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
   if (loaded_.whole && problems_.errors.empty())
     problems_.errors = schema_.examine_all(loaded_.config);
   if (options_.try_secrets) try_secrets(reader_.secrets, options_.service, problems_);
-  if (!problems_.errors.empty()) return tl::unexpected(sorted_errors());
+  if (!problems_.errors.empty()) return tl::unexpected(failure());
   loaded_.settings = std::move(reader_.settings);
   loaded_.warnings = std::move(problems_.warnings);
   return std::move(loaded_);
@@ -274,7 +274,7 @@ std::string Loader::meant_another(const char* kind, const std::string& name) con
 // What has an error at its place already is not told again.
 void Loader::examine(const char* kind, const std::vector<Component>& components,
                      const std::vector<ComponentType>& types) {
-  const ConfigErrors told = problems_.errors;
+  const std::vector<Problem> told = problems_.errors;
   for (const Component& component : components) {
     const auto type = std::find_if(types.begin(), types.end(), [&](const ComponentType& t) {
       return t.name == component.type;
@@ -298,7 +298,7 @@ void Loader::examine(const char* kind, const std::vector<Component>& components,
 }
 
 // By file in the order of reading, then by line; --set after the files.
-ConfigErrors Loader::sorted_errors() {
+ConfigErrors Loader::failure() {
   const auto rank = [&](const Problem& problem) {
     const Origin& at = problem.origin;
     const auto file = std::find(loaded_.files.begin(), loaded_.files.end(), at.name);
@@ -307,7 +307,7 @@ ConfigErrors Loader::sorted_errors() {
   };
   std::stable_sort(problems_.errors.begin(), problems_.errors.end(),
                    [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
-  return std::move(problems_.errors);
+  return {std::move(problems_.errors), std::move(problems_.warnings)};
 }
 
 }  // namespace

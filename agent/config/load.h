@@ -50,7 +50,10 @@ struct LoadedConfig {
   bool whole = true;               // false: a variable is missing, see need_variables
 };
 
-using ConfigErrors = std::vector<config::Problem>;  // never empty, sorted by place
+struct ConfigErrors {
+  std::vector<config::Problem> errors;    // never empty, sorted by place
+  std::vector<config::Problem> warnings;  // seen in the same run
+};
 
 tl::expected<LoadedConfig, ConfigErrors> load_config(const LoadOptions& options,
                                                      const ConfigSchema& schema);

@@ -52,8 +52,24 @@ void Reader::read_field(const Field& field, const Entry* entry, const Origin& at
     problems_.error(
         at, fmt::format("[{}] needs {} ({}){}", path, quote(field.key), field.type,
                         field.example.empty() ? "" : fmt::format(", such as {}", field.example)));
-  settings.push_back({path + "." + field.key, field.print(object), field.default_text,
-                      entry != nullptr ? entry->value.origin : Origin{}});
+  note_setting(field, entry, path + "." + field.key, object);
+}
+
+// Tables merge, so each entry of a table of strings has a place of its own.
+void Reader::note_setting(const Field& field, const Entry* entry, const std::string& path,
+                          const void* object) {
+  const Table* const table = entry != nullptr ? entry->value.as<Table>() : nullptr;
+  const StringMap entries = field.entries ? field.entries(object) : StringMap{};
+  for (const auto& [key, text] : entries) {
+    const Entry* const given = table != nullptr ? find(*table, key) : nullptr;
+    settings.push_back({path + "." + quote_key(key),
+                        quote(text),
+                        {},
+                        given != nullptr ? given->value.origin : Origin{}});
+  }
+  if (entries.empty())
+    settings.push_back({path, field.print(object), field.default_text,
+                        entry != nullptr ? entry->value.origin : Origin{}});
 }
 
 void Reader::read_value(const Field& field, const Entry& entry, const std::string& path,

@@ -39,6 +39,8 @@ class Reader {
  private:
   void read_field(const Field& field, const Entry* entry, const Origin& at, const std::string& path,
                   void* object);
+  void note_setting(const Field& field, const Entry* entry, const std::string& path,
+                    const void* object);
   void read_value(const Field& field, const Entry& entry, const std::string& path, void* object);
   void check_value(const Field& field, const Entry& entry, const void* object);
   void check_items(const Field& field, const Value& value);

@@ -39,6 +39,16 @@ TEST_F(CliTest, EveryErrorOfAConfigIsToldAtOnce) {
   }
 }
 
+TEST_F(CliTest, CheckTellsWarningsBesideErrors) {
+  write_config();
+  write("c.toml", read("c.toml") + "nonsense = 1\nencrypt = {}\n");
+  const Outcome outcome = run("check --config c.toml");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("error: c.toml:10:1: unknown key \"nonsense\""));
+  EXPECT_THAT(outcome.err, HasSubstr("warning: c.toml:11:11: encrypt: is empty"));
+  EXPECT_THAT(outcome.err, HasSubstr("\n1 error, 1 warning.\n"));
+}
+
 TEST_F(CliTest, AnAgeKeyIsPrivateAndNeverOverwritten) {
   const Outcome made = run("key new --age --output k.txt", "umask 0;");
   ASSERT_EQ(made.code, 0) << made.err;
@@ -183,6 +193,15 @@ TEST_F(CliTest, CheckWarnsOfAStickThatIsNotPluggedIn) {
 TEST_F(CliTest, CheckAcceptsTheExample) {
   ASSERT_EQ(run("config example > c.toml").code, 0);
   const Outcome outcome = run("check --config c.toml --set agent.data_dir=" + directory_ + "/data");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+}
+
+// Of every option: what it needs of the device (a stick, credentials) is not an error of the
+// config.
+TEST_F(CliTest, CheckReadsTheExampleOfEveryOption) {
+  ASSERT_EQ(run("config example --all > c.toml").code, 0);
+  const Outcome outcome = run("check --config c.toml --set agent.data_dir=" + directory_ + "/data",
+                              "env -u AWS_REGION -u AWS_DEFAULT_REGION");
   EXPECT_EQ(outcome.code, 0) << outcome.err;
 }
 

@@ -26,7 +26,7 @@ class ConfigErrorsTest : public ::testing::Test {
     const auto loaded = load_config({root_ + "/c.toml", std::move(sets), true}, make_schema());
     std::string out;
     if (!loaded)
-      for (const config::Problem& problem : loaded.error()) out += problem.text() + "\n";
+      for (const config::Problem& problem : loaded.error().errors) out += problem.text() + "\n";
     for (std::size_t at; (at = out.find(root_ + "/")) != std::string::npos;)
       out.erase(at, root_.size() + 1);
     return out;

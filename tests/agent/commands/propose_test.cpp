@@ -33,7 +33,7 @@ class ProposeTest : public ::testing::Test {
     const std::string path = root_ + "/proposed.toml";
     std::ofstream(path) << toml;
     const auto loaded = load_config({path, {}, true}, make_schema());
-    EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error()[0].text()) << "\n" << toml;
+    EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().errors[0].text()) << "\n" << toml;
   }
   std::string root_;
 };

@@ -36,7 +36,7 @@ TEST_P(BadConfig, GivesExactlyTheseMessages) {
   options.path = kDirectory + "/" + GetParam() + ".toml";
   const auto loaded = load_config(options, test_schema());
   ASSERT_FALSE(loaded) << GetParam() << " loads";
-  const std::string messages = text_of(loaded.error(), kDirectory);
+  const std::string messages = text_of(loaded.error().errors, kDirectory);
   const std::string golden = kDirectory + "/" + GetParam() + ".txt";
   if (std::getenv("EDGEHOSE_UPDATE_GOLDEN") != nullptr)
     std::ofstream(golden, std::ios::binary) << messages;

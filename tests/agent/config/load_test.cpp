@@ -29,14 +29,14 @@ class LoadTest : public testing::Test {
   LoadedConfig load(std::vector<std::string> sets = {}) {
     auto loaded = try_load(std::move(sets));
     if (!loaded) {
-      ADD_FAILURE() << text_of(loaded.error(), directory.path());
+      ADD_FAILURE() << text_of(loaded.error().errors, directory.path());
       return {};
     }
     return std::move(*loaded);
   }
   std::string errors(std::vector<std::string> sets = {}) {
     const auto loaded = try_load(std::move(sets));
-    return loaded ? "no error" : text_of(loaded.error(), directory.path());
+    return loaded ? "no error" : text_of(loaded.error().errors, directory.path());
   }
   tl::expected<LoadedConfig, ConfigErrors> try_load(std::vector<std::string> sets) {
     LoadOptions options;
@@ -255,7 +255,7 @@ TEST_F(LoadTest, WhatTheServiceAloneGetsIsAWarning) {
   options.path = directory.path() + "/edgehose.toml";
   options.service = {{{"EDGEHOSE_TEST_ID", "gw-7"}}, {"bk"}};
   const auto loaded = load_config(options, test_schema());
-  ASSERT_TRUE(loaded) << text_of(loaded.error(), directory.path());
+  ASSERT_TRUE(loaded) << text_of(loaded.error().errors, directory.path());
   EXPECT_EQ(loaded->config.agent.id, "gw-7");
   ASSERT_EQ(loaded->warnings.size(), 2u);
   EXPECT_THAT(loaded->warnings[0].text(), HasSubstr("toml:2:6: the environment variable"));
@@ -277,7 +277,7 @@ TEST_F(LoadTest, AMissingVariableMayLeaveAValueAtItsDefault) {
   EXPECT_FALSE(load_config(options, test_schema()));
   options.need_variables = false;
   const auto loaded = load_config(options, test_schema());
-  ASSERT_TRUE(loaded) << text_of(loaded.error(), directory.path());
+  ASSERT_TRUE(loaded) << text_of(loaded.error().errors, directory.path());
   EXPECT_FALSE(loaded->whole);
   EXPECT_EQ(loaded->config.sinks.size(), 1u);
   EXPECT_EQ(loaded->warnings.size(), 3u);
@@ -313,6 +313,17 @@ TEST_F(LoadTest, NamesAndWhatTheyAreTogether) {
   EXPECT_EQ(loaded.config.sinks.at(1).origin.line, 8u);
 }
 
+TEST_F(LoadTest, EachEntryOfATableOfStringsHasItsPlace) {
+  main_file("[agent]\nlabels = { site = \"north\", line = \"1\" }\n" + std::string(kSmall));
+  directory.write("conf.d/10.toml", "[agent]\nlabels = { line = \"7\", \"a.b\" = \"x\" }\n");
+  const LoadedConfig loaded = load({"agent.labels.rack=3"});
+  EXPECT_EQ(origin(loaded, "agent.labels.site"), "edgehose.toml:2:19\n");
+  EXPECT_EQ(origin(loaded, "agent.labels.line"), "conf.d/10.toml:2:19\n");
+  EXPECT_EQ(origin(loaded, "agent.labels.\"a.b\""), "conf.d/10.toml:2:32\n");
+  EXPECT_EQ(origin(loaded, "agent.labels.rack"), "--set agent.labels.rack\n");
+  EXPECT_EQ(origin(loaded, "agent.labels"), "no such setting");
+}
+
 TEST_F(LoadTest, TheEffectiveConfigShowsValuesAndPlaces) {
   main_file("[buffer]\nmax_size = \"64MiB\"\n" + std::string(kSmall));
   const std::string shown = effective_config(load({"agent.id=gw-1"}).settings);
@@ -322,6 +333,7 @@ TEST_F(LoadTest, TheEffectiveConfigShowsValuesAndPlaces) {
   EXPECT_THAT(shown, HasSubstr("edgehose.toml:2:12\n"));
   EXPECT_THAT(shown, HasSubstr("sinks.archive.batch.max_age = \"5m\" "));
   EXPECT_THAT(shown, HasSubstr("sinks.archive.inputs is unset: every source "));
+  EXPECT_THAT(shown, HasSubstr("agent.labels is unset "));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class SecretConfigTest : public testing::Test {
   static std::string shown(const tl::expected<LoadedConfig, ConfigErrors>& loaded) {
     std::string out;
     if (!loaded) {
-      for (const auto& error : loaded.error()) out += error.text() + "\n";
+      for (const auto& error : loaded.error().errors) out += error.text() + "\n";
       return out;
     }
     for (const auto& warning : loaded->warnings) out += warning.text() + "\n";

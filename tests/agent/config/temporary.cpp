@@ -52,7 +52,7 @@ ConfigSchema test_schema() {
   return schema;
 }
 
-std::string text_of(const ConfigErrors& errors, const std::string& directory) {
+std::string text_of(const std::vector<config::Problem>& errors, const std::string& directory) {
   std::string out;
   for (const config::Problem& error : errors) out += error.text() + "\n";
   for (std::size_t at; (at = out.find(directory + "/")) != std::string::npos;)

@@ -35,6 +35,6 @@ class Environment {
 ConfigSchema test_schema();
 
 // The errors as lines, with `directory`/ taken out.
-std::string text_of(const ConfigErrors& errors, const std::string& directory);
+std::string text_of(const std::vector<config::Problem>& errors, const std::string& directory);
 
 }  // namespace edgehose
