@@ -103,14 +103,14 @@ Status Agent::open_store() {
 Status Agent::make_parts() {
   FileEnvironment files;
   files.once = options_.once;
-  files.exclude = {quote_glob(config_.agent.data_dir) + "/**"};
+  files.output = {STDOUT_FILENO, STDERR_FILENO};
   std::vector<SinkParts> parts;
   const SinkContext context{agent_id_, config_.agent.labels, config_.agent.timezone};
   for (const Component& component : config_.sinks) {
     EH_ASSIGN(SinkParts sink, make_sink(component, context));
-    files.exclude.insert(files.exclude.end(), sink.own_files.begin(), sink.own_files.end());
     parts.push_back(std::move(sink));
   }
+  files.exclude = own_files(config_.agent, parts);
   EH_ASSIGN(std::vector<std::unique_ptr<Source>> sources,
             make_sources(config_.sources, *store_, *clock_, std::move(files)));
 

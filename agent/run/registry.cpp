@@ -175,6 +175,13 @@ Result<SinkParts> make_sink(const Component& component, const SinkContext& conte
   EH_CHECK(!"a sink type of the schema has no maker");
 }
 
+std::vector<std::string> own_files(const AgentConfig& agent, const std::vector<SinkParts>& sinks) {
+  std::vector<std::string> globs{quote_glob(agent.data_dir) + "/**"};
+  for (const SinkParts& sink : sinks)
+    globs.insert(globs.end(), sink.own_files.begin(), sink.own_files.end());
+  return globs;
+}
+
 std::vector<std::string> sink_inputs(const Component& sink) {
   if (sink.type == "s3") return sink.as<S3Config>().common.inputs;
   return sink.as<DirectoryConfig>().common.inputs;

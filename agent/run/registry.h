@@ -49,6 +49,9 @@ struct SinkContext {
 
 Result<SinkParts> make_sink(const Component& component, const SinkContext& context);
 
+// Globs of what no source reads: the agent's own data and what its sinks write.
+std::vector<std::string> own_files(const AgentConfig& agent, const std::vector<SinkParts>& sinks);
+
 // What the sink takes; none: every source.
 std::vector<std::string> sink_inputs(const Component& sink);
 

@@ -42,8 +42,11 @@ bool any_stem(std::string_view name, Visit&& visit) {
 
 class Walk {
  public:
-  Walk(const std::vector<FileSelection>& selections, StatCache& stats)
+  Walk(const std::vector<FileSelection>& selections, StatCache& stats,
+       const std::vector<int>& output)
       : selections_(selections), stats_(stats) {
+    for (const int fd : output)
+      if (const auto stat = stats_.descriptor(fd)) output_.emplace(stat->device, stat->inode);
     result_.problems.resize(selections.size());
     result_.named.resize(selections.size());
   }
@@ -135,6 +138,10 @@ class Walk {
     const auto stat = stats_.path(path);
     if (!stat || !stat->regular) return;
     if (!told_.emplace(stat->device, stat->inode).second) return;
+    if (output_.contains({stat->device, stat->inode})) {
+      if (named) result_.own.push_back({path, *stat, selection});
+      return;
+    }
     if (stat->links != 1 || !stat->local) result_.watchable = false;
     result_.files.push_back({path, *stat, selection, named,
                              !named && excluded(selections_[selection].exclude, path), false});
@@ -209,7 +216,7 @@ class Walk {
   std::size_t selection_ = 0;
   const Glob* glob_ = nullptr;
   std::set<std::tuple<std::uint64_t, std::uint64_t, std::size_t>> entered_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> told_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> told_, output_;  // device and inode
   std::map<std::string, std::set<std::string>> others_;  // files no glob names, by directory
   std::unordered_map<std::string, std::unordered_set<std::string>> names_;
   Discovery result_;
@@ -230,9 +237,10 @@ Result<FileSelection> parse_selection(const std::vector<std::string>& paths,
 }
 
 Discovery discover(const std::vector<FileSelection>& selections,
-                   const std::vector<std::string>& followed, StatCache& stats) {
+                   const std::vector<std::string>& followed, StatCache& stats,
+                   const std::vector<int>& output) {
   stats.clear();
-  return Walk(selections, stats).run(followed);
+  return Walk(selections, stats, output).run(followed);
 }
 
 std::string directory_hint(const std::vector<std::string>& paths) {

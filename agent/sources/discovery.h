@@ -33,6 +33,13 @@ struct FoundFile {
   bool rotated = false;       // Comparison::rotated, once that is known
 };
 
+// Where this process's own words go: read, each line would make the next.
+struct OwnOutput {
+  std::string path;
+  FileStat stat;
+  std::size_t selection = 0;  // the first that names it
+};
+
 struct Discovery {
   std::vector<FoundFile> files;
   // To watch, each as it was before it was listed.
@@ -42,12 +49,15 @@ struct Discovery {
   // Watches of those directories tell whatever is written to these files: all on local file
   // systems, none of them behind a link or with a second name that may lie elsewhere.
   bool watchable = true;
+  std::vector<OwnOutput> own;  // named, and left out
 };
 
 // `followed`: files that are being read: their neighbours are told too, as far as a selection names
-// what they are rotations of.
+// what they are rotations of. `output`: descriptors; what is behind them, under whatever name, is
+// left out.
 Discovery discover(const std::vector<FileSelection>& selections,
-                   const std::vector<std::string>& followed, StatCache& stats);
+                   const std::vector<std::string>& followed, StatCache& stats,
+                   const std::vector<int>& output = {});
 
 // For each of these paths that is a directory: that it is one, and what to write for its files.
 // Empty where none is.

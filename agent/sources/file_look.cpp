@@ -103,7 +103,8 @@ void FileTable::gather(Look& look) {
   std::vector<std::string> followed;
   for (const auto& [id, file] : files_)
     if (!file->finished) followed.push_back(file->path);
-  look.found = discover(selections_, followed, stats_);
+  look.found = discover(selections_, followed, stats_, environment_.output);
+  tell_own(look.found.own);
   gather_known(look);
   // Births by file system and inode: the number comes again.
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::int64_t> births;
@@ -122,6 +123,13 @@ void FileTable::gather(Look& look) {
     sources_[i]->listing_problem = look.found.problems[i];
     sources_[i]->in_memory = false;
   }
+}
+
+void FileTable::tell_own(const std::vector<OwnOutput>& own) {
+  for (const OwnOutput& output : own)
+    if (told_own_.emplace(output.stat.device, output.stat.inode).second)
+      log::warn("source {}: {} is where this process's own output goes: it is not read",
+                sources_[output.selection]->config.name, output.path);
 }
 
 // What waits for a decision and lost its name meanwhile: there through its descriptor alone.

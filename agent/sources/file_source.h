@@ -31,6 +31,8 @@ struct FileEnvironment {
   // What no glob of any source names: the agent's own data and its sinks' objects, as in
   // FileSourceConfig::exclude. An agent that reads itself grows for ever.
   std::vector<std::string> exclude{};
+  // Descriptors of this process's own output: files behind them are not read either.
+  std::vector<int> output{};
   // This boot; empty: /proc/sys/kernel/random/boot_id.
   std::string boot_id;
 };

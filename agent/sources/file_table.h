@@ -15,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -188,6 +189,7 @@ class FileTable {
   bool may_rest();
   void gather(Look& look);
   void gather_known(Look& look);
+  void tell_own(const std::vector<OwnOutput>& own);
   bool doubtful(const TrackedFile& file, Look& look) const;
   void gather_nameless(Look& look);
   SeenFile observe(const FoundFile& file, bool is_known);
@@ -248,6 +250,7 @@ class FileTable {
   std::unordered_map<std::uint32_t, std::unique_ptr<TrackedFile>> files_;
   std::unordered_map<std::string_view, TrackedFile*> by_path_;
   std::map<FileKey, Observed> observed_;
+  std::set<FileKey> told_own_;  // at most one for each of environment_.output
   std::unique_ptr<Hashing> hashing_;
   std::uint64_t hash_share_ = 0;  // left for this look
   bool hash_waits_ = false;       // a question that has no turn yet

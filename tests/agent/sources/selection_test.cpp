@@ -1,4 +1,8 @@
 // Which source a file belongs to, by which name, and which files are nobody's.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "agent/base/file.h"
 #include "tests/agent/sources/harness.h"
 
 namespace edgehose::testing {
@@ -132,6 +136,32 @@ TEST_F(Deselected, AndSelectedAgainGoesOnWhereItWas) {
   config.paths = {dir + "/*.log"};
   settle();
   expect_once("a\na more\ndebug\ndebug more\n");
+}
+
+// By whatever name: read, each line of it would make the next.
+TEST_F(FileSourceTest, WhatThisProcessWritesItselfIsNotRead) {
+  config.paths = {dir + "/*.log*"};
+  append("a.log", "a\n");
+  append("own.log", "first words\n");
+  const auto own = open_file(path("own.log"), O_WRONLY | O_APPEND);
+  ASSERT_TRUE(own);
+  environment.output = {own->get()};
+  settle();
+  ASSERT_EQ(::write(own->get(), "more words\n", 11), 11);
+  rename("own.log", "own.log.1");
+  append("a.log", "b\n");
+  settle();
+  expect_once("a\nb\n");
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
+}
+
+TEST_F(Deselected, ByBecomingThisProcesssOwnOutputIsNotReadOn) {
+  const auto own = open_file(path("debug.log"), O_WRONLY | O_APPEND);
+  ASSERT_TRUE(own);
+  environment.output = {own->get()};
+  settle();
+  expect_once("a\na more\ndebug\n");
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u) << "it is all there";
 }
 
 // What a person leaves out by its name is read only as the rest of a file that was followed.
