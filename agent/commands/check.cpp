@@ -15,6 +15,7 @@
 #include "agent/config/agent_id.h"
 #include "agent/config/reference.h"
 #include "agent/run/registry.h"
+#include "buffer/device.h"
 
 namespace edgehose {
 namespace {
@@ -71,7 +72,6 @@ void print_summary(const Report& report) {
 
 void print_findings(const Findings& findings) {
   if (!findings.errors.empty() || !findings.warnings.empty()) fmt::print("\n");
-  std::fflush(stdout);
   for (const std::string& error : findings.errors) complain("error: " + error);
   for (const std::string& warning : findings.warnings) complain("warning: " + warning);
 }
@@ -94,16 +94,28 @@ Report examine(const LoadedConfig& loaded, const ServiceUnit& unit) {
   Findings& findings = report.findings;
   for (const config::Problem& warning : loaded.warnings)
     findings.warnings.push_back(warning.text());
+  if (unit.installed && !unit.makes_user() && !find_user(unit.user()))
+    findings.errors.push_back(
+        fmt::format("edgehose.service runs as the user {0}, who is not there: "
+                    "useradd --system --no-create-home {0}",
+                    unit.user()));
   const auto id = agent_id(config.agent, false);
   if (!id) findings.errors.push_back(id.error().message);
+  const std::string name = id.value_or("unknown");
   const StoreCheck store = check_store(config, unit, *clock, findings);
   report.epoch = store.epoch;
   report.hint = store.hint;
-  report.sources = check_sources(config, unit, *clock, findings);
-  report.sinks = check_sinks(config, id.value_or("unknown"), store.epoch, unit, *clock, findings);
+  report.sources =
+      check_sources(config, name, unit, {STDOUT_FILENO, STDERR_FILENO}, *clock, findings);
+  report.sinks = check_sinks(config, name, store, unit, *clock, findings);
   std::vector<std::uint64_t> files;
   for (const SourceCheck& source : report.sources) files.push_back(source.files);
   report.resources = worst_case(config, store.limit, files);
+  if (const auto space = disk_space(existing_ancestor(config.agent.data_dir)))
+    tell_disk(
+        config,
+        {space->size, space->free, store.allocated, store.limit, total(report.resources.disk)},
+        findings);
   findings.warnings.insert(findings.warnings.end(), store.orphans.begin(), store.orphans.end());
   return report;
 }
@@ -120,7 +132,9 @@ int check_config(const Invocation& invocation, const ServiceUnit& unit) {
                format_count(warnings.size(), "warning"));
     return kExitUsage;
   }
-  const Report report = examine(*loaded, unit);
+  ServiceUnit service = unit;
+  service.runs_it = unit.installed && unit.config() == options.path;
+  const Report report = examine(*loaded, service);
   print_summary(report);
   print_findings(report.findings);
   print_details(report, loaded->config.agent.data_dir);
@@ -151,8 +165,11 @@ int check(const Invocation& invocation) {
   log::set_level(log::Level::kWarn);
   const ServiceUnit unit = read_service_unit();  // by root: its files may be root's alone
   if (!is_root()) return check_config(invocation, unit);
-  if (const auto service = find_user(kServiceUser)) return check_as(*service, invocation, unit);
-  fmt::print("There is no user {}: checking as root, who may read everything.\n", kServiceUser);
+  if (auto service = find_user(unit.user())) {
+    service->gid = find_group(unit.group()).value_or(service->gid);
+    return check_as(*service, invocation, unit);
+  }
+  fmt::print("There is no user {}: checking as root, who may read everything.\n", unit.user());
   return check_config(invocation, unit);
 }
 
@@ -172,10 +189,10 @@ Command check_command() {
               "warnings; then what the worst case is made of; last the config in effect, and\n"
               "where each value came from (secrets masked).\n"
               "\n"
-              "Run by root it checks as the service's user (edgehose), if there is one, in the\n"
-              "groups that the unit adds. Logs that cannot be read are warnings, with the\n"
-              "command that helps. What the unit gives to the service alone, credentials and\n"
-              "variables, is a warning where it cannot be tried here.",
+              "Run by root it checks as the user that the service's unit names (edgehose where\n"
+              "there is no unit), in the groups that the unit adds. Logs that cannot be read\n"
+              "are warnings, with the command that helps. What the unit gives to the service\n"
+              "alone, credentials and variables, is a warning where it cannot be tried here.",
           .options = {},
           .examples =
               "edgehose check\n"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,6 +37,18 @@ Resources worst_case(const Config& config, std::uint64_t buffer_limit,
                      const std::vector<std::uint64_t>& files);
 std::uint64_t total(const std::vector<ResourcePart>& parts);
 
+// --- check_disk.cpp: pure ------------------------------------------------------------------------
+
+struct DiskUse {                // bytes, of the file system that data_dir is or will be on
+  std::uint64_t size = 0;       // 0: not known
+  std::uint64_t free = 0;       // for this user
+  std::uint64_t allocated = 0;  // what the buffer has of it already
+  std::uint64_t limit = 0;      // of the buffer
+  std::uint64_t worst = 0;      // what all below data_dir may come to
+};
+// Tells what of the worst case has no room there.
+void tell_disk(const Config& config, const DiskUse& use, Findings& findings);
+
 // --- check_sources.cpp ---------------------------------------------------------------------------
 
 struct SourceCheck {
@@ -43,20 +56,11 @@ struct SourceCheck {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // that a first start would ship
 };
-std::vector<SourceCheck> check_sources(const Config& config, const ServiceUnit& unit,
+// `agent_id`: names the objects that are not read again, as data_dir is not. `output`: descriptors;
+// the files behind them are this process's own words.
+std::vector<SourceCheck> check_sources(const Config& config, const std::string& agent_id,
+                                       const ServiceUnit& unit, const std::vector<int>& output,
                                        const Clock& clock, Findings& findings);
-
-// --- check_sinks.cpp -----------------------------------------------------------------------------
-
-struct SinkCheck {
-  std::string name, type;
-  std::string destination;  // with one rendered key
-};
-// `epoch`: the buffer's; none: the key shows zeros in its place. `unit`: what it forbids is told
-// where it is installed.
-std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
-                                   const std::optional<Epoch>& epoch, const ServiceUnit& unit,
-                                   const Clock& clock, Findings& findings);
 
 // --- check_store.cpp -----------------------------------------------------------------------------
 
@@ -65,10 +69,24 @@ struct StoreCheck {
   std::uint64_t limit = 0;
   // Cursors without a sink in the config, or that its inputs left behind, in words.
   std::vector<std::string> orphans;
-  std::string hint;  // what would spare the flash; empty: nothing to say
+  std::map<std::string, std::string> notes;  // of sinks, by name: SinkState::note
+  std::uint64_t allocated = 0;               // what the buffer has of the disk
+  std::string hint;                          // what would spare the flash; empty: nothing to say
 };
-// `unit`: a data_dir that it makes need not be there.
+// `unit`: a directory that it makes need not be there.
 StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Clock& clock,
                        Findings& findings);
+
+// --- check_sinks.cpp -----------------------------------------------------------------------------
+
+struct SinkCheck {
+  std::string name, type;
+  std::string destination;  // with one rendered key
+};
+// `store`: without an epoch the key shows zeros in its place. `unit`: what it forbids is told where
+// it is installed; an error where it runs this config.
+std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
+                                   const StoreCheck& store, const ServiceUnit& unit,
+                                   const Clock& clock, Findings& findings);
 
 }  // namespace edgehose

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "agent/base/file.h"
 #include "agent/base/text.h"
@@ -11,7 +12,9 @@
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
 #include "sinks/directory/directory_config.h"
+#include "sinks/directory/directory_sink.h"
 #include "sinks/directory/directory_tree.h"
+#include "sinks/directory/filesystem_identity.h"
 #include "sinks/s3/s3_config.h"
 
 namespace edgehose {
@@ -26,7 +29,35 @@ Status look_for_medium(const std::string& path) {
   return directory ? refuse_unmounted(directory->get(), path) : Status{};
 }
 
-void check_directory(const DirectoryConfig& sink, Findings& findings) {
+// Where something else than at the first delivery is mounted the sink waits for a person. `note`:
+// what it remembers.
+void check_medium(const DirectoryConfig& sink, const std::string& note, Findings& findings) {
+  const std::string expected = DirectorySink::recorded_filesystem(note);
+  const auto directory = open_file(sink.path, O_PATH | O_DIRECTORY);
+  if (!directory || expected.empty()) return;
+  const auto found = filesystem_identity(directory->get());
+  if (!found || same_filesystem(expected, *found)) return;
+  findings.errors.push_back(fmt::format(
+      "sink {0}: {1} is on another file system than before ({2}, it was {3}), and nothing is "
+      "written: mount the right one, or accept the new one: edgehose buffer confirm {0} --yes",
+      sink.common.name, sink.path, *found, expected));
+}
+
+// Whoever clears one of the two out takes the other along.
+void tell_beside_buffer(const DirectoryConfig& sink, const std::string& data_dir,
+                        Findings& findings) {
+  const auto plain = [](const std::string& path) {
+    return std::filesystem::path(path + "/").lexically_normal();
+  };
+  if (plain(sink.path) == plain(data_dir))
+    findings.warnings.push_back(
+        fmt::format("sink {}: its path is data_dir, so its objects lie among the buffer's own "
+                    "files: give it a directory of its own",
+                    sink.common.name));
+}
+
+void check_directory(const DirectoryConfig& sink, const std::string& note, const std::string& user,
+                     Findings& findings) {
   const auto error = [&](std::string message) {
     findings.errors.push_back(fmt::format("sink {}: {}", sink.common.name, message));
   };
@@ -37,8 +68,8 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
     if (errno == EACCES)
       return error(
           fmt::format("{} cannot be reached: open the directories above it with: "
-                      "setfacl -m u:edgehose:x DIRECTORY",
-                      sink.path));
+                      "setfacl -m u:{}:x DIRECTORY",
+                      sink.path, user));
     if (errno == ENOENT && is_below_mount_points(sink.path))
       return findings.warnings.push_back(fmt::format(
           "sink {}: {} is not there: until its medium is mounted and has that directory, "
@@ -46,34 +77,31 @@ void check_directory(const DirectoryConfig& sink, Findings& findings) {
           sink.common.name, sink.path));
     const bool makes_it = errno == ENOENT && ::access(parent.c_str(), W_OK | X_OK) == 0;
     if (!makes_it)
-      error(fmt::format("{} is not there: mount it, or make it with: install -d -o edgehose {}",
-                        sink.path, sink.path));
+      error(fmt::format("{} is not there: mount it, or make it with: install -d -o {} {}",
+                        sink.path, user, sink.path));
   } else if (!S_ISDIR(info.st_mode)) {
     error(fmt::format("{} is not a directory", sink.path));
   } else if (const Status mounted = look_for_medium(sink.path); !mounted) {
     findings.warnings.push_back(fmt::format("sink {}: {}; until then nothing is written",
                                             sink.common.name, mounted.error().message));
-  } else if (::access(sink.path.c_str(), W_OK | X_OK) != 0) {
-    error(fmt::format("{} cannot be written: grant it with: setfacl -m u:edgehose:rwx {}",
-                      sink.path, sink.path));
+  } else if (::access(sink.path.c_str(), W_OK | X_OK) == 0) {
+    check_medium(sink, note, findings);
+  } else if (errno == EROFS) {
+    error(fmt::format(
+        "{} is on a read-only file system: mount -o remount,rw it, or write elsewhere", sink.path));
+  } else {
+    error(fmt::format("{} cannot be written: grant it with: setfacl -m u:{}:rwx {}", sink.path,
+                      user, sink.path));
   }
-}
-
-bool unit_allows(const ServiceUnit& unit, const std::string& path) {
-  if (!unit.installed) return true;
-  for (std::string word : unit.words("ReadWritePaths")) {
-    if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
-    if (is_at_or_below(path, word)) return true;
-  }
-  return false;
 }
 
 // The service's unit leaves it nothing to write to but its own directory.
-void tell_read_only(const DirectoryConfig& sink, const std::string& data_dir, Findings& findings) {
+void tell_read_only(const DirectoryConfig& sink, const std::string& data_dir,
+                    std::vector<std::string>& findings) {
   if (is_at_or_below(sink.path, data_dir)) return;
   // "-": a stick that is not mounted keeps no service from starting.
   const std::string_view absent = is_below_mount_points(sink.path) ? "-" : "";
-  findings.warnings.push_back(fmt::format(
+  findings.push_back(fmt::format(
       "sink {}: the service may write only where its unit allows it (ProtectSystem=strict): "
       "systemctl edit edgehose: [Service] ReadWritePaths={}{}",
       sink.common.name, absent, sink.path));
@@ -111,6 +139,11 @@ void tell_read_again(const SinkCheck& sink, const Config& config, Findings& find
   }
 }
 
+std::string note_of(const StoreCheck& store, const std::string& sink) {
+  const auto note = store.notes.find(sink);
+  return note == store.notes.end() ? "" : note->second;
+}
+
 // Full before a batch is, the buffer makes batches of what it holds: smaller ones, and late.
 void tell_large_batch(const SinkConfig& sink, const Config& config, Findings& findings) {
   const std::optional<std::uint64_t> limit = config.buffer.max_size;  // default: by the disk's size
@@ -124,7 +157,7 @@ void tell_large_batch(const SinkConfig& sink, const Config& config, Findings& fi
 }  // namespace
 
 std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
-                                   const std::optional<Epoch>& epoch, const ServiceUnit& unit,
+                                   const StoreCheck& store, const ServiceUnit& unit,
                                    const Clock& clock, Findings& findings) {
   std::vector<SinkCheck> checks;
   for (const Component& component : config.sinks) {
@@ -132,9 +165,11 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
     const std::size_t errors = findings.errors.size();
     if (component.type == "directory") {
       const auto& directory = component.as<DirectoryConfig>();
-      check_directory(directory, findings);
-      if (!unit_allows(unit, directory.path))
-        tell_read_only(directory, config.agent.data_dir, findings);
+      check_directory(directory, note_of(store, component.name), unit.user(), findings);
+      tell_beside_buffer(directory, config.agent.data_dir, findings);
+      if (!unit.lets_write(directory.path))
+        tell_read_only(directory, config.agent.data_dir,
+                       unit.runs_it ? findings.errors : findings.warnings);
       check.destination = directory.path + "/";
     } else if (component.type == "s3") {
       check.destination = "s3://" + component.as<S3Config>().bucket.name + "/";
@@ -142,7 +177,8 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
     const auto parts = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone});
     if (parts) {
       tell_large_batch(parts->config, config, findings);
-      check.destination += parts->sink->key(sample_batch(parts->config, config, epoch, clock), "");
+      check.destination +=
+          parts->sink->key(sample_batch(parts->config, config, store.epoch, clock), "");
       if (component.type == "directory") tell_read_again(check, config, findings);
     } else if (findings.errors.size() == errors)  // what is told already need not be told twice
       findings.errors.push_back(parts.error().message);

@@ -5,6 +5,7 @@
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
 #include "agent/commands/logrotate.h"
+#include "agent/run/registry.h"
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
 
@@ -108,9 +109,45 @@ SourceCheck check_file_source(const FileSourceConfig& config, const FileSelectio
   return check;
 }
 
+// What the agent leaves out whatever a config says. A sink that cannot be made is told elsewhere.
+std::vector<std::string> left_out(const Config& config, const std::string& agent_id) {
+  std::vector<SinkParts> sinks;
+  for (const Component& component : config.sinks)
+    if (auto sink = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone}))
+      sinks.push_back(*std::move(sink));
+  return own_files(config.agent, sinks);
+}
+
+// Files that the service's own output goes to; told where a source names them.
+std::vector<std::string> service_output(const std::vector<FileSelection>& selections,
+                                        const std::vector<FileSourceConfig>& configs,
+                                        const ServiceUnit& unit, Findings& findings) {
+  std::vector<std::string> globs;
+  for (const std::string& path : unit.output_files()) {
+    globs.push_back(quote_glob(path));
+    const auto source = std::ranges::find_if(
+        selections, [&](const FileSelection& selection) { return selects(selection, path); });
+    if (source != selections.end())
+      findings.warnings.push_back(fmt::format(
+          "source {}: {} is where edgehose.service's own output goes: the service does not read it",
+          configs[static_cast<std::size_t>(source - selections.begin())].name, path));
+  }
+  return globs;
+}
+
+void tell_own_output(const std::vector<FileSourceConfig>& configs, const Discovery& found,
+                     Findings& findings) {
+  for (const OwnOutput& own : found.own)
+    findings.warnings.push_back(
+        fmt::format("source {}: {} is where this command's own output goes; an agent whose output "
+                    "goes there does not read it",
+                    configs[own.selection].name, own.path));
+}
+
 }  // namespace
 
-std::vector<SourceCheck> check_sources(const Config& config, const ServiceUnit& unit,
+std::vector<SourceCheck> check_sources(const Config& config, const std::string& agent_id,
+                                       const ServiceUnit& unit, const std::vector<int>& output,
                                        const Clock& clock, Findings& findings) {
   std::vector<FileSourceConfig> configs;
   std::vector<FileSelection> selections;
@@ -126,8 +163,12 @@ std::vector<SourceCheck> check_sources(const Config& config, const ServiceUnit& 
       findings.errors.push_back(
           fmt::format("source {}: {}", source.name, selection.error().message));
   }
+  std::vector<std::string> own = service_output(selections, configs, unit, findings);
+  for (std::string& glob : left_out(config, agent_id)) own.push_back(std::move(glob));
+  for (FileSelection& selection : selections)
+    selection.exclude.insert(selection.exclude.end(), own.begin(), own.end());
   StatCache stats;
-  const Discovery found = discover(selections, {}, stats);
+  const Discovery found = discover(selections, {}, stats, output);
   const std::vector<LogrotateRule> rules = copytruncate_rules("/etc");
   std::vector<SourceCheck> checks;
   for (std::size_t i = 0; i < configs.size(); ++i) {
@@ -140,6 +181,7 @@ std::vector<SourceCheck> check_sources(const Config& config, const ServiceUnit& 
     tell_copytruncate(configs[i], i, found, rules, findings);
   }
   tell_shadowed(selections, configs, found, findings);
+  tell_own_output(configs, found, findings);
   return checks;
 }
 

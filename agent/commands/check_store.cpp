@@ -6,10 +6,12 @@
 
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
+#include "agent/commands/running_agent.h"
 #include "agent/commands/service_user.h"
 #include "agent/run/agent.h"
 #include "agent/run/once.h"
 #include "agent/run/registry.h"
+#include "agent/run/unix_socket.h"
 #include "buffer/device.h"
 
 namespace edgehose {
@@ -31,14 +33,39 @@ void check_data_dir(const std::string& data_dir, const ServiceUnit& unit, Findin
   if (!unit.makes(data_dir) && ::access(there.c_str(), W_OK | X_OK) != 0)
     findings.errors.push_back(
         there == data_dir
-            ? fmt::format("data_dir {} cannot be written: chown edgehose: {}", data_dir, data_dir)
-            : fmt::format(
-                  "data_dir {} cannot be created: install -d -o edgehose -g edgehose -m 0750 {}",
-                  data_dir, data_dir));
+            ? fmt::format("data_dir {0} cannot be written: chown {1}: {0}", data_dir, unit.user())
+            : fmt::format("data_dir {0} cannot be created: install -d -o {1} -m 0750 {0}", data_dir,
+                          unit.user()));
+  if (!unit.lets_write(data_dir))
+    (unit.runs_it ? findings.errors : findings.warnings)
+        .push_back(fmt::format(
+            "data_dir {0}: the service may write only where its unit allows it "
+            "(ProtectSystem=strict): systemctl edit edgehose: [Service] ReadWritePaths={0}",
+            data_dir));
   const auto gone_at_reboot = is_volatile(there);
   if (gone_at_reboot && *gone_at_reboot)
     findings.warnings.push_back(
         fmt::format("data_dir {} is in memory: what is buffered is lost with the power", data_dir));
+}
+
+// Without it the agent runs, and nobody can ask it.
+void check_socket(const AgentConfig& agent, const ServiceUnit& unit, Findings& findings) {
+  const bool made_for_it =
+      agent.status_socket.empty() && unit.makes(parent_directory(kServiceSocket));
+  const std::string path = made_for_it ? kServiceSocket : status_socket_path(agent);
+  const std::string directory = parent_directory(path);
+  const auto warn = [&](std::string_view what) {
+    findings.warnings.push_back(fmt::format(
+        "{}: nobody can ask the running agent; `edgehose status` will read the buffer", what));
+  };
+  if (const auto address = socket_address(path); !address) return warn(address.error().message);
+  if (is_at_or_below(directory, agent.data_dir) || unit.makes(directory)) return;
+  struct stat info {};
+  if (::stat(directory.c_str(), &info) != 0)
+    warn(fmt::format("the control socket {} cannot be made: {} is not there", path, directory));
+  else if (::access(directory.c_str(), W_OK | X_OK) != 0)
+    warn(fmt::format("the control socket {} cannot be made: {} cannot write to {}", path,
+                     unit.user(), directory));
 }
 
 // Every write changes the file's time, and ext4 journals that within 5 s: as much again as a small
@@ -118,6 +145,7 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
                        Findings& findings) {
   StoreCheck check;
   check_data_dir(config.agent.data_dir, unit, findings);
+  check_socket(config.agent, unit, findings);
   std::vector<Error> unread;  // the service has them: a key that nobody has is a wrong config
   const auto options = store_options(config, &unread);
   if (!options) {
@@ -133,6 +161,9 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
     return check;
   }
   check.epoch = (*store)->epoch();
+  check.allocated = (*store)->usage().allocated;
+  if (const auto sinks = (*store)->sinks())
+    for (const SinkState& sink : *sinks) check.notes[sink.name] = sink.note;
   check.orphans = orphans(**store, config);
   for (std::string& line : stranded(**store, config)) check.orphans.push_back(std::move(line));
   tell_held_beyond((*store)->usage(), config.buffer.when_full, findings);

@@ -60,7 +60,7 @@ struct Command {
   int (*run)(const Invocation&) = nullptr;
 };
 
-// "edgehose: MESSAGE" on standard error.
+// "edgehose: MESSAGE" on standard error, after what was printed before: the two may be one pipe.
 void complain(std::string_view message);
 // The same for an error; the code to exit with.
 int failed(const Error& error);

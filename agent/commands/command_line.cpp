@@ -232,6 +232,14 @@ int run_parsed(const std::vector<std::string>& arguments) {
   return line->command->run(line->invocation);
 }
 
+// The first failure of a flush of standard output: the stream itself forgets what it could not
+// write.
+int output_error = 0;
+
+void flush_output() {
+  if (std::fflush(stdout) != 0 && output_error == 0) output_error = errno;
+}
+
 }  // namespace
 
 // What a command printed and nobody could get (a full disk) is a failure, or a script goes on with
@@ -244,13 +252,15 @@ int run_command_line(const std::vector<std::string>& arguments) {
   } catch (const std::system_error& thrown) {  // fmt::print throws it
     error = thrown.code().value();
   }
-  if (std::fflush(stdout) != 0 && error == 0) error = errno;
+  flush_output();
+  if (error == 0) error = output_error;
   if (error == 0 || error == EPIPE || error == EBADF) return code;
   complain(fmt::format("writing standard output: {}", std::strerror(error)));
   return code == kExitOk ? kExitFailed : code;
 }
 
 void complain(std::string_view message) {
+  flush_output();
   const std::string text = fmt::format("edgehose: {}", message);
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   fmt::print(stderr, "{}", terminal ? wrapped(text, 4, LongWords::kKept) : text + "\n");

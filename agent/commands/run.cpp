@@ -1,6 +1,7 @@
 // edgehose run: the agent itself.
 #include "agent/base/text.h"
 #include "agent/commands/load.h"
+#include "agent/commands/service_unit.h"
 #include "agent/commands/service_user.h"
 #include "agent/commands/table.h"
 #include "agent/commands/version.h"
@@ -25,7 +26,7 @@ int run(const Invocation& invocation) {
   if (!loaded) return kExitUsage;
 
   const std::string& data_dir = loaded->config.agent.data_dir;
-  if (const Status made = make_data_dir(data_dir, find_user(kServiceUser)); !made)
+  if (const Status made = make_data_dir(data_dir, find_user(read_service_unit().user())); !made)
     return failed(with_advice(made.error(), data_dir));
   options.version = std::string(kVersion);
   const Result<int> code = run_agent(*loaded, options);

@@ -70,7 +70,8 @@ Result<RunningAgent> find_agent(const std::vector<std::string>& sockets,
   for (const std::string& socket : sockets) {
     auto answer = ask_status(socket);
     if (!answer) {
-      if (answer.error().code != ErrorCode::kNotFound) refused = answer.error();
+      // The first place is the one that the config, or the service, would have.
+      if (!refused && answer.error().code != ErrorCode::kNotFound) refused = answer.error();
       continue;
     }
     EH_ASSIGN(StatusReport report, parse_status(*answer));

@@ -24,7 +24,7 @@ constexpr char kServiceSocket[] = "/run/edgehose/status.sock";
 
 // The agent of this data_dir; the service's socket may belong to another one. An empty data_dir
 // (the config cannot be read) takes any. kNotFound: none runs; other errors: one does not let us
-// ask.
+// ask, the first of those.
 Result<RunningAgent> find_agent(const std::vector<std::string>& sockets,
                                 const std::string& data_dir);
 

@@ -111,11 +111,32 @@ ServiceGrants ServiceUnit::grants() const {
 }
 
 bool ServiceUnit::makes(const std::string& path) const {
-  const auto states = words("StateDirectory");
-  return std::ranges::any_of(states, [&](const std::string& name) {
-    const std::string made = "/var/lib/" + name.substr(0, name.find(':'));
-    return is_at_or_below(path, made) && !is_at_or_below(existing_ancestor(path), made + "/");
-  });
+  const auto below = [&](std::string_view setting, std::string_view place) {
+    const auto names = words(setting);
+    return std::ranges::any_of(names, [&](const std::string& name) {
+      const std::string made = fmt::format("{}/{}", place, name.substr(0, name.find(':')));
+      return is_at_or_below(path, made) && !is_at_or_below(existing_ancestor(path), made + "/");
+    });
+  };
+  return below("StateDirectory", "/var/lib") || below("RuntimeDirectory", "/run");
+}
+
+bool ServiceUnit::lets_write(const std::string& path) const {
+  const auto protection = words("ProtectSystem");
+  if (!installed || protection.empty() || protection.back() != "strict") return true;
+  for (std::string word : words("ReadWritePaths")) {
+    if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
+    if (is_at_or_below(path, word)) return true;
+  }
+  constexpr std::array<std::array<std::string_view, 2>, 4> kMade{{{"StateDirectory", "/var/lib"},
+                                                                  {"RuntimeDirectory", "/run"},
+                                                                  {"CacheDirectory", "/var/cache"},
+                                                                  {"LogsDirectory", "/var/log"}}};
+  for (const auto& [setting, place] : kMade)
+    for (const std::string& name : words(setting))
+      if (is_at_or_below(path, fmt::format("{}/{}", place, name.substr(0, name.find(':')))))
+        return true;
+  return false;
 }
 
 bool is_at_or_below(std::string_view path, std::string_view directory) {
@@ -126,6 +147,49 @@ bool is_at_or_below(std::string_view path, std::string_view directory) {
 std::vector<std::string> ServiceUnit::supplementary_groups() const {
   if (!installed) return {std::string(kShippedGroup)};
   return words("SupplementaryGroups");
+}
+
+std::vector<std::string> ServiceUnit::output_files() const {
+  std::vector<std::string> files;
+  for (const std::string_view setting : {"StandardOutput", "StandardError"}) {
+    const auto given = lines(setting);
+    for (const std::string_view kind : {"file:", "append:", "truncate:"})
+      if (!given.empty() && given.back().starts_with(kind))
+        files.push_back(given.back().substr(kind.size()));
+  }
+  const auto [first, last] = std::ranges::unique(files);
+  files.erase(first, last);
+  return files;
+}
+
+std::string ServiceUnit::user() const {
+  if (!installed) return kServiceUser;
+  const auto users = words("User");
+  if (!users.empty()) return users.back();
+  return makes_user() ? kServiceUser : "root";
+}
+
+std::string ServiceUnit::config() const {
+  constexpr std::string_view kOption = "--config";
+  const auto starts = lines("ExecStart");
+  const auto command = starts.empty() ? std::vector<std::string>{} : unquoted_words(starts.back());
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    if (command[i] == kOption && i + 1 < command.size()) return command[i + 1];
+    if (command[i].starts_with(fmt::format("{}=", kOption)))
+      return command[i].substr(kOption.size() + 1);
+  }
+  return LoadOptions{}.path;
+}
+
+std::string ServiceUnit::group() const {
+  const auto groups = words("Group");
+  return groups.empty() ? "" : groups.back();
+}
+
+bool ServiceUnit::makes_user() const {
+  const auto settings = words("DynamicUser");
+  static constexpr std::array<std::string_view, 5> kYes{"yes", "true", "on", "1", "y"};
+  return !settings.empty() && std::ranges::find(kYes, settings.back()) != kYes.end();
 }
 
 ServiceUnit read_service_unit(const std::string& root) {

@@ -12,9 +12,11 @@
 namespace edgehose {
 
 struct ServiceUnit {
-  bool installed = false;   // false: no unit was found
-  std::string text;         // of all its files, one after the other
+  bool installed = false;     // false: no unit was found
+  std::string text;           // of all its files, one after the other
   std::string environment{};  // of the files that EnvironmentFile names, as far as they can be read
+  // The config at hand is the one that it runs: what it forbids is an error. Set by `check`.
+  bool runs_it = false;
 
   // The words of a setting that is a list ("ReadWritePaths"): each line adds, an empty one clears.
   std::vector<std::string> words(std::string_view setting) const;
@@ -24,10 +26,24 @@ struct ServiceUnit {
   // specifier ("%H") is left out: only systemd knows what it comes to.
   ServiceGrants grants() const;
   // Whether systemd makes `path`, and gives it to the service's user, before the service starts:
-  // StateDirectory and what is still to be made below it.
+  // StateDirectory, RuntimeDirectory and what is still to be made below them.
   bool makes(const std::string& path) const;
+  // Whether it leaves the service `path` to write to: ProtectSystem=strict takes everything but
+  // ReadWritePaths and the directories that systemd makes for it.
+  bool lets_write(const std::string& path) const;
+  // Files that its StandardOutput and StandardError name.
+  std::vector<std::string> output_files() const;
   // Beside the user's own; those of the unit that comes with edgehose where none is installed.
   std::vector<std::string> supplementary_groups() const;
+  // Whom the service runs as, by name or number: User, which systemd takes for root where it is not
+  // set; without a unit the one that the README makes.
+  std::string user() const;
+  // Group; empty: the user's own.
+  std::string group() const;
+  // The config that it runs; as `edgehose run` takes it.
+  std::string config() const;
+  // Whether systemd makes the user when the service starts.
+  bool makes_user() const;
 };
 
 // By their names alone.

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 
 #include "agent/base/file.h"
 
@@ -17,14 +18,12 @@ constexpr std::size_t kEntryBytes = 16384;
 
 User from_entry(const struct passwd& entry) { return {entry.pw_name, entry.pw_uid, entry.pw_gid}; }
 
-std::optional<gid_t> find_group(const std::string& name) {
-  std::array<char, kEntryBytes> storage{};
-  struct group entry {};
-  struct group* found = nullptr;
-  if (::getgrnam_r(name.c_str(), &entry, storage.data(), storage.size(), &found) != 0 ||
-      found == nullptr)
-    return std::nullopt;
-  return entry.gr_gid;
+std::optional<unsigned> number(const std::string& text) {
+  unsigned value = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, value);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return value;
 }
 
 // False with errno set.
@@ -46,10 +45,22 @@ std::optional<User> find_user(const std::string& name) {
   std::array<char, kEntryBytes> storage{};
   struct passwd entry {};
   struct passwd* found = nullptr;
-  if (::getpwnam_r(name.c_str(), &entry, storage.data(), storage.size(), &found) != 0 ||
+  const auto id = number(name);
+  const int error = id ? ::getpwuid_r(*id, &entry, storage.data(), storage.size(), &found)
+                       : ::getpwnam_r(name.c_str(), &entry, storage.data(), storage.size(), &found);
+  if (error != 0 || found == nullptr) return std::nullopt;
+  return from_entry(entry);
+}
+
+std::optional<gid_t> find_group(const std::string& name) {
+  std::array<char, kEntryBytes> storage{};
+  struct group entry {};
+  struct group* found = nullptr;
+  if (const auto id = number(name)) return *id;
+  if (::getgrnam_r(name.c_str(), &entry, storage.data(), storage.size(), &found) != 0 ||
       found == nullptr)
     return std::nullopt;
-  return from_entry(entry);
+  return entry.gr_gid;
 }
 
 std::optional<User> owner_of(const std::string& path) {

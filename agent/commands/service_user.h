@@ -17,10 +17,12 @@ struct User {
   gid_t gid = 0;
 };
 
-constexpr char kServiceUser[] = "edgehose";
+constexpr char kServiceUser[] = "edgehose";  // where no unit says otherwise
 
 bool is_root();
+// By name or number.
 std::optional<User> find_user(const std::string& name);
+std::optional<gid_t> find_group(const std::string& name);
 // Whose the nearest existing directory at or above `path` is.
 std::optional<User> owner_of(const std::string& path);
 

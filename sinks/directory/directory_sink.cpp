@@ -74,6 +74,10 @@ std::string DirectorySink::key(const BatchOutline& batch, const std::string& not
   return portable_path(prefix, std::max(room, kShortestCut)) + name;
 }
 
+std::string DirectorySink::recorded_filesystem(const std::string& note) {
+  return Memory::of(note).filesystem;
+}
+
 std::vector<std::string> DirectorySink::own_files() const {
   const auto digits = [](int count, std::string_view one = "[0-9]") {
     std::string all;

@@ -34,6 +34,8 @@ class DirectorySink final : public Sink {
   Verdict judge(const Batch& batch, const Response& response) const override;
   std::optional<std::string> learn(const std::string& note,
                                    const Response& response) const override;
+  // The identity of the file system (filesystem_identity.h) that a note remembers; empty: none.
+  static std::string recorded_filesystem(const std::string& note);
   // Globs of what is ours in directories: every object of this agent wherever it lies, for links
   // and mounts give a file several paths; and below `path` any agent's, and what a kill left half
   // written.

@@ -1,8 +1,11 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/base/file.h"
 #include "agent/commands/check_report.h"
 #include "sinks/directory/directory_config.h"
+#include "sinks/directory/filesystem_identity.h"
 
 namespace edgehose {
 namespace {
@@ -11,26 +14,70 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // What is told of a sink that writes to /tmp, under this unit.
-std::vector<std::string> warnings(const ServiceUnit& unit,
-                                  std::optional<std::uint64_t> buffer = std::nullopt) {
+struct Setup {
+  ServiceUnit unit{};
+  std::optional<std::uint64_t> buffer = std::nullopt;
+  std::string note{};  // that the buffer has of the sink
+  std::string data_dir = "/var/lib/edgehose";
+};
+
+Findings found(const Setup& setup) {
   DirectoryConfig sink;
   sink.common.name = "archive";
   sink.path = "/tmp";
   Config config;
-  config.agent.data_dir = "/var/lib/edgehose";
-  config.buffer.max_size = buffer;
+  config.agent.data_dir = setup.data_dir;
+  config.buffer.max_size = setup.buffer;
   config.sinks = {{"archive", "directory", {}, sink}};
+  StoreCheck store;
+  store.notes["archive"] = setup.note;
   ManualClock clock;
   Findings findings;
-  check_sinks(config, "gw", std::nullopt, unit, clock, findings);
-  return findings.warnings;
+  check_sinks(config, "gw", store, setup.unit, clock, findings);
+  return findings;
+}
+
+std::vector<std::string> warnings(const ServiceUnit& unit,
+                                  std::optional<std::uint64_t> buffer = std::nullopt) {
+  return found({unit, buffer}).warnings;
 }
 
 TEST(CheckSinks, WhatTheInstalledUnitForbidsIsTold) {
-  const auto told = warnings({true, "[Service]\nReadWritePaths=/srv\n"});
+  const std::string strict = "[Service]\nProtectSystem=strict\n";
+  const auto told = warnings({true, strict + "StateDirectory=edgehose\nReadWritePaths=/srv\n"});
   ASSERT_EQ(told.size(), 1u);
   EXPECT_THAT(told[0], HasSubstr("systemctl edit edgehose: [Service] ReadWritePaths=/tmp"));
-  EXPECT_THAT(warnings({true, "[Service]\nReadWritePaths=/srv /tmp\n"}), IsEmpty());
+  EXPECT_THAT(warnings({true, strict + "ReadWritePaths=/srv /tmp\n"}), IsEmpty());
+  EXPECT_THAT(warnings({true, "[Service]\nReadWritePaths=/srv\n"}), IsEmpty())
+      << "it forbids nothing";
+}
+
+// The service would wait for a person for ever.
+TEST(CheckSinks, AnErrorWhereTheUnitRunsThisConfig) {
+  const Findings findings = found({.unit = {true, "[Service]\nProtectSystem=strict\n", "", true}});
+  EXPECT_THAT(findings.warnings, IsEmpty());
+  ASSERT_EQ(findings.errors.size(), 1u);
+  EXPECT_THAT(findings.errors[0], HasSubstr("ReadWritePaths=/tmp"));
+}
+
+TEST(CheckSinks, AnotherFileSystemThanBeforeIsAnError) {
+  const auto directory = open_file("/tmp", O_PATH | O_DIRECTORY);
+  ASSERT_TRUE(directory);
+  const auto identity = filesystem_identity(directory->get());
+  ASSERT_TRUE(identity);
+  EXPECT_THAT(found({.note = *identity}).errors, IsEmpty());
+  EXPECT_THAT(found({.note = *identity + " names=portable"}).errors, IsEmpty());
+  const Findings other = found({.note = "type=1234 fsid=0123456789abcdef names=portable"});
+  ASSERT_EQ(other.errors.size(), 1u);
+  EXPECT_THAT(other.errors[0], HasSubstr("/tmp is on another file system than before"));
+  EXPECT_THAT(other.errors[0], HasSubstr("edgehose buffer confirm archive --yes"));
+}
+
+TEST(CheckSinks, ObjectsAmongTheBuffersFilesAreTold) {
+  const Findings findings = found({.data_dir = "/var/../tmp/"});
+  ASSERT_EQ(findings.warnings.size(), 1u);
+  EXPECT_THAT(findings.warnings[0], HasSubstr("its path is data_dir"));
+  EXPECT_THAT(found({.data_dir = "/tmp/data"}).warnings, IsEmpty());
 }
 
 TEST(CheckSinks, WithoutAUnitNothingIsSaidOfIt) { EXPECT_THAT(warnings({}), IsEmpty()); }

@@ -9,6 +9,9 @@
 namespace edgehose {
 namespace {
 
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
 // How many errors a user without rights is told of this data_dir.
 int errors_of(const std::string& data_dir, const ServiceUnit& unit) {
   const pid_t child = ::fork();
@@ -34,6 +37,47 @@ TEST(CheckStore, WhatTheUnitMakesNeedNotBeThere) {
   EXPECT_EQ(errors_of("/var/lib/edgehose-test/buffer", unit), 0);
   EXPECT_EQ(errors_of("/var/lib/edgehose-other", unit), 1);
   EXPECT_EQ(errors_of("/var/lib/edgehose-test", {}), 1);
+}
+
+// What is said of the control socket.
+std::vector<std::string> of_the_socket(const AgentConfig& agent, const ServiceUnit& unit = {}) {
+  Config config;
+  config.agent = agent;
+  const auto clock = make_system_clock();
+  Findings findings;
+  check_store(config, unit, *clock, findings);
+  std::erase_if(findings.warnings, [](const std::string& warning) {
+    return warning.find("control socket") == std::string::npos;
+  });
+  return findings.warnings;
+}
+
+TEST(CheckStore, AControlSocketThatCannotBeMadeIsAWarning) {
+  AgentConfig agent;
+  agent.data_dir = "/tmp";
+  agent.status_socket = "/nonexistent/status.sock";
+  const auto missing = of_the_socket(agent);
+  ASSERT_EQ(missing.size(), 1u);
+  EXPECT_THAT(missing[0], HasSubstr("/nonexistent is not there: nobody can ask"));
+  agent.status_socket = "/tmp/" + std::string(120, 'x');
+  ASSERT_EQ(of_the_socket(agent).size(), 1u);
+  EXPECT_THAT(of_the_socket(agent)[0], HasSubstr("its path is longer than 107 bytes"));
+  agent.status_socket = "/tmp/status.sock";
+  EXPECT_THAT(of_the_socket(agent), IsEmpty());
+}
+
+TEST(CheckStore, ASocketWhereTheUnitMakesItsDirectoryIsFine) {
+  const ServiceUnit unit{true, "[Service]\nRuntimeDirectory=edgehose-test\n", ""};
+  AgentConfig agent;
+  agent.data_dir = "/tmp";
+  agent.status_socket = "/run/edgehose-test/status.sock";
+  EXPECT_THAT(of_the_socket(agent, unit), IsEmpty());
+  EXPECT_EQ(of_the_socket(agent).size(), 1u);
+  // Else it would lie below data_dir, whose name is too long for one.
+  agent.status_socket.clear();
+  agent.data_dir = "/tmp/" + std::string(120, 'x');
+  const ServiceUnit shipped{true, "[Service]\nRuntimeDirectory=edgehose\n", ""};
+  EXPECT_THAT(of_the_socket(agent, shipped), IsEmpty());
 }
 
 }  // namespace

@@ -270,6 +270,28 @@ TEST_F(CliTest, CheckCountsAFileOfTwoSourcesOnce) {
   EXPECT_THAT(outcome.err, Not(HasSubstr("no file matches")));
 }
 
+TEST_F(CliTest, CheckCountsNothingOfTheAgentsOwn) {
+  write_config();
+  write("in/a.log", "12345\n");
+  const std::string below = " --config c.toml --set agent.data_dir=" + directory_ +
+                            "/in/data --set sinks.archive.path=" + directory_ +
+                            "/in/out --set 'sources.app.paths=[\"" + directory_ + "/in/**\"]'";
+  ASSERT_EQ(run("run --once" + below).code, 0);
+  EXPECT_THAT(run("check" + below).out, HasSubstr(" 6 B  of 1 file\n"));
+}
+
+// A log below a source's glob: each line of it that was read would make the next.
+TEST_F(CliTest, ItsOwnOutputIsNotReadAndThatIsTold) {
+  write_config();
+  write("in/a.log", "one\n");
+  run("run --once --config c.toml 2>in/own.log; true");
+  EXPECT_THAT(read("in/own.log"),
+              HasSubstr("in/own.log is where this process's own output goes: it is not read\n"));
+  EXPECT_THAT(run("buffer verify --config c.toml").out, HasSubstr("1 files"));
+  run("check --config c.toml 2>in/own.log; true");
+  EXPECT_THAT(read("in/own.log"), HasSubstr("in/own.log is where this command's own output goes;"));
+}
+
 TEST_F(CliTest, DecryptIntoADirectoryThatIsNotThereSaysSo) {
   write("a.log", "x\n");
   const Outcome outcome = run("decrypt --output new/ a.log");

@@ -2,9 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <set>
 
+#include "agent/commands/command.h"
 #include "agent/commands/help.h"
 #include "agent/commands/table.h"
 
@@ -124,6 +129,40 @@ TEST(CommandLine, WrongLinesAreTold) {
             "--timeout is given more than once");
   EXPECT_THAT(message_of({"run", "--timeout"}), HasSubstr("timeout"));
   EXPECT_NE(message_of({"run", "--once=1"}), "no error");
+}
+
+// What `do_it` leaves in one pipe of both streams.
+template <class DoIt>
+std::string in_one_pipe(DoIt do_it) {
+  std::array<int, 2> ends{};
+  if (::pipe(ends.data()) != 0) return "no pipe";
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::dup2(ends[1], STDERR_FILENO);
+    std::setvbuf(stdout, nullptr, _IOFBF, BUFSIZ);  // as where it never was a terminal
+    do_it();
+    std::fflush(nullptr);
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::string text(1024, '\0');
+  std::size_t size = 0;
+  for (ssize_t n; (n = ::read(ends[0], text.data() + size, text.size() - size)) > 0;)
+    size += static_cast<std::size_t>(n);
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  text.resize(size);
+  return text;
+}
+
+TEST(Complain, ComesAfterWhatWasPrintedBefore) {
+  EXPECT_EQ(in_one_pipe([] {
+              std::puts("first");
+              complain("second");
+            }),
+            "first\nedgehose: second\n");
 }
 
 TEST(CommandLine, HelpWinsOverWhatElseIsWrong) {

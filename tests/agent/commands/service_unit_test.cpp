@@ -52,6 +52,53 @@ TEST_F(ServiceUnitTest, DropInsAddAndClear) {
   EXPECT_THAT(read_service_unit(root_).words("ReadWritePaths"), IsEmpty());
 }
 
+TEST_F(ServiceUnitTest, NamesItsUser) {
+  const auto unit = [](const std::string& lines) {
+    return ServiceUnit{true, "[Service]\n" + lines, ""};
+  };
+  EXPECT_EQ(read_service_unit(root_).user(), "edgehose") << "no unit: the README's";
+  EXPECT_EQ(unit("User=first\nUser=logship\nGroup=logs\n").user(), "logship");
+  EXPECT_EQ(unit("User=logship\nGroup=logs\n").group(), "logs");
+  EXPECT_EQ(unit("User=logship\n").group(), "");
+  EXPECT_EQ(unit("").user(), "root") << "what systemd takes";
+  EXPECT_EQ(unit("DynamicUser=yes\n").user(), "edgehose");
+  EXPECT_TRUE(unit("DynamicUser=yes\n").makes_user());
+  EXPECT_FALSE(unit("User=logship\n").makes_user());
+}
+
+TEST_F(ServiceUnitTest, TellsTheFilesOfItsOutput) {
+  const auto files = [](const std::string& lines) {
+    return ServiceUnit{true, "[Service]\n" + lines, ""}.output_files();
+  };
+  EXPECT_THAT(files("StandardOutput=append:/var/log/a.log\nStandardError=file:/var/log/b.log\n"),
+              ElementsAre("/var/log/a.log", "/var/log/b.log"));
+  EXPECT_THAT(files("StandardOutput=truncate:/a\nStandardError=append:/a\n"), ElementsAre("/a"));
+  EXPECT_THAT(files("StandardOutput=append:/a\nStandardOutput=journal\n"), IsEmpty());
+}
+
+TEST_F(ServiceUnitTest, LetsWriteWhereItIsAllowed) {
+  const ServiceUnit unit{true,
+                         "[Service]\nProtectSystem=full\nProtectSystem=strict\n"
+                         "ReadWritePaths=-/media/usb +/srv/a\nStateDirectory=edgehose\n",
+                         ""};
+  for (const char* path : {"/media/usb", "/media/usb/logs", "/srv/a/b", "/var/lib/edgehose/out"})
+    EXPECT_TRUE(unit.lets_write(path)) << path;
+  for (const char* path : {"/media", "/srv/ab", "/var/lib/edgehoses", "/run/edgehose"})
+    EXPECT_FALSE(unit.lets_write(path)) << path;
+  EXPECT_TRUE((ServiceUnit{true, "[Service]\nProtectSystem=full\n", ""}.lets_write("/srv/b")));
+  EXPECT_TRUE(ServiceUnit{}.lets_write("/srv/b"));
+}
+
+TEST_F(ServiceUnitTest, NamesTheConfigThatItRuns) {
+  const auto config = [](const std::string& start) {
+    return ServiceUnit{true, "[Service]\nExecStart=" + start + "\n", ""}.config();
+  };
+  EXPECT_EQ(config("/usr/bin/edgehose run"), "/etc/edgehose/edgehose.toml");
+  EXPECT_EQ(config("/usr/bin/edgehose --config /srv/a.toml run"), "/srv/a.toml");
+  EXPECT_EQ(config("/usr/bin/edgehose run \"--config=/srv/a b.toml\""), "/srv/a b.toml");
+  EXPECT_EQ(config("/a\nExecStart=\nExecStart=/b --config /c"), "/c");
+}
+
 TEST_F(ServiceUnitTest, MakesItsStateDirectory) {
   const ServiceUnit unit{true, "[Service]\nStateDirectory=edgehose-test other:link\n", ""};
   EXPECT_TRUE(unit.makes("/var/lib/edgehose-test"));
@@ -60,6 +107,9 @@ TEST_F(ServiceUnitTest, MakesItsStateDirectory) {
   EXPECT_FALSE(unit.makes("/var/lib/edgehose-tests"));
   EXPECT_FALSE(unit.makes("/srv/edgehose-test"));
   EXPECT_FALSE(ServiceUnit{}.makes("/var/lib/edgehose-test"));
+  const ServiceUnit runtime{true, "[Service]\nRuntimeDirectory=edgehose-test\n", ""};
+  EXPECT_TRUE(runtime.makes("/run/edgehose-test"));
+  EXPECT_FALSE(runtime.makes("/var/lib/edgehose-test"));
 }
 
 TEST_F(ServiceUnitTest, WhatItGivesTheServiceAlone) {

@@ -30,6 +30,17 @@ TEST(ServiceUser, HasTheGroupsThatTheUnitAdds) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST(ServiceUser, IsFoundByNameOrNumber) {
+  EXPECT_EQ(find_user("root")->uid, 0u);
+  EXPECT_EQ(find_user("0")->name, "root");
+  EXPECT_FALSE(find_user("a-user-that-is-not-there"));
+  EXPECT_FALSE(find_user(""));
+  EXPECT_EQ(find_group("0"), 0u);
+  EXPECT_EQ(find_group("root"), 0u);
+  EXPECT_FALSE(find_group("a-group-that-is-not-there"));
+  EXPECT_FALSE(find_group(""));
+}
+
 TEST(ServiceUser, OwnsTheDataDirThatRootMakes) {
   const auto user = find_user("nobody");
   if (!is_root() || !user) GTEST_SKIP() << "only root gives directories away";
