@@ -37,6 +37,7 @@ class FakeStore final : public Store {
     Status forget_source(SourceId) override { return {}; }
     Result<Claim> claim(Claim) override { return not_here(); }
     Status acknowledge(const Acknowledgement&) override { return {}; }
+    Status put_upload(ClaimId, PartialUpload) override { return {}; }
     Result<std::vector<Claim>> recut(ClaimId, const std::vector<Claim>&, std::uint64_t) override {
       return not_here();
     }
