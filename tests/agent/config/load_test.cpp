@@ -315,11 +315,11 @@ TEST_F(LoadTest, NamesAndWhatTheyAreTogether) {
 
 TEST_F(LoadTest, EachEntryOfATableOfStringsHasItsPlace) {
   main_file("[agent]\nlabels = { site = \"north\", line = \"1\" }\n" + std::string(kSmall));
-  directory.write("conf.d/10.toml", "[agent]\nlabels = { line = \"7\", \"a.b\" = \"x\" }\n");
+  directory.write("conf.d/10.toml", "[agent]\nlabels = { line = \"7\", a-b = \"x\" }\n");
   const LoadedConfig loaded = load({"agent.labels.rack=3"});
   EXPECT_EQ(origin(loaded, "agent.labels.site"), "edgehose.toml:2:19\n");
   EXPECT_EQ(origin(loaded, "agent.labels.line"), "conf.d/10.toml:2:19\n");
-  EXPECT_EQ(origin(loaded, "agent.labels.\"a.b\""), "conf.d/10.toml:2:32\n");
+  EXPECT_EQ(origin(loaded, "agent.labels.a-b"), "conf.d/10.toml:2:30\n");
   EXPECT_EQ(origin(loaded, "agent.labels.rack"), "--set agent.labels.rack\n");
   EXPECT_EQ(origin(loaded, "agent.labels"), "no such setting");
 }
@@ -333,7 +333,7 @@ TEST_F(LoadTest, TheEffectiveConfigShowsValuesAndPlaces) {
   EXPECT_THAT(shown, HasSubstr("edgehose.toml:2:12\n"));
   EXPECT_THAT(shown, HasSubstr("sinks.archive.batch.max_age = \"5m\" "));
   EXPECT_THAT(shown, HasSubstr("sinks.archive.inputs is unset: every source "));
-  EXPECT_THAT(shown, HasSubstr("agent.labels is unset "));
+  EXPECT_THAT(shown, HasSubstr("agent.labels is unset: none "));
 }
 
 }  // namespace
