@@ -22,6 +22,7 @@
 #include "agent/base/result.h"
 #include "agent/base/stream.h"
 #include "agent/base/types.h"
+#include "agent/config/secret.h"
 #include "buffer/state.h"
 #include "sinks/http_message.h"
 
@@ -50,6 +51,13 @@ inline BatchOutline outline_of(const Claim& claim, const std::string& source, co
   return {source, epoch, claim.first, claim.last, claim.size, claim.first_time, replay_mark(claim)};
 }
 
+// Encrypted as the Amazon S3 Encryption Client does (object/s3ec/): to one of these keys.
+struct S3ecRendering {
+  std::uint8_t version = 3;    // of the format: 3 or 2
+  std::string rsa_public_key;  // SubjectPublicKeyInfo in DER; empty: aes_key
+  SecretRef aes_key;           // where it is; what it is, is never persisted
+};
+
 // How an object's bytes are made from its records. Persisted with the claim ("rendering"), so that
 // a retry after a change of config makes the same object.
 struct ObjectRendering {
@@ -58,7 +66,8 @@ struct ObjectRendering {
   Format format = Format::kLines;
   Compression compression = Compression::kZstd;
   int level = 1;
-  std::vector<std::string> age_recipients;  // public keys; empty: not encrypted
+  std::vector<std::string> age_recipients;  // public keys; empty: not encrypted to them
+  std::optional<S3ecRendering> s3ec;        // none: not so
   std::string agent;                        // for ndjson
 };
 

@@ -32,7 +32,9 @@ constexpr std::uint64_t kCopying = 4 * kCopyBufferBytes;
 constexpr std::uint64_t kReadBuffer = 64 * kKiB;
 // LMDB keeps the pages of a transaction in memory until its commit.
 constexpr std::uint64_t kTransaction = 8 * kMiB;
-constexpr std::uint64_t kAgeChunks = 4 * 64 * kKiB;
+// What encrypts: two chunks, each beside its like while it grows; a checksum for each chunk
+// (one_plaintext.h) of a batch of 1 GiB.
+constexpr std::uint64_t kEncryption = 4 * 64 * kKiB + 2 * 64 * kKiB;
 // Of an HTTP connection: libcurl's buffers and those of TLS.
 constexpr std::uint64_t kConnection = 256 * kKiB;
 // The authorities that a sink trusts (some 140), and its exchange for credentials.
@@ -94,7 +96,7 @@ std::uint64_t request_bytes(const ObjectConfig& objects, std::uint64_t longest) 
   if (objects.compression == Compression::kZstd)
     bytes += zstd_encoder(lines ? 1 : objects.compression_level);
   if (objects.compression == Compression::kGzip) bytes += 2 * kGzipMemberBytes + kMiB;
-  if (!objects.age_recipients.empty()) bytes += kAgeChunks;
+  if (!objects.age_recipients.empty() || objects.s3ec.set()) bytes += kEncryption;
   return bytes;
 }
 

@@ -61,7 +61,7 @@ void try_secrets(const std::vector<Reader::SecretUse>& uses, const ServiceGrants
                                 use.key, use.secret.text()));
     else if (!secret)
       problems.error(use.origin, fmt::format("{}: {}", use.key, secret.error().message));
-    else if (const auto exposure = use.secret.exposure())
+    else if (const auto exposure = use.secret.exposure(); exposure && !use.for_all_to_see)
       problems.warn(use.origin, fmt::format("{}: {}", use.key, *exposure));
   }
 }

@@ -49,6 +49,7 @@ struct Field {
     kTable,      // holds fields of its own
     kInclude,    // its fields belong to the table around it
     kTableName,  // not a key: takes NAME of [sinks.NAME]
+    kNotHere,    // a key that other types have: an error, `help` says why
   };
   Kind kind = Kind::kValue;
   std::string key;
@@ -58,10 +59,12 @@ struct Field {
   std::string default_text;  // what unset means, in words; empty: print the default
   std::string bounds;        // "1 to 16"; empty: none
   bool required = false;
-  bool names_sources = false;  // a list of names of sources
-  bool distinct = false;       // a list without repetitions; repeated in another source: a warning
-  std::vector<Field> fields;   // of a table or an include
-  std::vector<Rule> rules;     // likewise
+  bool names_sources = false;   // a list of names of sources
+  bool for_all_to_see = false;  // where a secret would be kept is something public: no warning
+  bool distinct = false;        // a list without repetitions; repeated in another source: a warning
+  std::string if_empty;         // of a table: what is wrong with an empty one; empty: a warning
+  std::vector<Field> fields;    // of a table or an include
+  std::vector<Rule> rules;      // likewise
 
   std::function<bool(const Value&, void* object, Diagnostics&)> read;  // false: reported
   std::function<std::string(const void* object)> print;                // TOML; empty: unset
@@ -69,6 +72,8 @@ struct Field {
   std::vector<std::function<std::string(const void* object)>> checks;  // what is wrong, or nothing
   std::function<std::string(const std::string&)> item_check;          // the same for a list's items
   std::function<std::vector<SecretRef>(const void* object)> secrets;  // that it refers to
+
+  bool is_key() const { return kind != Kind::kTableName && kind != Kind::kNotHere; }
 };
 
 // A field of struct C. Only these fit into Fields<C>.
@@ -104,17 +109,26 @@ struct ValueField : FieldFor<C> {
     this->names_sources = true;
     return std::move(*this);
   }
+  ValueField is_for_all_to_see() && {
+    this->for_all_to_see = true;
+    return std::move(*this);
+  }
   ValueField are_distinct() && {
     this->distinct = true;
     return std::move(*this);
   }
 };
 
-// `example`: what is shown of it where not all of its keys go together.
+// `example`: what is shown of it where not all of its keys go together. `not_empty`: an empty one
+// is an error, in these words.
 template <class C>
 struct TableField : FieldFor<C> {
   TableField example(std::string toml) && {
     Field::example = std::move(toml);
+    return std::move(*this);
+  }
+  TableField not_empty(std::string wrong) && {
+    Field::if_empty = std::move(wrong);
     return std::move(*this);
   }
 };
@@ -162,7 +176,10 @@ TableField<typename MemberOf<Member>::Owner> table(std::string key,
                                                    std::string help);
 // key = { ... }: a table in the config, members of the same struct in memory.
 template <class C>
-FieldFor<C> group(std::string key, Fields<C> fields, std::string help);
+TableField<C> group(std::string key, Fields<C> fields, std::string help);
+// A key that belongs to another type: who writes it here is told why not.
+template <class C>
+FieldFor<C> not_here(std::string key, std::string why);
 // The fields of a struct that C holds, as if they were C's own.
 template <auto Member>
 FieldFor<typename MemberOf<Member>::Owner> include(Fields<typename MemberOf<Member>::Type> fields);

@@ -155,14 +155,23 @@ auto choice(std::string key,
 }
 
 template <class C>
-FieldFor<C> group(std::string key, Fields<C> fields, std::string help) {
-  FieldFor<C> f;
+TableField<C> group(std::string key, Fields<C> fields, std::string help) {
+  TableField<C> f;
   f.kind = Field::Kind::kTable;
   f.key = std::move(key);
   f.type = "table";
   f.help = std::move(help);
   f.fields = std::move(fields.fields);
   f.rules = std::move(fields.rules);
+  return f;
+}
+
+template <class C>
+FieldFor<C> not_here(std::string key, std::string why) {
+  FieldFor<C> f;
+  f.kind = Field::Kind::kNotHere;
+  f.key = std::move(key);
+  f.help = std::move(why);
   return f;
 }
 

@@ -9,9 +9,8 @@ namespace edgehose::config {
 namespace {
 
 bool has_key(const ComponentType& type, std::string_view key) {
-  return std::ranges::any_of(type.fields, [&](const Field& field) {
-    return field.kind != Field::Kind::kTableName && field.key == key;
-  });
+  return std::ranges::any_of(
+      type.fields, [&](const Field& field) { return field.is_key() && field.key == key; });
 }
 
 }  // namespace
@@ -20,7 +19,7 @@ const Entry* misspelt_type(const Table& table, const std::vector<ComponentType>&
   std::vector<std::string_view> known{"type"};
   for (const ComponentType& type : types)
     for (const Field& field : type.fields)
-      if (field.kind != Field::Kind::kTableName) known.push_back(field.key);
+      if (field.is_key()) known.push_back(field.key);
   for (const Entry& entry : table)
     if (std::ranges::find(known, entry.key) == known.end() && nearest(entry.key, known) == "type" &&
         entry.value.as<std::string>() != nullptr)

@@ -15,7 +15,7 @@ void Reader::read(const std::vector<Field>& fields, const std::vector<Rule>& rul
   unknown_keys(fields, table, path, typed);
   std::set<std::string> wrong_keys;
   for (const Field& field : fields) {
-    if (field.kind == Field::Kind::kTableName) continue;
+    if (!field.is_key()) continue;
     const std::size_t errors = problems_.errors.size();
     const Entry* entry = find(table, field.key);
     read_field(field, entry, at, path, object);
@@ -39,6 +39,8 @@ void Reader::read_field(const Field& field, const Entry* entry, const Origin& at
     const Table* inner = entry != nullptr ? entry->value.as<Table>() : &kEmpty;
     if (inner == nullptr)
       wrong(field, entry->value.origin, "expected a table, got " + describe(entry->value));
+    else if (entry != nullptr && inner->empty() && !field.if_empty.empty())
+      wrong(field, entry->value.origin, field.if_empty);
     else if (entry != nullptr && inner->empty())
       problems_.warn(entry->value.origin, fmt::format("{}: is empty: it sets nothing", field.key));
     if (inner != nullptr)
@@ -119,7 +121,8 @@ void Reader::note_secrets(const Field& field, const Value& value, const void* ob
   const std::vector<SecretRef> found = field.secrets(object);
   for (std::size_t i = 0; i < found.size(); ++i) {
     const bool own_place = items != nullptr && i < items->size();
-    secrets.push_back({field.key, own_place ? (*items)[i].origin : value.origin, found[i]});
+    secrets.push_back(
+        {field.key, own_place ? (*items)[i].origin : value.origin, found[i], field.for_all_to_see});
   }
 }
 
@@ -128,9 +131,16 @@ void Reader::unknown_keys(const std::vector<Field>& fields, const Table& table,
   std::vector<std::string> known;
   if (typed) known.emplace_back("type");
   for (const Field& field : fields)
-    if (field.kind != Field::Kind::kTableName) known.push_back(field.key);
+    if (field.is_key()) known.push_back(field.key);
   for (const Entry& entry : table) {
     if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
+    const auto elsewhere = std::find_if(fields.begin(), fields.end(), [&](const Field& field) {
+      return field.kind == Field::Kind::kNotHere && field.key == entry.key;
+    });
+    if (elsewhere != fields.end()) {
+      wrong(*elsewhere, entry.origin, elsewhere->help);
+      continue;
+    }
     const bool dotted = entry.key.find('.') != std::string::npos;
     problems_.error(
         entry.origin,

@@ -23,6 +23,7 @@ class Reader {
     std::string key;
     Origin origin;
     SecretRef secret;
+    bool for_all_to_see;  // as a public key is
   };
 
   explicit Reader(Diagnostics& problems) : problems_(problems) {}

@@ -26,7 +26,7 @@ std::string type_cell(const Field& field) {
 void add_rows(const std::vector<Field>& fields, const void* defaults, const std::string& prefix,
               std::string& out) {
   for (const Field& field : fields) {
-    if (field.kind == Field::Kind::kTableName) continue;
+    if (!field.is_key()) continue;
     const std::string key = prefix + field.key;
     if (field.kind == Field::Kind::kTable) {
       out += fmt::format("| `{}` | table | | {} |\n", key, field.help);
@@ -96,15 +96,16 @@ std::string example_value(const Field& field, const void* defaults) {
 std::string inline_table(const Field& table, const void* defaults) {
   std::string out;
   for (const Field& field : table.fields)
-    out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", field.key,
-                       example_value(field, defaults));
+    if (field.is_key())
+      out += fmt::format("{}{} = {}", out.empty() ? "" : ", ", field.key,
+                         example_value(field, defaults));
   return "{ " + out + " }";
 }
 
 // Only what is required is set; the rest is there as comments.
 void add_example(const std::vector<Field>& fields, const void* defaults, std::string& out) {
   for (const Field& field : fields) {
-    if (field.kind == Field::Kind::kTableName) continue;
+    if (!field.is_key()) continue;
     out += comment(field.help) + (field.required ? "" : "#") +
            fmt::format("{} = {}\n", field.key, example_value(field, defaults));
   }

@@ -19,19 +19,29 @@ struct Writer {
   const Component* component;
   std::string place;
   SinkParts parts;
-  std::vector<std::string> recipients;
+  std::vector<std::string> keys;  // who opens its objects
 };
+
+std::vector<std::string> keys_of(const ObjectConfig& objects) {
+  std::vector<std::string> keys = objects.age_recipients;
+  const SecretRef& rsa = objects.s3ec.rsa_public_key;
+  if (objects.s3ec.set()) {
+    keys.push_back(rsa.set() ? rsa.text() : objects.s3ec.aes_key.text());
+    keys.push_back(fmt::format("format {}", objects.s3ec_format.value_or(3)));
+  }
+  return keys;
+}
 
 std::optional<Writer> writer_of(const Component& component, const Config& config) {
   Writer writer{&component, {}, {}, {}};
   if (component.type == "directory") {
     const auto& directory = component.as<DirectoryConfig>();
     writer.place = std::filesystem::path(directory.path + "/").lexically_normal();
-    writer.recipients = directory.object.age_recipients;
+    writer.keys = keys_of(directory.object);
   } else if (component.type == "s3") {
     const auto& s3 = component.as<S3Config>();
     writer.place = fmt::format("s3 {} {}/", s3.bucket.endpoint, s3.bucket.name);
-    writer.recipients = s3.object.age_recipients;
+    writer.keys = keys_of(s3.object);
   } else {
     return std::nullopt;
   }
@@ -54,7 +64,7 @@ std::string destination(const Writer& writer, const std::string& source) {
 
 bool overwrite(const Writer& a, const Writer& b, const std::vector<Component>& sources) {
   // All else of how an object is made is in its extension.
-  if (std::ranges::is_permutation(a.recipients, b.recipients)) return false;
+  if (std::ranges::is_permutation(a.keys, b.keys)) return false;
   return std::ranges::any_of(sources, [&](const Component& source) {
     return takes(a.parts.config.inputs, source.name) && takes(b.parts.config.inputs, source.name) &&
            destination(a, source.name) == destination(b, source.name);
@@ -77,7 +87,7 @@ std::vector<config::Problem> overwriting_sinks(const Config& config) {
           {component.origin,
            fmt::format(
                "[sinks.{}] and [sinks.{}] ({}) give their objects the same names at the same "
-               "place, encrypted to different recipients: one would overwrite the other; "
+               "place, encrypted for different readers: one would overwrite the other; "
                "give one of them another path or prefix",
                component.name, other->component->name, other->component->origin.text())});
     writers.push_back(*std::move(writer));

@@ -12,6 +12,7 @@
 #include "sinks/directory/file_transport.h"
 #include "sinks/object/age/keys.h"
 #include "sinks/object/object_encoder.h"
+#include "sinks/object/object_encryption.h"
 #include "sinks/object/time_zone.h"
 #include "sinks/s3/s3_config.h"
 #include "sinks/s3/s3_sink.h"
@@ -132,9 +133,26 @@ std::vector<Complaint> examine_bucket(const S3Config& config) {
            config::kWholeValue, true}};
 }
 
+// What is wrong with the keys of the S3 Encryption Client that can be read here, and whether an
+// object's metadata have room for what they make.
+std::vector<Complaint> examine_s3ec(const S3Config& config) {
+  if (!config.object.s3ec.set()) return {};
+  if (const auto wrong = wrong_s3ec_key(config.object.s3ec))
+    return {{"encrypt.s3ec." + wrong->key, wrong->message}};
+  const auto drawn = config.object.rendering("agent").and_then(&ObjectEncryption::draw);
+  if (!drawn) return {};
+  const std::size_t own = metadata_bytes(drawn->metadata());
+  if (own + metadata_bytes(config.upload.metadata) <= kMaxMetadataBytes) return {};
+  return {
+      {"metadata", fmt::format("has more than the {} bytes that are left of S3's 2 KiB: \"s3ec\" "
+                               "with this key takes the others",
+                               kMaxMetadataBytes - std::min(own, kMaxMetadataBytes))}};
+}
+
 std::vector<Complaint> examine_s3_sink(const S3Config& config, const AgentConfig& agent) {
   std::vector<Complaint> complaints = examine_objects(config.object, agent, &ObjectNames::compile);
-  for (Complaint& complaint : examine_bucket(config)) complaints.push_back(std::move(complaint));
+  for (auto& more : {examine_bucket(config), examine_s3ec(config)})
+    complaints.insert(complaints.end(), more.begin(), more.end());
   if (!config.http.tls.verify)
     complaints.push_back({"tls.verify", "is false: everything is sent to whoever answers",
                           config::kWholeValue, true});

@@ -29,7 +29,7 @@ Fields<DirectoryConfig> directory_fields() {
           .check(not_absolute)
           .check(made_by_the_kernel)
           .example("\"/media/usb/logs\""),
-      include<&DirectoryConfig::object>(object_fields()),
+      include<&DirectoryConfig::object>(object_fields(KeepsMetadata::kNo)),
   };
 }
 

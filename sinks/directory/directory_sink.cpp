@@ -53,7 +53,9 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConf
                                                              const ObjectContext& context,
                                                              std::vector<std::string>& warnings) {
   EH_ASSIGN(ObjectNames names, ObjectNames::compile(config.object, context, warnings));
-  std::unique_ptr<DirectorySink> sink(new DirectorySink(config, context.agent, std::move(names)));
+  EH_ASSIGN(const ObjectRendering rendering, config.object.rendering(context.agent));
+  std::unique_ptr<DirectorySink> sink(
+      new DirectorySink(config, context.agent, std::move(names), rendering));
   BatchOutline sample;
   sample.source = "source";
   sample.replay = "00000000";
@@ -61,8 +63,12 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConf
   return sink;
 }
 
-DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names)
-    : config_(std::move(config)), agent_(std::move(agent)), names_(std::move(names)) {}
+DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names,
+                             const ObjectRendering& rendering)
+    : config_(std::move(config)),
+      agent_(std::move(agent)),
+      names_(std::move(names)),
+      rendering_(serialize_rendering(rendering)) {}
 
 std::string DirectorySink::key(const BatchOutline& batch, const std::string& note) const {
   const bool portable = Memory::of(note).portable;
@@ -92,10 +98,6 @@ std::vector<std::string> DirectorySink::own_files() const {
   return {object(object_name_part(agent_, ObjectNames::kMaxPartBytes)),
           object(object_name_part(agent_, kMaxPortablePartBytes)), below + object("*"),
           below + ".*.tmp"};
-}
-
-std::string DirectorySink::rendering() const {
-  return serialize_rendering(config_.object.rendering(agent_));
 }
 
 Request DirectorySink::request(const Batch& batch, const std::string& note,

@@ -28,7 +28,7 @@ class DirectorySink final : public Sink {
 
   const std::string& name() const override { return config_.common.name; }
   std::string key(const BatchOutline& batch, const std::string& note) const override;
-  std::string rendering() const override;
+  std::string rendering() const override { return rendering_; }
   Request request(const Batch& batch, const std::string& note,
                   std::shared_ptr<ByteSource> body) const override;
   Verdict judge(const Batch& batch, const Response& response) const override;
@@ -42,11 +42,13 @@ class DirectorySink final : public Sink {
   std::vector<std::string> own_files() const;
 
  private:
-  DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names);
+  DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names,
+                const ObjectRendering& rendering);
 
   const DirectoryConfig config_;
   const std::string agent_;
   const ObjectNames names_;
+  const std::string rendering_;
 };
 
 }  // namespace edgehose

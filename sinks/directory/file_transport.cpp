@@ -83,6 +83,12 @@ class FileTransport::Job {
   }
 
   Status open(SubdirectoryOpener& subdirectories) {
+    // A claim of a time when this sink was another one's.
+    if (summary_ && !summary_->metadata.empty())
+      return fail(ErrorCode::kInvalid,
+                  "{} was begun for a bucket, encrypted with \"s3ec\": its key would be lost in a "
+                  "file. Give the sink its old type, and this one another name",
+                  request_.name);
     auto split = split_name(request_.name);
     response_.name_refused = !split;
     EH_ASSIGN(std::vector<std::string> components, std::move(split));

@@ -7,10 +7,10 @@
 #include <map>
 #include <optional>
 
-#include "sinks/object/age/encryptor.h"
 #include "sinks/object/claim_reader.h"
 #include "sinks/object/compressor.h"
 #include "sinks/object/letter_renderer.h"
+#include "sinks/object/object_encryption.h"
 #include "sinks/object/record_format.h"
 
 namespace edgehose {
@@ -242,26 +242,10 @@ class CountingStream final : public ObjectStream {
   std::shared_ptr<ObjectSummary> first_;  // null: it is the first
 };
 
-Result<std::vector<AgeRecipient>> parse_recipients(const std::vector<std::string>& texts) {
-  std::vector<AgeRecipient> recipients;
-  for (const std::string& text : texts) {
-    EH_ASSIGN(auto recipient, AgeRecipient::parse(text));
-    recipients.push_back(recipient);
-  }
-  return recipients;
-}
-
-// Null: not encrypted.
-Result<std::shared_ptr<AgeFile>> age_file(const ObjectRendering& rendering) {
-  if (rendering.age_recipients.empty()) return nullptr;
-  EH_ASSIGN(const auto recipients, parse_recipients(rendering.age_recipients));
-  return AgeFile::make(recipients);
-}
-
 Result<std::unique_ptr<CountingStream>> open_stream(Store& store, const Claim& claim,
                                                     const ObjectRendering& rendering,
                                                     std::string_view source,
-                                                    const std::shared_ptr<AgeFile>& encrypted,
+                                                    const ObjectEncryption& encryption,
                                                     std::shared_ptr<ObjectSummary> summary) {
   EH_ASSIGN(auto compressor, make_compressor(rendering.compression, rendering.level));
   std::unique_ptr<ByteStream> stream;
@@ -272,21 +256,20 @@ Result<std::unique_ptr<CountingStream>> open_stream(Store& store, const Claim& c
     stream =
         std::make_unique<Renderer>(store, claim, rendering, source, std::move(compressor), summary);
   }
-  if (encrypted) {
-    EH_ASSIGN(stream, AgeEncryptor::of(std::move(stream), encrypted));
-  }
+  EH_ASSIGN(stream, encryption.over(std::move(stream)));
+  summary->metadata = encryption.metadata();
   return std::make_unique<CountingStream>(std::move(stream), std::move(summary));
 }
 
 class Body final : public ObjectBody {
  public:
   Body(Store& store, Claim claim, ObjectRendering rendering, std::string source,
-       std::shared_ptr<AgeFile> encrypted)
+       ObjectEncryption encryption)
       : store_(store),
         claim_(std::move(claim)),
         rendering_(std::move(rendering)),
         source_(std::move(source)),
-        encrypted_(std::move(encrypted)) {}
+        encryption_(std::move(encryption)) {}
 
   // Makes the first stream, so that what is wrong is told before a request begins.
   Status prepare() {
@@ -303,14 +286,14 @@ class Body final : public ObjectBody {
 
  private:
   Result<std::unique_ptr<CountingStream>> another(std::shared_ptr<ObjectSummary> summary) {
-    return open_stream(store_, claim_, rendering_, source_, encrypted_, std::move(summary));
+    return open_stream(store_, claim_, rendering_, source_, encryption_, std::move(summary));
   }
 
   Store& store_;
   const Claim claim_;
   const ObjectRendering rendering_;
   const std::string source_;
-  const std::shared_ptr<AgeFile> encrypted_;  // null: not encrypted
+  const ObjectEncryption encryption_;
   const std::shared_ptr<ObjectSummary> summary_ = std::make_shared<ObjectSummary>();
   std::unique_ptr<ObjectStream> first_;
 };
@@ -321,17 +304,18 @@ Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& c
                                                     const ObjectRendering& rendering,
                                                     std::string_view source) {
   EH_TRY(check_rendering(rendering));
-  EH_ASSIGN(const auto encrypted, age_file(rendering));
-  return open_stream(store, claim, rendering, source, encrypted, std::make_shared<ObjectSummary>());
+  EH_ASSIGN(const auto encryption, ObjectEncryption::draw(rendering));
+  return open_stream(store, claim, rendering, source, encryption,
+                     std::make_shared<ObjectSummary>());
 }
 
 Result<std::shared_ptr<ObjectBody>> encode_object_body(Store& store, Claim claim,
                                                        ObjectRendering rendering,
                                                        std::string source) {
   EH_TRY(check_rendering(rendering));
-  EH_ASSIGN(auto encrypted, age_file(rendering));
+  EH_ASSIGN(auto encryption, ObjectEncryption::draw(rendering));
   auto body = std::make_shared<Body>(store, std::move(claim), std::move(rendering),
-                                     std::move(source), std::move(encrypted));
+                                     std::move(source), std::move(encryption));
   EH_TRY(body->prepare());
   return body;
 }

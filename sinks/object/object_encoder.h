@@ -8,7 +8,7 @@
 // A replay's records come from the dead letters instead (letter_renderer.h).
 //
 // Every stream made from the same claim and rendering holds the same records in the same order. The
-// bytes may differ: a retry finds minis where there are none now, and age draws a key per object.
+// bytes may differ: a retry finds minis where there are none now, and a key is drawn per object.
 // The streams of one ObjectBody have the same bytes too, or end in an error.
 //
 // Threading: a stream belongs to one thread at a time; the Store is read from it, one call at a
@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,7 +46,10 @@ struct ObjectSummary {
   std::uint64_t passed_through = 0;     // blocks handed out as stored
   std::vector<MissingRecords> missing;  // in order, neighbours joined
   std::uint64_t missing_records = 0;    // how many
-  bool complete = false;                // read to its end without an error
+  // What has to be kept beside the object for it to be opened: user metadata, names without
+  // "x-amz-meta-". Known before the first byte, and the same for all streams of a body.
+  std::map<std::string, std::string> metadata;
+  bool complete = false;  // read to its end without an error
   // A later stream of the same body had other bytes: blocks were damaged meanwhile.
   bool changed = false;
 };
@@ -68,7 +72,8 @@ class ObjectBody : public ByteSource {
 // `source`: the name of the claim's source, for ndjson; where it is empty (a lane over several
 // sources) names are looked up in the store. The store must outlive the stream. Blocks that fail
 // their check or are gone are left out and told by summary(); other errors end the stream.
-// kInvalid: a recipient or a level is wrong. kNotFound: nothing of a replay is there any more.
+// kInvalid: a recipient, a level or a key is wrong. kNotFound: nothing of a replay is there any
+// more.
 Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& claim,
                                                     const ObjectRendering& rendering,
                                                     std::string_view source);
@@ -80,12 +85,15 @@ Result<std::shared_ptr<ObjectBody>> encode_object_body(Store& store, Claim claim
 // What such an object's name ends in: ".log.zst", ".ndjson.gz", ".log", ".log.zst.age".
 std::string object_extension(const ObjectRendering& rendering);
 
-// Whether encode_object would take it: levels (zstd 1 to 19, gzip 1 to 9) and recipients.
+// Whether encode_object would take it: levels (zstd 1 to 19, gzip 1 to 9), recipients and keys;
+// what a secret holds shows when it is encoded.
 Status check_rendering(const ObjectRendering& rendering);
 
 // To and from the opaque string that is persisted with a claim (Claim::rendering):
-//   version u8 = 1 | format u8 | compression u8 | level u8 | agent string |
+//   version u8 = 1 or 2 | format u8 | compression u8 | level u8 | agent string |
 //   count varint | count x recipient string          (strings: varint length, bytes; bytes.h)
+// and in version 2, written where there is an S3ecRendering:
+//   its version u8 | RSA public key string | AES key: kind of place u8, place string
 std::string serialize_rendering(const ObjectRendering& rendering);
 Result<ObjectRendering> parse_rendering(std::string_view bytes);
 

@@ -76,7 +76,7 @@ Result<ObjectNames> ObjectNames::compile(const ObjectConfig& config, const Objec
                                          std::vector<std::string>& warnings) {
   EH_ASSIGN(Prefix prefix,
             Prefix::compile(config.prefix, context.labels, context.timezone, warnings));
-  const ObjectRendering rendering = config.rendering(context.agent);
+  EH_ASSIGN(const ObjectRendering rendering, config.rendering(context.agent));
   EH_TRY(check_rendering(rendering));
   return ObjectNames(context.agent, object_extension(rendering), std::move(prefix));
 }

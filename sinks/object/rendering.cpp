@@ -1,14 +1,32 @@
 // ObjectRendering: its name's end, its check, its persisted form (object_encoder.h).
 #include "agent/base/bytes.h"
-#include "sinks/object/age/keys.h"
 #include "sinks/object/compressor.h"
 #include "sinks/object/object_encoder.h"
+#include "sinks/object/object_encryption.h"
 
 namespace edgehose {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+// An edgehose that knows no S3ecRendering reads version 1, and refuses 2: it would send plaintext.
+constexpr std::uint8_t kVersion = 1, kVersionWithS3ec = 2;
 constexpr std::uint64_t kMaxRecipients = 1024;
+
+void put_s3ec(std::string& out, const S3ecRendering& s3ec) {
+  put_le(out, s3ec.version);
+  put_string(out, s3ec.rsa_public_key);
+  put_le(out, static_cast<std::uint8_t>(s3ec.aes_key.kind));
+  put_string(out, s3ec.aes_key.where);
+}
+
+// False: no such kind of place.
+bool read_s3ec(ByteReader& in, S3ecRendering& s3ec) {
+  s3ec.version = in.le<std::uint8_t>();
+  s3ec.rsa_public_key = in.string();
+  const auto kind = in.le<std::uint8_t>();
+  s3ec.aes_key.where = in.string();
+  s3ec.aes_key.kind = static_cast<SecretRef::Kind>(kind);
+  return kind < static_cast<std::uint8_t>(SecretRef::Kind::kPlain);
+}
 
 }  // namespace
 
@@ -22,35 +40,31 @@ std::string object_extension(const ObjectRendering& rendering) {
 
 Status check_rendering(const ObjectRendering& rendering) {
   EH_TRY(check_level(rendering.compression, rendering.level));
-  if (rendering.age_recipients.size() > kMaxRecipients)
-    return fail(ErrorCode::kInvalid, "{} age recipients are too many: the limit is {}",
-                rendering.age_recipients.size(), kMaxRecipients);
-  for (const std::string& recipient : rendering.age_recipients)
-    EH_TRY(AgeRecipient::parse(recipient));
-  return {};
+  return check_encryption(rendering);
 }
 
 std::string serialize_rendering(const ObjectRendering& rendering) {
   std::string out;
-  put_le(out, kVersion);
+  put_le(out, rendering.s3ec ? kVersionWithS3ec : kVersion);
   put_le(out, static_cast<std::uint8_t>(rendering.format));
   put_le(out, static_cast<std::uint8_t>(rendering.compression));
   put_le(out, static_cast<std::uint8_t>(rendering.level));
   put_string(out, rendering.agent);
   put_varint(out, rendering.age_recipients.size());
   for (const std::string& recipient : rendering.age_recipients) put_string(out, recipient);
+  if (rendering.s3ec) put_s3ec(out, *rendering.s3ec);
   return out;
 }
 
 Result<ObjectRendering> parse_rendering(std::string_view bytes) {
   ByteReader in(bytes);
   const auto version = in.le<std::uint8_t>();
-  if (in.ok() && version != kVersion)
+  if (in.ok() && version != kVersion && version != kVersionWithS3ec)
     return fail(
         ErrorCode::kUnsupported,
         "the rendering of a claim has version {}, this edgehose knows {}: it was written by "
         "a newer one",
-        version, kVersion);
+        version, kVersionWithS3ec);
   ObjectRendering rendering;
   const auto format = in.le<std::uint8_t>();
   const auto compression = in.le<std::uint8_t>();
@@ -59,7 +73,9 @@ Result<ObjectRendering> parse_rendering(std::string_view bytes) {
   const std::uint64_t recipients = in.varint();
   for (std::uint64_t i = 0; in.ok() && i < recipients && i < kMaxRecipients; ++i)
     rendering.age_recipients.emplace_back(in.string());
-  const bool known = format <= static_cast<std::uint8_t>(ObjectRendering::Format::kNdjson) &&
+  const bool good_key = version != kVersionWithS3ec || read_s3ec(in, rendering.s3ec.emplace());
+  const bool known = good_key &&
+                     format <= static_cast<std::uint8_t>(ObjectRendering::Format::kNdjson) &&
                      compression <= static_cast<std::uint8_t>(Compression::kGzip);
   if (!in.ok() || !in.at_end() || !known || rendering.age_recipients.size() != recipients)
     return fail(ErrorCode::kCorrupt, "the rendering of a claim is damaged ({} bytes)",

@@ -62,7 +62,7 @@ std::string part_list(S3Checksum kind, const PartialUpload& upload, const Upload
 
 AwsRequest begin_multipart(const S3Place& place, WallTime now, const Secret& customer_key) {
   AwsRequest request = request_for(place, "POST", "uploads=");
-  request.http.headers = s3_headers(place.options, S3Call::kCreateMultipart, now, customer_key);
+  request.http.headers = s3_headers(options_of(place), S3Call::kCreateMultipart, now, customer_key);
   set_body(request, "");
   request.http.once = true;  // of two uploads nobody would know the first
   return request;

@@ -47,6 +47,10 @@ MultipartUpload::MultipartUpload(Task task, std::shared_ptr<ByteSource> body)
 bool MultipartUpload::continues() const {
   const PartialUpload& begun = task_.begun;
   const std::vector<PartFacts>& parts = task_.facts.parts;
+  // An object's own metadata hold its key, and were sent when the upload began. That this attempt
+  // has the same one, only a part shows: under another the object could never be opened.
+  const bool keyed = task_.place.metadata != nullptr && !task_.place.metadata->empty();
+  if (keyed && begun.parts.empty()) return false;
   return begun && begun.part_size == task_.facts.part_size && begun.parts.size() <= parts.size() &&
          std::ranges::equal(begun.parts, parts | std::views::take(begun.parts.size()),
                             [](const UploadPart& there, const PartFacts& here) {

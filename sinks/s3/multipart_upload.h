@@ -5,10 +5,11 @@
 //
 // An upload of an earlier attempt goes on behind its parts if what was measured now has the same
 // parts, by their CRC-64s: of what is encrypted or compressed anew after a restart it mostly has
-// not. Else it is aborted. Before one is begun that is not the first of its key, S3 is asked for
-// the object, which costs less than to send it again, and for the uploads that there are: of one
-// whose answer was lost, or that no commit held when the process was killed, nobody knows. The key
-// is ours alone, so every upload under it is.
+// not. Else it is aborted; so is one without a part, where an object's key is in its metadata,
+// which were sent when that upload began. Before one is begun that is not the first of its key, S3
+// is asked for the object, which costs less than to send it again, and for the uploads that there
+// are: of one whose answer was lost, or that no commit held when the process was killed, nobody
+// knows. The key is ours alone, so every upload under it is.
 //
 // One that S3 does not know (any more) has been completed by an attempt whose answer was lost, or
 // was aborted: the object tells which. One that S3 finds fault with is aborted, and begun anew

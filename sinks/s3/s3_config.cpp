@@ -46,7 +46,7 @@ Fields<S3Config> s3_fields() {
           "container, instance metadata.")
           .example("{ access_key_id = { file = \"/etc/edgehose/aws.id\" }, "
                    "secret_access_key = { file = \"/etc/edgehose/aws.key\" } }"),
-      include<&S3Config::object>(object_fields()),
+      include<&S3Config::object>(object_fields(KeepsMetadata::kYes)),
       include<&S3Config::upload>(s3_upload_fields()),
       size_field<&S3Config::part_size>("part_size",
                                        "Larger objects go up in parts of this size, and go on "

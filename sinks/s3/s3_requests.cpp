@@ -11,6 +11,13 @@ constexpr std::uint64_t kAskFirstBytes = 16 << 10;
 
 }  // namespace
 
+S3UploadOptions options_of(const S3Place& place) {
+  S3UploadOptions options = place.options;
+  if (place.metadata != nullptr)
+    options.metadata.insert(place.metadata->begin(), place.metadata->end());
+  return options;
+}
+
 bool signs_payload(const S3UploadOptions& options, const S3Endpoint& endpoint) {
   return !endpoint.uses_tls() || options.checksum == S3Checksum::kNone;
 }
@@ -33,7 +40,7 @@ void send_body(AwsRequest& request, std::shared_ptr<RequestBody> body,
 AwsRequest put_object(const S3Place& place, const UploadFacts& facts,
                       std::shared_ptr<RequestBody> body, bool create_only, WallTime now,
                       const Secret& customer_key) {
-  S3UploadOptions options = place.options;
+  S3UploadOptions options = options_of(place);
   options.create_only = options.create_only || create_only;
   AwsRequest request;
   request.http.method = "PUT";

@@ -2,6 +2,7 @@
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, API_HeadObject.html
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "agent/base/types.h"
@@ -21,6 +22,8 @@ struct S3Place {
   const S3Endpoint& endpoint;
   const std::string& region;
   const std::string& key;
+  // Of this object (ObjectSummary::metadata), beside those of the options; null: none.
+  const std::map<std::string, std::string>* metadata = nullptr;
 };
 
 // What a request that carries (part of) an object has beside its headers: its checksum's header,
@@ -28,6 +31,9 @@ struct S3Place {
 void add_checksum(AwsRequest& request, S3Checksum kind, const std::string& value);
 void send_body(AwsRequest& request, std::shared_ptr<RequestBody> body,
                const std::string& payload_hash);
+
+// The config's, with the metadata of this object: for the request that begins it.
+S3UploadOptions options_of(const S3Place& place);
 
 // PUT of a whole object. `create_only`: not where the key is taken, whatever the options say.
 AwsRequest put_object(const S3Place& place, const UploadFacts& facts,

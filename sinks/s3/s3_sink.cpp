@@ -96,15 +96,16 @@ Result<std::unique_ptr<S3Sink>> S3Sink::create(const S3Config& config, const Obj
                                                std::vector<std::string>& warnings) {
   EH_TRY(S3Endpoint::resolve(config.bucket));
   EH_ASSIGN(ObjectNames names, ObjectNames::compile(config.object, context, warnings));
-  return std::unique_ptr<S3Sink>(new S3Sink(config, context.agent, std::move(names)));
+  EH_ASSIGN(const ObjectRendering rendering, config.object.rendering(context.agent));
+  return std::unique_ptr<S3Sink>(new S3Sink(config, std::move(names), rendering));
 }
 
-S3Sink::S3Sink(const S3Config& config, const std::string& agent, ObjectNames names)
+S3Sink::S3Sink(const S3Config& config, ObjectNames names, const ObjectRendering& rendering)
     : name_(config.common.name),
       bucket_(config.bucket),
       checksum_(config.upload.checksum),
       names_(std::move(names)),
-      rendering_(serialize_rendering(config.object.rendering(agent))) {}
+      rendering_(serialize_rendering(rendering)) {}
 
 bool S3Sink::is_own_key(const std::string& key, const Epoch& epoch) const {
   return names_.is_own(key, epoch);

@@ -37,7 +37,7 @@ class S3Sink final : public Sink {
                                    const Response& response) const override;
 
  private:
-  S3Sink(const S3Config& config, const std::string& agent, ObjectNames names);
+  S3Sink(const S3Config& config, ObjectNames names, const ObjectRendering& rendering);
   Verdict judge_existing(const Batch& batch, const UploadResponse& upload) const;
 
   const std::string name_;

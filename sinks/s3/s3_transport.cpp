@@ -49,7 +49,8 @@ struct S3Transport::Job {
     response.region = request.region;
   }
   S3Place place(const S3Config& config) const {
-    return {config.upload, endpoint, request.region, request.key};
+    return {config.upload, endpoint, request.region, request.key,
+            summary ? &summary->metadata : nullptr};
   }
 
   const UploadRequest request;

@@ -21,8 +21,7 @@ namespace {
 constexpr std::size_t kCustomerKeyBytes = 32;
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 constexpr std::size_t kMaxTags = 10, kMaxTagKey = 128, kMaxTagValue = 256;
-// All user metadata of an object, names and values.
-constexpr std::size_t kMaxMetadata = 2048;
+constexpr std::size_t kKeyIdDigits = 16;
 
 std::string not_a_class(const std::string& name) {
   const auto& known = s3_storage_classes();
@@ -42,9 +41,9 @@ std::string not_tags(const std::map<std::string, std::string>& tags) {
 bool plain(char c) { return c > ' ' && c < 0x7F; }
 
 std::string not_metadata(const std::map<std::string, std::string>& metadata) {
-  std::size_t bytes = 0;
   for (const auto& [name, value] : metadata) {
-    bytes += name.size() + value.size();
+    if (name.starts_with("x-amz-") || name == kCustomerKeyIdName)
+      return "has \"" + name + "\": that name is kept for how an object is encrypted";
     const bool good_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
     });
@@ -52,7 +51,7 @@ std::string not_metadata(const std::map<std::string, std::string>& metadata) {
     if (!std::all_of(value.begin(), value.end(), [](char c) { return plain(c) || c == ' '; }))
       return "has a value at \"" + name + "\" that is not ASCII";
   }
-  return bytes > kMaxMetadata ? "is more than the 2 KiB that S3 keeps" : "";
+  return metadata_bytes(metadata) > kMaxMetadataBytes ? "is more than the 2 KiB that S3 keeps" : "";
 }
 
 std::string not_an_account(const std::string& id) {
@@ -121,10 +120,10 @@ Fields<S3ObjectLock> lock_fields() {
 
 std::string base64(std::string_view bytes) { return encode_base64(bytes, true); }
 
-std::string md5(std::string_view bytes) {
+std::string digest_of(std::string_view bytes, const EVP_MD* kind) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  EH_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) == 1);
+  EH_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, kind, nullptr) == 1);
   return {reinterpret_cast<const char*>(digest.data()), size};
 }
 
@@ -172,7 +171,7 @@ void add_customer_key(Headers& headers, const Secret& key) {
   const std::string name = "x-amz-server-side-encryption-customer-";
   headers.add(name + "algorithm", "AES256");
   headers.add(name + "key", base64(key.reveal()));
-  headers.add(name + "key-MD5", base64(md5(key.reveal())));
+  headers.add(name + "key-MD5", base64(digest_of(key.reveal(), EVP_md5())));
 }
 
 void add_lock(Headers& headers, const S3ObjectLock& lock, WallTime now) {
@@ -274,6 +273,8 @@ std::vector<HttpHeader> s3_headers(const S3UploadOptions& options, S3Call call, 
   const bool carries = call == S3Call::kPut || call == S3Call::kUploadPart;
   const bool ends = call == S3Call::kPut || call == S3Call::kCompleteMultipart;
   if (begins) add_object(headers, options, now);
+  if (begins && options.encryption.kind == S3Encryption::Kind::kCustomer)
+    headers.add(std::string("x-amz-meta-") + kCustomerKeyIdName, customer_key_id(customer_key));
   // S3 asks for it when an object ends, too, where that has a checksum.
   const bool needs_key = begins || carries || ends || call == S3Call::kHead;
   if (options.encryption.kind == S3Encryption::Kind::kCustomer && needs_key)
@@ -284,6 +285,16 @@ std::vector<HttpHeader> s3_headers(const S3UploadOptions& options, S3Call call, 
   headers.add("x-amz-expected-bucket-owner", options.expected_bucket_owner);
   if (options.requester_pays) headers.add("x-amz-request-payer", "requester");
   return headers.take();
+}
+
+std::string customer_key_id(const Secret& customer_key) {
+  return to_hex(digest_of(customer_key.reveal(), EVP_sha256())).substr(0, kKeyIdDigits);
+}
+
+std::size_t metadata_bytes(const std::map<std::string, std::string>& metadata) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : metadata) bytes += name.size() + value.size();
+  return bytes;
 }
 
 Result<Secret> read_customer_key(const SecretRef& key) {

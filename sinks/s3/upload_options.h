@@ -60,6 +60,15 @@ enum class S3Call { kPut, kHead, kCreateMultipart, kUploadPart, kCompleteMultipa
 std::vector<HttpHeader> s3_headers(const S3UploadOptions& options, S3Call call, WallTime now,
                                    const Secret& customer_key);
 
+// What tells which SSE-C key an object was stored under, without telling the key: 16 hexadecimal
+// digits of its SHA-256, in each such object's metadata under this name.
+constexpr const char* kCustomerKeyIdName = "edgehose-sse-c-key-id";
+std::string customer_key_id(const Secret& customer_key);
+
+// User metadata that S3 keeps of an object, in all: names and values.
+constexpr std::size_t kMaxMetadataBytes = 2048;
+std::size_t metadata_bytes(const std::map<std::string, std::string>& metadata);
+
 // The 32 bytes of an SSE-C key; the error says what they must be.
 Result<Secret> read_customer_key(const SecretRef& key);
 

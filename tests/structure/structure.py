@@ -17,22 +17,25 @@ import sys
 # base <- {config, buffer} <- {sources, sinks} <- run <- commands <- main; siblings do not meet.
 BASE, CONFIG, BUFFER, SOURCES = "agent/base", "agent/config", "buffer", "agent/sources"
 RUN, COMMANDS = "agent/run", "agent/commands"
-SINKS, OBJECT, AGE, DELIVERY = "sinks", "sinks/object", "sinks/object/age", "sinks/delivery"
+SINKS, OBJECT, DELIVERY = "sinks", "sinks/object", "sinks/delivery"
+AGE, S3EC, CRYPTO = "sinks/object/age", "sinks/object/s3ec", "sinks/object/crypto"
 HTTP, AWS, AWS_CLIENT = "sinks/http", "sinks/aws", "sinks/aws_client"
 MAY_INCLUDE = {
     BASE: set(),
     CONFIG: {BASE},
     BUFFER: {BASE},
     SOURCES: {BASE, CONFIG, BUFFER},
-    SINKS: {BASE, BUFFER},
-    AGE: {BASE},
+    SINKS: {BASE, CONFIG, BUFFER},
+    CRYPTO: {BASE},
+    AGE: {BASE, CRYPTO},
+    S3EC: {BASE, CRYPTO},
     HTTP: {BASE, CONFIG, SINKS},
-    OBJECT: {BASE, CONFIG, BUFFER, SINKS, AGE},
+    OBJECT: {BASE, CONFIG, BUFFER, SINKS, AGE, S3EC, CRYPTO},
     DELIVERY: {BASE, CONFIG, BUFFER, SINKS, OBJECT},
     AWS: {BASE, CONFIG, SINKS, DELIVERY},
     AWS_CLIENT: {BASE, CONFIG, SINKS, HTTP, AWS},
     RUN: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, DELIVERY, "a sink"},
-    COMMANDS: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, DELIVERY, RUN, "a sink"},
+    COMMANDS: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, S3EC, DELIVERY, RUN, "a sink"},
     "agent": {BASE, COMMANDS},  # main.cpp
 }
 # Every other folder of sinks/ is a sink: all may include the same, and none another.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "agent/base/crc32c.h"
 #include "sinks/object/age/header.h"
 #include "sinks/object/age/payload.h"
 
@@ -17,15 +16,6 @@ Result<std::shared_ptr<AgeFile>> AgeFile::make(const std::vector<AgeRecipient>& 
   EH_TRY(age::random_bytes(file->nonce_.bytes.data(), file->nonce_.bytes.size()));
   file->head_.append(file->nonce_.view());
   return file;
-}
-
-Status AgeFile::admit(std::uint64_t chunk, bool last, std::string_view plain) {
-  const std::uint32_t checksum = crc32c(last ? 1 : 0, plain);
-  if (chunk == chunks_.size()) chunks_.push_back(checksum);
-  if (chunks_[static_cast<std::size_t>(chunk)] == checksum) return {};
-  return fail(ErrorCode::kCorrupt,
-              "what is to be encrypted has changed since it was read before: it is encrypted anew, "
-              "under another key");
 }
 
 Result<std::unique_ptr<AgeEncryptor>> AgeEncryptor::make(
@@ -81,7 +71,7 @@ Status AgeEncryptor::next_chunk() {
   sealed_.clear();
   used_ = 0;
   const auto chunk = std::string_view(plain_).substr(0, size);
-  EH_TRY(file_->admit(chunk_, ended_, chunk));
+  EH_TRY(file_->plaintext_.admit(chunk_, ended_, chunk));
   EH_TRY(aead_.seal(age::chunk_nonce(chunk_++, ended_), chunk, sealed_));
   plain_[0] = plain_[age::kChunkBytes];
   plain_.resize(ended_ ? 0 : 1);

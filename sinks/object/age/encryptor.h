@@ -12,11 +12,11 @@
 #include "agent/base/stream.h"
 #include "sinks/object/age/keys.h"
 #include "sinks/object/age/primitives.h"
+#include "sinks/object/crypto/one_plaintext.h"
 
 namespace edgehose {
 
-// Invariant: a key and a nonce seal one plaintext only. Every chunk's checksum is kept (4 bytes for
-// 64 KiB), and what differs when it is streamed again is an error in place of a second ciphertext.
+// Invariant: a key and a nonce seal one plaintext only (one_plaintext.h).
 class AgeFile {
  public:
   // kInvalid: no recipient, or one that is not a usable key.
@@ -25,13 +25,11 @@ class AgeFile {
  private:
   friend class AgeEncryptor;
   AgeFile() = default;
-  // kCorrupt: another plaintext had this chunk's nonce before.
-  Status admit(std::uint64_t chunk, bool last, std::string_view plain);
 
   age::FileKey key_;
   age::Secret<16> nonce_;
   std::string head_;  // the header, and the payload's nonce
-  std::vector<std::uint32_t> chunks_;
+  OnePlaintext plaintext_;
 };
 
 class AgeEncryptor final : public ByteStream {

@@ -1,11 +1,9 @@
 #include "sinks/object/age/primitives.h"
 
 #include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
-#include <openssl/rand.h>
 
 #include <utility>
 
@@ -35,14 +33,6 @@ PkeyPtr private_key(const Key& secret) {
 }
 
 }  // namespace
-
-void wipe(void* bytes, std::size_t size) { OPENSSL_cleanse(bytes, size); }
-
-Status random_bytes(std::uint8_t* out, std::size_t size) {
-  if (RAND_priv_bytes(out, static_cast<int>(size)) != 1)
-    return crypto_failed("drawing random bytes");
-  return {};
-}
 
 Result<Point> x25519_public(const Key& secret) {
   const PkeyPtr key = private_key(secret);
@@ -99,10 +89,6 @@ Result<Point> hmac_sha256(const Key& key, std::string_view data) {
             data.size(), mac.data(), &size))
     return crypto_failed("HMAC");
   return mac;
-}
-
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 Result<Aead> Aead::make(const Key& key) {

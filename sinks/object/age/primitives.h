@@ -1,5 +1,5 @@
 // The cryptography that age v1 is built from, over OpenSSL's EVP: X25519 (RFC 7748), HKDF-SHA-256
-// (RFC 5869), HMAC-SHA-256, ChaCha20-Poly1305 (RFC 8439). Secrets are wiped when they go.
+// (RFC 5869), HMAC-SHA-256, ChaCha20-Poly1305 (RFC 8439).
 //
 // Threading: values; an Aead belongs to one thread at a time.
 #pragma once
@@ -11,25 +11,17 @@
 #include <string_view>
 
 #include "agent/base/result.h"
+#include "sinks/object/crypto/secret_bytes.h"
 
 struct evp_cipher_ctx_st;
 
 namespace edgehose::age {
 
-void wipe(void* bytes, std::size_t size);
-inline void wipe(std::string& bytes) { wipe(bytes.data(), bytes.size()); }
-
-// N secret bytes, wiped on destruction.
+using edgehose::equal_in_constant_time;
+using edgehose::random_bytes;
+using edgehose::wipe;
 template <std::size_t N>
-struct Secret {
-  std::array<std::uint8_t, N> bytes{};
-
-  Secret() = default;
-  Secret(const Secret&) = default;
-  Secret& operator=(const Secret&) = default;
-  ~Secret() { wipe(bytes.data(), N); }
-  std::string_view view() const { return {reinterpret_cast<const char*>(bytes.data()), N}; }
-};
+using Secret = SecretBytes<N>;
 
 using Key = Secret<32>;
 using FileKey = Secret<16>;
@@ -39,15 +31,12 @@ inline std::string_view view(const Point& p) {
   return {reinterpret_cast<const char*>(p.data()), p.size()};
 }
 
-Status random_bytes(std::uint8_t* out, std::size_t size);
-
 Result<Point> x25519_public(const Key& secret);
 // kCorrupt where the result is all zero: the peer's point is of low order.
 Result<Key> x25519(const Key& secret, const Point& peer);
 
 Result<Key> hkdf_sha256(std::string_view secret, std::string_view salt, std::string_view info);
 Result<Point> hmac_sha256(const Key& key, std::string_view data);
-bool equal_in_constant_time(std::string_view a, std::string_view b);
 
 // ChaCha20-Poly1305 under one key, without associated data. A nonce is used once per key; who calls
 // sees to that.

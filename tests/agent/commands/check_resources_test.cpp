@@ -48,6 +48,21 @@ TEST(CheckResources, ARequestsMemoryGrowsWithTheLongestRecord) {
       << "only the sink's own inputs count";
 }
 
+TEST(CheckResources, WhatEncryptsCountsWhicheverItIs) {
+  const auto with = [](const ObjectConfig& objects) {
+    DirectoryConfig sink;
+    sink.object = objects;
+    Config config = config_of({});
+    config.sinks = {{"archive", "directory", {}, sink}};
+    return worst_case(config, kLimit, {10, 10}).memory.back().bytes;
+  };
+  ObjectConfig plain, age, s3ec;
+  age.age_recipients = {"age1x"};
+  s3ec.s3ec.aes_key.kind = SecretRef::Kind::kFile;
+  EXPECT_GE(with(age), with(plain) + 2 * 4 * 64 * 1024);
+  EXPECT_EQ(with(s3ec), with(age));
+}
+
 TEST(CheckResources, SourcesAndIntakeHoldTheLongestRecordToo) {
   const auto beside_the_sink = [](std::uint64_t longest) {
     return memory({longest}) - of_sink({longest});

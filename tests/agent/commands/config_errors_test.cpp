@@ -40,6 +40,9 @@ class ConfigErrorsTest : public ::testing::Test {
         out += problem.text().substr(root_.size() + 1) + "\n";
     return out;
   }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(root_ + "/" + name) << text;
+  }
   std::string root_;
 };
 
@@ -147,13 +150,55 @@ TEST_F(ConfigErrorsTest, SinksThatWouldOverwriteEachOthersObjects) {
   EXPECT_EQ(
       errors(other),
       "c.toml:11:1: [sinks.third] and [sinks.second] (c.toml:7:1) give their objects the same "
-      "names at the same place, encrypted to different recipients: one would overwrite the other; "
+      "names at the same place, encrypted for different readers: one would overwrite the other; "
       "give one of them another path or prefix\n");
   EXPECT_EQ(errors(other, {"sinks.third.prefix=third/"}), "");
   const std::string apart =
       "inputs = [\"b\"]\n[sources.b]\ntype = \"file\"\npaths = [\"/var/log/b/*.log\"]\n";
   EXPECT_EQ(errors(other + apart, {"sinks.second.inputs=[\"app\"]"}), "")
       << "an object's name has its source";
+}
+
+TEST_F(ConfigErrorsTest, KeysOfTheS3EncryptionClientAreTried) {
+  write("short", "0123456789abcdef");
+  write("aes", std::string(32, 'k'));
+  ASSERT_EQ(std::system(("cd " + root_ +
+                         " && openssl genpkey -algorithm RSA -out secret.pem 2>/dev/null && "
+                         "openssl pkey -in secret.pem -pubout -out public.pem")
+                            .c_str()),
+            0);
+  const auto with = [&](const std::string& key, const std::string& file) {
+    return "[sources.app]\ntype = \"file\"\npaths = [\"/var/log/app/*.log\"]\n"
+           "[sinks.a]\ntype = \"s3\"\nbucket = \"logs\"\nregion = \"eu-west-1\"\n"
+           "encrypt = { s3ec = { " +
+           key + " = { file = \"" + root_ + "/" + file + "\" } } }\n";
+  };
+  EXPECT_EQ(errors(with("aes_key", "aes")), "");
+  EXPECT_EQ(errors(with("rsa_public_key", "public.pem")), "");
+  EXPECT_THAT(errors(with("aes_key", "short")),
+              ::testing::HasSubstr("c.toml:8:32: aes_key: it must hold 32 bytes"));
+  EXPECT_THAT(errors(with("rsa_public_key", "secret.pem")),
+              ::testing::HasSubstr("rsa_public_key: it is a private key"));
+  EXPECT_THAT(errors(with("rsa_public_key", "aes")),
+              ::testing::HasSubstr("rsa_public_key: it is no public key in PEM"));
+  EXPECT_THAT(errors(with("rsa_public_key", "none.pem")),
+              ::testing::HasSubstr("rsa_public_key: secret not read"));
+  const std::string much = "metadata = { a = \"" + std::string(1700, 'x') + "\" }\n";
+  EXPECT_EQ(errors(with("aes_key", "aes") + much), "");
+  EXPECT_THAT(errors(with("rsa_public_key", "public.pem") + much),
+              ::testing::HasSubstr("metadata: has more than the "));
+}
+
+TEST_F(ConfigErrorsTest, APlainSinkAndOneForTheS3EncryptionClientNeedTheirOwnNames) {
+  write("aes", std::string(32, 'k'));
+  const std::string both =
+      "[sources.app]\ntype = \"file\"\npaths = [\"/var/log/app/*.log\"]\n"
+      "[sinks.a]\ntype = \"s3\"\nbucket = \"logs\"\nregion = \"eu-west-1\"\n"
+      "[sinks.b]\ntype = \"s3\"\nbucket = \"logs\"\nregion = \"eu-west-1\"\n"
+      "encrypt = { s3ec = { aes_key = { file = \"" +
+      root_ + "/aes\" } } }\n";
+  EXPECT_THAT(errors(both), ::testing::HasSubstr("[sinks.b] and [sinks.a] (c.toml:4:1) give"));
+  EXPECT_EQ(errors(both, {"sinks.b.prefix=sealed/"}), "");
 }
 
 TEST_F(ConfigErrorsTest, BucketsAreComparedToo) {
@@ -170,8 +215,8 @@ TEST_F(ConfigErrorsTest, BucketsAreComparedToo) {
 TEST_F(ConfigErrorsTest, EncryptingToNobodyIsNotMeant) {
   EXPECT_EQ(errors(std::string(kGood) + "encrypt = { age = [] }\n"),
             "c.toml:7:19: age: must not be empty; leave \"encrypt\" out for plain objects\n");
-  EXPECT_EQ(warnings(std::string(kGood) + "encrypt = {}\n"),
-            "c.toml:7:11: encrypt: is empty: it sets nothing\n");
+  EXPECT_EQ(errors(std::string(kGood) + "encrypt = {}\n"),
+            "c.toml:7:11: encrypt: encrypts to nobody; leave it out for plain objects\n");
 }
 
 TEST_F(ConfigErrorsTest, NoObjectGoesWhereTheKernelMakesUpFiles) {

@@ -132,6 +132,17 @@ TEST_F(FileTransportTest, AnObjectWithoutRecordsIsNotMade) {
   EXPECT_THAT(files_below(path), IsEmpty());
 }
 
+// As of a claim that was cut when the sink of this name was a bucket's.
+TEST_F(FileTransportTest, AnObjectWhoseKeyIsInItsMetadataIsNotMade) {
+  auto summary = std::make_shared<ObjectSummary>();
+  summary->metadata = {{"x-amz-3", "AAAA"}};
+  const FileResponse response = put("a.log.zst", "sealed", summary);
+  ASSERT_FALSE(response.status);
+  EXPECT_EQ(response.status.error().code, ErrorCode::kInvalid) << "which parks";
+  EXPECT_THAT(response.status.error().message, HasSubstr("s3ec"));
+  EXPECT_THAT(files_below(path), IsEmpty());
+}
+
 TEST_F(FileTransportTest, ABodyThatFailsLeavesNothing) {
   transport.start(RequestId{1}, FileRequest{path, "x", "", given<TextBody>(pattern(100'000), true)},
                   nullptr);

@@ -8,6 +8,7 @@
 #include "sinks/object/decrypt.h"
 #include "sinks/object/object_encoder.h"
 #include "tests/sinks/object/fake_store.h"
+#include "tests/sinks/object/s3ec_support.h"
 #include "tests/sinks/object/support.h"
 
 namespace edgehose {
@@ -314,6 +315,83 @@ TEST_F(ObjectEncoder, AWrongRenderingIsRefusedBeforeAnythingIsRead) {
   EXPECT_EQ(store.reads, 0);
 }
 
+// A batch for the S3 Encryption Client: the same bytes each time it is streamed, and its metadata
+// there before the first.
+TEST_F(ObjectEncoder, ABodyForTheS3EncryptionClientHasItsMetadata) {
+  const test::TemporaryDirectory directory;
+  test::write_file(directory.file("aes"), test::key_of('k').view());
+  ObjectRendering r = rendering(Format::kLines, Compression::kZstd);
+  for (const bool rsa : {false, true}) {
+    r.s3ec.emplace();
+    if (rsa)
+      r.s3ec->rsa_public_key = *s3ec::rsa_public_key(test::rsa_pem().open);
+    else
+      r.s3ec->aes_key = {SecretRef::Kind::kFile, directory.file("aes"), {}};
+    const auto body = encode_object_body(store, claim, r, "app");
+    ASSERT_TRUE(body) << body.error().message;
+    const auto metadata = (*body)->summary()->metadata;
+    EXPECT_EQ(metadata.at("x-amz-w"), rsa ? "22" : "02");
+    const std::string once = test::drain(**(*body)->open()).bytes;
+    EXPECT_TRUE(test::drain(**(*body)->open()).bytes == once);
+    const auto zstd =
+        test::opened(once, metadata,
+                     {*s3ec::UnwrappingKey::parse(rsa ? test::rsa_pem().secret
+                                                      : std::string(test::key_of('k').view()))});
+    ASSERT_TRUE(zstd) << zstd.error().message;
+    EXPECT_EQ(decode(*zstd), expected());
+    const auto other = encode_object_body(store, claim, r, "app");
+    EXPECT_NE((*other)->summary()->metadata, metadata) << "another attempt, another key";
+  }
+  EXPECT_TRUE(encode(rendering(Format::kLines, Compression::kZstd)).summary->metadata.empty());
+}
+
+// kNotFound would say that nothing is left of a replay, and settle it.
+TEST_F(ObjectEncoder, AKeyThatCannotBeReadNeedsAPerson) {
+  ObjectRendering r = rendering(Format::kLines, Compression::kZstd);
+  r.s3ec.emplace().aes_key = {SecretRef::Kind::kFile, "/nonexistent/aes.key", {}};
+  const auto body = encode_object_body(store, claim, r, "app");
+  ASSERT_FALSE(body);
+  EXPECT_EQ(body.error().code, ErrorCode::kInvalid);
+  EXPECT_THAT(body.error().message, testing::HasSubstr("/nonexistent/aes.key"));
+  EXPECT_EQ(store.reads, 0);
+}
+
+TEST(ObjectRenderings, ForTheS3EncryptionClientTheyReadBackAndDamageIsTold) {
+  auto r = rendering(Format::kLines, Compression::kZstd);
+  const std::string before = serialize_rendering(r);
+  EXPECT_EQ(before[0], 1) << "an older edgehose reads it";
+  r.s3ec = S3ecRendering{2, "der", {}};
+  EXPECT_EQ(parse_rendering(serialize_rendering(r))->s3ec->rsa_public_key, "der");
+  r.s3ec = S3ecRendering{2, "", {SecretRef::Kind::kCredential, "aes", {}}};
+  const std::string bytes = serialize_rendering(r);
+  EXPECT_EQ(bytes[0], 2) << "an older edgehose must not send it plain";
+  const auto again = parse_rendering(bytes);
+  ASSERT_TRUE(again && again->s3ec);
+  EXPECT_EQ(again->s3ec->version, 2);
+  EXPECT_EQ(again->s3ec->aes_key.text(), "{ credential = \"aes\" }");
+  for (std::size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(parse_rendering(bytes.substr(0, n)));
+  EXPECT_FALSE(parse_rendering(bytes + "x"));
+  EXPECT_FALSE(parse_rendering(before)->s3ec);
+}
+
+TEST(ObjectRenderings, OneKindOfKeyInAKnownFormat) {
+  auto r = rendering(Format::kLines, Compression::kZstd);
+  const SecretRef aes{SecretRef::Kind::kFile, "/aes", {}};
+  const std::string rsa = *s3ec::rsa_public_key(test::rsa_pem().open);
+  r.s3ec = S3ecRendering{3, {}, aes};
+  EXPECT_TRUE(check_rendering(r));
+  r.s3ec = S3ecRendering{3, rsa, {}};
+  EXPECT_TRUE(check_rendering(r));
+  for (const S3ecRendering& wrong : {S3ecRendering{3, {}, {}}, S3ecRendering{3, rsa, aes},
+                                     S3ecRendering{4, rsa, {}}, S3ecRendering{3, "no key", {}}}) {
+    r.s3ec = wrong;
+    EXPECT_FALSE(check_rendering(r));
+  }
+  r.s3ec = S3ecRendering{3, rsa, {}};
+  r.age_recipients = {AgeIdentity::generate()->recipient().to_string()};
+  EXPECT_FALSE(check_rendering(r)) << "of which only one would be done";
+}
+
 TEST(ObjectRenderings, ExtensionsSayWhatIsInside) {
   auto r = rendering(Format::kLines, Compression::kZstd);
   EXPECT_EQ(object_extension(r), ".log.zst");
@@ -337,7 +415,7 @@ TEST(ObjectRenderings, ThePersistedFormReadsBackAndDamageIsTold) {
   EXPECT_EQ(again->age_recipients, r.age_recipients);
   for (std::size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(parse_rendering(bytes.substr(0, n)));
   EXPECT_FALSE(parse_rendering(bytes + "x"));
-  EXPECT_EQ(parse_rendering("\x02" + bytes.substr(1)).error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(parse_rendering("\x03" + bytes.substr(1)).error().code, ErrorCode::kUnsupported);
 }
 
 // --- replays

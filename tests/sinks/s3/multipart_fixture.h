@@ -61,7 +61,7 @@ class MultipartTest : public ::testing::Test {
   }
   void start(const std::string& text, PartialUpload begun = {}, bool attempted = false,
              bool create_only = false) {
-    upload_.emplace(MultipartUpload::Task{{options_, endpoint_, region_, key_},
+    upload_.emplace(MultipartUpload::Task{{options_, endpoint_, region_, key_, &metadata_},
                                           facts_of(text),
                                           std::move(begun),
                                           attempted,
@@ -99,6 +99,7 @@ class MultipartTest : public ::testing::Test {
   const std::string region_ = "eu-west-1", key_ = "k", url_ = "http://s3/telemetry";
   const S3Endpoint endpoint_ =
       *S3Endpoint::resolve({"telemetry", region_, "http://s3", S3Addressing::kAuto});
+  std::map<std::string, std::string> metadata_;  // the object's own
   std::optional<MultipartUpload> upload_;
   AwsRequest request_;
   std::string body_;

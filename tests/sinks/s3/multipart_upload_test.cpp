@@ -49,6 +49,22 @@ TEST_F(MultipartTest, OtherBytesAreBegunAnewAndWhatWasThereIsAborted) {
   EXPECT_EQ(body_, "0123");
 }
 
+// Its metadata went out when it began: under another key they would open nothing, for ever.
+TEST_F(MultipartTest, AnUploadWithoutPartsIsNotGoneOnWithWhereAKeyIsInTheMetadata) {
+  start(kText, begun_of(kText, 0), true);
+  EXPECT_EQ(asked(), "PUT /k?partNumber=1&uploadId=old") << "what is plain has no key";
+  metadata_ = {{"x-amz-3", "another"}};
+  start(kText, begun_of(kText, 0), true);
+  EXPECT_FALSE(step("DELETE /k?uploadId=old", no_content()));
+  EXPECT_FALSE(step("HEAD /k", answer(404)));
+  EXPECT_FALSE(step("GET ?prefix=k&uploads=", listed({})));
+  EXPECT_FALSE(step("POST /k?uploads=", begun("new")));
+  EXPECT_THAT(request_.http.headers,
+              ::testing::Contains(::testing::Field(&HttpHeader::name, "x-amz-meta-x-amz-3")));
+  start(kText, begun_of(kText, 1), true);
+  EXPECT_EQ(asked(), "PUT /k?partNumber=2&uploadId=old") << "its part shows the same key";
+}
+
 TEST_F(MultipartTest, TheSameBytesInOtherPartsAreBegunAnew) {
   PartialUpload other = begun_of(kText, 1);
   other.part_size = 5;

@@ -69,9 +69,22 @@ TEST(S3Requests, WhatTlsOrAChecksumDoesNotGuardIsSigned) {
 TEST(S3Requests, AnAttemptThatLacksRecordsReplacesNothing) {
   const S3UploadOptions options;
   const S3Endpoint endpoint = endpoint_of();
-  const AwsRequest request =
-      put_object({options, endpoint, kRegion, kKey}, {1, "", "", 0, {}}, body_of("x"), true, {}, {});
+  const AwsRequest request = put_object({options, endpoint, kRegion, kKey}, {1, "", "", 0, {}},
+                                        body_of("x"), true, {}, {});
   EXPECT_THAT(text_of(request.http.headers), ::testing::Contains("if-none-match: *"));
+}
+
+// What opens an encrypted object goes with it, beside what the config says.
+TEST(S3Requests, AnObjectsOwnMetadataGoWithIt) {
+  S3UploadOptions options;
+  options.metadata = {{"gateway", "gw-0042"}};
+  const S3Endpoint endpoint = endpoint_of();
+  const std::map<std::string, std::string> own{{"x-amz-c", "115"}, {"x-amz-i", "aWQ="}};
+  const AwsRequest request = put_object({options, endpoint, kRegion, kKey, &own},
+                                        {1, "", "", 0, {}}, body_of("x"), false, {}, {});
+  EXPECT_THAT(text_of(request.http.headers),
+              ::testing::IsSupersetOf({"x-amz-meta-gateway: gw-0042", "x-amz-meta-x-amz-c: 115",
+                                       "x-amz-meta-x-amz-i: aWQ="}));
 }
 
 TEST(S3Requests, HeadAsksForTheChecksumAndBringsTheCustomersKey) {

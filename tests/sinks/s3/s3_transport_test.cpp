@@ -217,5 +217,16 @@ TEST(S3TransportTls, EachAttemptIsSignedWithTheServersTime) {
   std::filesystem::remove_all(directory);
 }
 
+TEST_F(S3TransportTest, WhatOpensAnObjectGoesWithIt) {
+  auto summary = std::make_shared<ObjectSummary>();
+  summary->metadata = {{"x-amz-3", "d3JhcHBlZA=="}};
+  options_.config.upload.metadata = {{"gateway", "gw-1"}};
+  ASSERT_EQ(put(std::make_shared<Text>("sealed"), "a.log.zst", summary).answer.status, 200);
+  const std::string all = log().dump();
+  EXPECT_THAT(all, HasSubstr("d3JhcHBlZA=="));
+  EXPECT_THAT(all, HasSubstr("x-amz-meta-x-amz-3"));
+  EXPECT_THAT(all, HasSubstr("gw-1"));
+}
+
 }  // namespace
 }  // namespace edgehose

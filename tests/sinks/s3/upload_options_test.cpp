@@ -76,6 +76,33 @@ TEST(S3Headers, ACustomerKeyIsRepeatedWithEachPart) {
   }
 }
 
+// printf 'kkkk...' | sha256sum | cut -c -16
+TEST(S3Headers, AnObjectUnderACustomersKeySaysWhichOne) {
+  S3UploadOptions options;
+  options.encryption.kind = S3Encryption::Kind::kCustomer;
+  options.metadata = {{"gateway", "gw-1"}};
+  const Secret key(std::string(32, 'k'));
+  for (const S3Call call : {S3Call::kPut, S3Call::kCreateMultipart}) {
+    auto all = headers(options, call, key);
+    EXPECT_EQ(all["x-amz-meta-edgehose-sse-c-key-id"], "5e318f8cf9cbe249");
+    EXPECT_EQ(all["x-amz-meta-gateway"], "gw-1");
+  }
+  for (const S3Call call : {S3Call::kUploadPart, S3Call::kHead})
+    EXPECT_FALSE(headers(options, call, key).contains("x-amz-meta-edgehose-sse-c-key-id"));
+}
+
+TEST(S3UploadFields, NamesThatSayHowAnObjectIsEncryptedAreKept) {
+  for (const char* name : {"x-amz-c", "x-amz-key-v2", "edgehose-sse-c-key-id"}) {
+    S3UploadOptions options;
+    options.metadata = {{name, "1"}};
+    const auto declared = s3_upload_fields();
+    std::string all;
+    for (const config::Field& field : declared.fields)
+      for (const auto& check : field.checks) all += check(&options);
+    EXPECT_THAT(all, HasSubstr("that name is kept"));
+  }
+}
+
 TEST(S3Headers, ALockHasADate) {
   S3UploadOptions options;
   options.lock = {S3ObjectLock::Mode::kCompliance, 24h * 365, true};
