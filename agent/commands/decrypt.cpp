@@ -1,4 +1,4 @@
-// edgehose decrypt: opens objects again: age, then zstd or gzip.
+// edgehose decrypt: opens objects again: age or the S3 Encryption Client's, then zstd or gzip.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,24 +7,45 @@
 #include <set>
 
 #include "agent/base/file.h"
+#include "agent/commands/stored_metadata.h"
 #include "agent/commands/table.h"
 #include "sinks/object/decrypt.h"
+#include "sinks/object/s3ec/decryptor.h"
 
 namespace edgehose {
 namespace {
 
-constexpr std::size_t kIdentityFileBytes = 1 << 20;
+constexpr std::size_t kKeyFileBytes = 1 << 20;
+
+// What objects may be opened with.
+struct Keys {
+  std::vector<AgeIdentity> identities;
+  std::vector<s3ec::UnwrappingKey> s3ec;
+};
 
 Result<std::vector<AgeIdentity>> read_identities(const Invocation& invocation) {
   std::vector<AgeIdentity> identities;
   for (const std::string& path : invocation.values("identity")) {
-    EH_ASSIGN(std::string content, read_file(path, kIdentityFileBytes));
+    EH_ASSIGN(std::string content, read_file(path, kKeyFileBytes));
     auto parsed = AgeIdentity::parse_file(content);
     ::explicit_bzero(content.data(), content.size());
     if (!parsed) return tl::unexpected(std::move(parsed).error().with_context(path));
     identities.insert(identities.end(), parsed->begin(), parsed->end());
   }
   return identities;
+}
+
+Result<Keys> read_keys(const Invocation& invocation) {
+  Keys keys;
+  EH_ASSIGN(keys.identities, read_identities(invocation));
+  for (const std::string& path : invocation.values("s3ec-key")) {
+    EH_ASSIGN(std::string content, read_file(path, kKeyFileBytes));
+    auto parsed = s3ec::UnwrappingKey::parse(content);
+    ::explicit_bzero(content.data(), content.size());
+    if (!parsed) return tl::unexpected(std::move(parsed).error().with_context(path));
+    keys.s3ec.push_back(*std::move(parsed));
+  }
+  return keys;
 }
 
 std::string_view without_suffix(std::string_view name, std::string_view suffix) {
@@ -103,23 +124,37 @@ Status check_name(std::string_view path, const OpenedObject& object, bool keep_c
   const bool compressed = strip(".zst") || strip(".gz");
   if (compressed && !keep_compressed && !object.compressed)
     return fail(ErrorCode::kCorrupt,
-                "{} is not compressed: its beginning is damaged, or its name is wrong", name);
+                "{} is not compressed: its beginning is damaged, or its name is wrong, or it was "
+                "encrypted for the S3 Encryption Client and needs its --metadata",
+                name);
   return {};
 }
 
-Status decrypt_file(const std::string& path, const std::vector<AgeIdentity>& identities,
-                    bool keep_compressed, const std::optional<std::string>& output_path) {
+// One object, and where it goes.
+struct Work {
+  std::string path;
+  s3ec::Metadata metadata;  // as far as they are given
+  std::optional<std::string> output;
+};
+
+Status decrypt_file(const Work& work, const Keys& keys, bool keep_compressed) {
   FileDescriptor file;
-  if (path != "-") {
-    EH_ASSIGN(file, open_file(path, O_RDONLY));
+  if (work.path != "-") {
+    EH_ASSIGN(file, open_file(work.path, O_RDONLY));
   }
-  const std::string name = path == "-" ? "standard input" : path;
-  auto opened = open_object(read_descriptor(path == "-" ? STDIN_FILENO : file.get(), name),
-                            {identities, !keep_compressed});
-  if (!opened) return tl::unexpected(std::move(opened).error());
-  EH_TRY(check_name(path, *opened, keep_compressed));
-  EH_ASSIGN(Output output, Output::open(output_path));
-  EH_TRY(copy_stream(*opened->plain, [&](std::string_view bytes) { return output.write(bytes); }));
+  const int fd = work.path == "-" ? STDIN_FILENO : file.get();
+  const std::string name = work.path == "-" ? "standard input" : work.path;
+  std::unique_ptr<ByteStream> input = read_descriptor(fd, name);
+  const std::unique_ptr<ByteSource> again = reread_descriptor(fd, name);
+  if (s3ec::is_encrypted(work.metadata)) {
+    EH_ASSIGN(const s3ec::Envelope envelope, s3ec::parse_envelope(work.metadata));
+    EH_ASSIGN(input, open_s3ec(*again, envelope, keys.s3ec));
+  }
+  EH_ASSIGN(OpenedObject opened,
+            open_object(std::move(input), {keys.identities, !keep_compressed}));
+  EH_TRY(check_name(work.path, opened, keep_compressed));
+  EH_ASSIGN(Output output, Output::open(work.output));
+  EH_TRY(copy_stream(*opened.plain, [&](std::string_view bytes) { return output.write(bytes); }));
   return output.finish();
 }
 
@@ -156,25 +191,53 @@ tl::expected<std::vector<std::optional<std::string>>, std::string> destinations(
   return paths;
 }
 
+// Each object with its metadata and its destination.
+Result<std::vector<Work>> work_list(const Invocation& invocation,
+                                    const std::vector<std::optional<std::string>>& outputs) {
+  const std::vector<std::string> metadata = invocation.values("metadata");
+  std::vector<Work> list;
+  for (std::size_t i = 0; i < invocation.words.size(); ++i) {
+    Work work{invocation.words[i], {}, outputs[i]};
+    if (!metadata.empty()) {
+      EH_ASSIGN(work.metadata, read_stored_metadata(metadata[i]));
+    }
+    list.push_back(std::move(work));
+  }
+  return list;
+}
+
+// Says why it failed, and with what it may not.
+void complain_of(const Work& work, const Error& error, const Keys& keys) {
+  std::string message = error.message;
+  const bool named = message.find(work.path) != std::string::npos || work.path == "-";
+  if (!named) message = work.path + ": " + message;
+  const bool s3ec = s3ec::is_encrypted(work.metadata);
+  if (error.code == ErrorCode::kAuth && s3ec && keys.s3ec.empty())
+    message += ", in a file, with --s3ec-key FILE";
+  if (error.code == ErrorCode::kAuth && !s3ec && keys.identities.empty())
+    message += ", in a file, with --identity FILE";
+  complain(message);
+}
+
 int decrypt(const Invocation& invocation) {
   const auto outputs = destinations(invocation);
   if (!outputs) return usage_error("decrypt", outputs.error());
-  const auto identities = read_identities(invocation);
-  if (!identities) {
-    complain(identities.error().message);
+  const std::size_t metadata = invocation.values("metadata").size();
+  if (metadata != 0 && metadata != invocation.words.size())
+    return usage_error("decrypt", fmt::format("{} files need as many --metadata, in their order: "
+                                              "there are {}",
+                                              invocation.words.size(), metadata));
+  const auto keys = read_keys(invocation);
+  const auto list = work_list(invocation, *outputs);
+  if (!keys || !list) {
+    complain(keys ? list.error().message : keys.error().message);
     return kExitUsage;
   }
   int code = kExitOk;
-  for (std::size_t i = 0; i < invocation.words.size(); ++i) {
-    const std::string& path = invocation.words[i];
-    const Status done =
-        decrypt_file(path, *identities, invocation.has("keep-compressed"), (*outputs)[i]);
+  for (const Work& work : *list) {
+    const Status done = decrypt_file(work, *keys, invocation.has("keep-compressed"));
     if (done) continue;
-    std::string message = done.error().message;
-    if (message.find(path) == std::string::npos && path != "-") message = path + ": " + message;
-    if (done.error().code == ErrorCode::kAuth && identities->empty())
-      message += ", in a file, with --identity FILE";
-    complain(message);
+    complain_of(work, done.error(), *keys);
     code = kExitFailed;
   }
   return code;
@@ -196,19 +259,33 @@ Command decrypt_command() {
               "authentic; one that is there already is replaced then. On standard output what\n"
               "came before damage is there, and the exit code tells. The tools\n"
               "age and zstd read the same objects:\n"
-              "  age -d -i fleet.age OBJECT.log.zst.age | zstd -dc",
+              "  age -d -i fleet.age OBJECT.log.zst.age | zstd -dc\n"
+              "\n"
+              "An object of the Amazon S3 Encryption Client (v2, v3) has its key in its\n"
+              "metadata, so those are needed too: what \"aws s3api head-object\" prints. It is\n"
+              "read twice, and nothing of it goes out before it was found authentic. Objects\n"
+              "under a customer's key (SSE-C) come decrypted from S3: they need nothing here.",
           .options = {{"identity", "FILE",
                        "Secret keys (AGE-SECRET-KEY-1...), one a line. May be repeated", true},
+                      {"s3ec-key", "FILE",
+                       "Of the S3 Encryption Client: an RSA private key (PEM), or an AES key (32 "
+                       "bytes, or their base64). May be repeated",
+                       true},
+                      {"metadata", "FILE",
+                       "What \"aws s3api head-object\" prints of the object; with several objects, "
+                       "one for each, in their order",
+                       true},
                       {"output", "PATH",
                        "A file, or a directory: each object goes there without its .zst.age"},
                       {"keep-compressed", "", "Only decrypts"}},
           .examples =
               "edgehose decrypt --identity fleet.age app-*.log.zst.age | less\n"
-              "edgehose decrypt --identity fleet.age --output plain/ objects/*.age",
+              "edgehose decrypt --identity fleet.age --output plain/ objects/*.age\n"
+              "edgehose decrypt --s3ec-key private.pem --metadata head.json app.log.zst",
           .exit_codes =
               "0  all of them were opened\n"
               "1  one or more could not be: no key fits, damaged, or not readable\n"
-              "2  the command line is wrong, or an identity file is",
+              "2  the command line is wrong, or a file of keys or metadata is",
           .min_words = 1,
           .max_words = kAnyWords,
           .run = decrypt};

@@ -30,6 +30,20 @@ class DescriptorStream final : public ByteStream {
   std::string name_;
 };
 
+class DescriptorSource final : public ByteSource {
+ public:
+  DescriptorSource(int fd, std::string_view name) : fd_(fd), name_(name) {}
+  Result<std::unique_ptr<ByteStream>> open() override {
+    if (::lseek(fd_, 0, SEEK_SET) == 0) return read_descriptor(fd_, name_);
+    return fail(ErrorCode::kInvalid, "{} cannot be read twice, as it has to be: put it into a file",
+                name_);
+  }
+
+ private:
+  int fd_;
+  std::string name_;
+};
+
 }  // namespace
 
 Result<OpenedObject> open_object(std::unique_ptr<ByteStream> input, OpenOptions options) {
@@ -56,6 +70,10 @@ Result<OpenedObject> open_object(std::unique_ptr<ByteStream> input, OpenOptions 
 
 std::unique_ptr<ByteStream> read_descriptor(int fd, std::string_view name) {
   return std::make_unique<DescriptorStream>(fd, name);
+}
+
+std::unique_ptr<ByteSource> reread_descriptor(int fd, std::string_view name) {
+  return std::make_unique<DescriptorSource>(fd, name);
 }
 
 Result<std::uint64_t> copy_stream(ByteStream& from,

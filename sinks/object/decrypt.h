@@ -1,5 +1,6 @@
 // Opening an object again: whatever its layers are, age (binary or armored), zstd, gzip, found by
-// their first bytes. The core of `edgehose decrypt`.
+// their first bytes. The core of `edgehose decrypt`. What was encrypted for the S3 Encryption
+// Client shows in its metadata alone: s3ec/decryptor.h opens that layer.
 //
 // Threading: one thread at a time. Memory is bounded, whatever the input.
 #pragma once
@@ -32,6 +33,8 @@ Result<OpenedObject> open_object(std::unique_ptr<ByteStream> input, OpenOptions 
 
 // Bytes of an open descriptor, which stays the caller's; `name` is for messages.
 std::unique_ptr<ByteStream> read_descriptor(int fd, std::string_view name);
+// The same from its beginning on, as often as it is opened: kInvalid, where it is a pipe.
+std::unique_ptr<ByteSource> reread_descriptor(int fd, std::string_view name);
 
 // Pulls all of it through `write`; the bytes that went through.
 Result<std::uint64_t> copy_stream(ByteStream& from,
