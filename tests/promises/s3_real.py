@@ -1,6 +1,7 @@
 """Into real buckets: what the agent uploads, AWS's own client reads back. Each server is asked for
 what it honours (s3_servers.py), so that nothing passes at one that does not look."""
 
+import hashlib
 import subprocess
 
 import promise
@@ -81,10 +82,13 @@ class Promise(promise.PromiseCase):
             key = self.box.root / "customer.key"
             key.write_bytes(bytes(range(32)))
             key.chmod(0o600)
-            self.deliver(server, "sse-c", create_only=True,
-                         server_side_encryption={"type": "customer", "customer_key": {"file": key}},
-                         reading={"SSECustomerAlgorithm": "AES256",
-                                  "SSECustomerKey": bytes(range(32)).decode()})
+            head = self.deliver(
+                server, "sse-c", create_only=True,
+                server_side_encryption={"type": "customer", "customer_key": {"file": key}},
+                reading={"SSECustomerAlgorithm": "AES256",
+                         "SSECustomerKey": bytes(range(32)).decode()})
+            self.assertEqual(head["x-amz-meta-edgehose-sse-c-key-id"],
+                             hashlib.sha256(bytes(range(32))).hexdigest()[:16])
 
     def who_asks_and_where(self, server):
         if "bucket_owner" in server.honours:

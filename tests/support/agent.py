@@ -247,6 +247,12 @@ class Sandbox:
         return subprocess.run(self.command(*arguments), capture_output=True, text=True, errors="replace",
                               timeout=timeout, env=env, preexec_fn=die_with_parent)
 
+    @staticmethod
+    def call_plain(*arguments, timeout=20):
+        """The same of a command that reads no config."""
+        return subprocess.run([AGENT, *map(str, arguments)], capture_output=True, text=True,
+                              errors="replace", timeout=timeout, preexec_fn=die_with_parent)
+
     def run_once(self, *arguments, timeout=15, env=None):
         p = self.start("--once", "--timeout", f"{timeout}s", *arguments, env=env)
         code = p.wait(timeout + 10)

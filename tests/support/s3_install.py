@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Puts the S3 servers of the tests where they stay: once, outside the work tree.
+"""Puts the S3 servers of the tests, and AWS's S3 Encryption Client (s3ec), where they stay: once,
+outside the work tree.
 
     s3_install.py [NAME...]     all of them, or those named; tells what is there and what is not
 
@@ -94,9 +95,10 @@ class Maven(Recipe):
         return (f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
                 f"<version>{version}</version></dependency>")
 
-    def __init__(self, name, wanted, pinned):
-        super().__init__(name, wanted.rsplit(":", 1)[1], self.POM.format(
-            name=name, wanted=self.dependency(wanted),
+    def __init__(self, name, wanted, pinned=()):
+        """`wanted`: what it is called for first, and what else is to be there."""
+        super().__init__(name, wanted[0].rsplit(":", 1)[1], self.POM.format(
+            name=name, wanted="".join(map(self.dependency, wanted)),
             pinned="".join(map(self.dependency, pinned))))
 
     def possible(self):
@@ -153,8 +155,11 @@ class Go(Recipe):
 
 RECIPES = {recipe.name: recipe for recipe in (
     # The pin keeps a range in some pom from fetching every version that there is.
-    Maven("s3proxy", "org.gaul:s3proxy:4.1.0",
+    Maven("s3proxy", ["org.gaul:s3proxy:4.1.0"],
           ["com.fasterxml.jackson.core:jackson-annotations:2.22"]),
+    # The second compiles S3ecClient.java: a JRE has no compiler.
+    Maven("s3ec", ["software.amazon.encryption.s3:amazon-s3-encryption-client-java:4.0.1",
+                   "org.eclipse.jdt:ecj:3.33.0"]),
     Venv("moto", HERE / "s3_requirements.txt"),
     Go("versitygw", "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"),
     Go("minio", "github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c"),

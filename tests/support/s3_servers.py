@@ -324,14 +324,19 @@ class Minio(Server):
 KINDS = {kind.name: kind for kind in (S3Proxy, Moto, VersityGw, Minio)}
 
 
-def start(name, *, tls=None, buckets=()):
-    """A server that answers and has these buckets; see the module for one that is missing."""
-    for needed in (name, "moto"):  # boto3 is in moto's environment
+def need_installed(*names):
+    """Skips the test where one is missing, loudly; fails it in CI."""
+    for needed in names:
         if not RECIPES[needed].is_there():
             why = (f"MISSING: {needed} is not installed: python3 tests/support/s3_install.py "
                    "does it, or says why not")
             print(why, file=sys.stderr)  # a skip's reason is shown nowhere else
             raise Failed(why) if IN_CI else unittest.SkipTest(why)
+
+
+def start(name, *, tls=None, buckets=()):
+    """A server that answers and has these buckets; see the module for one that is missing."""
+    need_installed(name, "moto")  # boto3 is in moto's environment
     server = KINDS[name](tls)
     try:
         server.start()
