@@ -50,7 +50,7 @@ auto age_field() {
       .each(not_a_recipient)
       .check(not_for_nobody)
       .are_distinct()
-      .unset_means("not encrypted")
+      .unset_means("no recipients")
       .example(R"(["age1..."])");
 }
 
