@@ -32,7 +32,7 @@ namespace edgehose::keyspace {
 
 struct FormatVersion {
   std::uint16_t major = 1;       // changes that no older release understands
-  std::uint16_t minor = 2;       // additions that older releases may ignore
+  std::uint16_t minor = 3;       // additions that older releases may ignore
   std::uint16_t min_reader = 1;  // the smallest level of support that may open it
   bool operator==(const FormatVersion&) const = default;
 };

@@ -102,12 +102,35 @@ Result<SourceState> decode_source(std::string_view key, std::string_view value) 
   return finish(in, std::move(s), "source");
 }
 
+namespace {
+void put_wire_bytes(std::string& out, const WireBytes& bytes) {
+  put_varint(out, bytes.sent);
+  put_varint(out, bytes.received);
+}
+WireBytes get_wire_bytes(ByteReader& in) {
+  const std::uint64_t sent = in.varint();
+  return {sent, in.varint()};
+}
+// In the order of the format.
+template <class Traffic>
+auto slots_of(Traffic& traffic) {
+  return std::array{&traffic.day.now, &traffic.day.other, &traffic.month.now, &traffic.month.other};
+}
+}  // namespace
+
 std::string sink_key(SinkId id) { return numbered(kSinkPrefix, id.value); }
 
 std::string encode_sink(const SinkState& sink) {
   std::string out;
   put_string(out, sink.name);
   put_string(out, sink.note);
+  if (sink.traffic != SinkTraffic{}) {
+    put_wire_bytes(out, sink.traffic.ever);
+    for (const TrafficSlot* slot : slots_of(sink.traffic)) {
+      put_varint(out, slot->label);
+      put_wire_bytes(out, slot->bytes);
+    }
+  }
   return checksummed(sink_key(sink.id), out);
 }
 
@@ -120,6 +143,13 @@ Result<SinkState> decode_sink(std::string_view key, std::string_view value) {
   sink.id = SinkId(*id);
   sink.name = in.string();
   sink.note = in.string();
+  if (!in.at_end()) {
+    sink.traffic.ever = get_wire_bytes(in);
+    for (TrafficSlot* slot : slots_of(sink.traffic)) {
+      slot->label = static_cast<std::uint32_t>(in.varint());
+      slot->bytes = get_wire_bytes(in);
+    }
+  }
   return finish(in, std::move(sink), "sink");
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/base/types.h"
+#include "agent/base/wire_bytes.h"
 #include "buffer/block.h"
 
 namespace edgehose {
@@ -103,10 +104,28 @@ struct SourceState {
 };
 constexpr std::size_t kMaxMinis = 64;
 
+// Bytes counted under a label, a day or a month (agent/run/traffic.h); label 0: nothing yet.
+struct TrafficSlot {
+  std::uint32_t label = 0;
+  WireBytes bytes;
+  bool operator==(const TrafficSlot&) const = default;
+};
+struct TrafficPeriod {
+  TrafficSlot now, other;  // the present one, and the one that was present before
+  bool operator==(const TrafficPeriod&) const = default;
+};
+// What a sink's connections carried, retries included.
+struct SinkTraffic {
+  WireBytes ever;
+  TrafficPeriod day, month;
+  bool operator==(const SinkTraffic&) const = default;
+};
+
 struct SinkState {
   SinkId id;
   std::string name;
   std::string note;  // sink-specific and persisted: a destination's identity, a remembered limit
+  SinkTraffic traffic{};  // since format 1.3
 };
 
 // A lane: one sink's cursor over one source; source 0: over all the sources of the sink (a sink

@@ -48,6 +48,7 @@ struct Report {
   Resources resources;
   std::vector<SourceCheck> sources;
   std::vector<SinkCheck> sinks;
+  std::vector<ConnectionCheck> connections;
   std::string hint;
 };
 
@@ -70,6 +71,27 @@ void print_summary(const Report& report) {
   for (const SinkCheck& sink : report.sinks) print_key(sink);
 }
 
+std::string_view word_for(Trial::Outcome outcome) {
+  switch (outcome) {
+    case Trial::Outcome::kGood: return "ok";
+    case Trial::Outcome::kWarning: return "warning";
+    case Trial::Outcome::kFailed: return "failed";
+  }
+  return "";
+}
+
+void print_connections(const std::vector<ConnectionCheck>& connections) {
+  fmt::print("\nConnections: what the destinations say\n");
+  if (connections.empty()) fmt::print("  there is no sink\n");
+  for (const ConnectionCheck& sink : connections) {
+    fmt::print("  {} ({}):\n", printable(sink.name), sink.type);
+    for (const Trial& trial : sink.trials)
+      fmt::print("    {:<8}{}", word_for(trial.outcome),
+                 trial.outcome == Trial::Outcome::kGood ? wrapped(printable(trial.what), 12)
+                                                        : "see below\n");
+  }
+}
+
 void print_findings(const Findings& findings) {
   if (!findings.errors.empty() || !findings.warnings.empty()) fmt::print("\n");
   for (const std::string& error : findings.errors) complain("error: " + error);
@@ -87,7 +109,7 @@ void print_details(const Report& report, const std::string& data_dir) {
                format_count(source.files, "file"), format_size(source.bytes));
 }
 
-Report examine(const LoadedConfig& loaded, const ServiceUnit& unit) {
+Report examine(const LoadedConfig& loaded, const ServiceUnit& unit, bool connect) {
   const Config& config = loaded.config;
   const auto clock = make_system_clock();
   Report report;
@@ -108,6 +130,7 @@ Report examine(const LoadedConfig& loaded, const ServiceUnit& unit) {
   report.sources =
       check_sources(config, name, unit, {STDOUT_FILENO, STDERR_FILENO}, *clock, findings);
   report.sinks = check_sinks(config, name, store, unit, *clock, findings);
+  if (connect) report.connections = check_connections(config, report.sinks, *clock, findings);
   std::vector<std::uint64_t> files;
   for (const SourceCheck& source : report.sources) files.push_back(source.files);
   report.resources = worst_case(config, store.limit, files);
@@ -134,8 +157,10 @@ int check_config(const Invocation& invocation, const ServiceUnit& unit) {
   }
   ServiceUnit service = unit;
   service.runs_it = unit.installed && unit.config() == options.path;
-  const Report report = examine(*loaded, service);
+  const bool connect = invocation.has("connect");
+  const Report report = examine(*loaded, service, connect);
   print_summary(report);
+  if (connect) print_connections(report.connections);
   print_findings(report.findings);
   print_details(report, loaded->config.agent.data_dir);
   fmt::print("\nThe config in effect, from {}\n{}", fmt::join(loaded->files, ", "),
@@ -182,7 +207,7 @@ Command check_command() {
           .description =
               "Reads the config and tells every error in it at once. Tries what would fail\n"
               "later: directories, keys, recipients, prefixes, permissions, the buffer's\n"
-              "format. Nothing is changed, nothing is sent.\n"
+              "format. Nothing is changed, nothing is sent, but with --connect.\n"
               "\n"
               "First comes the verdict, with the worst case of memory and disk, what a first\n"
               "start would ship and a sample object name for each sink; then errors and\n"
@@ -193,9 +218,12 @@ Command check_command() {
               "there is no unit), in the groups that the unit adds. Logs that cannot be read\n"
               "are warnings, with the command that helps. What the unit gives to the service\n"
               "alone, credentials and variables, is a warning where it cannot be tried here.",
-          .options = {},
+          .options = {{"connect", "",
+                       "Asks every sink's destination whether it would take an object; leaves "
+                       "none there"}},
           .examples =
               "edgehose check\n"
+              "edgehose check --connect\n"
               "edgehose --config ./edgehose.toml check\n"
               "edgehose check --set sinks.archive.path=/mnt/logs",
           .exit_codes =

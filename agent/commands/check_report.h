@@ -12,6 +12,7 @@
 #include "agent/commands/service_unit.h"
 #include "agent/config/agent_config.h"
 #include "buffer/store.h"
+#include "sinks/delivery/trial.h"
 
 namespace edgehose {
 
@@ -82,11 +83,23 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
 struct SinkCheck {
   std::string name, type;
   std::string destination;  // with one rendered key
+  std::string key;          // that one; empty: it cannot be made
 };
 // `store`: without an epoch the key shows zeros in its place. `unit`: what it forbids is told where
 // it is installed; an error where it runs this config.
 std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
                                    const StoreCheck& store, const ServiceUnit& unit,
                                    const Clock& clock, Findings& findings);
+
+// --- check_connections.cpp -----------------------------------------------------------------------
+
+struct ConnectionCheck {
+  std::string name, type;
+  std::vector<Trial> trials;
+};
+// Asks every sink's destination; what fails is an error. `sinks`: what check_sinks() found.
+std::vector<ConnectionCheck> check_connections(const Config& config,
+                                               const std::vector<SinkCheck>& sinks, Clock& clock,
+                                               Findings& findings);
 
 }  // namespace edgehose

@@ -161,7 +161,7 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
                                    const Clock& clock, Findings& findings) {
   std::vector<SinkCheck> checks;
   for (const Component& component : config.sinks) {
-    SinkCheck& check = checks.emplace_back(SinkCheck{component.name, component.type, ""});
+    SinkCheck& check = checks.emplace_back(SinkCheck{component.name, component.type, "", ""});
     const std::size_t errors = findings.errors.size();
     if (component.type == "directory") {
       const auto& directory = component.as<DirectoryConfig>();
@@ -174,11 +174,11 @@ std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agen
     } else if (component.type == "s3") {
       check.destination = "s3://" + component.as<S3Config>().bucket.name + "/";
     }
-    const auto parts = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone});
+    const auto parts = make_sink(component, sink_context(config.agent, agent_id));
     if (parts) {
       tell_large_batch(parts->config, config, findings);
-      check.destination +=
-          parts->sink->key(sample_batch(parts->config, config, store.epoch, clock), "");
+      check.key = parts->sink->key(sample_batch(parts->config, config, store.epoch, clock), "");
+      check.destination += check.key;
       if (component.type == "directory") tell_read_again(check, config, findings);
     } else if (findings.errors.size() == errors)  // what is told already need not be told twice
       findings.errors.push_back(parts.error().message);

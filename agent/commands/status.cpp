@@ -50,6 +50,8 @@ ReportInput without_agent(const LoadedConfig& loaded, const Clock& clock) {
   input.version = std::string(kVersion);
   input.data_dir = config.agent.data_dir;
   input.now = clock.wall();
+  if (const auto zone = TimeZone::load(config.agent.timezone))
+    input.today = local_date(input.now, *zone);
   input.when_full = name(config.buffer.when_full);
   const auto id = agent_id(config.agent, false);
   input.agent = id && loaded.whole ? *id : "?";

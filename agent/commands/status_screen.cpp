@@ -143,6 +143,15 @@ std::vector<std::string> Screen::batches(const SinkReport& sink) const {
   return parts;
 }
 
+// What a metered link is charged for, TLS and retries included.
+std::string traffic(const SinkReport& sink) {
+  const auto both = [](const WireBytes& bytes) {
+    return fmt::format("{} out, {} in", format_size(bytes.sent), format_size(bytes.received));
+  };
+  return fmt::format("on the wire today {}; this month {}", both(sink.wire_today),
+                     both(sink.wire_this_month));
+}
+
 void Screen::sink_details(const SinkReport& sink) {
   if (!sink.last_error.empty()) {
     // A reason for the health has it in full already.
@@ -179,6 +188,7 @@ void Screen::sink_details(const SinkReport& sink) {
   if (sink.possible_duplicates > 0)
     parts.push_back(fmt::format("{} possibly twice", format_count(sink.possible_duplicates)));
   item("", fmt::format("{}", fmt::join(parts, ", ")), 4);
+  if (sink.wire_ever != WireBytes{}) item("", traffic(sink), 4);
 }
 
 std::string milliseconds(Duration duration) {

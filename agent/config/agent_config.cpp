@@ -107,6 +107,14 @@ Fields<AgentConfig> agent_fields() {
           .unset_means(
               "/run/edgehose/status.sock where that directory exists, else DATA_DIR/status.sock")
           .example("\"/run/edgehose/status.sock\""),
+      size_field<&AgentConfig::max_upload_rate>(
+          "max_upload_rate", "Bytes a second that all sinks together send over networks at most.")
+          .range(1 << 10, 1ull << 40)
+          .unset_means("no limit")
+          .example("\"50KiB\""),
+      field<&AgentConfig::metered>("metered",
+                                   "The link is paid for by the byte: 5 minutes is the default "
+                                   "`batch.max_age` of every sink, whatever its type's own is."),
   };
 }
 

@@ -23,7 +23,9 @@ struct AgentConfig {
   std::map<std::string, std::string> labels;
   std::string timezone = "UTC";  // an IANA name
   log::Level log_level = log::Level::kInfo;
-  std::string status_socket;  // empty: see status_socket_path()
+  std::string status_socket;                     // empty: see status_socket_path()
+  std::optional<std::uint64_t> max_upload_rate;  // bytes a second, of all sinks together
+  bool metered = false;                          // the link is paid for by the byte
 };
 
 enum class WhenFull { kBlock, kDropOldest, kDropNewest };

@@ -12,7 +12,6 @@
 #include "agent/base/text.h"
 #include "agent/config/agent_id.h"
 #include "agent/run/agent_impl.h"
-#include "agent/run/registry.h"
 
 namespace edgehose {
 namespace {
@@ -80,6 +79,7 @@ Status Agent::open() {
   EH_TRY(make_directories(config_.agent.data_dir, 0750));
   EH_ASSIGN(agent_id_, agent_id(config_.agent, true));
   profile_ = commit_profile(config_);
+  EH_ASSIGN(zone_, TimeZone::load(config_.agent.timezone));
   EH_TRY(open_store());
   device_ = find_device(config_.agent.data_dir);
   opening_->begin("making sources and sinks");
@@ -105,7 +105,7 @@ Status Agent::make_parts() {
   files.once = options_.once;
   files.output = {STDOUT_FILENO, STDERR_FILENO};
   std::vector<SinkParts> parts;
-  const SinkContext context{agent_id_, config_.agent.labels, config_.agent.timezone};
+  const SinkContext context = sink_context(config_.agent, agent_id_);
   for (const Component& component : config_.sinks) {
     EH_ASSIGN(SinkParts sink, make_sink(component, context));
     parts.push_back(std::move(sink));
@@ -132,18 +132,26 @@ Status Agent::make_parts() {
 
   intake_->connect_operator(change_outcomes_, change_context(config_, true));
 
-  for (SinkParts& sink : parts) {
-    CourierOptions courier;
-    courier.retry = sink.config.retry;
-    courier.concurrency = sink.config.concurrency;
-    courier.recognises = sink.recognises;
-    courier.seed = std::random_device{}();
-    auto made = std::make_unique<Courier>(sink.sink, sink.transport(*clock_), sink.bodies(*store_),
-                                          *store_, *clock_, intake_->inbox(), courier);
-    EH_TRY(intake_->connect(sink.config.name, made->claims(), made->holds()));
-    sinks_.push_back({sink.config.name, sink.config.inputs, sink.config.batch.max_age,
-                      std::make_unique<CourierThread>(std::move(made), *clock_)});
-  }
+  for (SinkParts& sink : parts) EH_TRY(add_sink(sink));
+  return {};
+}
+
+Status Agent::add_sink(SinkParts& sink) {
+  CourierOptions options;
+  options.retry = sink.config.retry;
+  options.concurrency = sink.config.concurrency;
+  options.recognises = sink.recognises;
+  options.seed = std::random_device{}();
+  auto courier = std::make_unique<Courier>(sink.sink, sink.transport(*clock_), sink.bodies(*store_),
+                                           *store_, *clock_, intake_->inbox(), options);
+  std::shared_ptr<TrafficMeter> meter;
+  if (sink.networked)
+    meter = std::make_shared<TrafficMeter>(
+        zone_, *clock_, [&status = courier->status()] { return status.read().wire; });
+  EH_TRY(intake_->connect(sink.config.name, courier->claims(), courier->holds(), meter));
+  sinks_.push_back({sink.config.name, sink.config.inputs, sink.config.batch.age(),
+                    std::make_unique<CourierThread>(std::move(courier), *clock_),
+                    std::move(meter)});
   return {};
 }
 

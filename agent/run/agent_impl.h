@@ -23,8 +23,10 @@
 #include "agent/run/once.h"
 #include "agent/run/opening.h"
 #include "agent/run/progress.h"
+#include "agent/run/registry.h"
 #include "agent/run/status_meter.h"
 #include "agent/run/status_report.h"
+#include "agent/run/traffic.h"
 #include "agent/run/watchdog.h"
 #include "buffer/device.h"
 #include "sinks/delivery/courier_thread.h"
@@ -38,6 +40,7 @@ struct SinkSlot {
   std::vector<std::string> inputs;
   Duration max_age{};
   std::unique_ptr<CourierThread> thread;
+  std::shared_ptr<TrafficMeter> meter;  // null: no network carries it
 };
 
 class Agent {
@@ -53,6 +56,7 @@ class Agent {
   Status open();
   Status open_store();
   Status make_parts();
+  Status add_sink(SinkParts& sink);
   void listen_for_control();
   void log_start() const;
   void log_stranded() const;
@@ -79,6 +83,7 @@ class Agent {
   const Instant started_ = clock_->now();
   std::string agent_id_;
   CommitProfile profile_;
+  TimeZone zone_;
   Device device_;  // below the buffer
   FileDescriptor signals_;
   Notifier notifier_ = Notifier::from_environment();

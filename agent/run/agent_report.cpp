@@ -34,6 +34,7 @@ SinkInput Agent::sink_input(const SinkSlot& sink) const {
   SinkInput input{sink.name, courier.status().read(), sink.max_age, "", {}, sink.inputs};
   const Call call = courier.call();
   input.call = call.what;
+  if (sink.meter) input.traffic = sink.meter->now();
   if (!call.what.empty()) input.call_for = std::max(clock_->now() - call.since, Duration::zero());
   return input;
 }
@@ -47,6 +48,7 @@ std::string Agent::make_status() const {
   input.pid = ::getpid();
   input.uptime = clock_->now() - started_;
   input.now = clock_->wall();
+  input.today = local_date(input.now, zone_);
   input.when_full = name(config_.buffer.when_full);
   input.buffer_full = intake.blocked;
   input.intake_problem = intake.problem;

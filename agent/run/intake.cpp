@@ -45,12 +45,13 @@ Intake::Intake(Store& store, const Clock& clock, Waker& waker, IntakeOptions opt
   }
 }
 
-Status Intake::connect(const std::string& sink, Mailbox<Claim>& claims,
-                       Mailbox<std::string>& holds) {
+Status Intake::connect(const std::string& sink, Mailbox<Claim>& claims, Mailbox<std::string>& holds,
+                       std::shared_ptr<TrafficMeter> meter) {
   for (SinkLink& link : sinks_) {
     if (link.config.name != sink) continue;
     link.courier = &claims;
     link.holds = &holds;
+    link.meter = std::move(meter);
     return {};
   }
   return fail(ErrorCode::kInvalid, "connecting a courier: there is no sink {}", sink);
@@ -76,6 +77,7 @@ Instant Intake::step() {
   if (now >= next_maintenance_) {
     beat();
     store_.maintain();
+    look_for_traffic();
     next_maintenance_ = now + kMaintenanceEvery;
   }
   if (now >= drop_report_due()) report_drops();
@@ -196,7 +198,7 @@ std::size_t Intake::commit_bytes() const {
 
 Instant Intake::commit_due() {
   if (retry_at_ > clock_.now()) return retry_at_;
-  return std::min({records_due(), batches_due(), settlements_due(), replays_due()});
+  return std::min({records_due(), batches_due(), settlements_due(), replays_due(), traffic_due_});
 }
 
 Instant Intake::records_due() const {
@@ -229,7 +231,7 @@ Instant Intake::batches_due() {
       const SourceSlot* slot = slot_of(lane.lane().source);
       if (slot != nullptr && !slot->pending->empty() && !waits()) {
         if (flush) return clock_.now();
-        due = std::min(due, slot->pending->oldest() + sink.config.batch.max_age - lead);
+        due = std::min(due, slot->pending->oldest() + sink.config.batch.age() - lead);
       }
     }
   }
@@ -239,7 +241,7 @@ Instant Intake::batches_due() {
 
 // What will be ripe before the next commit is claimed by this one, rather than by one more.
 Duration Intake::claim_lead(const SinkLink& sink) const {
-  return std::min(options_.commit_limit / 2, sink.config.batch.max_age / 10);
+  return std::min(options_.commit_limit / 2, sink.config.batch.age() / 10);
 }
 
 bool Intake::full_batch_waits(const SinkLink& sink, LanePlanner& lane) {

@@ -86,7 +86,9 @@ class Intake {
          std::vector<std::unique_ptr<Source>> sources, std::vector<SinkLink> sinks);
 
   // Where a sink's claims and the reasons for holding it go; once for each sink, before start().
-  Status connect(const std::string& sink, Mailbox<Claim>& claims, Mailbox<std::string>& holds);
+  // `meter`: null where no network carries the sink.
+  Status connect(const std::string& sink, Mailbox<Claim>& claims, Mailbox<std::string>& holds,
+                 std::shared_ptr<TrafficMeter> meter = nullptr);
   // Where outcomes of changes() go, and what the config allows; once, before start().
   void connect_operator(Mailbox<ChangeOutcome>& outcomes, ChangeContext context);
   // Registers sinks and lanes, finds what is claimed already and hands it to the couriers.
@@ -121,6 +123,7 @@ class Intake {
     std::vector<std::size_t> applied;                     // indices of events_
     std::vector<std::pair<SinkLink*, ClaimId>> replaced;  // claims that were cut anew
     std::vector<std::pair<SinkLink*, Claim>> claims;      // new ones, to be handed to couriers
+    std::vector<std::pair<SinkLink*, SinkTraffic>> traffic;
   };
 
   // intake.cpp: the loop
@@ -167,6 +170,8 @@ class Intake {
   void go_behind_dropped(const Store::Transaction& transaction);
   Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block,
                                DropScope scope);
+  Status write_traffic(Store::Transaction& transaction, Made& made);
+  void look_for_traffic();
   void committed(Attempt attempt, Made made);
   void commit_failed(const Error& error);
   Instant drop_report_due() const;
@@ -228,6 +233,7 @@ class Intake {
   Instant displaced_since_{};
   Instant next_place_look_{};  // for its place
   Instant next_maintenance_{};
+  Instant traffic_due_ = kNever;  // what sinks' connections carried waits so long for other commits
   Instant next_publish_{};
   Instant next_drop_report_{};
   // Full since then, and no sink has made room: what the drop policies wait for before they drop.

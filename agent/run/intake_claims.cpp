@@ -41,10 +41,13 @@ Status Intake::register_sinks() {
     sink.id = store_.sink_id(sink.config.name);
     const auto known = std::find_if(known_sinks.begin(), known_sinks.end(),
                                     [&](const SinkState& s) { return s.id == sink.id; });
-    if (known != known_sinks.end())
+    if (known != known_sinks.end()) {
       sink.note = known->note;
-    else
+      sink.traffic = known->traffic;
+    } else {
       EH_TRY(transaction->put_sink(SinkState{sink.id, sink.config.name, ""}));
+    }
+    if (sink.meter) sink.meter->begin(sink.traffic);
     const Position start =
         sink.config.start_at == DeliverFrom::kNow ? Position{store_.end_block(), 0} : Position{};
     for (const SourceSlot& slot : slots_) {
@@ -109,7 +112,7 @@ Status Intake::age_backlog(LanePlanner& lane, const BatchConfig& batch) {
             store_.next_block(lane.lane().source, lane.begin().block));
   if (!block) return {};
   const Duration age(std::clamp<std::int64_t>(clock_.wall().value - block->first_time.value, 0,
-                                              batch.max_age.count()));
+                                              batch.age().count()));
   lane.arrived(clock_.now() - age);
   look_for_batches_ = true;
   return {};
@@ -154,7 +157,7 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Learned& 
   SinkLink* const sink = link(learned.sink);
   if (sink == nullptr) return {};
   sink->note = learned.note;
-  return transaction.put_sink(SinkState{sink->id, sink->config.name, learned.note});
+  return transaction.put_sink(SinkState{sink->id, sink->config.name, learned.note, sink->traffic});
 }
 
 Status Intake::write_settlement(Store::Transaction& transaction, const Halve& halve, Made& made) {

@@ -12,6 +12,7 @@ namespace {
 constexpr Duration kBlockedRetry = std::chrono::seconds(5);
 // A sink that is at work has so long to make room before a policy drops anything.
 constexpr Duration kDropPatience = std::chrono::seconds(5);
+constexpr Duration kTrafficWaits = std::chrono::hours(1);
 constexpr Duration kTellFullEvery = std::chrono::minutes(1);
 constexpr Duration kFirstRetry = std::chrono::seconds(1);
 constexpr Duration kLongestRetry = std::chrono::seconds(30);
@@ -55,6 +56,7 @@ Status Intake::try_commit(Attempt attempt) {
     }
     EH_TRY(claim_ripe(*transaction, made));
     EH_TRY(begin_replays(*transaction, made));
+    EH_TRY(write_traffic(*transaction, made));
     beat();  // the flush may take a slow card half a minute
     return transaction->commit();
   }();
@@ -178,6 +180,27 @@ void Intake::go_behind_dropped(const Store::Transaction& transaction) {
     }
 }
 
+// It rides whatever is committed: a sink's state lies in the leaf page that is written anyway.
+Status Intake::write_traffic(Store::Transaction& transaction, Made& made) {
+  for (SinkLink& sink : sinks_) {
+    if (!sink.meter) continue;
+    const SinkTraffic traffic = sink.meter->now();
+    if (traffic == sink.traffic) continue;
+    EH_TRY(transaction.put_sink(SinkState{sink.id, sink.config.name, sink.note, traffic}));
+    made.traffic.emplace_back(&sink, traffic);
+  }
+  return {};
+}
+
+// Where nothing else is committed, since every attempt fails, a power cut must not forget for ever
+// what those attempts cost.
+void Intake::look_for_traffic() {
+  if (traffic_due_ != kNever) return;
+  for (const SinkLink& sink : sinks_)
+    if (sink.meter && sink.meter->now() != sink.traffic)
+      traffic_due_ = clock_.now() + kTrafficWaits;
+}
+
 void Intake::committed(Attempt attempt, Made made) {
   ++commits_;
   mean_commit_ = store_.usage().mean_commit;
@@ -201,6 +224,8 @@ void Intake::committed(Attempt attempt, Made made) {
   for (auto at = made.applied.rbegin(); at != made.applied.rend(); ++at)
     events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(*at));
   oldest_event_ = events_.empty() ? kNever : clock_.now();
+  traffic_due_ = kNever;
+  for (const auto& [sink, traffic] : made.traffic) sink->traffic = traffic;
   for (const auto& [sink, id] : made.replaced) {
     sink->claims.erase(id);
     if (sink->replays.erase(id) > 0) sink->replays_wait = true;

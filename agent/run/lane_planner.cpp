@@ -179,7 +179,7 @@ bool LanePlanner::dropped_before(Position cursor) {
 
 Instant LanePlanner::ripe_at() const {
   if (oldest_ == kNever || !has_pending()) return kNever;
-  return oldest_ + config_.max_age;
+  return oldest_ + config_.age();
 }
 
 }  // namespace edgehose

@@ -14,9 +14,11 @@
 #include "sinks/object/object_encoder.h"
 #include "sinks/object/object_encryption.h"
 #include "sinks/object/time_zone.h"
+#include "sinks/s3/region.h"
 #include "sinks/s3/s3_config.h"
 #include "sinks/s3/s3_sink.h"
 #include "sinks/s3/s3_transport.h"
+#include "sinks/upload_budget.h"
 
 namespace edgehose {
 namespace {
@@ -49,16 +51,18 @@ Result<SinkParts> make_directory_sink(const Component& component, const SinkCont
 
 Result<SinkParts> make_s3_sink(const Component& component, const SinkContext& context) {
   S3Config config = component.as<S3Config>();
-  EH_ASSIGN(config.bucket, with_region(config.bucket, aws::Environment{}));
+  config.bucket = with_region(config.bucket, config.credentials.profile, aws::Environment{});
   SinkParts parts;
   parts.config = config.common;
   parts.estimate = estimate_of(config.object);
+  parts.networked = true;
   std::vector<std::string> warnings;  // told with the config
   EH_ASSIGN(parts.sink,
             S3Sink::create(config, {context.agent_id, context.labels, context.timezone}, warnings));
-  parts.transport = [config](const Clock& clock) {
-    return std::make_unique<S3Transport>(S3Transport::Options{config, std::random_device{}()},
-                                         clock);
+  parts.transport = [config, budget = context.budget](const Clock& clock) {
+    S3Transport::Options options{config, std::random_device{}()};
+    if (budget) options.http.budgets.push_back(budget);
+    return std::make_unique<S3Transport>(std::move(options), clock);
   };
   return parts;
 }
@@ -116,8 +120,8 @@ std::vector<Complaint> examine_directory_sink(const DirectoryConfig& config,
 // What is wrong with where a bucket is, told at the key that the message begins with.
 std::vector<Complaint> examine_bucket(const S3Config& config) {
   if (config.bucket.name.empty()) return {};  // told already
-  const auto endpoint =
-      with_region(config.bucket, aws::Environment{}).and_then(&S3Endpoint::resolve);
+  const auto endpoint = S3Endpoint::resolve(
+      with_region(config.bucket, config.credentials.profile, aws::Environment{}));
   if (!endpoint) {
     const std::string& message = endpoint.error().message;
     const std::string key = message.substr(0, message.find(": "));
@@ -182,11 +186,22 @@ ConfigSchema make_schema() {
   return schema;
 }
 
+SinkContext sink_context(const AgentConfig& agent, const std::string& agent_id) {
+  SinkContext context{agent_id, agent.labels, agent.timezone, agent.metered};
+  if (agent.max_upload_rate)
+    context.budget = std::make_shared<UploadBudget>(*agent.max_upload_rate);
+  return context;
+}
+
 Result<SinkParts> make_sink(const Component& component, const SinkContext& context) {
   for (const SinkType& type : kSinkTypes) {
     if (type.name != component.type) continue;
     auto parts = type.make(component, context);
-    if (parts) return parts;
+    if (parts) {
+      std::optional<Duration>& age = parts->config.batch.max_age;
+      if (context.metered && !age) age = BatchConfig::kMeteredAge;
+      return parts;
+    }
     return tl::unexpected<Error>(std::move(parts).error().with_context(
         component.origin.text() + ": sinks." + component.name));
   }

@@ -26,6 +26,8 @@
 
 namespace edgehose {
 
+class UploadBudget;  // sinks/http
+
 // What the config of any source or sink may name.
 ConfigSchema make_schema();
 
@@ -38,14 +40,20 @@ struct SinkParts {
   Recognises recognises = Recognises::kKey;
   // What its requests' bodies are made by: objects, or records in the destination's own form.
   std::function<OpenBody(Store&)> bodies = object_bodies;
+  bool networked = false;                // what goes over the wire is counted
   std::vector<std::string> own_files{};  // globs of what it writes where a source might read it
 };
 
+// What the agent's config says to every sink.
 struct SinkContext {
   std::string agent_id;
   std::map<std::string, std::string> labels;
   std::string timezone;
+  bool metered = false;
+  std::shared_ptr<UploadBudget> budget{};  // of all sinks together; null: no limit
 };
+
+SinkContext sink_context(const AgentConfig& agent, const std::string& agent_id);
 
 Result<SinkParts> make_sink(const Component& component, const SinkContext& context);
 

@@ -10,6 +10,7 @@
 
 #include "agent/base/mailbox.h"
 #include "agent/run/lane_planner.h"
+#include "agent/run/traffic.h"
 #include "buffer/state.h"
 #include "sinks/sink.h"
 
@@ -21,10 +22,12 @@ struct SinkLink {
   SizeEstimate estimate;                  // of its objects, before the first and then as measured
   Mailbox<Claim>* courier = nullptr;      // where claims go; outlives intake
   Mailbox<std::string>* holds = nullptr;  // where `problem` goes
+  std::shared_ptr<TrafficMeter> meter;    // null: no network carries it
 
   // Filled by Intake::start().
   SinkId id;
-  std::string note;  // what the sink has learned: SinkState::note
+  std::string note;     // what the sink has learned: SinkState::note
+  SinkTraffic traffic;  // as committed
   std::vector<LanePlanner> lanes;
   std::map<ClaimId, Claim> claims;   // unsettled, at most kMaxClaims
   std::map<ClaimId, Claim> replays;  // begun and unsettled: one at a time

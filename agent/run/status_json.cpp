@@ -43,6 +43,14 @@ Counter counter_from(const Json& json) {
   return {json.at("records").get<std::uint64_t>(), json.at("bytes").get<std::uint64_t>()};
 }
 
+Json wire_json(const WireBytes& bytes) {
+  return {{"sent", bytes.sent}, {"received", bytes.received}};
+}
+
+WireBytes wire_from(const Json& json) {
+  return {json.at("sent").get<std::uint64_t>(), json.at("received").get<std::uint64_t>()};
+}
+
 Json optional_seconds(const std::optional<Duration>& duration) {
   return duration ? Json(seconds(*duration)) : Json(nullptr);
 }
@@ -123,6 +131,10 @@ Json sink_json(const SinkReport& s) {
           {"sent_objects", s.sent_objects},
           {"sent_bytes", s.sent_bytes},
           {"retries", s.retries},
+          {"wire_bytes",
+           {{"today", wire_json(s.wire_today)},
+            {"this_month", wire_json(s.wire_this_month)},
+            {"ever", wire_json(s.wire_ever)}}},
           {"last_error", s.last_error},
           {"error_since", time_json(s.error_since)},
           {"past_error", s.past_error},
@@ -153,6 +165,11 @@ SinkReport sink_from(const Json& j) {
   j.at("sent_objects").get_to(s.sent_objects);
   j.at("sent_bytes").get_to(s.sent_bytes);
   j.at("retries").get_to(s.retries);
+  if (const auto wire = j.find("wire_bytes"); wire != j.end()) {
+    s.wire_today = wire_from(wire->at("today"));
+    s.wire_this_month = wire_from(wire->at("this_month"));
+    s.wire_ever = wire_from(wire->at("ever"));
+  }
   j.at("last_error").get_to(s.last_error);
   s.error_since = time_from(j.at("error_since"));
   s.past_error = j.value("past_error", "");

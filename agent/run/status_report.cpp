@@ -91,12 +91,19 @@ void add_lane(SinkReport& report, const StoreSnapshot::Lane& lane, WallTime now)
     report.oldest_age = std::max(report.oldest_age.value_or(Duration{}), age(now, *lane.oldest));
 }
 
+void add_traffic(SinkReport& report, const SinkTraffic& traffic, const LocalDate& today) {
+  report.wire_ever = traffic.ever;
+  report.wire_today = counted(traffic.day, today.day);
+  report.wire_this_month = counted(traffic.month, today.month);
+}
+
 std::vector<SinkReport> sink_reports(const ReportInput& input) {
   std::vector<SinkReport> reports;
   for (const SinkInput& sink : input.sinks) {
     SinkReport& report = reports.emplace_back();
     report.name = sink.name;
     if (input.running) add_courier(report, sink, input.now);
+    if (sink.traffic) add_traffic(report, *sink.traffic, input.today);
   }
   for (const SinkState& state : input.store.sinks) {
     auto it = std::find_if(reports.begin(), reports.end(),
@@ -106,6 +113,8 @@ std::vector<SinkReport> sink_reports(const ReportInput& input) {
       it->name = state.name;
       it->configured = false;
     }
+    // A running sink knows of more than is committed.
+    if (it->wire_ever == WireBytes{}) add_traffic(*it, state.traffic, input.today);
     for (const StoreSnapshot::Lane& lane : input.store.lanes)
       if (lane.state.key.sink == state.id) add_lane(*it, lane, input.now);
     it->claims = static_cast<std::uint64_t>(

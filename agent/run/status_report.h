@@ -27,6 +27,7 @@
 
 #include "agent/base/result.h"
 #include "agent/base/types.h"
+#include "agent/run/traffic.h"
 #include "agent/sources/source.h"
 #include "buffer/state.h"
 #include "buffer/store.h"
@@ -78,6 +79,7 @@ struct SinkReport {
   Drops dropped{};                     // ever
   std::uint64_t possible_duplicates = 0;
   std::uint64_t sent_objects = 0, sent_bytes = 0, retries = 0;  // since start
+  WireBytes wire_today, wire_this_month, wire_ever;             // what its connections carried
   std::string last_error;  // empty: none since the last success
   WallTime error_since;
   std::string past_error;  // one that was over less than kPastErrorShown ago; empty: none
@@ -138,7 +140,8 @@ struct SinkInput {
   Duration max_age{};  // of its batches: younger records do not wait, they ripen
   std::string call{};  // as in SinkReport
   Duration call_for{};
-  std::vector<std::string> inputs{};  // sources; none: all
+  std::vector<std::string> inputs{};     // sources; none: all
+  std::optional<SinkTraffic> traffic{};  // none: what the store has
 };
 
 // What the store knows, as of one moment.
@@ -175,6 +178,7 @@ struct ReportInput {
   std::int64_t pid = 0;
   Duration uptime{};
   WallTime now;
+  LocalDate today;  // where the agent is
   std::string when_full = "block";
   bool buffer_full = false;    // the last append was refused
   std::string intake_problem;  // why commits fail; empty: they do not

@@ -40,7 +40,15 @@ std::optional<aws::Answer> AskRunner::step(Instant& next) {
   return answer;
 }
 
+WireBytes AskRunner::wire_bytes() const {
+  WireBytes bytes = past_;
+  const auto* ask = ask_ ? std::get_if<aws::HttpAsk>(&*ask_) : nullptr;
+  if (http_ && ask != nullptr && !ask->direct) bytes += http_->wire_bytes();
+  return bytes;
+}
+
 void AskRunner::abandon() {
+  past_ = wire_bytes();
   ask_.reset();
   http_.reset();
   program_.reset();

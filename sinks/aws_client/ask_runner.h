@@ -29,7 +29,8 @@ class AskRunner {
   // earlier when a descriptor is readable.
   std::optional<aws::Answer> step(Instant& next);
   void abandon();
-  int descriptor() const;  // to wait on for reading; -1: none
+  int descriptor() const;        // to wait on for reading; -1: none
+  WireBytes wire_bytes() const;  // since the start; this machine's own link is left out
 
  private:
   std::optional<aws::Answer> step_http(const aws::HttpAsk& ask, Instant now, Instant& next);
@@ -42,6 +43,7 @@ class AskRunner {
   std::optional<aws::Ask> ask_;
   Instant begin_{};  // of the question, its wait_before over
   std::unique_ptr<HttpClient> http_;
+  WireBytes past_;  // of clients that are gone
   std::unique_ptr<ChildProgram> program_;
 };
 

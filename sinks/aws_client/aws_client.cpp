@@ -55,6 +55,17 @@ void AwsClient::abandon() {
 
 std::vector<int> AwsClient::descriptors() const { return {http_.descriptor(), asks_.descriptor()}; }
 
+std::string AwsClient::credentials_source() const {
+  const aws::Credentials* credentials = keeper_.usable(server_time());
+  return credentials == nullptr ? "none" : credentials->source;
+}
+
+WireBytes AwsClient::wire_bytes() const {
+  WireBytes bytes = http_.wire_bytes();
+  bytes += asks_.wire_bytes();
+  return bytes;
+}
+
 // Also while those that are there still serve: they are renewed ahead of their end.
 Instant AwsClient::ask_for_credentials(Instant now) {
   for (int answered = 0;; ++answered) {

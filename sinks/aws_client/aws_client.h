@@ -59,6 +59,11 @@ class AwsClient {
   Instant step(std::vector<Finished>& finished);
   void abandon();
   std::vector<int> descriptors() const;
+  // Where what signs now was found, for people; how far the server's clock is ahead of ours.
+  std::string credentials_source() const;
+  Duration clock_offset() const { return server_clock_.offset(); }
+  // Since the start, searches for credentials over the network included.
+  WireBytes wire_bytes() const;
   WallTime server_time() const { return server_clock_.at(clock_.wall()); }
 
  private:

@@ -15,7 +15,9 @@ Fields<BatchConfig> batch_fields() {
           .range(4 << 10, 1ull << 30),
       field<&BatchConfig::max_age>("max_age",
                                    "A batch goes when its oldest record has waited this long.")
-          .range(1s, 24h),
+          .range(1s, 24h)
+          .unset_means("5m")
+          .example("\"5m\""),
   };
 }
 

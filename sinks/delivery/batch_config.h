@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,11 @@ namespace edgehose {
 
 struct BatchConfig {
   std::uint64_t max_size = 8ull << 20;  // bytes as stored at the destination
-  Duration max_age = std::chrono::minutes(5);
+  std::optional<Duration> max_age;      // unset: the default of the sink's type, or kDefaultAge
+  static constexpr Duration kDefaultAge = std::chrono::minutes(5);
+  static constexpr Duration kMeteredAge = std::chrono::minutes(5);  // where bytes are paid for
+
+  Duration age() const { return max_age.value_or(kDefaultAge); }
 };
 
 struct RetryConfig {

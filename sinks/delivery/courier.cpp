@@ -43,6 +43,7 @@ void Courier::stop() {
   transport_->abandon();
   under_way_.clear();
   held_.clear();
+  publish(clock_.now());  // what its connections cost to the last
 }
 
 std::vector<int> Courier::descriptors() const {
@@ -259,6 +260,7 @@ void Courier::publish(Instant now) {
     report_.state = state_ == State::kParked ? Shown::kParked : Shown::kBackingOff;
     report_.next_attempt_in = std::max(next_attempt_ - now, Duration::zero());
   }
+  report_.wire = transport_->wire_bytes();
   CourierStatus shown = report_;
   for (const auto& [id, held] : held_) {
     if (held.own_error.empty()) continue;

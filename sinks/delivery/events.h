@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "agent/base/types.h"
+#include "agent/base/wire_bytes.h"
 #include "buffer/state.h"
 
 namespace edgehose {
@@ -46,6 +47,7 @@ struct CourierStatus {
   std::uint64_t sent_objects = 0;  // since start
   std::uint64_t sent_bytes = 0;
   std::uint64_t retries = 0;
+  WireBytes wire;                 // of all its connections, since start
   std::size_t failing_alone = 0;  // claims that fail while others are delivered
   std::string last_error;         // of the sink, else of a claim that fails alone; empty: none
   WallTime error_since;

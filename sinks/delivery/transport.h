@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/base/types.h"
+#include "agent/base/wire_bytes.h"
 #include "sinks/object/object_encoder.h"
 #include "sinks/sink.h"
 
@@ -65,6 +66,8 @@ class Transport {
   virtual void abandon() = 0;
   // What step() is in, for others to see while it does not return. Any thread.
   virtual Call call() const { return {}; }
+  // What went over networks since the start, whatever became of it.
+  virtual WireBytes wire_bytes() const { return {}; }
   // To wait on for reading; at most 32.
   virtual std::vector<int> descriptors() const = 0;
 };

@@ -192,6 +192,7 @@ std::size_t Exchange::pull(char* out, std::size_t size) {
     return CURL_READFUNC_ABORT;
   }
   body_read_ += *n;
+  context_.body_bytes += *n;
   return *n;
 }
 

@@ -21,6 +21,7 @@ struct ExchangeContext {
   HttpClientOptions options;
   const Clock& clock;
   Sockets sockets;
+  std::uint64_t body_bytes = 0;  // handed to libcurl so far
 };
 
 class Exchange {

@@ -70,6 +70,7 @@ class HttpClient::Impl {
     const Instant now = context_.clock.now();
     if (now >= timer_) serve_timer();
     resume_paused(now);
+    charge_budgets();
     take_finished(finished);
     end_stalled(now, finished);
     return next_step();
@@ -138,6 +139,16 @@ class HttpClient::Impl {
       if (exchange->resume_at(now) <= now) exchange->resume();
   }
 
+  // Bodies are paid for before they are sent; what went out beside them is owed.
+  void charge_budgets() {
+    if (context_.options.budgets.empty()) return;
+    const std::uint64_t sent = context_.sockets.total().sent;
+    const std::uint64_t paid = context_.body_bytes + charged_;
+    if (sent <= paid) return;
+    for (const auto& budget : context_.options.budgets) budget->charge(sent - paid);
+    charged_ += sent - paid;
+  }
+
   void take_finished(std::vector<Finished>& finished) {
     int left = 0;
     while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
@@ -179,6 +190,7 @@ class HttpClient::Impl {
   CURLM* multi_ = nullptr;
   std::map<std::uint64_t, std::unique_ptr<Exchange>> exchanges_;
   std::vector<Finished> refused_;  // that could not be sent at all
+  std::uint64_t charged_ = 0;      // to the budgets, beside bodies
   Instant timer_ = kNever;         // libcurl's
   Instant next_stall_check_{};
 };

@@ -18,8 +18,8 @@
 #include "sinks/http/http_config.h"
 #include "sinks/http/sockets.h"
 #include "sinks/http/stall.h"
-#include "sinks/http/upload_budget.h"
 #include "sinks/http_message.h"
+#include "sinks/upload_budget.h"
 
 namespace edgehose {
 

@@ -68,6 +68,7 @@ Fields<HttpConfig> http_fields() {
           .example("{ ca_file = \"/etc/edgehose/ca.pem\" }"),
       size_field<&HttpConfig::max_upload_rate>("max_upload_rate",
                                                "Bytes a second that this sink sends at most.")
+          .range(kSlowestUpload, kFastestUpload)
           .unset_means("no limit")
           .example("\"50KiB\""),
   };

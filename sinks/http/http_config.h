@@ -28,6 +28,8 @@ struct TlsConfig {
   bool verify = true;
 };
 
+constexpr std::uint64_t kSlowestUpload = 1 << 10, kFastestUpload = 1ull << 40;  // bytes a second
+
 struct HttpConfig {
   ProxyConfig proxy;
   TlsConfig tls;

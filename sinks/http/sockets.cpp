@@ -21,6 +21,11 @@ tcp_info info_of(int fd) {
   return info;
 }
 
+WireBytes wire_bytes_of(int fd) {
+  const tcp_info info = info_of(fd);
+  return {info.tcpi_bytes_sent, info.tcpi_bytes_received};
+}
+
 void set(int fd, int level, int option, int value) {
   // A kernel without one of these still carries the connection.
   (void)::setsockopt(fd, level, option, &value, sizeof value);
@@ -42,11 +47,7 @@ int Sockets::open(int family, int type, int protocol) {
 }
 
 void Sockets::close(int fd) {
-  if (open_.erase(fd) != 0) {
-    const tcp_info info = info_of(fd);
-    closed_.sent += info.tcpi_bytes_sent;
-    closed_.received += info.tcpi_bytes_received;
-  }
+  if (open_.erase(fd) != 0) closed_ += wire_bytes_of(fd);
   ::close(fd);
 }
 
@@ -58,11 +59,7 @@ SocketProgress Sockets::progress(int fd) {
 
 WireBytes Sockets::total() const {
   WireBytes total = closed_;
-  for (const int fd : open_) {
-    const tcp_info info = info_of(fd);
-    total.sent += info.tcpi_bytes_sent;
-    total.received += info.tcpi_bytes_received;
-  }
+  for (const int fd : open_) total += wire_bytes_of(fd);
   return total;
 }
 

@@ -8,12 +8,9 @@
 #include <cstdint>
 #include <unordered_set>
 
-namespace edgehose {
+#include "agent/base/wire_bytes.h"
 
-struct WireBytes {
-  std::uint64_t sent = 0;
-  std::uint64_t received = 0;
-};
+namespace edgehose {
 
 struct SocketProgress {
   std::uint64_t moved = 0;  // acknowledged by the peer, or received from it

@@ -8,8 +8,6 @@ using namespace config;
 
 namespace {
 
-// What other services take for a region where they have none.
-constexpr const char* kUsualRegion = "us-east-1";
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 constexpr std::uint64_t kSmallestPart = 5ull << 20, kLargestPart = 5ull << 30;
 
@@ -18,7 +16,7 @@ Fields<S3Bucket> bucket_fields() {
       field<&S3Bucket::name>("bucket", kRequired, "The bucket, or an access point's alias.")
           .example("\"telemetry\""),
       field<&S3Bucket::region>("region", "The region that the bucket is in.")
-          .unset_means("AWS_REGION, AWS_DEFAULT_REGION; with an `endpoint`, us-east-1")
+          .unset_means("AWS_REGION, AWS_DEFAULT_REGION, the profile's; else the bucket is asked")
           .example("\"eu-west-1\""),
       field<&S3Bucket::endpoint>("endpoint",
                                  "Where another service than AWS's is, or an interface endpoint "
@@ -54,16 +52,6 @@ Fields<S3Config> s3_fields() {
           .range(kSmallestPart, kLargestPart),
       include<&S3Config::http>(http_fields()),
   };
-}
-
-Result<S3Bucket> with_region(S3Bucket bucket, const aws::Environment& environment) {
-  for (const char* variable : {"AWS_REGION", "AWS_DEFAULT_REGION"})
-    if (bucket.region.empty()) bucket.region = environment.get(variable);
-  if (bucket.region.empty() && !bucket.endpoint.empty()) bucket.region = kUsualRegion;
-  if (bucket.region.empty())
-    return fail(ErrorCode::kInvalid,
-                "region: is not given, and neither AWS_REGION nor AWS_DEFAULT_REGION is set");
-  return bucket;
 }
 
 }  // namespace edgehose

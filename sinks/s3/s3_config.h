@@ -5,7 +5,6 @@
 
 #include "agent/config/fields_fwd.h"
 #include "sinks/aws/credentials_config.h"
-#include "sinks/aws/environment.h"
 #include "sinks/delivery/batch_config.h"
 #include "sinks/http/http_config.h"
 #include "sinks/object/object_config.h"
@@ -25,9 +24,5 @@ struct S3Config {
 };
 
 config::Fields<S3Config> s3_fields();
-
-// The bucket with its region: the configured one, AWS_REGION, AWS_DEFAULT_REGION, or, at another
-// endpoint than AWS's, us-east-1. kInvalid: none of them is there.
-Result<S3Bucket> with_region(S3Bucket bucket, const aws::Environment& environment);
 
 }  // namespace edgehose

@@ -42,6 +42,7 @@ class S3Transport final : public Transport {
   void discard(const std::string& key, const PartialUpload& upload) override;
   void tidy(Instant now, IsLeftover leftover) override;
   void abandon() override;
+  WireBytes wire_bytes() const override { return client_.wire_bytes(); }
   std::vector<int> descriptors() const override { return client_.descriptors(); }
 
  private:

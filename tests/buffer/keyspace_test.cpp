@@ -115,9 +115,9 @@ TEST(Keyspace, File) {
 // read the rest and leave out what they do not know.
 TEST(Keyspace, WhatFormat12Added) {
   FormatVersion format = kFormat;
-  EXPECT_EQ(to_hex(encode_format(format).substr(4)), "010002000100");
+  EXPECT_EQ(to_hex(encode_format(format).substr(4)), "010003000100");
   format.min_reader = kFollowsReferences;
-  EXPECT_EQ(to_hex(encode_format(format).substr(4)), "010002000200");
+  EXPECT_EQ(to_hex(encode_format(format).substr(4)), "010003000200");
   SalvageState salvage;
   salvage.lost_records = 1;
   salvage.archives = {{1, 2, 4096}};
@@ -175,6 +175,30 @@ TEST(Keyspace, SourceAndSink) {
             "8979f7ed"
             "036f7574"
             "026964");
+}
+
+TEST(Keyspace, SinkThatANetworkCarries) {
+  SinkState sink{SinkId(1), "out", "id"};
+  sink.traffic.ever = {300, 7};
+  sink.traffic.day = {{20'000, {200, 5}}, {19'999, {100, 2}}};
+  sink.traffic.month = {{657, {300, 7}}, {}};
+  const std::string bytes = encode_sink(sink);
+  EXPECT_EQ(to_hex(bytes.substr(4)),
+            "036f7574"
+            "026964"
+            "ac0207"
+            "a09c01c80105"
+            "9f9c016402"
+            "9105ac0207"
+            "000000");
+  const auto back = decode_sink(sink_key(sink.id), bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->note, "id");
+  EXPECT_EQ(back->traffic, sink.traffic);
+  // As format 1.2 wrote it.
+  const auto of_1_2 = decode_sink(sink_key(sink.id), encode_sink({SinkId(1), "out", "id"}));
+  ASSERT_TRUE(of_1_2);
+  EXPECT_EQ(of_1_2->traffic, SinkTraffic{});
 }
 
 TEST(Keyspace, Lane) {

@@ -212,6 +212,19 @@ TEST(StatusScreen, AnIdleSinkHasNothingInFlight) {
   EXPECT_THAT(status_screen(r, false), ::testing::Not(::testing::HasSubstr("in flight")));
 }
 
+TEST(StatusScreen, WhatALinkIsChargedForIsTold) {
+  StatusReport r = healthy();
+  r.sinks[0].wire_today = {3 << 20, 12 << 10};
+  r.sinks[0].wire_this_month = {512 << 20, 2 << 20};
+  r.sinks[0].wire_ever = {1 << 30, 4 << 20};
+  EXPECT_THAT(
+      status_screen(r, false),
+      testing::HasSubstr(
+          "\n    on the wire today 3 MiB out, 12 KiB in; this month 512 MiB out, 2 MiB in\n"));
+  r.sinks[0].wire_ever = {};
+  EXPECT_THAT(status_screen(r, false), testing::Not(testing::HasSubstr("on the wire")));
+}
+
 TEST(StatusScreen, BeforeTheFirstLookNobodyKnowsHowManyFilesThereAre) {
   StatusReport r = healthy();
   r.sources[0].files = 0;
@@ -261,6 +274,7 @@ TEST(StatusScreen, EveryLineFitsWhateverNamesAndErrorsAre) {
     r.sinks[0].state = "parked";
     r.sinks[0].last_error = word();
     r.sinks[0].next_attempt_in = 57s;
+    r.sinks[0].wire_ever = r.sinks[0].wire_this_month = {random(), ~std::uint64_t{0}};
     r.reasons = {word(), "sink x is parked: " + r.sinks[0].last_error};
     r.notes = {word()};
     expect_narrow(status_screen(r, false));

@@ -331,7 +331,8 @@ TEST_F(LoadTest, TheEffectiveConfigShowsValuesAndPlaces) {
   EXPECT_THAT(shown, HasSubstr("# --set agent.id\n"));
   EXPECT_THAT(shown, HasSubstr("buffer.max_size = \"64MiB\" "));
   EXPECT_THAT(shown, HasSubstr("edgehose.toml:2:12\n"));
-  EXPECT_THAT(shown, HasSubstr("sinks.archive.batch.max_age = \"5m\" "));
+  EXPECT_THAT(shown, HasSubstr("sinks.archive.batch.max_size = \"8MiB\" "));
+  EXPECT_THAT(shown, HasSubstr("sinks.archive.batch.max_age is unset: 5m "));
   EXPECT_THAT(shown, HasSubstr("sinks.archive.inputs is unset: every source "));
   EXPECT_THAT(shown, HasSubstr("agent.labels is unset: none "));
 }

@@ -137,7 +137,7 @@ class IntakeTest : public testing::Test {
     }
     intake_ = std::make_unique<Intake>(*store_, clock_, waker_, options_, std::move(sources),
                                        std::move(links));
-    ASSERT_TRUE(intake_->connect(sink_name_, claims_, holds_));
+    ASSERT_TRUE(intake_->connect(sink_name_, claims_, holds_, meter_));
     if (second_batch_) {
       ASSERT_TRUE(intake_->connect("second", second_claims_, holds_));
     }
@@ -196,6 +196,7 @@ class IntakeTest : public testing::Test {
   std::unique_ptr<Intake> intake_;
   ScriptedSource* source_ = nullptr;
   unsigned written_ = 0;
+  std::shared_ptr<TrafficMeter> meter_;
   std::string sink_name_ = "archive";
   std::vector<std::string> inputs_;
   std::optional<BatchConfig> second_batch_;  // of a second sink

@@ -243,8 +243,29 @@ TEST(StatusReport, WhatOnlyTheBufferKnowsIsNoted) {
   EXPECT_THAT(report.notes, ElementsAre(HasSubstr("edgehose buffer forget archive")));
 }
 
+TEST(StatusReport, TrafficIsThatOfTheRunningSinkElseTheBuffers) {
+  ReportInput input = sound();
+  input.today = {20'000, 657};
+  SinkTraffic& kept = input.store.sinks[0].traffic;
+  count(kept, {100, 10}, {19'999, 657});
+  count(kept, {50, 5}, input.today);
+  const SinkReport stopped = make_report(input).sinks[0];
+  EXPECT_EQ(stopped.wire_today, (WireBytes{50, 5}));
+  EXPECT_EQ(stopped.wire_this_month, (WireBytes{150, 15}));
+  EXPECT_EQ(stopped.wire_ever, (WireBytes{150, 15}));
+  input.sinks[0].traffic = kept;
+  count(*input.sinks[0].traffic, {1, 1}, input.today);
+  EXPECT_EQ(make_report(input).sinks[0].wire_today, (WireBytes{51, 6}));
+  input.today = {20'001, 658};
+  EXPECT_EQ(make_report(input).sinks[0].wire_this_month, WireBytes{});
+}
+
 TEST(StatusReport, JsonKeepsEverything) {
   ReportInput input = sound();
+  input.today = {20'000, 657};
+  count(input.store.sinks[0].traffic, {100, 10}, {19'998, 656});
+  count(input.store.sinks[0].traffic, {50, 5}, {19'999, 657});
+  count(input.store.sinks[0].traffic, {20, 2}, input.today);
   input.sinks[0].courier.state = CourierStatus::State::kBackingOff;
   input.sinks[0].courier.last_error = "refused";
   input.sinks[0].courier.error_since = before(90s);

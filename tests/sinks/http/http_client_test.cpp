@@ -247,6 +247,23 @@ TEST_F(HttpClientTest, UploadsKeepToTheirRate) {
   EXPECT_GE(clock_->now() - before, 1700ms);
 }
 
+// Small objects are mostly headers: the link carries those too.
+TEST_F(HttpClientTest, HeadersCountAgainstTheRate) {
+  options_.budgets.push_back(std::make_shared<UploadBudget>(128 << 10));
+  const Instant before = clock_->now();
+  for (int i = 0; i < 24; ++i)
+    send({.method = "PUT",
+          .url = server_.url("/x"),
+          .headers = {{"X-Long", std::string(8 << 10, 'x')}},
+          .body = body_of("1")});
+  const std::uint64_t sent = client().wire_bytes().sent;
+  EXPECT_GT(sent, 24u * (8 << 10));
+  // Less the burst of 32 KiB, and what the last one owes still.
+  const double rate = 128 << 10;
+  const std::chrono::duration<double> least((static_cast<double>(sent) - (42 << 10)) / rate);
+  EXPECT_GE(clock_->now() - before, least);
+}
+
 TEST_F(HttpClientTest, WireBytesCountHeadersAndRetries) {
   send("PUT", "/x", std::string(10'000, 'x'));
   const WireBytes bytes = client().wire_bytes();

@@ -369,22 +369,5 @@ TEST(S3Sink, RequestsWhatTheClaimSays) {
   }
 }
 
-TEST(S3Config, TheRegionIsTheConfigsTheEnvironmentsOrTheUsualOne) {
-  const auto region = [](S3Bucket bucket, std::map<std::string, std::string> variables) {
-    const aws::Environment environment([&](const char* name) -> const char* {
-      const auto found = variables.find(name);
-      return found == variables.end() ? nullptr : found->second.c_str();
-    });
-    const auto found = with_region(std::move(bucket), environment);
-    return found ? found->region : found.error().message;
-  };
-  const std::map<std::string, std::string> both{{"AWS_REGION", "a"}, {"AWS_DEFAULT_REGION", "b"}};
-  EXPECT_EQ(region({"x", "eu-west-1", "", {}}, both), "eu-west-1");
-  EXPECT_EQ(region({"x", "", "", {}}, both), "a");
-  EXPECT_EQ(region({"x", "", "", {}}, {{"AWS_DEFAULT_REGION", "b"}}), "b");
-  EXPECT_EQ(region({"x", "", "http://127.0.0.1:9000", {}}, {}), "us-east-1");
-  EXPECT_THAT(region({"x", "", "", {}}, {}), HasSubstr("region: is not given"));
-}
-
 }  // namespace
 }  // namespace edgehose

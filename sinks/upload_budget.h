@@ -18,6 +18,8 @@ class UploadBudget {
   // How many of `want` bytes may go now; 0: none before ready_at().
   std::size_t take(Instant now, std::size_t want);
   void give_back(std::size_t bytes);  // taken, but not sent
+  // Sent without having been taken (headers, TLS, what TCP repeats): what comes next waits for it.
+  void charge(std::size_t bytes);
   // When a slice worth sending is there again.
   Instant ready_at(Instant now) const;
 
@@ -27,7 +29,7 @@ class UploadBudget {
 
   const double rate_;  // bytes a second
   mutable std::mutex mutex_;
-  double available_;
+  double available_;  // below zero after a charge
   Instant filled_{};
 };
 

@@ -1,4 +1,4 @@
-#include "sinks/http/upload_budget.h"
+#include "sinks/upload_budget.h"
 
 #include <gtest/gtest.h>
 
@@ -45,6 +45,15 @@ TEST(UploadBudget, WhatIsGivenBackCanBeTaken) {
   EXPECT_EQ(budget.take(kStart, 1), 0u);
   budget.give_back(1);
   EXPECT_EQ(budget.take(kStart, 1), 1u);
+}
+
+TEST(UploadBudget, WhatIsOwedIsWaitedFor) {
+  UploadBudget budget(4'096);
+  budget.take(kStart, 1 << 20);
+  budget.charge(8'192);
+  EXPECT_EQ(budget.ready_at(kStart), kStart + 3s);
+  EXPECT_EQ(budget.take(kStart + 2s, 1), 0u);
+  EXPECT_EQ(budget.take(kStart + 3s, 1 << 20), 4'096u);
 }
 
 TEST(UploadBudget, SaysWhenASliceIsThere) {

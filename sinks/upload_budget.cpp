@@ -1,4 +1,4 @@
-#include "sinks/http/upload_budget.h"
+#include "sinks/upload_budget.h"
 
 #include <algorithm>
 #include <cmath>
@@ -39,6 +39,11 @@ std::size_t UploadBudget::take(Instant now, std::size_t want) {
 void UploadBudget::give_back(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   available_ += static_cast<double>(bytes);
+}
+
+void UploadBudget::charge(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  available_ -= static_cast<double>(bytes);
 }
 
 Instant UploadBudget::ready_at(Instant now) const {

@@ -1,0 +1,223 @@
+#include "sinks/s3/s3_probe.h"
+
+#include <algorithm>
+
+#include "agent/base/text.h"
+#include "sinks/aws/credentials_json.h"
+#include "sinks/aws/digest.h"
+#include "sinks/aws/uri.h"
+#include "sinks/aws/xml.h"
+#include "sinks/aws_client/aws_client.h"
+#include "sinks/s3/s3_error.h"
+#include "sinks/s3/s3_requests.h"
+
+namespace edgehose {
+namespace {
+
+constexpr Duration kConnectTimeout = std::chrono::seconds(5);
+
+AwsClientOptions client_options(S3ProbeOptions& options) {
+  AwsClientOptions client;
+  client.name = options.config.common.name;
+  client.http = std::move(options.http);
+  client.http.config = options.config.http;
+  client.http.connect_timeout = std::min(kConnectTimeout, options.limit);
+  client.credentials = options.config.credentials;
+  client.region = options.config.bucket.region;
+  client.service = "s3";
+  client.environment = std::move(options.environment);
+  return client;
+}
+
+bool not_known_there(const HttpResponse& answer) {
+  return answer.status == 501 || answer.status == 405;
+}
+
+std::string reason_of(const Verdict& verdict) {
+  return std::visit(
+      [](const auto& v) -> std::string {
+        if constexpr (requires { v.reason; }) return v.reason;
+        return {};
+      },
+      verdict);
+}
+
+// What to do where nobody answered as S3 does; what is only passing needs nothing.
+std::string_view remedy_of(HttpFailure failure) {
+  switch (failure) {
+    case HttpFailure::kResolve:
+      return "is there a link and a name service? else correct \"endpoint\", \"region\" or "
+             "\"bucket\", of which the name is made";
+    case HttpFailure::kConnect:
+      return "is there a link? a firewall may want \"proxy\"; else correct \"endpoint\"";
+    case HttpFailure::kTls: return "set tls.ca_file to the authority of this service, or proxy";
+    case HttpFailure::kClock: return "set the clock (timedatectl)";
+    case HttpFailure::kProxy: return "correct \"proxy\"";
+    case HttpFailure::kResponse: return "this is no S3: correct \"endpoint\", its port or scheme";
+    default: return "nothing is wrong with the config: it would be tried again";
+  }
+}
+
+class Probe {
+ public:
+  Probe(S3ProbeOptions options, Clock& clock)
+      : config_(options.config),
+        key_(options.key),
+        clock_(clock),
+        deadline_(clock.now() + options.limit),
+        limit_(options.limit),
+        client_(client_options(options), clock) {}
+
+  std::vector<Trial> run() {
+    if (Status tried = try_all(); !tried) failed(tried.error().message);
+    return std::move(trials_);
+  }
+
+ private:
+  void good(std::string what) { trials_.push_back({Trial::Outcome::kGood, std::move(what)}); }
+  void warning(std::string what) { trials_.push_back({Trial::Outcome::kWarning, std::move(what)}); }
+  void failed(std::string what) { trials_.push_back({Trial::Outcome::kFailed, std::move(what)}); }
+
+  Status try_all();
+  void tell_connection(const HttpResponse& answer);
+  bool moved(const HttpResponse& answer);
+  Status look_at_bucket();
+  Status abort(const std::string& upload);
+  Result<HttpResponse> begin_upload();
+  Result<HttpResponse> ask(const std::string& method, const std::string& key,
+                           const std::string& query, std::vector<HttpHeader> headers);
+
+  S3Config config_;
+  const std::string key_;
+  Clock& clock_;
+  const Instant deadline_;
+  const Duration limit_;
+  AwsClient client_;
+  std::uint64_t next_id_ = 1;
+  std::vector<Trial> trials_;
+};
+
+Status Probe::try_all() {
+  EH_ASSIGN(HttpResponse answer, begin_upload());
+  tell_connection(answer);
+  if (moved(answer)) {
+    EH_ASSIGN(answer, begin_upload());
+  }
+  if (not_known_there(answer)) return look_at_bucket();
+  if (answer.status < 200 || answer.status >= 300) {
+    const Verdict verdict = judge_s3_refusal(answer, config_.bucket.region);
+    failed(reason_of(verdict));
+    return {};
+  }
+  const auto upload = aws::xml_text(answer.body, "InitiateMultipartUploadResult/UploadId");
+  if (!upload || upload->empty())
+    return fail(ErrorCode::kUnavailable,
+                "the answer {} is not S3's: something between here and there, such as a portal "
+                "that wants a login",
+                answer.status);
+  good(fmt::format("the bucket {} is in {}", config_.bucket.name, config_.bucket.region));
+  good("an upload could be begun under the prefix, with these options");
+  return abort(*upload);
+}
+
+// Who answers, and as whom it was asked.
+void Probe::tell_connection(const HttpResponse& answer) {
+  good(fmt::format("{}, credentials: {}",
+                   answer.verified ? "TLS with a verified certificate" : "no verified TLS",
+                   client_.credentials_source()));
+  const Duration offset = client_.clock_offset();
+  if (offset == Duration{}) return;
+  warning(fmt::format(
+      "this machine's clock is {} {} the server's: requests are signed with the server's time, but "
+      "records have this one: set the clock (timedatectl)",
+      format_duration(std::chrono::abs(offset)), offset > Duration{} ? "behind" : "ahead of"));
+}
+
+// The bucket is elsewhere, and the answer says where.
+bool Probe::moved(const HttpResponse& answer) {
+  if (answer.status < 300) return false;
+  const auto verdict = judge_s3_refusal(answer, config_.bucket.region);
+  const auto* retry = std::get_if<Retry>(&verdict);
+  S3Bucket there = config_.bucket;
+  there.region = read_s3_error(answer).region;
+  if (retry == nullptr || !retry->lesson || !S3Endpoint::resolve(there)) return false;
+  warning(
+      fmt::format("the bucket is in {}, not in {}: set region = \"{}\" (it is asked there, but "
+                  "first here, at every start with a new buffer)",
+                  there.region, config_.bucket.region, there.region));
+  config_.bucket = there;
+  return true;
+}
+
+// A service without multipart uploads.
+Status Probe::look_at_bucket() {
+  EH_ASSIGN(const HttpResponse answer, ask("HEAD", "", "", {}));
+  if (answer.status == 200)
+    warning(
+        "the bucket answers; whether objects may be put there cannot be tried without leaving "
+        "one: the service knows no multipart uploads");
+  else
+    failed(reason_of(judge_s3_refusal(answer, config_.bucket.region)));
+  return {};
+}
+
+Status Probe::abort(const std::string& upload) {
+  EH_ASSIGN(const HttpResponse answer,
+            ask("DELETE", key_, "uploadId=" + aws::uri_encode(upload, aws::Slash::kEncoded), {}));
+  if (answer.status >= 200 && answer.status < 300)
+    good("it was given up again: nothing is left behind");
+  else
+    warning(
+        fmt::format("it could not be given up again (S3 answers {}{}): grant "
+                    "s3:AbortMultipartUpload; a lifecycle rule (AbortIncompleteMultipartUpload) "
+                    "ends it",
+                    answer.status, " " + read_s3_error(answer).code));
+  return {};
+}
+
+Result<HttpResponse> Probe::begin_upload() {
+  Secret customer_key;
+  if (config_.upload.encryption.kind == S3Encryption::Kind::kCustomer) {
+    EH_ASSIGN(customer_key, read_customer_key(config_.upload.encryption.customer_key));
+  }
+  std::vector<HttpHeader> headers =
+      s3_headers(config_.upload, S3Call::kCreateMultipart, client_.server_time(), customer_key);
+  return ask("POST", key_, "uploads=", std::move(headers));
+}
+
+Result<HttpResponse> Probe::ask(const std::string& method, const std::string& key,
+                                const std::string& query, std::vector<HttpHeader> headers) {
+  EH_ASSIGN(const S3Endpoint endpoint, S3Endpoint::resolve(config_.bucket));
+  AwsRequest request;
+  request.http.method = method;
+  request.http.url = endpoint.url(key) + (query.empty() ? "" : "?" + query);
+  request.http.headers = std::move(headers);
+  if (key.empty() || method == "DELETE")
+    request.http.headers = s3_headers(config_.upload, S3Call::kOther, WallTime{}, Secret());
+  request.region = config_.bucket.region;
+  request.payload_hash = aws::sha256_hex("");
+  request.remedy = s3_remedy;
+  client_.start(next_id_++, std::move(request));
+  std::vector<AwsClient::Finished> finished;
+  while (finished.empty()) {
+    const Instant next = client_.step(finished);
+    if (!finished.empty()) break;
+    if (clock_.now() >= deadline_)
+      return fail(ErrorCode::kUnavailable, "{}: no answer within {}", endpoint.host(),
+                  format_duration(limit_));
+    clock_.wait(client_.descriptors(), std::min(next, deadline_));
+  }
+  if (finished[0].unsigned_why) return tl::unexpected<Error>(*finished[0].unsigned_why);
+  HttpResponse answer = std::move(finished[0].response);
+  if (answer.status != 0) return answer;
+  if (answer.failure == HttpFailure::kSetup) return fail(ErrorCode::kInvalid, "{}", answer.problem);
+  return fail(ErrorCode::kUnavailable, "{}; {}", answer.problem, remedy_of(answer.failure));
+}
+
+}  // namespace
+
+std::vector<Trial> try_s3(S3ProbeOptions options, Clock& clock) {
+  return Probe(std::move(options), clock).run();
+}
+
+}  // namespace edgehose
