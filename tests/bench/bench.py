@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import agent  # noqa: E402
+import bench_s3  # noqa: E402
 
 MB, GB, MIB = 1e6, 1e9, 1 << 20
 
@@ -33,7 +34,7 @@ def options():
     p.add_argument("--agent", type=Path, required=True)
     p.add_argument("--tools", type=Path, required=True, help="the build's tests/ folder")
     p.add_argument("--directory", default="/var/tmp", help="where to work: a disk")
-    p.add_argument("--only", default="bulk,memory,device,trickle,idle,size", help="parts, with commas")
+    p.add_argument("--only", default="bulk,memory,s3,device,trickle,idle,size", help="parts, with commas")
     p.add_argument("--runs", type=int, help="bulk runs of each kind, the median counts (3; quick: 1)")
     o = p.parse_args()
     o.agent, o.tools = o.agent.resolve(), o.tools.resolve()
@@ -126,11 +127,13 @@ class Bench:
 
     # --- CPU and speed ---------------------------------------------------------------------------
 
-    def bulk(self):
+    def measure_limits(self):
         say("the machine's limits ...")
         out = subprocess.run([self.o.tools / "bench/bench_limits", self.log, self.work / "limit"], check=True,
                              capture_output=True, text=True).stdout
         self.limits = json.loads(out)
+
+    def bulk(self):
         gb = self.bytes / GB
         table = Table(f"Tail to directory, {self.bytes / MB:.0f} MB of log, `run --once`",
                       "what", "CPU s/GB", "MB/s", "ratio", "CPU / zstd -1 stream", "CPU / zstd -1 frames", "aim")
@@ -308,10 +311,14 @@ class Bench:
             self.heading()
             self.generate()
             only = self.o.only
+            if only & {"bulk", "s3"}:
+                self.measure_limits()
             if "bulk" in only:
                 self.bulk()
                 if "memory" in only:
                     self.memory()
+            if "s3" in only:
+                bench_s3.measure(self, Table, verdict, say)
             if "device" in only and self.can_mount():
                 self.device_bulk()
             if "idle" in only:

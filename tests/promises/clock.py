@@ -43,4 +43,5 @@ class Promise(promise.PromiseCase):
         self.box.check("--in-order")
 
 
-promise.main()
+if __name__ == "__main__":
+    promise.main()

@@ -10,7 +10,8 @@ import time
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
+sys.path.insert(0, str(SUPPORT))
 from agent import TOOLS, Failed, Sandbox, die_with_parent, wait_until  # noqa: E402, F401
 
 PARKED = 100  # seconds: a parked sink is tried again after one minute, with jitter

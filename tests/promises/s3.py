@@ -3,14 +3,14 @@ does on command what real ones do on bad days. It checks no signature; those in 
 
 import json
 import re
+import ssl
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
 import promise
 
-SUPPORT = Path(__file__).resolve().parents[1] / "support"
+SUPPORT = promise.SUPPORT
 SECRET = "the/secret+key+of+this+test"
 KEY = (r"^/telemetry/\d{4}/\d\d/\d\d/\d\d/app-\d{8}T\d{6}Z-gw-test-"
        r"[0-9a-f]{32}-\d{12}-\d{12}\.log\.zst$")
@@ -25,10 +25,13 @@ def refusal(status, code, **more):
 
 
 class FaultServer:
-    def __init__(self):
-        self.process = subprocess.Popen([sys.executable, SUPPORT / "fault_server.py"], text=True,
-                                        stdout=subprocess.PIPE, preexec_fn=promise.die_with_parent)
-        self.url = "http://127.0.0.1:" + self.process.stdout.readline().strip()
+    def __init__(self, *arguments):
+        command = [sys.executable, SUPPORT / "fault_server.py", *map(str, arguments)]
+        self.process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
+                                        preexec_fn=promise.die_with_parent)
+        self.port = int(self.process.stdout.readline())
+        self.tls = "--tls" in arguments
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def close(self):
         self.process.kill()
@@ -36,7 +39,8 @@ class FaultServer:
         self.process.stdout.close()
 
     def get(self, path, data=None):
-        with urllib.request.urlopen(self.url + path, data, timeout=20) as answer:
+        blind = ssl._create_unverified_context() if self.tls else None
+        with urllib.request.urlopen(self.url + path, data, timeout=20, context=blind) as answer:
             return answer.read()
 
     def faults(self, *faults):
@@ -46,6 +50,13 @@ class FaultServer:
 
     def log(self, method="PUT"):
         return [entry for entry in json.loads(self.get("/__log")) if entry["method"] == method]
+
+    def download(self, directory):
+        """What the bucket holds."""
+        for path in {entry["path"] for entry in self.log()}:
+            name = directory / path.removeprefix("/telemetry/")
+            name.parent.mkdir(parents=True, exist_ok=True)
+            name.write_bytes(self.get(path))
 
 
 class Promise(promise.PromiseCase):
@@ -66,16 +77,9 @@ class Promise(promise.PromiseCase):
     def cloud(self):
         return self.sink(self.box.status(), "cloud")
 
-    def download(self):
-        """What the bucket holds, into the sandbox."""
-        for path in {entry["path"] for entry in self.server.log()}:
-            name = self.box.out / path.removeprefix("/telemetry/")
-            name.parent.mkdir(parents=True, exist_ok=True)
-            name.write_bytes(self.server.get(path))
-
     def delivered(self):
         """Everything that was written is in the bucket, once."""
-        self.download()
+        self.server.download(self.box.out)
         self.box.check("--in-order")
 
     def error_of_cloud(self, words):

@@ -33,11 +33,27 @@ class Promise(promise.PromiseCase):
 
     def everything(self, server):
         """All renderings, and every option that the server honours."""
+        self.connects(server)
         self.box.log(lines=LINES)
         self.renderings(server)
         self.integrity(server)
         self.how_it_is_kept(server)
         self.who_asks_and_where(server)
+
+    def connects(self, server):
+        """What check --connect says is so, and it leaves nothing: no object, no upload."""
+        server.make_bucket("asked")
+        self.configure(server, "asked")
+        asked = self.box.call("check", "--connect")
+        self.assertEqual(asked.returncode, 0, asked.stdout + asked.stderr)
+        self.assertIn("nothing is left behind", asked.stdout)
+        self.assertEqual(server.s3.keys("asked"), [])
+        left = server.s3.call("list_multipart_uploads", Bucket="asked")
+        self.assertEqual(left.get("Uploads", []), [])
+        self.configure(server, "no-such-bucket")
+        asked = self.box.call("check", "--connect")
+        self.assertEqual(asked.returncode, 1, asked.stdout + asked.stderr)
+        self.assertIn("NoSuchBucket", asked.stderr)
 
     def renderings(self, server):
         self.deliver(server, "zstd-lines", prefix="site=north/!{timestamp:yyyy/MM/dd}/")

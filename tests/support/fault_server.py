@@ -139,7 +139,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "method": self.command, "path": self.path, "size": len(self.body),
                 "sha256": hashlib.sha256(self.body).hexdigest(),
                 "headers": {name.lower(): value for name, value in self.headers.items()},
-                "peer": self.client_address[1]})
+                "peer": self.client_address[1], "time": time.monotonic()})
 
     def answer(self, status, body, headers=None):
         self.send_response(status)
