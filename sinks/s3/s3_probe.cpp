@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "agent/base/text.h"
-#include "sinks/aws/credentials_json.h"
-#include "sinks/aws/digest.h"
-#include "sinks/aws/uri.h"
-#include "sinks/aws/xml.h"
 #include "sinks/aws_client/aws_client.h"
+#include "sinks/s3/multipart_answers.h"
+#include "sinks/s3/multipart_requests.h"
 #include "sinks/s3/s3_error.h"
-#include "sinks/s3/s3_requests.h"
 
 namespace edgehose {
 namespace {
@@ -84,8 +81,13 @@ class Probe {
   Status look_at_bucket();
   Status abort(const std::string& upload);
   Result<HttpResponse> begin_upload();
-  Result<HttpResponse> ask(const std::string& method, const std::string& key,
-                           const std::string& query, std::vector<HttpHeader> headers);
+  // What `make` makes for where the bucket is, as far as is known.
+  template <class Make>
+  Result<HttpResponse> ask(Make make) {
+    EH_ASSIGN(const S3Endpoint endpoint, S3Endpoint::resolve(config_.bucket));
+    return exchange(endpoint, make(S3Place{config_.upload, endpoint, config_.bucket.region, key_}));
+  }
+  Result<HttpResponse> exchange(const S3Endpoint& endpoint, AwsRequest request);
 
   S3Config config_;
   const std::string key_;
@@ -109,8 +111,8 @@ Status Probe::try_all() {
     failed(reason_of(verdict));
     return {};
   }
-  const auto upload = aws::xml_text(answer.body, "InitiateMultipartUploadResult/UploadId");
-  if (!upload || upload->empty())
+  const auto upload = read_begun(answer);
+  if (!upload)
     return fail(ErrorCode::kUnavailable,
                 "the answer {} is not S3's: something between here and there, such as a portal "
                 "that wants a login",
@@ -151,7 +153,10 @@ bool Probe::moved(const HttpResponse& answer) {
 
 // A service without multipart uploads.
 Status Probe::look_at_bucket() {
-  EH_ASSIGN(const HttpResponse answer, ask("HEAD", "", "", {}));
+  const std::string no_key;
+  EH_ASSIGN(const HttpResponse answer, ask([&](const S3Place& place) {
+              return head_object({place.options, place.endpoint, place.region, no_key}, Secret());
+            }));
   if (answer.status == 200)
     warning(
         "the bucket answers; whether objects may be put there cannot be tried without leaving "
@@ -163,43 +168,31 @@ Status Probe::look_at_bucket() {
 
 Status Probe::abort(const std::string& upload) {
   EH_ASSIGN(const HttpResponse answer,
-            ask("DELETE", key_, "uploadId=" + aws::uri_encode(upload, aws::Slash::kEncoded), {}));
+            ask([&](const S3Place& place) { return abort_multipart(place, upload); }));
   if (answer.status >= 200 && answer.status < 300)
     good("it was given up again: nothing is left behind");
   else
     warning(
-        fmt::format("it could not be given up again (S3 answers {}{}): grant "
+        fmt::format("it could not be given up again (S3 answers {} {}): grant "
                     "s3:AbortMultipartUpload; a lifecycle rule (AbortIncompleteMultipartUpload) "
                     "ends it",
-                    answer.status, " " + read_s3_error(answer).code));
+                    answer.status, read_s3_error(answer).code));
   return {};
 }
 
 Result<HttpResponse> Probe::begin_upload() {
-  Secret customer_key;
+  Secret key;
   if (config_.upload.encryption.kind == S3Encryption::Kind::kCustomer) {
-    EH_ASSIGN(customer_key, read_customer_key(config_.upload.encryption.customer_key));
+    EH_ASSIGN(key, read_customer_key(config_.upload.encryption.customer_key));
   }
-  std::vector<HttpHeader> headers =
-      s3_headers(config_.upload, S3Call::kCreateMultipart, client_.server_time(), customer_key);
-  return ask("POST", key_, "uploads=", std::move(headers));
+  return ask(
+      [&](const S3Place& place) { return begin_multipart(place, client_.server_time(), key); });
 }
 
-Result<HttpResponse> Probe::ask(const std::string& method, const std::string& key,
-                                const std::string& query, std::vector<HttpHeader> headers) {
-  EH_ASSIGN(const S3Endpoint endpoint, S3Endpoint::resolve(config_.bucket));
-  AwsRequest request;
-  request.http.method = method;
-  request.http.url = endpoint.url(key) + (query.empty() ? "" : "?" + query);
-  request.http.headers = std::move(headers);
-  if (key.empty() || method == "DELETE")
-    request.http.headers = s3_headers(config_.upload, S3Call::kOther, WallTime{}, Secret());
-  request.region = config_.bucket.region;
-  request.payload_hash = aws::sha256_hex("");
-  request.remedy = s3_remedy;
+Result<HttpResponse> Probe::exchange(const S3Endpoint& endpoint, AwsRequest request) {
   client_.start(next_id_++, std::move(request));
   std::vector<AwsClient::Finished> finished;
-  while (finished.empty()) {
+  for (;;) {
     const Instant next = client_.step(finished);
     if (!finished.empty()) break;
     if (clock_.now() >= deadline_)
