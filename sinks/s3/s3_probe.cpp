@@ -169,7 +169,7 @@ Status Probe::look_at_bucket() {
 Status Probe::abort(const std::string& upload) {
   EH_ASSIGN(const HttpResponse answer,
             ask([&](const S3Place& place) { return abort_multipart(place, upload); }));
-  if (answer.status >= 200 && answer.status < 300)
+  if ((answer.status >= 200 && answer.status < 300) || is_gone(answer))
     good("it was given up again: nothing is left behind");
   else
     warning(

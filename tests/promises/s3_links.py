@@ -234,16 +234,12 @@ class Promise(promise.PromiseCase):
         return result
 
     def test_check_connect_tells_whether_objects_would_be_taken(self):
-        begun = ("<InitiateMultipartUploadResult><UploadId>1</UploadId>"
-                 "</InitiateMultipartUploadResult>")
-        post = {"method": "POST", "path": "/telemetry/", "do": "status"}
-        self.server.get("/__faults", json.dumps([{**post, "status": 200, "body": begun}]).encode())
         good = self.check()
         self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
         self.assertIn("nothing is left behind", good.stdout)
         self.assertEqual(self.server.log(), [], "no object was put")
-        denied = refusal(403, "AccessDenied")
-        self.server.get("/__faults", json.dumps([{**post, **denied}]).encode())
+        denied = {**refusal(403, "AccessDenied"), "method": "POST", "path": "/telemetry/"}
+        self.server.get("/__faults", json.dumps([denied]).encode())
         bad = self.check()
         self.assertEqual(bad.returncode, 1)
         self.assertIn("s3:PutObject", bad.stderr)
