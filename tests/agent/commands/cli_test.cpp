@@ -41,11 +41,12 @@ TEST_F(CliTest, EveryErrorOfAConfigIsToldAtOnce) {
 
 TEST_F(CliTest, CheckTellsWarningsBesideErrors) {
   write_config();
-  write("c.toml", read("c.toml") + "nonsense = 1\nencrypt = {}\n");
+  write("c.toml", read("c.toml") + "nonsense = 1\nprefix = \"{timestamp:yyyy}/\"\n");
   const Outcome outcome = run("check --config c.toml");
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("error: c.toml:10:1: unknown key \"nonsense\""));
-  EXPECT_THAT(outcome.err, HasSubstr("warning: c.toml:11:11: encrypt: is empty"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("warning: c.toml:11:10: prefix: {timestamp:...} is no expression"));
   EXPECT_THAT(outcome.err, HasSubstr("\n1 error, 1 warning.\n"));
 }
 
