@@ -93,9 +93,11 @@ TEST_F(Rest, NorWhereADirectoryIsNotWatched) {
   config.paths = {path("log/**/*.log")};
   environment.max_watches = 1;
   begin();
+  append("log/deep/a.log", "early\n");
+  run(config.poll_interval * 3);
   append("log/deep/a.log", "late\n");
   run(config.poll_interval + 1s);
-  EXPECT_EQ(text(), "late\n");
+  EXPECT_EQ(text(), "early\nlate\n");
 }
 
 TEST_F(Rest, NorWithAFileBehindALink) {
