@@ -127,6 +127,7 @@ Report examine(const LoadedConfig& loaded, const ServiceUnit& unit, bool connect
   const StoreCheck store = check_store(config, unit, *clock, findings);
   report.epoch = store.epoch;
   report.hint = store.hint;
+  check_descriptors(config, unit, findings);
   report.sources =
       check_sources(config, name, unit, {STDOUT_FILENO, STDERR_FILENO}, *clock, findings);
   report.sinks = check_sinks(config, name, store, unit, *clock, findings);

@@ -50,6 +50,11 @@ struct DiskUse {                // bytes, of the file system that data_dir is or
 // Tells what of the worst case has no room there.
 void tell_disk(const Config& config, const DiskUse& use, Findings& findings);
 
+// --- check_descriptors.cpp -----------------------------------------------------------------------
+
+// `unit`: its limit counts where it is installed.
+void check_descriptors(const Config& config, const ServiceUnit& unit, Findings& findings);
+
 // --- check_sources.cpp ---------------------------------------------------------------------------
 
 struct SourceCheck {

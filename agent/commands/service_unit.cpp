@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
@@ -19,7 +20,8 @@ constexpr std::array<std::string_view, 4> kUnitPlaces{
     "/lib/systemd/system/"};
 constexpr std::string_view kBlanks = " \t\r";
 constexpr std::string_view kUnit = "edgehose.service";
-constexpr std::string_view kShippedGroup = "adm";  // systemd/edgehose.service
+constexpr std::uint64_t kSystemdDescriptors = 524'288;  // DefaultLimitNOFILE, its hard part
+constexpr std::string_view kShippedGroup = "adm";       // systemd/edgehose.service
 
 std::vector<std::string> drop_ins(const std::string& directory) {
   namespace fs = std::filesystem;
@@ -142,6 +144,18 @@ bool ServiceUnit::lets_write(const std::string& path) const {
 bool is_at_or_below(std::string_view path, std::string_view directory) {
   return path.starts_with(directory) && (path.size() == directory.size() ||
                                          directory.ends_with('/') || path[directory.size()] == '/');
+}
+
+// "1024:16384", "16384", "infinity".
+std::optional<std::uint64_t> ServiceUnit::descriptor_limit() const {
+  if (!installed) return std::nullopt;
+  const std::vector<std::string> limits = words("LimitNOFILE");
+  if (limits.empty()) return kSystemdDescriptors;
+  const std::string_view last = limits.back();
+  const std::string_view hard = last.substr(last.find(':') + 1);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(hard.data(), hard.data() + hard.size(), number);
+  return error == std::errc() ? number : UINT64_MAX;
 }
 
 std::vector<std::string> ServiceUnit::supplementary_groups() const {

@@ -3,6 +3,8 @@
 // there. Pure but for reading the files.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +35,9 @@ struct ServiceUnit {
   bool lets_write(const std::string& path) const;
   // Files that its StandardOutput and StandardError name.
   std::vector<std::string> output_files() const;
+  // File descriptors that the service may have at most: LimitNOFILE, systemd's own limit without
+  // one. None: no unit is installed.
+  std::optional<std::uint64_t> descriptor_limit() const;
   // Beside the user's own; those of the unit that comes with edgehose where none is installed.
   std::vector<std::string> supplementary_groups() const;
   // Whom the service runs as, by name or number: User, which systemd takes for root where it is not

@@ -31,6 +31,7 @@ Result<FileDescriptor> block_signals() {
 }  // namespace
 
 Status Agent::start() {
+  EH_ASSIGN(descriptors_, plan_descriptors(config_, raise_descriptor_limit()));
   EH_ASSIGN(signals_, block_signals());
   EH_TRY(open_listening());
 
@@ -103,6 +104,7 @@ Status Agent::open_store() {
 Status Agent::make_parts() {
   FileEnvironment files;
   files.once = options_.once;
+  files.descriptors = descriptors_.for_sources();
   files.output = {STDOUT_FILENO, STDERR_FILENO};
   std::vector<SinkParts> parts;
   const SinkContext context = sink_context(config_.agent, agent_id_);

@@ -16,6 +16,7 @@
 #include "agent/base/file.h"
 #include "agent/run/agent.h"
 #include "agent/run/control_server.h"
+#include "agent/run/descriptors.h"
 #include "agent/run/intake.h"
 #include "agent/run/intake_thread.h"
 #include "agent/run/log_lines.h"
@@ -83,6 +84,7 @@ class Agent {
   const Instant started_ = clock_->now();
   std::string agent_id_;
   CommitProfile profile_;
+  DescriptorPlan descriptors_;
   TimeZone zone_;
   Device device_;  // below the buffer
   FileDescriptor signals_;

@@ -15,6 +15,7 @@ void Agent::log_start() const {
             config_.sinks.size(), usage.used, usage.limit, profile_.name, profile_.commit_limit}))
     log::info("{}", line);
   for (const config::Problem& warning : loaded_.warnings) log::warn("config: {}", warning.text());
+  if (descriptors_.reduced()) log::warn("{}", descriptors_.text());
   log_stranded();
 }
 

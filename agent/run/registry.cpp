@@ -220,6 +220,13 @@ std::vector<std::string> sink_inputs(const Component& sink) {
   return sink.as<DirectoryConfig>().common.inputs;
 }
 
+// A file's: its directory and itself. A request's: its connection, and at times the one that is
+// tried beside it over the other IP version, and a resolver's.
+std::uint64_t sink_descriptors(const Component& sink) {
+  if (sink.type == "s3") return 12 + 3 * std::uint64_t{sink.as<S3Config>().common.concurrency};
+  return 6 + 2 * std::uint64_t{sink.as<DirectoryConfig>().common.concurrency};
+}
+
 Result<std::vector<std::unique_ptr<Source>>> make_sources(const std::vector<Component>& components,
                                                           Store& store, const Clock& clock,
                                                           FileEnvironment files) {

@@ -63,6 +63,9 @@ std::vector<std::string> own_files(const AgentConfig& agent, const std::vector<S
 // What the sink takes; none: every source.
 std::vector<std::string> sink_inputs(const Component& sink);
 
+// File descriptors that it takes at once, at most.
+std::uint64_t sink_descriptors(const Component& sink);
+
 // In the order of the config.
 Result<std::vector<std::unique_ptr<Source>>> make_sources(const std::vector<Component>& components,
                                                           Store& store, const Clock& clock,

@@ -13,12 +13,21 @@
 #include <unordered_map>
 
 #include "agent/base/file.h"
+#include "agent/sources/descriptors.h"
 
 namespace edgehose {
 namespace {
 
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::string_view kAnyDirectories = "**";
+
+// Every other error leaves open what is there.
+bool means_gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
+
+struct Entry {
+  std::string name;
+  unsigned char type;
+};
 
 struct DirectoryCloser {
   void operator()(DIR* dir) const { ::closedir(dir); }
@@ -69,7 +78,7 @@ class Walk {
     entered_.clear();
     const auto stat = stats_.path(glob.base());
     if (!stat || !stat->directory) {
-      if (!stat && stat.error().sys == EACCES) cannot_list(glob.base(), EACCES);
+      if (!stat && !means_gone(stat.error().sys)) cannot_list(glob.base(), stat.error().sys);
       return watch_nearest(glob.base());
     }
     enter(glob.base(), *stat, {0}, 0);
@@ -91,13 +100,28 @@ class Walk {
       return !entered_.emplace(stat.device, stat.inode, place).second;
     });
     if (places.empty() || depth > kMaxDepth) return;
+    for (const Entry& entry : list(directory, stat))
+      visit(directory, entry.name, entry.type, places, depth);
+  }
+
+  // Closed before what is below it is entered: one descriptor is enough for any depth.
+  std::vector<Entry> list(const std::string& directory, const FileStat& stat) {
+    std::vector<Entry> entries;
     const std::unique_ptr<DIR, DirectoryCloser> dir(::opendir(directory.c_str()));
-    if (!dir) return cannot_list(directory, errno);
-    note_directory(directory, stat);
-    while (const dirent* entry = ::readdir(dir.get())) {
-      const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") visit(directory, name, entry->d_type, places, depth);
+    if (!dir) {
+      cannot_list(directory, errno);
+      return entries;
     }
+    note_directory(directory, stat);
+    for (;;) {
+      errno = 0;
+      const dirent* entry = ::readdir(dir.get());
+      if (entry == nullptr) break;
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") entries.push_back({std::string(name), entry->d_type});
+    }
+    if (errno != 0) cannot_list(directory, errno);
+    return entries;
   }
 
   void visit(const std::string& directory, std::string_view name, unsigned char type,
@@ -129,6 +153,7 @@ class Walk {
                    const std::vector<std::size_t>& below, std::size_t depth) {
     const std::string path = join(directory, name);
     const auto stat = stats_.path(path);
+    if (!stat) hide(path, stat.error().sys);
     if (!stat || !stat->directory) return false;
     enter(path, *stat, below, depth + 1);
     return true;
@@ -136,6 +161,7 @@ class Walk {
 
   void add(const std::string& path, std::size_t selection, bool named) {
     const auto stat = stats_.path(path);
+    if (!stat) hide(path, stat.error().sys);
     if (!stat || !stat->regular) return;
     if (!told_.emplace(stat->device, stat->inode).second) return;
     if (output_.contains({stat->device, stat->inode})) {
@@ -163,13 +189,11 @@ class Walk {
   void list_unwalked(const std::string& directory) {
     if (result_.directories.contains(directory)) return;
     const auto stat = stats_.path(directory);
-    const std::unique_ptr<DIR, DirectoryCloser> dir(::opendir(directory.c_str()));
-    if (!stat || !dir) return;
-    note_directory(directory, *stat);
-    while (const dirent* entry = ::readdir(dir.get())) {
-      if (entry->d_type == DT_DIR) continue;
-      if (entry->d_type != DT_REG) result_.watchable = false;
-      others_[directory].insert(entry->d_name);
+    if (!stat) return hide(directory, stat.error().sys);
+    for (Entry& entry : list(directory, *stat)) {
+      if (entry.type == DT_DIR) continue;
+      if (entry.type != DT_REG) result_.watchable = false;
+      others_[directory].insert(std::move(entry.name));
     }
   }
 
@@ -204,11 +228,22 @@ class Walk {
     return std::nullopt;
   }
 
+  void hide(const std::string& path, int error) {
+    if (means_gone(error)) return;
+    result_.hidden.insert(path);
+    result_.watchable = false;
+    result_.starved = result_.starved || wants_descriptor(error);
+  }
+
   void cannot_list(const std::string& directory, int error) {
+    hide(directory, error);
+    // A followed file's own directory, after all globs: no selection is known to be concerned.
+    if (selection_ == selections_.size()) return;
     std::string& problem = result_.problems[selection_];
     if (!problem.empty()) return;
     problem = fmt::format("{} cannot be listed ({})", directory, std::strerror(error));
     if (error == EACCES) problem += "; " + how_to_grant(directory, true);
+    if (wants_descriptor(error)) problem += "; " + how_to_raise(error);
   }
 
   const std::vector<FileSelection>& selections_;
@@ -234,6 +269,14 @@ Result<FileSelection> parse_selection(const std::vector<std::string>& paths,
   for (const std::string& pattern : exclude) EH_TRY(check_exclusion(pattern));
   selection.exclude = exclude;
   return selection;
+}
+
+bool Discovery::hides(const std::string& path) const {
+  if (hidden.empty()) return false;
+  for (std::string at = path;; at = parent_directory(at)) {
+    if (hidden.contains(at)) return true;
+    if (at.size() <= 1) return false;
+  }
 }
 
 Discovery discover(const std::vector<FileSelection>& selections,

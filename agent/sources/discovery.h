@@ -4,7 +4,8 @@
 // Only regular files. Symlinks are followed; a directory is entered once for each place of a glob,
 // so a loop of links ends; a file with several names is told once, under the first of them.
 //
-// Threading: the intake thread. Cost: a readdir of each directory, a statx of each file told.
+// Threading: the intake thread. Cost: a readdir of each directory, a statx of each file told; one
+// descriptor, however deep the directories.
 #pragma once
 
 #include <map>
@@ -50,6 +51,12 @@ struct Discovery {
   // systems, none of them behind a link or with a second name that may lie elsewhere.
   bool watchable = true;
   std::vector<OwnOutput> own;  // named, and left out
+  // What could not be looked at: directories, with all that is below them, and files.
+  std::unordered_set<std::string> hidden;
+  bool starved = false;  // some of it for want of descriptors
+
+  // Whether nobody knows if it is there.
+  bool hides(const std::string& path) const;
 };
 
 // `followed`: files that are being read: their neighbours are told too, as far as a selection names

@@ -7,6 +7,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
+#include "agent/sources/descriptors.h"
 #include "agent/sources/file_reader.h"
 #include "agent/sources/file_table.h"
 
@@ -41,7 +42,7 @@ void FileTable::bound_held(std::size_t source) {
   std::vector<TrackedFile*> held;
   for (TrackedFile* file : mine.files)
     if (file->gone && file->fd.valid()) held.push_back(file);
-  const std::size_t limit = mine.held_limit();
+  const std::size_t limit = static_cast<std::size_t>(mine.held_limit());
   if (held.size() <= limit) return;
   std::sort(held.begin(), held.end(), [](const TrackedFile* a, const TrackedFile* b) {
     return a->gone_since < b->gone_since;
@@ -131,7 +132,10 @@ void FileTable::set_aside(std::size_t index) {
 bool FileTable::open_aside(TrackedFile* file, Observed* observed) {
   auto fd =
       open_file(file != nullptr ? file->path : observed->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!fd) return false;
+  if (!fd) {
+    starved_ = starved_ || wants_descriptor(fd.error());
+    return false;
+  }
   const auto stat = stats_.descriptor(fd->get());
   const FileIdentity wanted = file != nullptr ? file->identity : identity_of(observed->stat, {});
   if (!stat || !same_inode(wanted, *stat)) return false;

@@ -6,6 +6,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/sources/content.h"
+#include "agent/sources/descriptors.h"
 #include "agent/sources/file_reader.h"
 #include "agent/sources/file_table.h"
 
@@ -36,6 +37,7 @@ void FileTable::look() {
   gather(look);
   const std::vector<Change> changes = decide(look);
   look.present.resize(look.known.size());
+  for (std::size_t i = 0; i < look.before.size(); ++i) look.present[i] = look.before[i].hidden;
   for (const Change& change : changes)
     if (change.known && change.seen && change.kind <= ChangeKind::kRenamed)
       look.present[*change.known] = true;
@@ -51,13 +53,14 @@ void FileTable::look() {
     set_aside(i);
   }
   end_hashing(look);
+  if (starved_) let_go();
   expire();
   watcher_.watch(look.found.directories);
   directories_ = std::move(look.found.directories);
   looked_ = looked_ || !look.undecided;
   last_look_ = clock_.now();
   look_at_ = last_look_ + (look.soon || hash_waits_ ? kLookPause
-                           : waiting_               ? std::min(poll_interval_, kWatchCopies)
+                           : waiting_ || starved_   ? std::min(poll_interval_, kWatchCopies)
                                                     : poll_interval_);
   rest_until_ = last_look_ + rest(look);
 }
@@ -117,6 +120,7 @@ void FileTable::gather(Look& look) {
     look.now.push_back(observe(file, born != births.end() && born->second == file.stat.birth_ns));
   }
   look.with_names = look.now.size();
+  hide(look);
   gather_nameless(look);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     sources_[i]->named = look.found.named[i];
@@ -130,6 +134,24 @@ void FileTable::tell_own(const std::vector<OwnOutput>& own) {
     if (told_own_.emplace(output.stat.device, output.stat.inode).second)
       log::warn("source {}: {} is where this process's own output goes: it is not read",
                 sources_[output.selection]->config.name, output.path);
+}
+
+// What is below a directory that cannot be listed is as it was, as far as anybody knows.
+void FileTable::hide(Look& look) {
+  starved_ = look.found.starved;
+  if (look.found.hidden.empty()) return;
+  for (std::size_t i = 0; i < look.known.size(); ++i) {
+    const TrackedFile& file = *look.known[i];
+    look.before[i].hidden = !file.finished && !file.gone && look.found.hides(file.path);
+  }
+  for (auto& [key, observed] : observed_)
+    observed.used = observed.used || (observed.waits && look.found.hides(observed.path));
+}
+
+// Descriptors ran out, whoever has them: what can be opened again when it is read is closed.
+void FileTable::let_go() {
+  for (const auto& [id, file] : files_)
+    if (!file->gone && !file->content) file->fd.reset();
 }
 
 // What waits for a decision and lost its name meanwhile: there through its descriptor alone.
@@ -229,6 +251,7 @@ bool FileTable::answer(Look& look, const Question& question) {
                                  read.error().code == ErrorCode::kUnsupported);
   if (!read && !damaged) {
     seen.unopened = true;
+    starved_ = starved_ || wants_descriptor(read.error());
     tell_unopened(look.found.files[question.seen], read.error());
     return true;
   }
@@ -261,6 +284,7 @@ void FileTable::tell_unopened(const FoundFile& found, const Error& error) {
   if (!problem.empty()) return;
   problem = error.message;
   if (error.code == ErrorCode::kPermission) problem += "; " + how_to_grant(found.path, false);
+  if (wants_descriptor(error)) problem += "; " + how_to_raise(error.sys);
 }
 
 }  // namespace edgehose

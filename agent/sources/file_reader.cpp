@@ -9,6 +9,7 @@
 
 #include "agent/base/crc32c.h"
 #include "agent/base/log.h"
+#include "agent/sources/descriptors.h"
 #include "agent/sources/discovery.h"
 
 namespace edgehose {
@@ -34,17 +35,29 @@ void FileReader::used(TrackedFile& file) {
   });
   open_.push_front(&file);
   file.in_open_list = true;
-  std::size_t count = open_.size();
-  for (auto it = open_.end(); count > bound_;) {
-    if (it == open_.begin()) break;
+  while (open_.size() > bound_ && close_oldest(file)) {
+  }
+}
+
+bool FileReader::close_oldest(const TrackedFile& but) {
+  for (auto it = open_.end(); it != open_.begin();) {
     TrackedFile* oldest = *--it;
     // What has no name cannot be opened again; what is being decompressed has a second descriptor.
-    if (oldest == &file || oldest->gone || oldest == decoding_) continue;
-    it = open_.erase(it);
+    if (oldest == &but || oldest->gone || oldest == decoding_ || !oldest->fd.valid()) continue;
+    open_.erase(it);
     oldest->fd.reset();
     oldest->in_open_list = false;
-    --count;
+    return true;
   }
+  return false;
+}
+
+// Where descriptors ran out, whoever has them, one of ours is given for it.
+Result<FileDescriptor> FileReader::open(const TrackedFile& file) {
+  const auto try_it = [&] { return open_file(file.path, O_RDONLY | O_NONBLOCK | O_NOCTTY); };
+  auto opened = try_it();
+  if (!opened && wants_descriptor(opened.error()) && close_oldest(file)) opened = try_it();
+  return opened;
 }
 
 void FileReader::close(TrackedFile& file) {
@@ -55,7 +68,7 @@ void FileReader::close(TrackedFile& file) {
 
 Result<int> FileReader::descriptor(TrackedFile& file) {
   if (!file.fd.valid()) {
-    EH_ASSIGN(file.fd, open_file(file.path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    EH_ASSIGN(file.fd, open(file));
     const auto stat = stats_.descriptor(file.fd.get());
     if (!stat || !same_inode(file.identity, *stat) || !stat->regular) {
       file.fd.reset();
@@ -70,6 +83,7 @@ VisitEnd FileReader::failed(TrackedFile& file, const Error& error) {
   if (error.code == ErrorCode::kNotFound) return VisitEnd::kMoved;
   std::string problem = error.message;
   if (error.code == ErrorCode::kPermission) problem += "; " + how_to_grant(file.path, false);
+  if (wants_descriptor(error)) problem += "; " + how_to_raise(error.sys);
   if (file.problem.empty()) log::warn("source {}: {}", config_.name, problem);
   file.problem = std::move(problem);
   return VisitEnd::kFailed;

@@ -85,6 +85,8 @@ class FileReader {
                     WallTime now);
   bool emit(TrackedFile& file, const Line& line, RecordSink& out, WallTime now);
   void used(TrackedFile& file);
+  bool close_oldest(const TrackedFile& but);
+  Result<FileDescriptor> open(const TrackedFile& file);
   VisitEnd failed(TrackedFile& file, const Error& error);
 
   const FileSourceConfig& config_;

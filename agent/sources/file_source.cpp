@@ -13,6 +13,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
+#include "agent/sources/descriptors.h"
 #include "agent/sources/file_reader.h"
 #include "agent/sources/file_table.h"
 
@@ -181,18 +182,19 @@ class FileSource final : public Source {
     if (file.finished || file.in_memory || file.durable() || (file.gone && !file.fd.valid()))
       return;
     const auto fd = reader_.descriptor(file);
-    if (!fd) return;  // gone or replaced: nothing of it is there to be kept
-    if (::fdatasync(*fd) == 0) {
+    if (!fd && !wants_descriptor(fd.error())) return;  // gone or replaced: nothing is to be kept
+    if (fd && ::fdatasync(*fd) == 0) {
       file.durable_size = file.size;
       file.durable_mtime_ns = file.mtime_ns;
       return;
     }
-    if (errno == EINVAL || errno == EROFS) return;
+    const int error = fd ? errno : fd.error().sys;
+    if (error == EINVAL || error == EROFS) return;
     if (!sync_failed_)
       log::warn(
           "source {}: {} cannot be made durable ({}): after a power cut it may be shorter than "
           "what was read",
-          name(), file.path, std::strerror(errno));
+          name(), file.path, std::strerror(error));
     sync_failed_ = true;
   }
 
@@ -228,6 +230,17 @@ SourceHealth FileSource::health() const {
   return health;
 }
 
+Status bound_descriptors(std::vector<FileSourceConfig>& configs, std::uint64_t budget) {
+  std::vector<std::uint64_t> wanted;
+  for (const FileSourceConfig& config : configs) wanted.push_back(config.max_open_files);
+  const std::vector<std::uint64_t> shares = share_descriptors(wanted, budget);
+  if (shares.empty())
+    return fail(ErrorCode::kInvalid, "{} file descriptors are too few for {}", budget,
+                format_count(configs.size(), "source"));
+  for (std::size_t i = 0; i < configs.size(); ++i) configs[i].max_open_files = shares[i];
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<std::unique_ptr<Source>>> make_file_sources(
@@ -236,6 +249,7 @@ Result<std::vector<std::unique_ptr<Source>>> make_file_sources(
   std::vector<std::unique_ptr<Source>> sources;
   const std::size_t count = configs.size();
   if (count == 0) return sources;
+  EH_TRY(bound_descriptors(configs, environment.descriptors));
   for (FileSourceConfig& config : configs)
     config.exclude.insert(config.exclude.end(), environment.exclude.begin(),
                           environment.exclude.end());

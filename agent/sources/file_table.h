@@ -62,6 +62,11 @@ struct FileAge {
   auto operator<=>(const FileAge&) const = default;
 };
 
+// Of max_open_files, for files without a name, and again for files that may lose theirs unread.
+constexpr std::uint64_t held_limit(std::uint64_t max_open_files) {
+  return std::max<std::uint64_t>(1, max_open_files / 4);
+}
+
 // What the table keeps for each source.
 struct SourceFiles {
   explicit SourceFiles(FileSourceConfig c) : config(std::move(c)) {}
@@ -84,10 +89,7 @@ struct SourceFiles {
   bool in_memory = false;
   bool urgent = false;
 
-  // Descriptors for files without a name, and again for files that may lose theirs unread.
-  std::size_t held_limit() const {
-    return std::max<std::size_t>(1, static_cast<std::size_t>(config.max_open_files / 4));
-  }
+  std::uint64_t held_limit() const { return edgehose::held_limit(config.max_open_files); }
 };
 
 class FileTable {
@@ -203,6 +205,8 @@ class FileTable {
   void end_hashing(const Look& look);
   Result<FileDescriptor> open_seen(const FoundFile& found);
   void tell_unopened(const FoundFile& found, const Error& error);
+  void hide(Look& look);
+  void let_go();
   Observed& observed(const FileStat& stat);
 
   void apply(Look& look, const Change& change);
@@ -271,6 +275,7 @@ class FileTable {
   bool looked_ = false;
   bool waiting_ = false;
   bool look_again_ = false;
+  bool starved_ = false;  // in this look something could not be opened for want of descriptors
 };
 
 }  // namespace edgehose

@@ -194,7 +194,9 @@ bool Comparer::settle_copy(std::size_t k, std::size_t s) {
   const KnownContent& known = before_[k];
   const SeenFile& seen = now_[s];
   if (being_read(k)) {
-    wait(s).precedes = read_before(k, s);
+    Change& waits = wait(s);
+    waits.precedes = read_before(k, s);
+    waits.settles = !known.hidden;
     return true;
   }
   if (known.complete && !known.crc_known) {  // skipped: no position inside it is known
@@ -234,11 +236,11 @@ bool Comparer::settle_shorter_copy(std::size_t k, std::size_t s) {
   return true;
 }
 
-// Here or in the copy that was found of it.
+// Here or in the copy that was found of it, or maybe where nobody can look.
 bool Comparer::being_read(std::size_t k) const {
   const KnownContent& known = before_[k];
   if (taken_[k] != kNone || known.draining) return true;
-  if (!present(k)) return false;
+  if (!present(k)) return known.hidden;
   const SeenFile& seen = now_[seen_of_[k]];
   return is_compressed(seen.format) ? !known.complete : seen.stat.size > known.offset;
 }

@@ -8,7 +8,7 @@ namespace edgehose {
 
 // How long after this look the looks of poll intervals may be left out; nothing: none of them.
 Duration FileTable::rest(const Look& look) const {
-  if (environment_.once || waiting_ || look.soon || hash_waits_ || hashing_) return {};
+  if (environment_.once || waiting_ || starved_ || look.soon || hash_waits_ || hashing_) return {};
   if (!watcher_.complete() || !look.found.watchable || !settled()) return {};
   const auto paced = std::chrono::seconds(look.found.files.size() / kRestingPerSecond);
   return std::min<Duration>(paced, kMaxRest * poll_interval_);

@@ -43,7 +43,8 @@ Comparison Comparer::run() {
     wait_for_answer(s);
   }
   for (std::size_t k = 0; k < before_.size(); ++k)
-    if (!before_[k].finished && !settled_[k]) add({ChangeKind::kGone, k, std::nullopt});
+    if (!before_[k].finished && !settled_[k] && !before_[k].hidden)
+      add({ChangeKind::kGone, k, std::nullopt});
   if (!result_.questions.empty()) result_.changes.clear();
   return std::move(result_);
 }

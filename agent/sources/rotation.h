@@ -7,7 +7,8 @@
 // inode (a copy, a compressed rotation, a restore).
 //
 // Invariants of compare(): every seen file and every unfinished content gets exactly one change
-// once there are no questions (a rotation that is overwritten: its content one, its file another);
+// once there are no questions (a rotation that is overwritten: its content one, its file another;
+// a hidden content that was not found elsewhere: none);
 // the same questions are never asked twice if they were answered; a content is resumed in at most
 // one place.
 #pragma once
@@ -38,6 +39,7 @@ struct KnownContent {
   bool draining = false;  // without a name, and its held descriptor still gives bytes
   bool same_boot = true;  // its position was written in this boot
   bool compressed = false;
+  bool hidden = false;  // the directory it was in cannot be listed: whether it is there, who knows
   // Of the file, when its bytes were last compared. No time: not known.
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;

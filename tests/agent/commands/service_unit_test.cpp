@@ -99,6 +99,17 @@ TEST_F(ServiceUnitTest, NamesTheConfigThatItRuns) {
   EXPECT_EQ(config("/a\nExecStart=\nExecStart=/b --config /c"), "/c");
 }
 
+TEST_F(ServiceUnitTest, DescriptorsAreLimitedByTheHardPartOrBySystemd) {
+  EXPECT_EQ(read_service_unit(root_).descriptor_limit(), std::nullopt);
+  const auto limit = [](const std::string& line) {
+    return ServiceUnit{true, "[Service]\n" + line + "\n", ""}.descriptor_limit();
+  };
+  EXPECT_EQ(limit("User=edgehose"), 524'288u);
+  EXPECT_EQ(limit("LimitNOFILE=4096"), 4096u);
+  EXPECT_EQ(limit("LimitNOFILE=4096\nLimitNOFILE=1024:8192"), 8192u);
+  EXPECT_EQ(limit("LimitNOFILE=infinity"), UINT64_MAX);
+}
+
 TEST_F(ServiceUnitTest, MakesItsStateDirectory) {
   const ServiceUnit unit{true, "[Service]\nStateDirectory=edgehose-test other:link\n", ""};
   EXPECT_TRUE(unit.makes("/var/lib/edgehose-test"));

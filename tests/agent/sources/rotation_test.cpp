@@ -88,6 +88,18 @@ TEST(Rotation, SameRenamedGoneNew) {
   EXPECT_EQ(changes.back().known, 2u);
 }
 
+TEST(Rotation, WhatCannotBeLookedAtIsNeitherGoneNorReplacedByItsCopy) {
+  KnownContent hidden = known("/l/a", 1, kLong, 2500);
+  hidden.hidden = true;
+  EXPECT_TRUE(decide({hidden}, {}).empty());
+  const auto changes = decide({hidden}, {seen("/m/a.1", 2, kLong)});
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].kind, ChangeKind::kWait);
+  EXPECT_FALSE(changes[0].settles) << "no time decides it";
+  // Moved to where it can be seen, it is followed.
+  EXPECT_EQ(of_seen(decide({hidden}, {seen("/m/a", 1, kLong)}), 0), ChangeKind::kRenamed);
+}
+
 TEST(Rotation, ShorterIsTruncatedOnlyAfterAnotherBootATailMayBeLost) {
   KnownContent k = known("/l/a", 1, kLong, 3000);
   EXPECT_EQ(of_seen(decide({k}, {seen("/l/a", 1, kLong.substr(0, 2000))}), 0),

@@ -1,0 +1,27 @@
+// Whether the config fits the file descriptors that the service, or this user, may have.
+#include <sys/resource.h>
+
+#include "agent/commands/check_report.h"
+#include "agent/run/descriptors.h"
+
+namespace edgehose {
+namespace {
+
+std::uint64_t limit_here(const ServiceUnit& unit) {
+  if (const auto hard = unit.descriptor_limit()) return descriptor_limit(0, *hard);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMostDescriptors;
+  return descriptor_limit(limit.rlim_cur, limit.rlim_max);
+}
+
+}  // namespace
+
+void check_descriptors(const Config& config, const ServiceUnit& unit, Findings& findings) {
+  const auto plan = plan_descriptors(config, limit_here(unit));
+  if (!plan)
+    findings.errors.push_back(plan.error().message);
+  else if (plan->reduced())
+    findings.warnings.push_back(plan->text());
+}
+
+}  // namespace edgehose
