@@ -11,6 +11,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "agent/base/line_bound.h"
+#include "agent/base/log_event.h"
 #include "agent/base/wrap.h"
 
 namespace edgehose::log {
@@ -45,25 +47,24 @@ class Logger {
     logger_.flush_on(spdlog::level::trace);
   }
 
-  void write(Level level, std::string_view message) {
+  void write(Level level, std::string_view message, LineBound::Kind kind) {
     const std::lock_guard lock(mutex_);
-    const auto now = std::chrono::steady_clock::now();
-    if (now - minute_ >= std::chrono::minutes(1)) {
-      if (suppressed_ > 0)
-        put(Level::kWarn, fmt::format("log: {} lines were left out: more than {} in a minute",
-                                      suppressed_, kLinesPerMinute));
-      minute_ = now;
-      lines_ = suppressed_ = 0;
-    }
+    tell(bound_.begin_minute(std::chrono::steady_clock::now()));
     // Debugging asks for everything; the bound is for the levels that run for years.
-    if (level >= Level::kInfo && ++lines_ > kLinesPerMinute) {
-      ++suppressed_;
-      return;
-    }
-    put(level, message);
+    if (level < Level::kInfo || bound_.take(kind)) put(level, message);
+  }
+  void tell_left_out() {
+    const std::lock_guard lock(mutex_);
+    tell(bound_.left_out());
   }
 
  private:
+  void tell(int left_out) {
+    if (left_out > 0)
+      put(Level::kWarn, fmt::format("log: {} lines were left out: more than {} in a minute",
+                                    left_out, kLinesPerMinute));
+  }
+
   void put(Level level, std::string_view message) {
     constexpr std::array<std::string_view, 5> kNames{"trace", "debug", "info", "warn", "error"};
     constexpr std::array<int, 5> kPriorities{7, 7, 6, 4, 3};
@@ -79,9 +80,7 @@ class Logger {
   const bool journal_, terminal_;
   std::mutex mutex_;  // guards what follows
   spdlog::logger logger_;
-  std::chrono::steady_clock::time_point minute_{std::chrono::steady_clock::now()};
-  int lines_ = 0;
-  int suppressed_ = 0;
+  LineBound bound_{kLinesPerMinute, std::chrono::steady_clock::now()};
 };
 
 Logger& logger() {
@@ -101,6 +100,13 @@ std::optional<Level> parse_level(std::string_view name) {
 
 void set_level(Level level) { g_level = level; }
 bool enabled(Level level) { return level >= g_level.load(std::memory_order_relaxed); }
-void write(Level level, std::string_view message) { logger().write(level, message); }
+void write(Level level, std::string_view message) {
+  const bool error = level == Level::kError;
+  logger().write(level, message, error ? LineBound::Kind::kEvent : LineBound::Kind::kOrdinary);
+}
+void write_event(Level level, std::string_view message) {
+  logger().write(level, message, LineBound::Kind::kEvent);
+}
+void tell_left_out() { logger().tell_left_out(); }
 
 }  // namespace edgehose::log

@@ -8,7 +8,7 @@
 #include <array>
 #include <random>
 
-#include "agent/base/log.h"
+#include "agent/base/log_event.h"
 #include "agent/base/text.h"
 #include "agent/config/agent_id.h"
 #include "agent/run/agent_impl.h"
@@ -63,8 +63,9 @@ Status Agent::open_listening() {
     if (too_late(now)) exit_code_ = 3;
     if (exit_code_ && !break_off) break_off = now + kOpeningStopTime;
     if (break_off && now >= *break_off) {
-      log::warn("stop: the start is broken off ({}); nothing is lost, the next start does it anew",
-                opening_->words());
+      log::event(log::Level::kWarn,
+                 "stop: the start is broken off ({}); nothing is lost, the next start does it anew",
+                 opening_->words());
       ::_exit(*exit_code_);
     }
     const std::array<int, 2> fds{signals_.get(), opening.fd()};

@@ -8,7 +8,7 @@
 #include <array>
 #include <utility>
 
-#include "agent/base/log.h"
+#include "agent/base/log_event.h"
 #include "agent/run/agent_impl.h"
 
 namespace edgehose {
@@ -70,7 +70,8 @@ void Agent::take_signals() {
       log::info("SIGHUP: the config is read at the start only: restart to apply a new one");
       continue;
     }
-    log::info("stop: {} received", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    log::event(log::Level::kInfo, "stop: {} received",
+               info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
     exit_code_ = options_.once ? 3 : 0;
   }
 }
@@ -138,12 +139,12 @@ int Agent::once_ends(bool complete) const {
   else
     shortfalls.push_back(ledger.error().message);
   if (!complete)
-    log::warn("run --once: the time limit came first; {}run it again",
-              shortfalls.empty() ? "nothing is lost, " : "what waits is kept: ");
+    log::event(log::Level::kWarn, "run --once: the time limit came first; {}run it again",
+               shortfalls.empty() ? "nothing is lost, " : "what waits is kept: ");
   for (const std::string& line : shortfalls) log::error("run --once: not delivered: {}", line);
   for (const SourceHealth& source : sources)
     if (!source.unreadable && !source.problem.empty())
-      log::warn("run --once: source {}: {}", source.name, source.problem);
+      log::event(log::Level::kWarn, "run --once: source {}: {}", source.name, source.problem);
   if (!complete) return 3;
   return shortfalls.empty() ? 0 : 1;
 }
@@ -160,15 +161,18 @@ int Agent::take_down() {
     const Duration left = std::max(couriers_deadline - clock_->now(), Duration::zero());
     const bool ended =
         sink.thread->wait_stopped(std::chrono::duration_cast<std::chrono::milliseconds>(left));
-    if (!ended) log::warn("stop: sink {} hangs in its destination and is left behind", sink.name);
+    if (!ended)
+      log::event(log::Level::kWarn, "stop: sink {} hangs in its destination and is left behind",
+                 sink.name);
     all_ended = all_ended && ended;
   }
   intake_thread_->request_stop();
   if (!intake_thread_->wait_stopped(deadline)) {
-    log::warn("stop: the buffer's device hangs; what was committed is safe");
+    log::event(log::Level::kWarn, "stop: the buffer's device hangs; what was committed is safe");
     all_ended = false;
   }
-  log::info("stopped");
+  log::tell_left_out();
+  log::event(log::Level::kInfo, "stopped");
   if (!all_ended) ::_exit(*exit_code_);
   return *exit_code_;
 }

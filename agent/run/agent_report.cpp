@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "agent/base/log.h"
+#include "agent/base/log_event.h"
 #include "agent/run/agent_impl.h"
 
 namespace edgehose {
@@ -13,7 +13,7 @@ void Agent::log_start() const {
   for (const std::string& line : start_lines(
            {options_.version, agent_id_, config_.agent.data_dir, config_.sources.size(),
             config_.sinks.size(), usage.used, usage.limit, profile_.name, profile_.commit_limit}))
-    log::info("{}", line);
+    log::event(log::Level::kInfo, "{}", line);
   for (const config::Problem& warning : loaded_.warnings) log::warn("config: {}", warning.text());
   if (descriptors_.reduced()) log::warn("{}", descriptors_.text());
   log_stranded();

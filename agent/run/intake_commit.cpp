@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "agent/base/check.h"
-#include "agent/base/log.h"
+#include "agent/base/log_event.h"
 #include "agent/base/text.h"
 #include "agent/run/intake.h"
 
@@ -24,7 +24,7 @@ void Intake::commit() {
   Status status = try_commit(records_wait ? Attempt::kSettlementsOnly : Attempt::kWithRecords);
   if (!status && status.error().code == ErrorCode::kFull) {
     if (!blocked() && clock_.now() >= next_full_report_) {
-      log::warn("buffer: full, sources wait: {}", status.error().message);
+      log::event(log::Level::kWarn, "buffer: full, sources wait: {}", status.error().message);
       full_told_ = true;
       next_full_report_ = clock_.now() + kTellFullEvery;
     }
@@ -204,12 +204,13 @@ void Intake::look_for_traffic() {
 void Intake::committed(Attempt attempt, Made made) {
   ++commits_;
   mean_commit_ = store_.usage().mean_commit;
-  if (!problem_.empty()) log::info("buffer: commits succeed again");
+  if (!problem_.empty()) log::event(log::Level::kInfo, "buffer: commits succeed again");
   problem_.clear();
   retry_at_ = {};
   retry_delay_ = {};
   if (attempt == Attempt::kWithRecords) {
-    if (blocked() && full_told_) log::info("buffer: there is room again, sources go on");
+    if (blocked() && full_told_)
+      log::event(log::Level::kInfo, "buffer: there is room again, sources go on");
     if (blocked()) full_told_ = false;
     blocked_until_ = {};
     for (SourceSlot& slot : slots_) {

@@ -2,7 +2,7 @@
 //
 // Sources wait then: what would be committed dies with the process. What is held goes out as soon
 // as the sinks take it. Where the file comes back, or can be put back, all goes on.
-#include "agent/base/log.h"
+#include "agent/base/log_event.h"
 #include "agent/run/intake.h"
 
 namespace edgehose {
@@ -31,7 +31,8 @@ void Intake::look_for_place() {
     log::error(
         "buffer: its files in data_dir were deleted under the agent and are put back; nothing "
         "is lost. Stop the agent before anything there is changed");
-  if (!displaced_.empty()) log::info("buffer: it is in its place again, sources go on");
+  if (!displaced_.empty())
+    log::event(log::Level::kInfo, "buffer: it is in its place again, sources go on");
   displaced_.clear();
 }
 

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "agent/base/log.h"
+#include "agent/base/log_event.h"
 
 namespace edgehose {
 
@@ -36,10 +36,12 @@ void IntakeThread::run() {
   }
   intake_.heartbeat().working(clock_.now());
   if (const Status status = intake_.stop(); !status)
-    log::warn("stop: the last commit failed, its records are read again at the next start: {}",
-              status.error().message);
+    log::event(log::Level::kWarn,
+               "stop: the last commit failed, its records are read again at the next start: {}",
+               status.error().message);
   if (const Status status = store_.close(); !status)
-    log::warn("stop: the buffer was not closed cleanly: {}", status.error().message);
+    log::event(log::Level::kWarn, "stop: the buffer was not closed cleanly: {}",
+               status.error().message);
   ended_ = true;
   ended_waker_.wake();
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/base/log.h"
+#include "agent/base/log_event.h"
 #include "agent/base/text.h"
 
 namespace edgehose {
@@ -26,7 +26,7 @@ bool Watchdog::due(Instant now, std::span<const LoopSilence> loops) {
     wedged_ = wedged->name;
     return false;
   }
-  if (!wedged_.empty()) log::info("watchdog: {} goes on", wedged_);
+  if (!wedged_.empty()) log::event(log::Level::kInfo, "watchdog: {} goes on", wedged_);
   wedged_.clear();
   next_ = now + *interval_;
   return true;

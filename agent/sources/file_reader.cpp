@@ -14,6 +14,10 @@
 
 namespace edgehose {
 
+namespace {
+constexpr Duration kTellFailuresEvery = std::chrono::minutes(1);
+}  // namespace
+
 TrackedFile::TrackedFile() = default;
 TrackedFile::~TrackedFile() = default;
 
@@ -84,9 +88,17 @@ VisitEnd FileReader::failed(TrackedFile& file, const Error& error) {
   std::string problem = error.message;
   if (error.code == ErrorCode::kPermission) problem += "; " + how_to_grant(file.path, false);
   if (wants_descriptor(error)) problem += "; " + how_to_raise(error.sys);
-  if (file.problem.empty()) log::warn("source {}: {}", config_.name, problem);
+  if (file.problem.empty() && ++failures_.files == 1) failures_.first = problem;
   file.problem = std::move(problem);
   return VisitEnd::kFailed;
+}
+
+std::optional<Failures> FileReader::failures() {
+  const Instant now = clock_.now();
+  if (failures_.files == 0 || (failures_told_ && now - *failures_told_ < kTellFailuresEvery))
+    return std::nullopt;
+  failures_told_ = now;
+  return std::exchange(failures_, {});
 }
 
 Result<std::size_t> FileReader::read_at(TrackedFile& file, char* out, std::size_t size,

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,12 @@ enum class VisitEnd {
   kFailed,    // file.problem says why
 };
 
+// Files that could not be read since this was last told.
+struct Failures {
+  std::string first;  // why, of the first
+  std::uint64_t files = 0;
+};
+
 struct ReadCounts {
   std::uint64_t bytes = 0, records = 0, truncated = 0;
 };
@@ -63,6 +70,9 @@ class FileReader {
   Result<int> descriptor(TrackedFile& file);
   void close(TrackedFile& file);
   const ReadCounts& counts() const { return counts_; }
+  // Once a minute at most, so that a thousand files without permission are one line. None: nothing
+  // is to be told now.
+  std::optional<Failures> failures();
   // Bytes of contents read so far, whatever came of them.
   std::uint64_t touched() const { return touched_; }
 
@@ -98,6 +108,8 @@ class FileReader {
   std::list<TrackedFile*> open_;  // the most recently used first
   TrackedFile* decoding_ = nullptr;
   ReadCounts counts_;
+  Failures failures_;
+  std::optional<Instant> failures_told_;
   std::uint64_t touched_ = 0;
 };
 

@@ -59,6 +59,7 @@ class FileSource final : public Source {
       visit(*file, out);
     }
     flush_partials(out);
+    tell_failures();
     files_.losses.truncated_records += reader_.counts().truncated - truncated;
     return result();
   }
@@ -127,6 +128,14 @@ class FileSource final : public Source {
       file.in_partial_list = true;
       partials_.push_back(&file);
     }
+  }
+
+  void tell_failures() {
+    const auto failures = reader_.failures();
+    if (!failures) return;
+    const std::uint64_t more = failures->files - 1;
+    log::warn("source {}: {}{}", name(), failures->first,
+              more == 0 ? "" : fmt::format(" (and {} more)", format_count(more)));
   }
 
   Instant partial_due(const TrackedFile& file) const {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "agent/base/log.h"
+#include "agent/base/log_event.h"
 #include "agent/base/text.h"
 #include "sinks/delivery/courier.h"
 #include "sinks/delivery/dead_letters.h"
@@ -230,8 +230,8 @@ void Courier::past(const std::string& error) {
 // `held` has got its answer, and so has the sink.
 void Courier::recovered(const Held& held, Instant now) {
   if (failure_told_)
-    log::info("sink {}: delivers again, after {}", sink_->name(),
-              format_duration(now - failing_since_));
+    log::event(log::Level::kInfo, "sink {}: delivers again, after {}", sink_->name(),
+               format_duration(now - failing_since_));
   failure_told_ = false;
   state_ = State::kOpen;
   failures_ = 0;
@@ -254,7 +254,8 @@ void Courier::failed(State state, const std::string& reason, Instant now, Instan
       log::error("sink {}: parked: {}. Everything is kept, and it is tried again", sink_->name(),
                  reason);
     else
-      log::warn("sink {}: {}. Everything is kept and retried", sink_->name(), reason);
+      log::event(log::Level::kWarn, "sink {}: {}. Everything is kept and retried", sink_->name(),
+                 reason);
   }
   state_ = state;
   report_.last_error = reason;

@@ -112,6 +112,23 @@ TEST_F(Limits, AnUnreadableFileIsNamedWithTheRemedyAndReadOnceItMayBe) {
   for (const int fd : {go[0], go[1], done[0], done[1]}) ::close(fd);
 }
 
+TEST_F(Limits, ManyUnreadableFilesAreOneLine) {
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = "f" + std::to_string(i) + ".log";
+    append(name, "secret\n");
+    ::chmod(path(name).c_str(), 0);
+  }
+  as_another_user([&] {
+    ::testing::internal::CaptureStderr();
+    run(config.poll_interval * 3);
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    const auto told = log.find("Permission denied");
+    EXPECT_NE(told, std::string::npos);
+    EXPECT_EQ(told, log.rfind("Permission denied")) << log;
+    EXPECT_NE(log.find("(and 299 more)"), std::string::npos) << log;
+  });
+}
+
 TEST_F(Limits, AnUnreadableDirectoryIsNamed) {
   std::filesystem::create_directory(path("deep"));
   append("deep/a.log", "secret\n");

@@ -1,0 +1,31 @@
+#include "agent/base/line_bound.h"
+
+#include <gtest/gtest.h>
+
+namespace edgehose::log {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(LineBound, AFloodOfOneKindLeavesTheOtherItsShare) {
+  const LineBound::Time start{};
+  LineBound bound(3, start);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(bound.take(LineBound::Kind::kOrdinary), i < 3);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(bound.take(LineBound::Kind::kEvent), i < 3) << "bounded too";
+  EXPECT_EQ(bound.begin_minute(start + 59s), 0);
+  EXPECT_EQ(bound.begin_minute(start + 60s), 9);
+  EXPECT_EQ(bound.begin_minute(start + 121s), 0) << "told once";
+  EXPECT_TRUE(bound.take(LineBound::Kind::kOrdinary));
+}
+
+TEST(LineBound, WhatWasLeftOutCanBeToldBeforeTheMinuteIsOver) {
+  LineBound bound(1, {});
+  for (int i = 0; i < 4; ++i) bound.take(LineBound::Kind::kOrdinary);
+  EXPECT_EQ(bound.left_out(), 3);
+  EXPECT_EQ(bound.left_out(), 0);
+  EXPECT_FALSE(bound.take(LineBound::Kind::kOrdinary)) << "it is still the same minute";
+}
+
+}  // namespace
+}  // namespace edgehose::log
