@@ -97,7 +97,7 @@ void Screen::sources() {
     if (source.truncated_records > 0)
       details.push_back(fmt::format("{} truncated", format_count(source.truncated_records)));
     if (source.lost_bytes > 0)
-      details.push_back(fmt::format("{} vanished unread", format_size(source.lost_bytes)));
+      details.push_back(fmt::format("{} lost unread", format_size(source.lost_bytes)));
     if (source.not_taken.records > 0)
       details.push_back(
           fmt::format("{} not taken (buffer full)", format_count(source.not_taken.records)));

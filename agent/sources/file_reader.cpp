@@ -9,6 +9,7 @@
 
 #include "agent/base/crc32c.h"
 #include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "agent/sources/descriptors.h"
 #include "agent/sources/discovery.h"
 
@@ -355,14 +356,21 @@ VisitEnd FileReader::read_compressed(TrackedFile& file, RecordSink& out) {
   return VisitEnd::kMore;
 }
 
-// Damage lasts: what lies before it was read. Other failures may pass: it is opened again.
+// Damage lasts: what lies before it was read. What is behind it nobody knows: the file's own size
+// stands for it. Other failures may pass: it is opened again.
 VisitEnd FileReader::cut_off(TrackedFile& file, RecordSink& out, const Error& error) {
   if (error.code != ErrorCode::kCorrupt && error.code != ErrorCode::kUnsupported) {
     file.content.reset();
     return failed(file, error);
   }
-  log::warn("{} is readable up to byte {} of its content and no further: {}", file.path,
-            file.line.begin, error.message);
+  const std::uint64_t size = file.verified_size == UINT64_MAX ? file.size : file.verified_size;
+  file.unreadable = fmt::format(
+      "{} is readable up to byte {} of its content and no further: {}; remove it once it is of no "
+      "use any more",
+      file.path, format_count(file.line.begin), error.message);
+  counts_.lost += size;
+  log::warn("source {}: {}; counted as lost: {} (compressed)", config_.name, file.unreadable,
+            format_size(size));
   return end_of_compressed(file, out);
 }
 

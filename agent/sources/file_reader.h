@@ -55,6 +55,7 @@ struct Failures {
 
 struct ReadCounts {
   std::uint64_t bytes = 0, records = 0, truncated = 0;
+  std::uint64_t lost = 0;  // bytes of compressed files that could not be read to their end
 };
 
 class FileReader {

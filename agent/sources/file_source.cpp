@@ -51,7 +51,7 @@ class FileSource final : public Source {
     table_->service(index_);
     reader_.bound(files_.config.max_open_files -
                   std::min(files_.config.max_open_files, files_.aside));
-    const std::uint64_t truncated = reader_.counts().truncated;
+    const ReadCounts before = reader_.counts();
     const std::uint64_t begin = reader_.touched();
     while (!out.full() && reader_.touched() - begin < kDrainBytes) {
       TrackedFile* file = table_->next_ready(index_);
@@ -60,7 +60,8 @@ class FileSource final : public Source {
     }
     flush_partials(out);
     tell_failures();
-    files_.losses.truncated_records += reader_.counts().truncated - truncated;
+    files_.losses.truncated_records += reader_.counts().truncated - before.truncated;
+    files_.losses.lost_bytes += reader_.counts().lost - before.lost;
     return result();
   }
 
@@ -225,6 +226,8 @@ SourceHealth FileSource::health() const {
   health.losses = files_.losses;
   std::size_t unreadable = 0;
   for (const TrackedFile* file : files_.files) {
+    if (!file->gone && !file->unreadable.empty() && unreadable++ == 0)
+      health.problem = file->unreadable;
     if (file->finished || file->note.complete) continue;
     if (file->size > file->line.begin && !file->compressed())
       health.behind_bytes += file->size - file->line.begin;

@@ -221,6 +221,7 @@ class FileTable {
   void apply_tail_lost(Look& look, const Change& change);
   void apply_copy(Look& look, const Change& change);
   void apply_unreadable(Look& look, const Change& change);
+  const TrackedFile* compressed_from(const Look& look, const FoundFile& found) const;
   void apply_gone(TrackedFile& file);
   bool place_without_name(TrackedFile& file);
   void apply_wait(Look& look, const Change& change);

@@ -63,6 +63,7 @@ struct TrackedFile {
   bool in_open_list = false;     // the reader still points to it: not to be forgotten yet
   bool in_partial_list = false;  // so does the source
   std::string problem;           // why it cannot be read
+  std::string unreadable;  // of a rotation: what of it is lost, and what to do, while it is there
 
   // Of the checkpoint.
   bool dirty = false;

@@ -56,6 +56,24 @@ TEST_F(CliTest, OnceThatDropsEndsWith1AndSaysHowMuch) {
   EXPECT_THAT(outcome.err, HasSubstr(", gave up "));
 }
 
+TEST_F(CliTest, OnceThatCannotReadARotationEndsWith1AndIsCountedForEver) {
+  write_config();
+  write("in/a.log", "one\n");
+  ASSERT_EQ(run("run --once --config c.toml").code, 0);
+  ASSERT_EQ(std::system(("cd " + directory_ +
+                         "/in && echo two >>a.log && mv a.log a.log.1 && xz a.log.1 && "
+                         "echo three >a.log")
+                            .c_str()),
+            0);
+  const Outcome once = run("run --once --config c.toml");
+  EXPECT_EQ(once.code, 1);
+  EXPECT_THAT(once.err, HasSubstr("not delivered: source app: "));
+  EXPECT_THAT(once.err, HasSubstr("a.log.1.xz is a rotation that cannot be read"));
+  EXPECT_THAT(run("status --json --config c.toml").out,
+              MatchesRegex("(.|\n)*\"lost_bytes\": ?[1-9](.|\n)*"));
+  EXPECT_EQ(run("run --once --config c.toml").code, 0) << "not this run's";
+}
+
 TEST_F(CliTest, ALimitBelowWhatIsHeldIsToldAndDrainedTo) {
   write_config();
   std::mt19937 random(1);

@@ -133,7 +133,7 @@ TEST(StatusScreen, ParkedSinkAndSourceThatCannotRead) {
 
 SOURCE              FILES  SINCE START      COMMITTED         SIZE       BEHIND
 app                    12      345,678      1,234,567    120.2 MiB        4 KiB
-    5 truncated, 2 KiB vanished unread
+    5 truncated, 2 KiB lost unread
 
 SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
 archive          parked               120   13.7 KiB       12 s     1,234,447

@@ -201,6 +201,14 @@ TEST_F(Limits, FormatsThatCannotBeReadAreToldWithWhatWasUnread) {
       << log;
   EXPECT_EQ(log.find("xz is not supported"), log.rfind("xz is not supported")) << "told once";
   expect_once(lines("a", 0, 50) + lines("b", 0, 3));
+  const std::uint64_t lost = std::filesystem::file_size(path("a.log.1.xz"));
+  EXPECT_EQ(source->health().losses.lost_bytes, lost);
+  EXPECT_TRUE(source->health().unreadable);
+  EXPECT_NE(source->health().problem.find("decompress it in its place"), std::string::npos);
+  remove("a.log.1.xz");
+  run(2 * config.poll_interval);
+  EXPECT_EQ(source->health().problem, "") << "it is not there to be looked after any more";
+  EXPECT_EQ(source->health().losses.lost_bytes, lost);
 
   shell("mv a.log a.log.2 && bzip2 -k a.log.2 && rm a.log.2");
   append("a.log", lines("c", 0, 3));
@@ -209,6 +217,36 @@ TEST_F(Limits, FormatsThatCannotBeReadAreToldWithWhatWasUnread) {
   EXPECT_NE(::testing::internal::GetCapturedStderr().find("bzip2 is not supported"),
             std::string::npos);
   expect_once(lines("a", 0, 50) + lines("b", 0, 3) + lines("c", 0, 3));
+  EXPECT_EQ(source->health().losses.lost_bytes, lost) << "all of a.log.2 was read";
+  EXPECT_EQ(source->health().problem, "");
+}
+
+TEST_F(Limits, ARotationThatWasReadBeforeItWasCompressedIsNoLoss) {
+  append("a.log", lines("a", 0, 50));
+  run(1s);
+  commit();
+  source.reset();
+  shell("mv a.log a.log.1 && xz a.log.1");  // nothing was written meanwhile
+  append("a.log", lines("b", 0, 3));
+  run(10s);
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
+  EXPECT_EQ(source->health().problem, "");
+}
+
+TEST_F(Limits, ARotationThatIsCutOffIsCounted) {
+  append("a.log", lines("a", 0, 50));
+  run(1s);
+  commit();
+  source.reset();
+  append("a.log", lines("a", 50, 20'000));
+  shell("mv a.log a.log.1 && gzip a.log.1 && truncate -s 30000 a.log.1.gz");
+  append("a.log", lines("b", 0, 3));
+  run(10s);
+  EXPECT_GT(out.got.size(), 1000u) << "what is in front of the damage is read";
+  EXPECT_LT(out.got.size(), 19'000u);
+  EXPECT_EQ(source->health().losses.lost_bytes, 30'000u);
+  EXPECT_TRUE(source->health().unreadable);
+  EXPECT_NE(source->health().problem.find("a.log.1.gz is readable up to byte"), std::string::npos);
 }
 
 // A content of 3 GB that must be hashed to be recognised: a step at every drain, and no step is
