@@ -51,7 +51,7 @@ class Logger {
     const std::lock_guard lock(mutex_);
     tell(bound_.begin_minute(std::chrono::steady_clock::now()));
     // Debugging asks for everything; the bound is for the levels that run for years.
-    if (level < Level::kInfo || bound_.take(kind)) put(level, message);
+    if (level < Level::kInfo || bound_.take(kind)) put(level, printable(message));
   }
   void tell_left_out() {
     const std::lock_guard lock(mutex_);

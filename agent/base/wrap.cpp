@@ -4,6 +4,18 @@
 
 namespace edgehose {
 
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto at = [&](std::size_t k) { return static_cast<unsigned char>(out[k]); };
+    if (at(i) < 0x20 || at(i) == 0x7F) out[i] = '?';
+    // U+0080 to U+009F are control characters, too.
+    if (at(i) == 0xC2 && i + 1 < out.size() && at(i + 1) >= 0x80 && at(i + 1) < 0xA0)
+      out.replace(i, 2, "?");
+  }
+  return out;
+}
+
 std::size_t whole_characters(std::string_view text, std::size_t width) {
   if (text.size() <= width) return text.size();
   std::size_t end = width;

@@ -7,6 +7,10 @@
 
 namespace edgehose {
 
+// Without what could move the cursor or end the line: control characters become '?'. For words of
+// others (servers, file names) on a terminal or in the log.
+std::string printable(std::string_view text);
+
 constexpr std::size_t kColumns = 80;
 
 // What becomes of a word that is longer than a line.

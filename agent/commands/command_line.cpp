@@ -261,7 +261,7 @@ int run_command_line(const std::vector<std::string>& arguments) {
 
 void complain(std::string_view message) {
   flush_output();
-  const std::string text = fmt::format("edgehose: {}", message);
+  const std::string text = fmt::format("edgehose: {}", printable(message));
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   fmt::print(stderr, "{}", terminal ? wrapped(text, 4, LongWords::kKept) : text + "\n");
 }

@@ -10,10 +10,6 @@
 
 namespace edgehose {
 
-// Without what could move the cursor: control characters become '?'. For words of others (servers,
-// file names) on a terminal.
-std::string printable(std::string_view text);
-
 // At most `width` characters; a longer one ends in '~'.
 std::string clipped(std::string_view text, std::size_t width);
 

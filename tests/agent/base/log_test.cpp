@@ -28,5 +28,13 @@ TEST(Log, AFloodSwallowsNeitherErrorsNorEventsAndIsToldAtTheEnd) {
   EXPECT_THAT(text, HasSubstr("lines were left out"));
 }
 
+TEST(Log, AFileNameEndsNoLineAndBeginsNone) {
+  ::testing::internal::CaptureStderr();
+  log::event(log::Level::kWarn, "{} cannot be read", "a\n<2>all is well\033[1A.log");
+  const std::string text = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(text, HasSubstr("a?<2>all is well?[1A.log cannot be read"));
+  EXPECT_EQ(count(text, "\n"), 1);
+}
+
 }  // namespace
 }  // namespace edgehose

@@ -18,6 +18,15 @@ TEST(Wrap, AWordThatIsTooLongIsBrokenAPathAtItsSlash) {
   EXPECT_EQ(wrapped(std::string(76, 'a') + "é", 2), std::string(76, 'a') + "\n  é\n");
 }
 
+TEST(Wrap, WordsOfOthersGetNoControlCharacters) {
+  EXPECT_EQ(printable("a\033[2Jb\r\n\x7F"), "a?[2Jb???");
+  EXPECT_EQ(printable("\xC2\x9B"
+                      "2J"),
+            "?2J")
+      << "the other spelling of ESC [";
+  EXPECT_EQ(printable("é\xC2\xA0\xC2"), "é\xC2\xA0\xC2");
+}
+
 TEST(Wrap, AWordThatIsCopiedIsKept) {
   const std::string path = "/" + std::string(100, 'a') + "/b";
   EXPECT_EQ(wrapped("see " + path + " or not", 4, LongWords::kKept),

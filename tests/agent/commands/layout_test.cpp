@@ -7,11 +7,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-TEST(Layout, TerminalsGetNoControlCharacters) {
-  EXPECT_EQ(printable("a\033[2Jb\r\n\x7F"), "a?[2Jb???");
-  EXPECT_EQ(printable("é"), "é");
-}
-
 TEST(Layout, ClipsToItsWidth) {
   EXPECT_EQ(clipped("archive", 7), "archive");
   EXPECT_EQ(clipped("archives", 7), "archiv~");
