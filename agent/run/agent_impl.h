@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,6 +74,7 @@ class Agent {
   void sample();
   void look_around(Instant now);
   bool once_is_over();
+  std::map<std::string, std::string> sink_errors() const;
   int once_ends(bool complete) const;
   Progress progress() const;
   int take_down();

@@ -130,17 +130,27 @@ bool Agent::once_is_over() {
   return true;
 }
 
+std::map<std::string, std::string> Agent::sink_errors() const {
+  std::map<std::string, std::string> errors;
+  for (const SinkSlot& sink : sinks_)
+    errors[sink.name] = sink.thread->courier().status().read().last_error;
+  return errors;
+}
+
 // Says what is not as it was asked for; the exit code.
 int Agent::once_ends(bool complete) const {
   const std::vector<SourceHealth> sources = intake_->status().read().sources;
-  std::vector<std::string> shortfalls;
-  if (const auto ledger = read_ledger(*store_))
+  std::vector<std::string> shortfalls, unfinished;
+  if (const auto ledger = read_ledger(*store_)) {
     shortfalls = once_->shortfalls(*ledger, sources);
-  else
+    if (!complete) unfinished = once_->unfinished(*ledger, sources, sink_errors());
+  } else {
     shortfalls.push_back(ledger.error().message);
+  }
   if (!complete)
     log::event(log::Level::kWarn, "run --once: the time limit came first; {}run it again",
                shortfalls.empty() ? "nothing is lost, " : "what waits is kept: ");
+  for (const std::string& line : unfinished) log::event(log::Level::kWarn, "run --once: {}", line);
   for (const std::string& line : shortfalls) log::error("run --once: not delivered: {}", line);
   for (const SourceHealth& source : sources)
     if (!source.unreadable && !source.problem.empty())

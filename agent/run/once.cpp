@@ -87,6 +87,27 @@ void OnceReport::count(const Ledger& now, Progress& progress) const {
   }
 }
 
+std::vector<std::string> OnceReport::unfinished(
+    const Ledger& now, const std::vector<SourceHealth>& sources,
+    const std::map<std::string, std::string>& errors) const {
+  std::vector<std::string> lines;
+  for (const SourceHealth& source : sources)
+    if (source.behind_bytes > 0)
+      lines.push_back(fmt::format("source {}: {} are not read yet", source.name,
+                                  format_size(source.behind_bytes)));
+  for (const SinkState& sink : now.sinks) {
+    Counter waiting;
+    for (const LaneState& lane : now.lanes)
+      if (lane.key.sink == sink.id && configured(lane, now)) waiting += lane.buffered();
+    if (waiting.records == 0) continue;
+    const auto error = errors.find(sink.name);
+    const bool failed = error != errors.end() && !error->second.empty();
+    lines.push_back(fmt::format("sink {}: {} wait{}", sink.name, amount(waiting),
+                                failed ? ": " + error->second : ""));
+  }
+  return lines;
+}
+
 std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
                                                 const std::vector<SourceHealth>& sources) const {
   std::vector<std::string> lines;

@@ -5,6 +5,7 @@
 // Threading: values and pure functions, but read_ledger(), which reads the store.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@ class OnceReport {
   // could not be read, was dropped or refused by this run, or is stranded. Empty: all of it is.
   std::vector<std::string> shortfalls(const Ledger& now,
                                       const std::vector<SourceHealth>& sources) const;
+
+  // What is left to be done where the time limit came first, one line for each sink and source.
+  // `errors`: the sinks' last ones, by their name.
+  std::vector<std::string> unfinished(const Ledger& now, const std::vector<SourceHealth>& sources,
+                                      const std::map<std::string, std::string>& errors) const;
 
  private:
   bool configured(const LaneState& lane, const Ledger& now) const;

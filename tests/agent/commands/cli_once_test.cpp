@@ -56,6 +56,15 @@ TEST_F(CliTest, OnceThatDropsEndsWith1AndSaysHowMuch) {
   EXPECT_THAT(outcome.err, HasSubstr(", gave up "));
 }
 
+TEST_F(CliTest, OnceAtItsTimeLimitNamesTheSinkTheAmountAndTheReason) {
+  write_config();
+  write("in/a.log", "one\ntwo\n");
+  const Outcome once = run(
+      "run --once --timeout 3s --config c.toml --set sinks.archive.path=/media/edgehose-test/logs");
+  EXPECT_EQ(once.code, 3);
+  EXPECT_THAT(once.err, HasSubstr("run --once: sink archive: 2 records, 8 B, wait: "));
+}
+
 TEST_F(CliTest, OnceThatCannotReadARotationEndsWith1AndIsCountedForEver) {
   write_config();
   write("in/a.log", "one\n");

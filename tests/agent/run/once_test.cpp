@@ -105,6 +105,19 @@ TEST(OnceReport, ShortfallsNameSourceSinkAndNumber) {
                   "(edgehose dead-letters list)"));
 }
 
+TEST(OnceReport, WhatTheTimeLimitLeftIsNamedWithItsAmountAndItsReason) {
+  Ledger now = earlier();
+  now.lanes = {lane(1, 1100, 1000), lane(2, 1100, 1099), lane(3, 1100, 0)};
+  SourceHealth behind;
+  behind.name = "app";
+  behind.behind_bytes = 2048;
+  EXPECT_THAT(report().unfinished(now, {behind}, {{"archive", "creating /x: Permission denied"}}),
+              ElementsAre("source app: 2 KiB are not read yet",
+                          "sink archive: 100 records, 1000 B, wait: creating /x: Permission denied",
+                          "sink usb: 1 record, 10 B, wait"));
+  EXPECT_THAT(report().unfinished(earlier(), {}, {}), IsEmpty());
+}
+
 TEST(OnceReport, WhatInputsLeftBehindIsNotDelivered) {
   Ledger start = earlier();
   start.lanes[1] = lane(2, 1000, 700);
