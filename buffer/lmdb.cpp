@@ -17,6 +17,7 @@
 #include "agent/base/file.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
+#include "buffer/disk_room.h"
 #include "buffer/lmdb_pages.h"
 
 namespace edgehose::lmdb {
@@ -26,6 +27,7 @@ constexpr unsigned kFlags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
 constexpr MDB_dbi kFreeList = 0;
 constexpr mode_t kMode = 0600;
 constexpr unsigned kMaxReaders = 64;
+constexpr std::uint64_t kOneWrite = 64 * kPageBytes;  // what LMDB hands over at once
 
 MDB_val to_val(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 std::string_view to_view(const MDB_val& val) {
@@ -150,6 +152,15 @@ std::uint64_t round_to_pages(std::uint64_t bytes) {
 
 }  // namespace
 
+std::optional<Pages> pages_of(std::string_view value) {
+  // LMDB keeps what is larger in pages of its own, behind a header.
+  if (value.size() < kPageBytes / 2) return std::nullopt;
+  PageHeader header;
+  std::memcpy(&header, value.data() - sizeof header, sizeof header);
+  if ((header.flags & kLargePage) == 0) return std::nullopt;
+  return Pages{header.number, header.rest};
+}
+
 std::string version() { return mdb_version(nullptr, nullptr, nullptr); }
 
 Error error(int code, std::string_view what) {
@@ -226,7 +237,14 @@ Result<Space> Transaction::space() const {
 std::uint64_t Transaction::id() const { return mdb_txn_id(txn_); }
 
 Status Transaction::commit() {
-  return check(mdb_txn_commit(std::exchange(txn_, nullptr)), "committing to the buffer");
+  MDB_env* const env = mdb_txn_env(txn_);
+  int code = mdb_txn_commit(std::exchange(txn_, nullptr));
+  // LMDB has EIO for every write that was cut short, and a full disk is what cuts them.
+  const char* path = nullptr;
+  if (code == EIO && mdb_env_get_path(env, &path) == MDB_SUCCESS &&
+      has_no_room(parent_directory(path), kOneWrite))
+    code = ENOSPC;
+  return check(code, "committing to the buffer");
 }
 
 void Transaction::abort() {

@@ -4,9 +4,10 @@
 // Only the unnamed database is used. Flags: MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, and the
 // default sync; never MDB_WRITEMAP or MDB_NOSYNC.
 //
-// Errors: MDB_MAP_FULL, ENOSPC, EDQUOT -> kFull; MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID ->
-// kCorrupt; MDB_PANIC, and an environment that is not open -> kUnavailable (open it anew);
-// MDB_VERSION_MISMATCH -> kUnsupported; MDB_NOTFOUND -> kNotFound; others as errno says.
+// Errors: MDB_MAP_FULL, ENOSPC, EDQUOT, a write cut short for want of room -> kFull; MDB_CORRUPTED,
+// MDB_PAGE_NOTFOUND, MDB_INVALID -> kCorrupt; MDB_PANIC, and an environment that is not open ->
+// kUnavailable (open it anew); MDB_VERSION_MISMATCH -> kUnsupported; MDB_NOTFOUND -> kNotFound;
+// others as errno says.
 //
 // Threading: an Environment may be used by any thread; a Transaction by one at a time. One write
 // transaction at a time, by LMDB's own lock, across processes too.
@@ -41,6 +42,14 @@ struct Space {
   std::uint64_t map_size = 0;
   std::uint64_t used() const { return (last_page + 1 - free_pages) * page_size; }
 };
+
+// Pages of the file that follow each other.
+struct Pages {
+  std::uint64_t first = 0, count = 0;
+};
+// Where a large value lies, or will: also one that this transaction has put. None for a value that
+// shares a page with others.
+std::optional<Pages> pages_of(std::string_view value);
 
 // A key and its value, valid until the transaction writes or ends.
 struct Entry {

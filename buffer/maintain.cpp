@@ -111,7 +111,7 @@ void StoreImpl::give_disk_back() {
   }
   // A small buffer keeps no more than its limit's map has beyond it.
   const std::uint64_t spare = std::min(kKeepFree, lmdb::map_size_for(limit_) - limit_);
-  if (allocated < used + std::max(spare, used / 2)) return;
+  if (allocated < used + reserve() + std::max(spare, used / 2)) return;
   // The write lock keeps LMDB from handing a page out while its hole is punched.
   const auto held = environment_.begin_write();
   if (!held) return;

@@ -69,8 +69,7 @@ Status StoreImpl::open_writer() {
   EH_TRY(open_keys());
   EH_TRY(settle_identity());
   encoder_ = std::make_unique<BlockEncoder>(options_.zstd_level);
-  // Blocks of the file beyond its end, for acknowledgements and trims on a full disk.
-  set_reserve_aside();
+  set_reserve_aside();  // for acknowledgements and trims on a full disk
   options_.progress->begin("reading the buffer's state");
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
   EH_ASSIGN(Loaded loaded, load(txn, keys_));

@@ -83,14 +83,4 @@ Status StoreImpl::put_back() {
   return {};
 }
 
-void StoreImpl::set_reserve_aside() {
-  struct stat st {};
-  const bool known = ::fstat(environment_.fd(), &st) == 0;
-  const auto bytes = static_cast<off_t>(reserve());
-  if (known && st.st_size >= bytes) return;
-  if (::fallocate(environment_.fd(), FALLOC_FL_KEEP_SIZE, 0, bytes) != 0)
-    log::warn("no reserve of {} could be set aside in {}: on a full disk acknowledgements may fail",
-              format_size(reserve()), options_.directory);
-}
-
 }  // namespace edgehose

@@ -24,8 +24,6 @@ std::string StoreImpl::path(std::string_view name) const {
   return fmt::format("{}/{}", options_.directory, name);
 }
 
-std::uint64_t StoreImpl::reserve() const { return std::min(options_.reserve, limit_ / 4); }
-
 // --- transactions --------------------------------------------------------------------------------
 
 Result<std::unique_ptr<Store::Transaction>> StoreImpl::begin() {

@@ -20,6 +20,7 @@
 #include "buffer/archive.h"
 #include "buffer/catalog.h"
 #include "buffer/codec.h"
+#include "buffer/disk_room.h"
 #include "buffer/keys.h"
 #include "buffer/keyspace.h"
 #include "buffer/lmdb.h"
@@ -110,8 +111,13 @@ class StoreImpl final : public Store {
   Status refresh();  // of a read-only store: what the daemon changed since
   Status reopen();   // after LMDB gave the environment up
   Status put_back();
-  void set_reserve_aside();
   Result<lmdb::Transaction> begin_read() const;
+
+  // room.cpp
+  std::uint64_t reserve() const;
+  std::optional<DiskRoom> measure_disk(std::uint64_t used) const;
+  Status renew_reserve(std::uint64_t end, std::uint64_t wanted, std::uint64_t spare);
+  void set_reserve_aside();
 
   // archived.cpp
   void open_archives(const SalvageState& salvage);
@@ -128,7 +134,6 @@ class StoreImpl final : public Store {
   void give_disk_back();
   void measure(const lmdb::Space& space);
   void note_commit(Duration took, std::uint64_t raw);
-  std::uint64_t reserve() const;
 
   const StoreOptions options_;
   // max_size, or what fits into the map that the machine gave. Set with the environment, which may
@@ -154,7 +159,12 @@ class StoreImpl final : public Store {
   bool read_only_ = false;
   bool clean_ = false;  // the clean mark is in the environment
   bool closed_ = false;
-  bool writing_ = false;  // a Transaction is alive
+  bool writing_ = false;    // a Transaction is alive
+  bool sets_aside_ = true;  // the file system gives blocks to a file beyond its end
+  // A commit found no disk. What another one freed LMDB gives out two commits later: where nothing
+  // else is to be written, the one between is made for that.
+  bool wants_pages_ = false;
+  std::uint64_t freed_by_ = 0;  // the last commit that deleted blocks
   // The copies outside.
   bool names_changed_ = false;  // names or files came since they were written
   std::uint64_t copied_commits_ = UINT64_MAX;
@@ -220,9 +230,6 @@ class TransactionImpl final : public Store::Transaction {
   FileHeld held_before(std::string_view key, std::optional<std::string_view> value) const;
   void note_appended(FileId id, FileHeld& held) const;
   Status remember(Status status);
-  std::int64_t beyond_limit() const;
-  Status room_for(std::uint64_t bytes);
-  Status disk_room_for(std::int64_t bytes);
   std::optional<BlockKey> next_key(SourceId source, BlockNumber from) const;
   Result<BlockHeader> header(BlockKey key) const;
   Result<BlockInfo> write_block(const RawBlock& block, BlockHeader header, bool checked);
@@ -230,6 +237,14 @@ class TransactionImpl final : public Store::Transaction {
   void let_go(std::string_view value, const Reference& reference);
   Status put_salvage();
   Status write_small_state();
+
+  // room.cpp
+  std::int64_t beyond_limit() const;
+  Status room_for(std::uint64_t bytes);
+  Status disk_room_for(std::int64_t bytes);
+  tl::unexpected<Error> disk_full() const;
+  Status settle_disk();
+  Result<std::int64_t> growth() const;
 
   // merge.cpp
   struct Mini {
@@ -291,10 +306,10 @@ class TransactionImpl final : public Store::Transaction {
   std::map<BlockNumber, SourceId> added_, removed_;
   std::map<FileId, FileHeld> appended_;  // what blocks were given of files
   std::vector<ArchivedBlock> released_;
-  std::int64_t grown_ = 0;  // bytes of blocks added, less those removed
-  std::uint64_t raw_ = 0;   // raw body bytes appended
-  bool disk_checked_ = false;
-  bool below_floor_ = false;
+  std::int64_t grown_ = 0;        // bytes of blocks added, less those removed
+  std::int64_t written_ = 0;      // bytes of blocks added
+  std::uint64_t raw_ = 0;         // raw body bytes appended
+  std::optional<DiskRoom> disk_;  // as the first append finds it
   bool marks_clean_ = false;
   bool names_changed_ = false;
   std::optional<Error> broken_;  // LMDB failed in the middle: nothing more may be written

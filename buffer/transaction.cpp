@@ -1,8 +1,5 @@
-// The Transaction's frame: writing, room, append's ends, commit. Merging: merge.cpp; lanes and
-// claims: lanes.cpp; trimming and dropping: retention.cpp.
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-
+// The Transaction's frame: writing, append's ends, commit. Room: room.cpp; merging: merge.cpp;
+// lanes and claims: lanes.cpp; trimming and dropping: retention.cpp.
 #include <algorithm>
 #include <utility>
 
@@ -142,50 +139,6 @@ Status TransactionImpl::put_sink(const SinkState& sink) {
   return put(keyspace::sink_key(sink.id), keyspace::encode_sink(sink));
 }
 
-// --- room
-// --------------------------------------------------------------------------------------------
-
-// Negative: so many bytes fit.
-std::int64_t TransactionImpl::beyond_limit() const {
-  const std::lock_guard lock(store_.mutex_);
-  return static_cast<std::int64_t>(space_.used() + store_.quarantine_bytes_) + grown_ -
-         static_cast<std::int64_t>(store_.limit_);
-}
-
-Status TransactionImpl::room_for(std::uint64_t bytes) {
-  const std::uint64_t limit = store_.limit_;
-  if (beyond_limit() + static_cast<std::int64_t>(bytes) > 0)
-    return fail(
-        ErrorCode::kFull, "the buffer {} is full: it holds its {} bytes ({})", store_.path(), limit,
-        limit < store_.options_.max_size ? "all that this machine can map" : "buffer.max_size");
-  return disk_room_for(static_cast<std::int64_t>(bytes));
-}
-
-// Below the disk's floor only pages that the file owns already are written, down to half of the
-// reserve; the other half is for what must always find room.
-Status TransactionImpl::disk_room_for(std::int64_t bytes) {
-  if (store_.options_.free_disk_percent == 0) return {};
-  if (!disk_checked_) {
-    disk_checked_ = true;
-    struct statvfs disk {};
-    if (::statvfs(store_.options_.directory.c_str(), &disk) != 0) return {};
-    const std::uint64_t floor = disk.f_blocks / 100 * store_.options_.free_disk_percent;
-    below_floor_ = disk.f_bavail < floor;
-  }
-  if (!below_floor_) return {};
-  struct stat st {};
-  if (::fstat(store_.environment_.fd(), &st) != 0) return {};
-  const std::int64_t owned =
-      static_cast<std::int64_t>(st.st_blocks) * 512 - static_cast<std::int64_t>(space_.used());
-  if (owned - std::max<std::int64_t>(grown_, 0) - bytes >=
-      static_cast<std::int64_t>(store_.reserve() / 2))
-    return {};
-  return fail(ErrorCode::kFull,
-              "the file system of {} has less than {} % free "
-              "(buffer.free_disk_percent): nothing is taken in until there is more",
-              store_.options_.directory, store_.options_.free_disk_percent);
-}
-
 // --- blocks
 // ------------------------------------------------------------------------------------------
 
@@ -229,6 +182,7 @@ Result<BlockInfo> TransactionImpl::write_block(const RawBlock& block, BlockHeade
   if (checked) EH_TRY(room_for(space));
   EH_TRY(put(keyspace::block_key(h.number, h.source), stored));
   grown_ += static_cast<std::int64_t>(space);
+  written_ += static_cast<std::int64_t>(space);
   removed_.erase(h.number);
   added_[h.number] = h.source;
   return info_of(h);
@@ -300,6 +254,8 @@ Status TransactionImpl::write_small_state() {
   if (state_.counters != stored)
     EH_TRY(put(keyspace::counters_key(), keyspace::encode_counters(state_.counters)));
   EH_TRY(put_salvage());
+  if (store_.wants_pages_ && store_.freed_by_ + 1 == txn_.id())
+    EH_TRY(put(keyspace::counters_key(), keyspace::encode_counters(state_.counters)));
   if (store_.clean_ && !marks_clean_) EH_TRY(erase(keyspace::clean_mark_key()));
   return {};
 }
@@ -312,13 +268,23 @@ Status TransactionImpl::put_clean_mark() {
 
 Status TransactionImpl::commit() {
   EH_CHECK(txn_.open());
-  if (auto written = write_small_state(); !written || broken_) {
+  Status ready = write_small_state();
+  if (ready && !broken_) {
+    ready = settle_disk();
+    store_.wants_pages_ = store_.wants_pages_ || !ready;
+  }
+  if (!ready || broken_) {
     txn_.abort();
-    return broken_ ? tl::unexpected(*broken_) : written;
+    return broken_ ? tl::unexpected(*broken_) : ready;
   }
   const Instant start = store_.clock_.now();
   const std::uint64_t transaction = txn_.id();
-  if (auto committed = txn_.commit(); !committed) return committed;
+  if (auto committed = txn_.commit(); !committed) {
+    store_.wants_pages_ = committed.error().code == ErrorCode::kFull;
+    return committed;
+  }
+  if (written_ > 0) store_.wants_pages_ = false;
+  if (!removed_.empty()) store_.freed_by_ = transaction;
   {
     const std::lock_guard lock(store_.mutex_);
     store_.state_ = std::move(state_);

@@ -103,8 +103,10 @@ Status Intake::stop() {
   if (!displaced_.empty())
     log::error("stop: {}; what it held undelivered is lost with it", displaced_);
   Status status = try_commit(Attempt::kWithRecords);
-  if (!status && status.error().code == ErrorCode::kFull)
-    status = try_commit(Attempt::kSettlementsOnly);
+  if (!status) {
+    const Status settled = try_commit(Attempt::kSettlementsOnly);
+    if (status.error().code == ErrorCode::kFull) status = settled;
+  }
   report_drops();
   publish();
   return status;
@@ -314,6 +316,7 @@ IntakeStatus Intake::state() const {
       status.sink_problems.push_back(sink.config.name + ": " + sink.problem);
   status.pending_bytes = budget_.used;
   status.blocked = blocked();
+  status.disk_full = disk_full_;
   status.displaced = displaced_;
   status.displaced_since = displaced_since_;
   status.nothing_held = nothing_held();

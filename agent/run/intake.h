@@ -62,6 +62,7 @@ struct IntakeStatus {
   std::vector<SourceHealth> sources;
   std::uint64_t pending_bytes = 0;
   bool blocked = false;   // the buffer is full and sources wait
+  std::string disk_full;  // why it is, where its disk is full and not the buffer
   std::string displaced;  // the buffer's file is not where it was; why, and what to do
   Instant displaced_since{};
   bool nothing_held = false;  // everything that is committed was delivered
@@ -114,7 +115,7 @@ class Intake {
     bool more = true;
     bool urgent = false;
   };
-  enum class Attempt { kWithRecords, kSettlementsOnly };
+  enum class Attempt { kWithRecords, kSettlementsOnly, kDroppingRecords };
 
   // What a transaction made, to be acted on once it is durable.
   struct Made {
@@ -160,11 +161,15 @@ class Intake {
   // intake_commit.cpp: one transaction
   void commit();
   Status try_commit(Attempt attempt);
-  Status write_records(Store::Transaction& transaction);
+  void found_full(const Error& error);
+  bool drops_pending() const;
+  Status write_records(Store::Transaction& transaction, Attempt attempt);
   void flush_input(SourceSlot& slot);
   Status append_pending(Store::Transaction& transaction, SourceSlot& slot);
   Status make_room(Store::Transaction& transaction, const RawBlock& block, Error full);
-  Result<bool> come_down(Store::Transaction& transaction);
+  Status drop_new(Store::Transaction& transaction, const RawBlock& block);
+  Status drop_pending(Store::Transaction& transaction, SourceSlot& slot);
+  Result<bool> come_down(Store::Transaction& transaction, const Made& made);
   bool patient() const;
   Result<Counter> drop(Store::Transaction& transaction, std::uint64_t bytes, DropScope scope);
   void go_behind_dropped(const Store::Transaction& transaction);
@@ -226,8 +231,11 @@ class Intake {
   Instant oldest_event_ = kNever;
   bool look_for_batches_ = true;  // something changed that may have made a batch full
 
-  Instant blocked_until_{};  // the buffer was full: records are tried again then; 0: it is not
-  Instant retry_at_{};       // a commit failed: not before then
+  Instant blocked_until_{};      // the buffer was full: records are tried again then; 0: it is not
+  std::string disk_full_;        // as in IntakeStatus
+  bool full_at_commit_ = false;  // not by what was appended: to drop some of it would not help
+  bool committing_ = false;      // how far try_commit() came
+  Instant retry_at_{};           // a commit failed: not before then
   Duration retry_delay_{};
   std::string displaced_;  // the buffer's file is not in its place: why
   Instant displaced_since_{};

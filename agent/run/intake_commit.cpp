@@ -1,5 +1,6 @@
 // What one commit of intake holds, and what happens when it cannot be made.
 #include <algorithm>
+#include <tuple>
 
 #include "agent/base/check.h"
 #include "agent/base/log_event.h"
@@ -21,18 +22,39 @@ constexpr Duration kLongestRetry = std::chrono::seconds(30);
 
 void Intake::commit() {
   const bool records_wait = !displaced_.empty() || blocked_until_ > clock_.now();
-  Status status = try_commit(records_wait ? Attempt::kSettlementsOnly : Attempt::kWithRecords);
+  const Attempt attempt = records_wait ? Attempt::kSettlementsOnly : Attempt::kWithRecords;
+  Status status = try_commit(attempt);
   if (!status && status.error().code == ErrorCode::kFull) {
-    if (!blocked() && clock_.now() >= next_full_report_) {
-      log::event(log::Level::kWarn, "buffer: full, sources wait: {}", status.error().message);
-      full_told_ = true;
-      next_full_report_ = clock_.now() + kTellFullEvery;
-    }
-    if (full_since_ == Instant{}) full_since_ = clock_.now();
-    blocked_until_ = clock_.now() + kBlockedRetry;
-    status = try_commit(Attempt::kSettlementsOnly);
+    found_full(status.error());
+    status = try_commit(drops_pending() ? Attempt::kDroppingRecords : Attempt::kSettlementsOnly);
+  } else if (!status && attempt == Attempt::kWithRecords) {
+    // Acknowledgements need less, and sinks wait for them.
+    std::ignore = try_commit(Attempt::kSettlementsOnly);
   }
-  if (!status) commit_failed(status.error());
+  if (!status) return commit_failed(status.error());
+  if (!problem_.empty()) log::event(log::Level::kInfo, "buffer: commits succeed again");
+  problem_.clear();
+  retry_at_ = {};
+  retry_delay_ = {};
+}
+
+void Intake::found_full(const Error& error) {
+  if (!blocked() && clock_.now() >= next_full_report_) {
+    log::event(log::Level::kWarn, "buffer: full, sources wait: {}", error.message);
+    full_told_ = true;
+    next_full_report_ = clock_.now() + kTellFullEvery;
+  }
+  if (full_since_ == Instant{}) full_since_ = clock_.now();
+  blocked_until_ = clock_.now() + kBlockedRetry;
+  disk_full_ = error.sys != 0 ? error.message : "";
+  full_at_commit_ = committing_;
+}
+
+// What is full is known while records are appended, and each block is dropped or not. But where
+// LMDB puts them all, and whether the disk takes them there, shows only when they are committed.
+bool Intake::drops_pending() const {
+  return full_at_commit_ && displaced_.empty() && options_.when_full == WhenFull::kDropNewest &&
+         !patient();
 }
 
 // All in one transaction: acknowledgements and what they let go first, since they make room, in the
@@ -45,19 +67,21 @@ Status Intake::try_commit(Attempt attempt) {
   const Instant full_before = full_since_;
 
   Made made;
+  committing_ = false;
   const Status status = [&]() -> Status {
     EH_ASSIGN(const std::unique_ptr<Store::Transaction> transaction, store_.begin());
     EH_TRY(write_settlements(*transaction, made));
     EH_ASSIGN(made.trimmed, transaction->trim());
-    if (attempt == Attempt::kWithRecords) {
-      EH_TRY(write_records(*transaction));
+    if (attempt != Attempt::kSettlementsOnly) {
+      EH_TRY(write_records(*transaction, attempt));
     } else {
-      EH_ASSIGN(made.dropped, come_down(*transaction));
+      EH_ASSIGN(made.dropped, come_down(*transaction, made));
     }
     EH_TRY(claim_ripe(*transaction, made));
     EH_TRY(begin_replays(*transaction, made));
     EH_TRY(write_traffic(*transaction, made));
     beat();  // the flush may take a slow card half a minute
+    committing_ = true;
     return transaction->commit();
   }();
 
@@ -68,16 +92,19 @@ Status Intake::try_commit(Attempt attempt) {
   for (std::size_t i = 0; i < sinks_.size(); ++i) sinks_[i].lanes = std::move(planners_before[i]);
   dropping_ = dropping_before;
   full_since_ = full_before;
-  if (attempt == Attempt::kWithRecords)
+  if (attempt != Attempt::kSettlementsOnly)
     for (SourceSlot& slot : slots_) slot.source->settled(false);
   return status;
 }
 
-Status Intake::write_records(Store::Transaction& transaction) {
+Status Intake::write_records(Store::Transaction& transaction, Attempt attempt) {
   for (SourceSlot& slot : slots_) {
     beat();
     if (!slot.pending->empty()) flush_input(slot);
-    EH_TRY(append_pending(transaction, slot));
+    if (attempt == Attempt::kDroppingRecords)
+      EH_TRY(drop_pending(transaction, slot));
+    else
+      EH_TRY(append_pending(transaction, slot));
     EH_TRY(slot.source->checkpoint(transaction));
   }
   return {};
@@ -124,13 +151,20 @@ Status Intake::make_room(Store::Transaction& transaction, const RawBlock& block,
       if (appended) return {};
       break;  // everything is claimed: wait for the sinks
     }
-    case WhenFull::kDropNewest: {
-      const Counter dropped{block.records, block.bodies.size()};
-      dropping_ += dropped;
-      return transaction.count_not_taken(block.source, dropped);
-    }
+    case WhenFull::kDropNewest: return drop_new(transaction, block);
   }
   return tl::unexpected<Error>(std::move(full));
+}
+
+Status Intake::drop_new(Store::Transaction& transaction, const RawBlock& block) {
+  const Counter dropped{block.records, block.bodies.size()};
+  dropping_ += dropped;
+  return transaction.count_not_taken(block.source, dropped);
+}
+
+Status Intake::drop_pending(Store::Transaction& transaction, SourceSlot& slot) {
+  for (const RawBlock& block : slot.pending->blocks()) EH_TRY(drop_new(transaction, block));
+  return {};
 }
 
 bool Intake::patient() const {
@@ -138,12 +172,15 @@ bool Intake::patient() const {
 }
 
 // A lowered limit may leave more beyond it than one transaction drops: each takes its part, and
-// lasts though the records that wait find no room yet. True where it did.
-Result<bool> Intake::come_down(Store::Transaction& transaction) {
+// lasts though the records that wait find no room yet. On a full disk what goes makes room only for
+// later transactions, and sinks that make room themselves come first. True where something was
+// dropped.
+Result<bool> Intake::come_down(Store::Transaction& transaction, const Made& made) {
   if (!blocked()) return false;
   const bool any = options_.when_full == WhenFull::kDropOldest && !patient();
-  EH_ASSIGN(const Counter dropped,
-            drop(transaction, 0, any ? DropScope::kAny : DropScope::kUnneeded));
+  const bool for_disk = !disk_full_.empty() && !full_at_commit_ && made.applied.empty();
+  EH_ASSIGN(const Counter dropped, drop(transaction, for_disk ? budget_.used : 0,
+                                        any ? DropScope::kAny : DropScope::kUnneeded));
   return dropped.records > 0;
 }
 
@@ -204,21 +241,21 @@ void Intake::look_for_traffic() {
 void Intake::committed(Attempt attempt, Made made) {
   ++commits_;
   mean_commit_ = store_.usage().mean_commit;
-  if (!problem_.empty()) log::event(log::Level::kInfo, "buffer: commits succeed again");
-  problem_.clear();
-  retry_at_ = {};
-  retry_delay_ = {};
-  if (attempt == Attempt::kWithRecords) {
-    if (blocked() && full_told_)
-      log::event(log::Level::kInfo, "buffer: there is room again, sources go on");
-    if (blocked()) full_told_ = false;
-    blocked_until_ = {};
+  if (attempt != Attempt::kSettlementsOnly) {
     for (SourceSlot& slot : slots_) {
       slot.source->settled(true);
       slot.pending->clear();
       slot.urgent = false;
     }
-  } else if (blocked() && (made.dropped || !made.applied.empty())) {
+  }
+  if (attempt == Attempt::kWithRecords) {
+    if (blocked() && full_told_)
+      log::event(log::Level::kInfo, "buffer: there is room again, sources go on");
+    if (blocked()) full_told_ = false;
+    blocked_until_ = {};
+    disk_full_.clear();
+  } else if (blocked() &&
+             (attempt == Attempt::kDroppingRecords || made.dropped || !made.applied.empty())) {
     blocked_until_ = clock_.now();  // there may be room
   }
   if (made.trimmed > 0) full_since_ = {};

@@ -1,49 +1,19 @@
 // Disks that others fill, and file systems that make no holes (root: mounts).
-#include <sys/mount.h>
-#include <sys/statvfs.h>
-
-#include <cstdlib>
 #include <fstream>
 
 #include "buffer/lmdb.h"
+#include "tests/buffer/mounted_disk.h"
 #include "tests/buffer/space_fixture.h"
 
 namespace edgehose {
 namespace {
 
-// A file system of its own, with data_dir and a ballast file on it.
+// data_dir on a file system of its own.
 class Mounted : public SpaceTest {
  protected:
-  // False where it cannot be mounted here. `how`: a shell command, with the image and the
-  // directory.
-  bool mount(const std::string& how) {
-    if (::geteuid() != 0) return false;
-    mount_ = directory_.path() + "/disk";
-    std::filesystem::create_directory(mount_);
-    const std::string image = directory_.path() + "/image";
-    std::ofstream(image).close();
-    std::filesystem::resize_file(image, 128 * kMiB);
-    const std::string command =
-        "set -- " + image + " " + mount_ + "; { " + how + "; } >/dev/null 2>&1";
-    mounted_ = std::system(command.c_str()) == 0;
-    options_.directory = mount_ + "/data";
-    return mounted_;
-  }
-  void TearDown() override {
-    SpaceTest::TearDown();
-    if (mounted_) ::umount2(mount_.c_str(), MNT_DETACH);
-  }
-  std::uint64_t free_bytes() const {
-    struct statvfs fs {};
-    ::statvfs(mount_.c_str(), &fs);
-    return std::uint64_t{fs.f_bavail} * fs.f_frsize;
-  }
-  // Somebody else's file, until `free` bytes are left.
-  void fill_disk(std::uint64_t free) {
-    std::ofstream ballast(mount_ + "/ballast", std::ios::binary | std::ios::app);
-    const std::string chunk(256 << 10, 'b');
-    while (ballast && free_bytes() > free) ballast << chunk << std::flush;
-    ::sync();
+  bool mount(const char* how) {
+    options_.directory = directory_.path() + "/disk/data";
+    return disk_.mount(directory_.path(), 128 * kMiB, how);
   }
   // Unclean, and without its meta pages.
   void stop_and_damage() {
@@ -52,16 +22,14 @@ class Mounted : public SpaceTest {
     std::fstream file(environment(), std::ios::in | std::ios::out | std::ios::binary);
     file << std::string(2 * lmdb::kPageBytes, '\0');
   }
-  std::string mount_;
-  bool mounted_ = false;
+  MountedDisk disk_;
 };
 
 class SmallDisk : public Mounted {
  protected:
   void SetUp() override {
     SpaceTest::SetUp();
-    if (!mount("mkfs.ext4 -q -m 0 $1 && mount -o loop $1 $2"))
-      GTEST_SKIP() << "needs root and a loop device: mounts ext4";
+    if (!mount(kMountExt4)) GTEST_SKIP() << "needs root and a loop device: mounts ext4";
     options_.max_size = 512 * kMiB;
     options_.reserve = 16 * kMiB;
     options_.free_disk_percent = 20;
@@ -71,16 +39,16 @@ class SmallDisk : public Mounted {
 TEST_F(SmallDisk, TheFloorStopsIntakeAndRoomBringsItBack) {
   open_with_lane();
   EXPECT_EQ(fill().code, ErrorCode::kFull);
-  EXPECT_GT(free_bytes(), 18 * kMiB) << "a fifth is left free, but for the reserve";
+  EXPECT_GT(disk_.free_bytes(), 18 * kMiB) << "a fifth is left free, but for the reserve";
   EXPECT_GT(raw_.size(), 200u);
   expect_all_readable();
   deliver(BlockNumber(100));
   add(20);  // into pages that the file owns
-  fill_disk(0);
+  disk_.fill(0);
   deliver(BlockNumber(200));
   expect_all_readable();
   EXPECT_EQ(fill().code, ErrorCode::kFull);
-  std::filesystem::remove(mount_ + "/ballast");
+  disk_.clear();
   deliver(store_->end_block());
   add(20);
   expect_all_readable();
@@ -88,10 +56,10 @@ TEST_F(SmallDisk, TheFloorStopsIntakeAndRoomBringsItBack) {
 
 // Nothing is left by others: acknowledgements, trims and a slow intake live off the reserve.
 TEST_F(SmallDisk, BelowTheFloorAtInstallationTheReserveKeepsItGoing) {
-  fill_disk(22 * kMiB);
+  disk_.fill(22 * kMiB);
   open_with_lane();
   EXPECT_GE(allocated(), 16 * kMiB) << "set aside at once";
-  fill_disk(0);
+  disk_.fill(0);
   for (int round = 0; round < 5; ++round) {
     EXPECT_EQ(fill().code, ErrorCode::kFull);
     EXPECT_GT(raw_.size(), 10u) << "half of the reserve, round " << round;
@@ -99,7 +67,7 @@ TEST_F(SmallDisk, BelowTheFloorAtInstallationTheReserveKeepsItGoing) {
     deliver(store_->end_block());
   }
   EXPECT_TRUE(blocks().empty());
-  std::filesystem::remove(mount_ + "/ballast");
+  disk_.clear();
   add(100);
   expect_all_readable();
 }
@@ -109,14 +77,14 @@ TEST_F(SmallDisk, ADamagedBufferIsSalvagedBelowTheFloor) {
   open_with_lane();
   EXPECT_EQ(fill().code, ErrorCode::kFull);
   stop_and_damage();
-  fill_disk(2 * kMiB);
+  disk_.fill(2 * kMiB);
   open();
   expect_all_readable();
   EXPECT_EQ(store_->usage().salvaged_records, raw_.size());
   deliver(store_->end_block());
   store_->maintain();
   EXPECT_TRUE(blocks().empty());
-  EXPECT_GT(free_bytes(), 30 * kMiB) << "punched out as it was delivered";
+  EXPECT_GT(disk_.free_bytes(), 30 * kMiB) << "punched out as it was delivered";
 }
 
 // Its lock file is gone, as after a boot from an image: LMDB maps a new one, and a page of it for
@@ -127,12 +95,11 @@ TEST_F(SmallDisk, AFullDiskWithoutALockFileIsToldOrWorks) {
   ASSERT_TRUE(store_->close());
   store_.reset();
   std::filesystem::remove(environment() + "-lock");
-  fill_disk(0);
-  std::ofstream(mount_ + "/ballast", std::ios::app) << std::string(256 << 10, 'b');
+  disk_.fill(0);
   if (const auto opened = Store::open(options_, clock_); !opened) {
     EXPECT_EQ(opened.error().code, ErrorCode::kFull) << opened.error().message;
   }
-  std::filesystem::remove(mount_ + "/ballast");
+  disk_.clear();
   open();
   expect_all_readable();
 }

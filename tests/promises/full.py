@@ -45,6 +45,40 @@ class Promise(promise.PromiseCase):
         self.box.verify()
         self.assert_bounded_log()
 
+    def test_others_fill_the_buffers_disk_to_the_floor_and_then_all_of_it(self):
+        """What is left free stays free, status names the disk, and deliveries are acknowledged."""
+        self.need_root()
+        self.box.mount_ext4(self.box.data, 64 * MIB)
+        self.box.config(buffer={"max_size": "40MiB", "free_disk_percent": 5})
+        self.box.take_sink_away()
+        agent = self.box.start()
+        self.noise(20000)
+        promise.wait_until(lambda: self.source(self.box.status())["committed"]["records"] == 20000, 15, "all read", 0.2)
+        disk = os.statvfs(self.box.data)
+        floor = disk.f_blocks * disk.f_frsize // 20
+        self.fill(self.box.data, leave=floor + 150000)
+        self.noise(200000, first=20000)
+        promise.wait_until(lambda: "free_disk_percent" in agent.output(), 15, "the log tells it", 0.2)
+        status = self.box.status()
+        self.assertGreater(status["buffer"]["disk_free_bytes"], floor - 100000, "only the buffer writes there")
+        (self.box.data / "filler").rename(self.box.data / "first")
+        self.fill(self.box.data)
+        self.box.give_sink_back()
+        agent.stop()
+        agent = self.box.start()
+        promise.wait_until(lambda: self.sink(self.box.status())["delivered"]["records"] == 220000, 40,
+                           "all is delivered and acknowledged", 0.2)
+        agent.stop()
+        self.assertEqual(sorted(self.box.lines()), sorted((self.box.logs / "app.log").read_bytes().splitlines()))
+        self.box.verify()
+        self.assert_bounded_log()
+
+    def noise(self, lines, first=0):
+        """Lines that hardly compress."""
+        with open(self.box.logs / "app.log", "ab") as log:
+            for i in range(first, first + lines):
+                log.write(f"{i} {os.urandom(60).hex()}\n".encode())
+
     def expect(self, lines):
         text = self.box.manifest.read_text().splitlines()[0]
         self.box.manifest.write_text(f"{text}\nfirst=0 lines={lines} bytes=0 rotations=0\n")

@@ -3,6 +3,7 @@
 
 #include "agent/run/intake.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>

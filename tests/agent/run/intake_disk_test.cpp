@@ -1,0 +1,136 @@
+// The buffer's disk is full, not the buffer: under each policy (root: mounts ext4); and commits
+// that fail because records cannot be written.
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "tests/agent/run/intake_fixture.h"
+#include "tests/buffer/mounted_disk.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+constexpr auto kFull = static_cast<std::size_t>(DropReason::kBufferFull);
+
+class IntakeOnASmallDisk : public IntakeTest {
+ protected:
+  void SetUp() override {
+    if (!disk_.mount(store_options_.directory, 64 * kMiB, kMountExt4))
+      GTEST_SKIP() << "needs root and a loop device: mounts ext4";
+    directory_ = std::exchange(store_options_.directory, disk_.path() + "/data");
+    store_options_.max_size = 30 * kMiB;
+    store_options_.free_disk_percent = 5;
+    batch_ = {1 << 20, seconds(5)};
+  }
+  ~IntakeOnASmallDisk() override {
+    intake_.reset();
+    store_.reset();
+    if (!directory_.empty()) store_options_.directory = directory_;
+  }
+  // Some records in the buffer, not acknowledged, and then not a byte left on the disk.
+  void start_and_fill_disk() {
+    start();
+    dense_lines(50'000);
+    pass(seconds(10));
+    ASSERT_TRUE(source_->lines.empty());
+    disk_.fill(0);
+    dense_lines(500'000);
+  }
+  void pass(Duration time) {
+    for (const Instant end = clock_.now() + time; clock_.now() < end; clock_.advance(seconds(1)))
+      run();
+  }
+  IntakeStatus shown() const { return intake_->status().read(); }
+
+  MountedDisk disk_;
+  std::string directory_;
+};
+
+TEST_F(IntakeOnASmallDisk, BlockWaitsTakesAcknowledgementsAndGoesOn) {
+  start_and_fill_disk();
+  pass(minutes(2));
+  EXPECT_TRUE(shown().blocked);
+  EXPECT_THAT(shown().disk_full, testing::HasSubstr("buffer.free_disk_percent"));
+  EXPECT_EQ(shown().problem, "") << "to wait for room is no failure";
+  ASSERT_FALSE(source_->lines.empty());
+  EXPECT_EQ(deliver_all(), 550'000u) << "what is acknowledged makes room, on a full disk";
+  EXPECT_TRUE(source_->lines.empty());
+  EXPECT_EQ(lane().buffered(), Counter{});
+  EXPECT_EQ(lane().dropped[kFull], Counter{});
+}
+
+TEST_F(IntakeOnASmallDisk, BlockGoesOnWhenTheDiskHasRoom) {
+  start_and_fill_disk();
+  pass(minutes(1));
+  ASSERT_TRUE(shown().blocked);
+  const std::size_t left = source_->lines.size();
+  disk_.clear();
+  pass(seconds(10));
+  EXPECT_LT(source_->lines.size(), left);
+  EXPECT_EQ(shown().disk_full, "");
+}
+
+TEST_F(IntakeOnASmallDisk, DropOldestDropsWhereTheDiskIsFull) {
+  options_.when_full = WhenFull::kDropOldest;
+  batch_ = {64 << 10, hours(1)};
+  start_and_fill_disk();
+  claims_.take();
+  pass(minutes(3));
+  EXPECT_TRUE(source_->lines.empty());
+  const LaneState state = lane();
+  EXPECT_EQ(state.committed.records, 550'000u);
+  EXPECT_GT(state.dropped[kFull].records, 0u);
+  EXPECT_GT(state.buffered().records, 30'000u) << "no more than has to go";
+}
+
+TEST_F(IntakeOnASmallDisk, DropNewestDropsWhereTheDiskIsFull) {
+  options_.when_full = WhenFull::kDropNewest;
+  start_and_fill_disk();
+  pass(minutes(3));
+  EXPECT_TRUE(source_->lines.empty());
+  EXPECT_EQ(lane().dropped[kFull], Counter{});
+  const SourceState source = store_->sources()->at(0);
+  EXPECT_GT(source.not_taken.records, 0u);
+  EXPECT_EQ(source.not_taken.records + source.committed.records, 550'000u);
+}
+
+// Records take pages beyond the file's end, which the limit of a file's size forbids here, as a
+// dying disk may; acknowledgements do not.
+TEST_F(IntakeTest, AcknowledgementsAreCommittedWhereRecordsCannotBe) {
+  batch_ = {64 << 10, seconds(5)};
+  start();
+  dense_lines(10'000);
+  for (int i = 0; i < 10; ++i) {
+    run();
+    clock_.advance(seconds(5));
+  }
+  const std::vector<Claim> claims = claims_.take();
+  ASSERT_GT(claims.size(), 2u);
+  struct stat st {};
+  ASSERT_EQ(::stat((store_options_.directory + "/buffer.mdb").c_str(), &st), 0);
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit small { static_cast<rlim_t>(st.st_size) + (16 << 10), before.rlim_max };
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  dense_lines(100'000);
+  for (const Claim& claim : claims) settle(claim);
+  run();
+  clock_.advance(seconds(2));
+  run();
+  const IntakeStatus status = intake_->status().read();
+  const std::uint64_t delivered = lane().delivered.records;
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_NE(status.problem, "");
+  std::uint64_t settled = 0;
+  for (const Claim& claim : claims) settled += claim.size.records;
+  EXPECT_EQ(delivered, settled);
+  clock_.advance(minutes(1));
+  run();
+  EXPECT_EQ(intake_->status().read().problem, "");
+}
+
+}  // namespace
+}  // namespace edgehose
