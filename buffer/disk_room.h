@@ -26,6 +26,11 @@ struct DiskRoom {
   }
 };
 
+// What of `wanted` a buffer of this limit keeps in reserve, bytes.
+constexpr std::uint64_t disk_reserve(std::uint64_t wanted, std::uint64_t limit) {
+  return std::min(wanted, limit / 4);
+}
+
 // `allocated`: the file's blocks; `used`: of them, what holds something. None where the file system
 // does not tell.
 std::optional<DiskRoom> disk_room(const std::string& directory, std::uint64_t allocated,

@@ -1,6 +1,5 @@
 // Whether the paths in data_dir still lead to the open buffer, and what is done where they do not:
 // an open file outlives its name, and what is committed to it then dies with the process.
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,8 +8,6 @@
 #include <vector>
 
 #include "agent/base/check.h"
-#include "agent/base/log.h"
-#include "agent/base/text.h"
 #include "buffer/lock_file.h"
 #include "buffer/store_impl.h"
 

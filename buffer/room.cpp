@@ -83,7 +83,7 @@ Result<std::int64_t> TransactionImpl::growth() const {
 
 // --- the reserve ---------------------------------------------------------------------------------
 
-std::uint64_t StoreImpl::reserve() const { return std::min(options_.reserve, limit_ / 4); }
+std::uint64_t StoreImpl::reserve() const { return disk_reserve(options_.reserve, limit_); }
 
 std::optional<DiskRoom> StoreImpl::measure_disk(std::uint64_t used) const {
   const auto allocated = allocated_bytes(environment_.fd());

@@ -208,7 +208,7 @@ void Screen::buffer() {
   out_ += "\n";
   line("BUFFER [{}{}] {:.0f} %: {} of {}, {} free", std::string(filled, '#'),
        std::string(kCells - filled, '.'), share * 100.0, format_size(b.used), format_size(b.limit),
-       format_size(b.limit > b.used ? b.limit - b.used : 0));
+       format_size(b.free));
   line("  {:<13}{}   when full: {}", "full in",
        b.full_in ? rough_duration(*b.full_in) : "not foreseeable", b.when_full);
   line("  {:<13}{} allocated, {} free", "on disk", format_size(b.allocated),

@@ -5,6 +5,7 @@
 
 #include "agent/base/log_event.h"
 #include "agent/run/agent_impl.h"
+#include "buffer/disk_room.h"
 
 namespace edgehose {
 
@@ -40,6 +41,25 @@ SinkInput Agent::sink_input(const SinkSlot& sink) const {
   return input;
 }
 
+// What the files have and the buffer has not: not read, or read and not committed.
+std::vector<SourceHealth> Agent::sources_of(const IntakeStatus& intake) {
+  std::vector<SourceHealth> sources = intake.sources;
+  for (std::size_t i = 0; i < sources.size() && i < intake.uncommitted.size(); ++i)
+    sources[i].behind_bytes += intake.uncommitted[i];
+  return sources;
+}
+
+std::uint64_t Agent::disk_left(const StoreUsage& usage) const {
+  const std::uint64_t aside = usage.quarantine_bytes + usage.archived_bytes;
+  const auto disk =
+      disk_room(config_.agent.data_dir, usage.allocated, usage.used - std::min(usage.used, aside),
+                config_.buffer.free_disk_percent);
+  if (!disk) return usage.limit;
+  const std::uint64_t reserve = disk_reserve(StoreOptions{}.reserve, usage.limit);
+  return static_cast<std::uint64_t>(
+      std::max<std::int64_t>(disk->room(static_cast<std::int64_t>(reserve)), 0));
+}
+
 std::string Agent::make_status() const {
   ReportInput input;
   const IntakeStatus intake = intake_->status().read();
@@ -52,6 +72,7 @@ std::string Agent::make_status() const {
   input.today = local_date(input.now, zone_);
   input.when_full = name(config_.buffer.when_full);
   input.buffer_full = intake.blocked;
+  input.disk_full = intake.disk_full;
   input.intake_problem = intake.problem;
   if (!intake.problem.empty())
     input.intake_problem_for = std::max(clock_->now() - intake.problem_began, Duration::zero());
@@ -60,9 +81,10 @@ std::string Agent::make_status() const {
   input.last_flush = intake.last_flush;
   input.mean_flush = intake.mean_flush;
   input.device = device_.disk;
-  input.sources = intake.sources;
+  input.sources = sources_of(intake);
   for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink));
   if (auto store = read_store(*store_)) input.store = std::move(*store);
+  input.disk_room = disk_left(input.store.usage);
   input.rates = meter_.rates();
   return to_json(make_report(input));
 }
@@ -72,7 +94,7 @@ void Agent::log_hour(Instant now) const {
   HourFigures figures;
   figures.used = usage.used;
   figures.limit = usage.limit;
-  for (const SourceHealth& source : intake_->status().read().sources) {
+  for (const SourceHealth& source : sources_of(intake_->status().read())) {
     figures.records += source.read_records;
     figures.behind += source.behind_bytes;
   }

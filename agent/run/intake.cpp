@@ -310,7 +310,10 @@ void Intake::publish() {
 
 IntakeStatus Intake::state() const {
   IntakeStatus status;
-  for (const SourceSlot& slot : slots_) status.sources.push_back(slot.source->health());
+  for (const SourceSlot& slot : slots_) {
+    status.sources.push_back(slot.source->health());
+    status.uncommitted.push_back(slot.pending->size().bytes);
+  }
   for (const SinkLink& sink : sinks_)
     if (!sink.problem.empty())
       status.sink_problems.push_back(sink.config.name + ": " + sink.problem);

@@ -60,6 +60,7 @@ constexpr Duration kDisplacedPatience = std::chrono::minutes(10);
 
 struct IntakeStatus {
   std::vector<SourceHealth> sources;
+  std::vector<std::uint64_t> uncommitted;  // of each, bytes that are read and in no commit yet
   std::uint64_t pending_bytes = 0;
   bool blocked = false;   // the buffer is full and sources wait
   std::string disk_full;  // why it is, where its disk is full and not the buffer

@@ -22,7 +22,7 @@ std::vector<std::string> start_lines(const StartFigures& figures);
 
 struct HourFigures {  // since the start, but the last two
   std::uint64_t records = 0, batches = 0, retries = 0;
-  std::uint64_t behind = 0;           // bytes that are there and not yet read
+  std::uint64_t behind = 0;           // bytes that are there and not yet in the buffer
   std::uint64_t used = 0, limit = 0;  // bytes of the buffer
 };
 std::string hour_line(const HourFigures& figures, Duration uptime);

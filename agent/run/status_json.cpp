@@ -185,7 +185,7 @@ Json buffer_json(const BufferReport& b) {
   return {{"epoch", b.epoch},
           {"blocks", b.blocks},
           {"used_bytes", b.used},
-          {"free_bytes", b.limit > b.used ? b.limit - b.used : 0},
+          {"free_bytes", b.free},
           {"limit_bytes", b.limit},
           {"allocated_bytes", b.allocated},
           {"disk_free_bytes", b.disk_free},
@@ -217,6 +217,7 @@ BufferReport buffer_from(const Json& j) {
   b.epoch = j.value("epoch", "");
   b.blocks = j.value("blocks", std::uint64_t{0});
   j.at("used_bytes").get_to(b.used);
+  j.at("free_bytes").get_to(b.free);
   j.at("limit_bytes").get_to(b.limit);
   j.at("allocated_bytes").get_to(b.allocated);
   j.at("disk_free_bytes").get_to(b.disk_free);

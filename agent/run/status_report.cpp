@@ -136,6 +136,7 @@ BufferReport buffer_report(const ReportInput& input) {
   report.blocks = input.store.blocks;
   report.used = usage.used;
   report.limit = usage.limit;
+  report.free = std::min(usage.limit - std::min(usage.limit, usage.used), input.disk_room);
   report.allocated = usage.allocated;
   report.disk_free = usage.disk_free;
   report.when_full = input.when_full;
@@ -232,18 +233,30 @@ bool makes_room(const StatusReport& report, WallTime now) {
   });
 }
 
+void judge_full(const ReportInput& input, const StatusReport& report, Judge& judge) {
+  const bool disk = !input.disk_full.empty();
+  const std::string what =
+      disk ? fmt::format("the buffer's disk is full ({})", input.disk_full) : "the buffer is full";
+  if (input.when_full != "block")
+    return judge.degraded(fmt::format("{}: records are dropped ({})", what, input.when_full));
+  if (makes_room(report, input.now))
+    return judge.degraded(what + ": what is read is what sinks make room for");
+  judge.down(fmt::format("{}: nothing is read until {}a sink delivers", what,
+                         disk ? "there is more, or " : ""));
+}
+
 void judge_buffer(const ReportInput& input, const StatusReport& report, Judge& judge) {
   const BufferReport& buffer = report.buffer;
-  if (input.running && input.buffer_full) {
-    if (input.when_full != "block")
-      return judge.degraded(
-          fmt::format("the buffer is full: records are dropped ({})", input.when_full));
-    if (makes_room(report, input.now))
-      return judge.degraded("the buffer is full: what is read is what sinks make room for");
-    return judge.down("the buffer is full: nothing is read until a sink delivers");
-  }
-  if (buffer.limit > 0 && buffer.used >= buffer.limit / 100 * kAlmostFullPercent)
+  if (input.running && input.buffer_full) return judge_full(input, report, judge);
+  if (buffer.limit == 0) return;
+  const std::uint64_t almost = buffer.limit / 100 * kAlmostFullPercent;
+  if (buffer.used >= almost)
     judge.degraded(fmt::format("the buffer is {} % full", buffer.used * 100 / buffer.limit));
+  else if (buffer.free < buffer.limit - almost)
+    judge.degraded(
+        fmt::format("the buffer's disk has room for {} more, the buffer for {} (buffer.max_size)",
+                    buffer.free == 0 ? "nothing" : format_size(buffer.free),
+                    format_size(buffer.limit - buffer.used)));
 }
 
 void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& judge) {

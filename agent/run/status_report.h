@@ -3,14 +3,15 @@
 //
 // Health, the worst that applies:
 //   down      no daemon; the intake loop has not beaten for kIntakeSilence; commits have failed for
-//             kCommitsFail; the buffer is full, its policy is "block" and no sink has delivered for
-//             kCatchesUp: nothing is read; the buffer's file was deleted, moved or replaced and
-//             cannot be put back
+//             kCommitsFail; the buffer or its disk is full, the policy is "block" and no sink has
+//             delivered for kCatchesUp: nothing is read; the buffer's file was deleted, moved or
+//             replaced and cannot be put back
 //   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the
-//             policy); a source has a problem; a sink is parked; a sink is stalled: it has a
-//             backlog, nothing of it was acknowledged for kStallTime, and its oldest record has
-//             been ripe (older than the batch's max_age) for as long; a batch has failed for
-//             kStallTime while others went; a system call on a destination has hung for kHangTime
+//             policy); its disk is full, or leaves it less than the rest of that; a source has a
+//             problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
+//             acknowledged for kStallTime, and its oldest record has been ripe (older than the
+//             batch's max_age) for as long; a batch has failed for kStallTime while others went; a
+//             system call on a destination has hung for kHangTime
 //   healthy   otherwise. Notes are worth knowing and change nothing.
 //
 // Threading: values and pure functions, but read_store(), which reads the store.
@@ -54,7 +55,7 @@ struct SourceReport {
   Counter read;                         // since start
   Counter committed;                    // ever
   Counter not_taken;                    // ever: refused by drop_newest
-  std::uint64_t behind_bytes = 0;       // there, not yet read
+  std::uint64_t behind_bytes = 0;       // there, not yet in the buffer
   std::uint64_t truncated_records = 0;  // ever
   std::uint64_t lost_bytes = 0;         // ever: known to have vanished before they were read
   std::string problem;
@@ -95,6 +96,7 @@ struct BufferReport {
   std::string epoch;         // hexadecimal, as in object names; empty: there is no buffer
   std::uint64_t blocks = 0;  // held
   std::uint64_t used = 0, limit = 0;
+  std::uint64_t free = 0;       // may still be taken in: what the limit and the disk leave
   std::uint64_t allocated = 0;  // on the disk
   std::uint64_t disk_free = 0;
   std::string when_full;                 // the policy
@@ -180,14 +182,16 @@ struct ReportInput {
   WallTime now;
   LocalDate today;  // where the agent is
   std::string when_full = "block";
-  bool buffer_full = false;    // the last append was refused
-  std::string intake_problem;  // why commits fail; empty: they do not
+  bool buffer_full = false;              // the last append was refused
+  std::string disk_full;                 // why, where it is the disk that is full
+  std::uint64_t disk_room = UINT64_MAX;  // what the disk leaves to the buffer, as far as is known
+  std::string intake_problem;            // why commits fail; empty: they do not
   Duration intake_problem_for{};
   std::string displaced;      // the buffer's file was taken away: which, and what to do
   Duration intake_silence{};  // since the intake loop last beat
   Duration last_flush{}, mean_flush{};
   std::string device;
-  std::vector<SourceHealth> sources;  // of the config, running
+  std::vector<SourceHealth> sources;  // of the config, running; behind: not in the buffer yet
   std::vector<SinkInput> sinks;       // of the config
   StoreSnapshot store;
   BufferRates rates;

@@ -58,8 +58,12 @@ class Promise(promise.PromiseCase):
         floor = disk.f_blocks * disk.f_frsize // 20
         self.fill(self.box.data, leave=floor + 150000)
         self.noise(200000, first=20000)
-        promise.wait_until(lambda: "free_disk_percent" in agent.output(), 15, "the log tells it", 0.2)
+        why = promise.wait_until(lambda: next((r for r in self.box.status()["reasons"] if "disk" in r), None), 15,
+                                 "status tells it", 0.2)
+        self.assertIn("free_disk_percent", why)
         status = self.box.status()
+        self.assertGreater(self.source(status)["behind_bytes"], 0)
+        self.assertLess(status["buffer"]["free_bytes"], MIB)
         self.assertGreater(status["buffer"]["disk_free_bytes"], floor - 100000, "only the buffer writes there")
         (self.box.data / "filler").rename(self.box.data / "first")
         self.fill(self.box.data)

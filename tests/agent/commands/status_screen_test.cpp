@@ -42,6 +42,7 @@ StatusReport healthy() {
   r.sinks = {sink};
   r.buffer.used = 118u << 20;
   r.buffer.limit = 512u << 20;
+  r.buffer.free = 394u << 20;
   r.buffer.allocated = 130u << 20;
   r.buffer.disk_free = 12ull << 30;
   r.buffer.when_full = "block";

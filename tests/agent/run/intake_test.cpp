@@ -12,9 +12,11 @@ TEST_F(IntakeTest, RecordsWaitForTheProfilesLimitAndCommitWithTheirPosition) {
   clock_.advance(seconds(59));
   run();
   EXPECT_EQ(source_->commits, 0u);
+  EXPECT_EQ(intake_->status().read().uncommitted.at(0), 1000u);
   clock_.advance(seconds(1));
   run();
   EXPECT_EQ(source_->commits, 1u);
+  EXPECT_EQ(intake_->status().read().uncommitted.at(0), 0u);
   EXPECT_EQ(lane().committed, (Counter{10, 1000}));
   const auto file = store_->file(FileId{1});
   ASSERT_TRUE(file && *file);

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/run/status_meter.h"
-
 namespace edgehose {
 namespace {
 
@@ -135,6 +133,34 @@ TEST(StatusReport, FullBufferIsDownOnlyWhereItBlocks) {
   EXPECT_EQ(make_report(input).health, Health::kDegraded);
   EXPECT_THAT(make_report(input).reasons,
               ElementsAre("the buffer is full: records are dropped (drop_oldest)"));
+}
+
+TEST(StatusReport, AFullDiskIsToldFromAFullBuffer) {
+  ReportInput input = sound();
+  input.buffer_full = true;
+  input.disk_full = "the file system of /data has 0 B free";
+  EXPECT_EQ(make_report(input).health, Health::kDown);
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("the buffer's disk is full (the file system of /data has 0 B free): "
+                          "nothing is read until there is more, or a sink delivers"));
+  input.when_full = "drop_newest";
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("the buffer's disk is full (the file system of /data has 0 B free): "
+                          "records are dropped (drop_newest)"));
+}
+
+TEST(StatusReport, WhatTheDiskLeavesIsWhatIsFree) {
+  ReportInput input = sound();
+  EXPECT_EQ(make_report(input).buffer.free, 502u << 20);
+  input.disk_room = 100 << 20;
+  EXPECT_EQ(make_report(input).buffer.free, 100u << 20);
+  EXPECT_EQ(make_report(input).health, Health::kHealthy);
+  input.disk_room = 0;
+  EXPECT_EQ(make_report(input).health, Health::kDegraded) << "although nothing is to be read now";
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("the buffer's disk has room for nothing more, the buffer for 502 MiB "
+                          "(buffer.max_size)"));
+  EXPECT_EQ(parse_status(to_json(make_report(input)))->buffer.free, 0u);
 }
 
 TEST(StatusReport, AFullBufferThatSinksCatchUpWithIsNotDown) {
@@ -326,52 +352,6 @@ TEST(StatusReport, OtherFormatsAndWhatIsNoStatusAreRefused) {
   EXPECT_EQ(parse_status(R"({"format": 1})").error().code, ErrorCode::kInvalid);
   EXPECT_EQ(parse_status("").error().code, ErrorCode::kInvalid);
   EXPECT_EQ(parse_status(R"({"format": "1"})").error().code, ErrorCode::kInvalid);
-}
-
-// --- BufferMeter ---------------------------------------------------------------------------------
-
-StoreUsage usage(std::uint64_t used, std::uint64_t raw) {
-  StoreUsage u;
-  u.limit = 100'000;
-  u.used = used;
-  u.committed_raw = raw;
-  return u;
-}
-
-TEST(BufferMeter, KnowsNothingBeforeItHasTwoSamples) {
-  BufferMeter meter;
-  EXPECT_FALSE(meter.rates().full_in);
-  meter.sample(Instant(1s), usage(0, 0), {0, {}});
-  EXPECT_FALSE(meter.rates().full_in);
-  EXPECT_FALSE(meter.rates().write_ratio);
-}
-
-TEST(BufferMeter, ASteadyGrowthTellsWhenItIsFull) {
-  BufferMeter meter;
-  for (int i = 0; i <= 10; ++i)
-    meter.sample(Instant(std::chrono::seconds(10 * i + 1)),
-                 usage(static_cast<std::uint64_t>(i) * 1000, 0), {});
-  // 90,000 bytes are free, 100 come a second.
-  ASSERT_TRUE(meter.rates().full_in);
-  EXPECT_NEAR(static_cast<double>(meter.rates().full_in->count()) / 1e9, 900.0, 2.0);
-}
-
-TEST(BufferMeter, AShrinkingBufferIsNeverFull) {
-  BufferMeter meter;
-  meter.sample(Instant(1s), usage(5000, 0), {});
-  meter.sample(Instant(11s), usage(4000, 0), {});
-  EXPECT_FALSE(meter.rates().full_in);
-}
-
-TEST(BufferMeter, WritesPerRawByteAndPerDay) {
-  BufferMeter meter;
-  meter.sample(Instant(1s), usage(0, 1000), {500, 1 << 20});
-  meter.sample(Instant(31s), usage(0, 11'000), {2500, 1 << 20});
-  EXPECT_DOUBLE_EQ(*meter.rates().write_ratio, 0.2);
-  EXPECT_FALSE(meter.rates().writes_per_day) << "half a minute says nothing of a day";
-  meter.sample(Instant(101s), usage(0, 21'000), {4500, (1 << 20) + 10'000});
-  EXPECT_DOUBLE_EQ(*meter.rates().writes_per_day, 4000.0 / 100.0 * 86400.0);
-  EXPECT_DOUBLE_EQ(*meter.rates().device_per_day, 10'000.0 / 100.0 * 86400.0);
 }
 
 TEST(StatusReport, ACallThatHangsIsNamed) {
