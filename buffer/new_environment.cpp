@@ -42,8 +42,14 @@ class Builder {
     EH_TRY(lmdb::Environment::create(path_, [](lmdb::Transaction& txn) -> Status {
       return txn.put(keyspace::format_key(), keyspace::encode_format(keyspace::kFormat));
     }));
+    // References need room also where the limit was lowered below what is held.
+    std::uint64_t references = 0;
+    for (const BlockSummary& block : blocks) references += reference_space(block);
     EH_ASSIGN(lmdb::Environment env,
-              lmdb::Environment::open(path_, lmdb::map_size_for(options_.max_size), false));
+              lmdb::Environment::open(path_,
+                                      std::max(lmdb::map_size_for(options_.max_size),
+                                               lmdb::map_size_for_file(2 * references)),
+                                      false));
     EH_TRY(fit(blocks, env));
     EH_TRY(refer_to(blocks, env));
     EH_TRY(put_small_state(env));
@@ -76,22 +82,27 @@ class Builder {
     if (files_.size() > kMaxArchives)
       std::erase_if(blocks, [&](const BlockSummary& block) {
         const bool out = block.archive < files_[files_.size() - kMaxArchives].id;
-        done_.left_out += out ? 1 : 0;
+        if (out) leave_out(block);
         return out;
       });
     std::uint64_t used = 0;
     std::size_t first = blocks.size();
     while (first > 0 && used + reference_space(blocks[first - 1]) <= room)
       used += reference_space(blocks[--first]);
-    done_.left_out += first;
+    for (std::size_t i = 0; i < first; ++i) leave_out(blocks[i]);
     blocks.erase(blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(first));
     return {};
+  }
+
+  void leave_out(const BlockSummary& block) {
+    ++done_.left_out;
+    rebuild_.leave_out(block);
   }
 
   Status put_small_state(lmdb::Environment& env) {
     EH_ASSIGN(ControlEntries entries, rebuild_.finish(done_.losses));
     done_.salvage.salvaged_records += done_.records;
-    done_.salvage.lost_records += done_.losses.corrupt.records;
+    done_.salvage.lost_records += done_.losses.corrupt.records + done_.losses.left_out.records;
     entries[keyspace::salvage_key()] = keyspace::encode_salvage(done_.salvage);
     entries[keyspace::format_key()] = keyspace::encode_format(format());
     EH_ASSIGN(lmdb::Transaction txn, env.begin_write());

@@ -80,6 +80,16 @@ SourceState& Rebuild::source(SourceId id) {
   return source;
 }
 
+void Rebuild::leave_out(const BlockSummary& block) {
+  for (const auto& [key, lane] : lanes_)
+    if (over(key, block.source) && lane.cursor.block <= block.number)
+      left_out_[key] += {block.records, block.body_raw};
+  const auto owner = sources_.find(block.source);
+  if (!current_ && owner != sources_.end() && block.number >= counters_.next_block &&
+      block.first >= owner->second.next_sequence)
+    new_[block.source] += {block.records, block.body_raw};
+}
+
 void Rebuild::keep(const BlockHeader& h, const std::function<Result<std::string>()>& read) {
   SourceState& owner = source(h.source);
   const Counter size{h.records, h.body_raw};
@@ -211,10 +221,14 @@ void Rebuild::settle_lanes(Losses& losses) {
     Counter due = settled(lane);
     due += buffered;
     const Counter lost = lane.committed - due;
-    lane.dropped[static_cast<std::size_t>(DropReason::kCorrupt)] += lost;
+    const Counter& out = left_out_[key];
+    const Counter left_out{std::min(lost.records, out.records), std::min(lost.bytes, out.bytes)};
+    lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)] += left_out;
+    lane.dropped[static_cast<std::size_t>(DropReason::kCorrupt)] += lost - left_out;
     due += lost;
     lane.committed = due;  // more than was counted where old blocks were found again
-    losses.corrupt += lost;
+    losses.left_out += left_out;
+    losses.corrupt += lost - left_out;
     lost_[key] = lost;
   }
 }

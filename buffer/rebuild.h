@@ -14,7 +14,8 @@
 //  behind;
 //  - files that came since the copies are those that a search found (found_files.h), and go on
 //  behind their blocks, or from their start;
-//  - every lane's equation holds again: what is neither delivered nor held is dropped(kCorrupt);
+//  - every lane's equation holds again: what is neither delivered nor held is dropped(kCorrupt), or
+//  dropped(kBufferFull) where there was no room for it;
 //  - a claim stays where all its records are held, else it goes, with those of its lane behind it.
 //
 // Threading: one thread.
@@ -40,6 +41,7 @@ constexpr std::uint64_t kNumbersSkipped = 1ull << 20;
 
 struct Losses {
   Counter corrupt;           // of all lanes together, newly counted as dropped(kCorrupt)
+  Counter left_out;          // the same, of dropped(kBufferFull)
   std::uint64_t claims = 0;  // given up: their records may be delivered twice
   bool new_epoch = false;
   std::vector<std::string> assumed;  // in words
@@ -56,6 +58,9 @@ class Rebuild {
   std::optional<FileId> next_file() const;
   // Who files are that came later. How far they were read is told by the blocks that are kept.
   Status add_files(const FoundFiles& found);
+  // A block that is there, and for which there is no room: what of it sinks lack is dropped,
+  // because the buffer is full.
+  void leave_out(const BlockSummary& block);
   // A block that is kept, in order of numbers. `read` gives all of it, where a position lies
   // inside.
   void keep(const BlockHeader& header, const std::function<Result<std::string>()>& read);
@@ -107,8 +112,9 @@ class Rebuild {
   keyspace::Counters counters_;
   bool counters_known_ = false;
   std::map<SourceId, SourceState> sources_;
-  std::map<SourceId, Counter> new_;  // committed since the copies
-  std::map<LaneKey, Counter> lost_;  // what was neither delivered nor kept
+  std::map<SourceId, Counter> new_;      // committed since the copies
+  std::map<LaneKey, Counter> left_out_;  // what there was no room for
+  std::map<LaneKey, Counter> lost_;      // what was neither delivered nor kept
   struct ReadAgain {
     std::uint64_t bytes = 0;    // that positions go back
     std::uint64_t records = 0;  // of them in blocks that were kept

@@ -1,6 +1,7 @@
 // Files that came since the copies were written: who they are is found where they were committed.
 #include "buffer/found_files.h"
 
+#include "buffer/environment_check.h"
 #include "tests/buffer/damage_fixture.h"
 
 namespace edgehose {
@@ -136,6 +137,39 @@ TEST_F(Damage, WhatComesAfterASalvageJoinsNoOlderBlock) {
   }
   store_.reset();
   expect_consistent();
+}
+
+// Where references do not fit: dropped because the buffer is full, not because it was damaged.
+TEST_F(Damage, WhatThereIsNoRoomForIsCountedAsSuch) {
+  make();
+  const auto check = check_environment(environment(), options_);
+  ASSERT_TRUE(check && check->complete);
+  std::vector<BlockSummary> found;
+  std::map<BlockNumber, BlockHeader> headers;
+  ASSERT_TRUE(scan_blocks(environment(), nullptr, clock_, kNever, [&](const FoundBlock& block) {
+    found.push_back(summarize(block));
+    headers[block.header.number] = block.header;
+    return true;
+  }));
+  Keyring keys;
+  Rebuild rebuild(check->entries, true, keys);
+  std::uint64_t left_out = 0;
+  for (const BlockSummary& block : choose_blocks(found).blocks) {
+    if (block.source == lane_.source && left_out == 0) {
+      left_out = block.records;
+      rebuild.leave_out(block);
+    } else {
+      rebuild.keep(headers.at(block.number), [] { return fail(ErrorCode::kCorrupt, "none"); });
+    }
+  }
+  Losses losses;
+  const auto entries = rebuild.finish(losses);
+  ASSERT_TRUE(entries);
+  EXPECT_EQ(losses.left_out.records, left_out);
+  EXPECT_EQ(losses.corrupt.records, 0u);
+  const std::string key = keyspace::lane_key(lane_);
+  const LaneState lane = keyspace::decode_lane(key, entries->at(key)).value();
+  EXPECT_EQ(lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records, left_out);
 }
 
 }  // namespace
