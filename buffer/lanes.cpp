@@ -104,7 +104,7 @@ Status TransactionImpl::add_lane(LaneKey key, Position start) {
   return {};
 }
 
-Status TransactionImpl::forget_lane(const LaneKey& lane) {
+Status TransactionImpl::erase_claims(const LaneKey& lane) {
   for (auto it = state_.claims.begin(); it != state_.claims.end();) {
     if (it->second.lane != lane) {
       ++it;
@@ -113,6 +113,29 @@ Status TransactionImpl::forget_lane(const LaneKey& lane) {
     EH_TRY(erase(keyspace::claim_key(it->first)));
     it = state_.claims.erase(it);
   }
+  return {};
+}
+
+namespace {
+tl::unexpected<Error> no_lane(const LaneKey& lane) {
+  return fail(ErrorCode::kNotFound, "there is no cursor of sink {} over source {}", lane.sink.value,
+              lane.source.value);
+}
+}  // namespace
+
+Status TransactionImpl::drop_backlog(const LaneKey& key) {
+  const auto lane = state_.lanes.find(key);
+  if (lane == state_.lanes.end()) return no_lane(key);
+  EH_TRY(erase_claims(key));
+  lane->second.dropped[static_cast<std::size_t>(DropReason::kForgotten)] += lane->second.buffered();
+  lane->second.cursor = {state_.counters.next_block, 0};
+  changed_lanes_.insert(key);
+  return {};
+}
+
+Status TransactionImpl::forget_lane(const LaneKey& lane) {
+  if (!state_.lanes.contains(lane)) return no_lane(lane);
+  EH_TRY(erase_claims(lane));
   std::vector<ClaimId> replays;
   for (const auto& [id, replay] : state_.replays)
     if (replay.lane == lane) replays.push_back(id);

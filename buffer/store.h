@@ -164,8 +164,11 @@ class Store::Transaction {
   virtual Status add_lane(LaneKey key, Position start) = 0;
   virtual Status put_sink(const SinkState& sink) = 0;
   // Retires a sink's (or one lane's) cursor; its claims go with it. `forget_source` retires a
-  // source's lanes, blocks and name.
+  // source's lanes, blocks and name. kNotFound: there is no such lane.
   virtual Status forget_sink(SinkId sink) = 0;
+  virtual Status forget_lane(const LaneKey& lane) = 0;
+  // The lane goes on behind all that it holds, which counts as dropped: forgotten. Its claims go.
+  virtual Status drop_backlog(const LaneKey& lane) = 0;
   virtual Status forget_source(SourceId source) = 0;
 
   // Persists a claim and gives it its id.

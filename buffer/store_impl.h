@@ -198,6 +198,8 @@ class TransactionImpl final : public Store::Transaction {
   Status add_lane(LaneKey key, Position start) override;
   Status put_sink(const SinkState& sink) override;
   Status forget_sink(SinkId sink) override;
+  Status forget_lane(const LaneKey& lane) override;
+  Status drop_backlog(const LaneKey& lane) override;
   Status forget_source(SourceId source) override;
   Result<Claim> claim(Claim claim) override;
   Status put_upload(ClaimId claim, PartialUpload upload) override;
@@ -273,7 +275,7 @@ class TransactionImpl final : public Store::Transaction {
   Status check_claim(const Claim& claim) const;
   Status put_claim(const Claim& claim);
   Status settle_done_claims(LaneState& lane);
-  Status forget_lane(const LaneKey& lane);
+  Status erase_claims(const LaneKey& lane);
   Status drop_from_lanes(BlockKey key, DropReason reason);
 
   // retention.cpp

@@ -41,30 +41,35 @@ Result<Counter> backlog_of(Store& store, const std::function<bool(const LaneKey&
 }
 
 // Nobody goes on with them, and who aborts them, once nothing is known of them, is a person.
-void tell_uploads(const std::vector<Claim>& claims,
-                  const std::function<bool(const LaneKey&)>& of_sink) {
+Status tell_uploads(Store& store, const std::function<bool(const LaneKey&)>& matches) {
+  EH_ASSIGN(const auto claims, store.claims());
   for (const Claim& claim : claims)
-    if (of_sink(claim.lane) && claim.upload)
+    if (matches(claim.lane) && claim.upload)
       say("An upload in parts has begun and stays at the destination until somebody aborts it: key "
           "{}, upload id {}.",
           printable(claim.key), printable(claim.upload.id));
+  return {};
+}
+
+// How many claims of such lanes are given up, in words.
+Result<std::string> under_way(Store& store, const std::function<bool(const LaneKey&)>& matches) {
+  EH_ASSIGN(const auto claims, store.claims());
+  if (!store.keys_fit()) return "batches that are under way (encrypted: not counted) are given up";
+  const auto claimed =
+      std::ranges::count_if(claims, [&](const Claim& c) { return !c.done && matches(c.lane); });
+  return format_count(static_cast<std::uint64_t>(claimed), "batch that is under way is",
+                      "batches that are under way are") +
+         " given up";
 }
 
 Status tell_sink(Store& store, const std::string& name, const ChangeContext& context) {
   EH_ASSIGN(const SinkState sink, find_sink(store, name));
   const auto of_sink = [&](const LaneKey& key) { return key.sink == sink.id; };
   EH_ASSIGN(const Counter backlog, backlog_of(store, of_sink));
-  EH_ASSIGN(const auto claims, store.claims());
-  const auto claimed =
-      std::ranges::count_if(claims, [&](const Claim& c) { return of_sink(c.lane); });
-  const std::string under_way =
-      store.keys_fit()
-          ? format_count(static_cast<std::uint64_t>(claimed), "batch that is under way is",
-                         "batches that are under way are")
-          : "batches that are under way (encrypted: not counted) are";
-  say("Sink {}: {} ({}) would not be delivered by it; {} given up.", name,
-      format_count(backlog.records, "record"), format_size(backlog.bytes), under_way);
-  tell_uploads(claims, of_sink);
+  EH_ASSIGN(const std::string claimed, under_way(store, of_sink));
+  say("Sink {}: {} ({}) would not be delivered by it; {}.", name,
+      format_count(backlog.records, "record"), format_size(backlog.bytes), claimed);
+  EH_TRY(tell_uploads(store, of_sink));
   if (context.has_sink(name))
     say("It is in the config: a running agent refuses; at the next start it begins anew, and what "
         "it delivered and is still buffered may be delivered twice.");
@@ -81,6 +86,31 @@ Status tell_source(Store& store, const std::string& name, const ChangeContext& c
   if (context.has_source(name))
     say("It is in the config: a running agent refuses; at the next start it goes on where its "
         "files were read to.");
+  return {};
+}
+
+Status tell_lane(Store& store, const std::string& sink, const std::string& source,
+                 const ChangeContext& context) {
+  EH_ASSIGN(const LaneState lane, find_lane(store, sink, source));
+  const auto of_lane = [&](const LaneKey& key) { return key == lane.key; };
+  EH_ASSIGN(const std::string claimed, under_way(store, of_lane));
+  const Counter waits = lane.buffered();
+  say("Sink {}: {} ({}) of source {} would not be delivered by it; {}. Other sinks and sources "
+      "keep theirs.",
+      sink, format_count(waits.records, "record"), format_size(waits.bytes), source, claimed);
+  EH_TRY(tell_uploads(store, of_lane));
+  if (context.takes(sink, source)) {
+    say("The sink takes the source in the config: a running agent refuses; without one they are "
+        "counted as dropped (forgotten), and the sink goes on with what comes then.");
+    return {};
+  }
+  EH_ASSIGN(const auto lanes, store.lanes());
+  const auto over = std::ranges::count_if(
+      lanes, [&](const LaneState& other) { return other.key.source == lane.key.source; });
+  if (over == 1)
+    say("No other sink has a cursor over the source: its blocks stay until one takes them, or "
+        "until 'edgehose buffer forget --source {}'.",
+        source);
   return {};
 }
 
@@ -104,9 +134,11 @@ Status tell_positions(Store& store, const ChangeContext& context) {
 int buffer_forget(const Invocation& invocation) {
   const auto source = invocation.value("source");
   const bool positions = invocation.has("positions");
-  if ((source ? 1 : 0) + (positions ? 1 : 0) + (invocation.words.empty() ? 0 : 1) != 1)
+  const bool sink = !invocation.words.empty();
+  if (positions ? source || sink : !source && !sink)
     return usage_error("buffer forget",
-                       "name one thing to forget: a sink, --source NAME or --positions");
+                       "name what to forget: a sink, --source NAME, both (what that sink did not "
+                       "deliver of that source), or --positions");
   // Which positions can be reached, every path of every source says.
   const OpenedBuffer opened =
       open_for_reading(invocation, positions ? Needs::kValues : Needs::kBuffer);
@@ -115,13 +147,16 @@ int buffer_forget(const Invocation& invocation) {
     return failed(opens.error());
   const ChangeContext context = change_context(opened.config->config, false);
   Store& store = *opened.store;
-  const Status told = source      ? tell_source(store, *source, context)
-                      : positions ? tell_positions(store, context)
-                                  : tell_sink(store, invocation.words[0], context);
+  const std::string name = sink ? invocation.words[0] : "";
+  const Status told = source && sink ? tell_lane(store, name, *source, context)
+                      : source       ? tell_source(store, *source, context)
+                      : positions    ? tell_positions(store, context)
+                                     : tell_sink(store, name, context);
   if (!told) return failed(told.error());
-  const ControlChange change = source      ? ControlChange(ForgetSource{*source})
-                               : positions ? ControlChange(ForgetPositions{})
-                                           : ControlChange(ForgetSink{invocation.words[0]});
+  const ControlChange change = source && sink ? ControlChange(ForgetLane{name, *source})
+                               : source       ? ControlChange(ForgetSource{*source})
+                               : positions    ? ControlChange(ForgetPositions{})
+                                              : ControlChange(ForgetSink{name});
   return with_yes(invocation, "buffer forget", change);
 }
 
@@ -153,22 +188,26 @@ constexpr std::string_view kChangeCodes =
 
 Command buffer_forget_command() {
   return {.name = "buffer forget",
-          .arguments = "SINK | --source NAME | --positions",
+          .arguments = "SINK [--source NAME] | --source NAME | --positions",
           .summary = "retires a sink's cursor, a source or positions for good",
           .description =
               "A sink that left the config still has its cursor, and the buffer keeps what it\n"
               "did not deliver (it yields first when the buffer is full). This retires it.\n"
-              "With --source a source's blocks and cursors go. Positions in files stay, so\n"
+              "With a sink and --source only what that sink did not deliver of that source\n"
+              "goes: after the source left the sink's inputs, or, while no agent runs, to skip\n"
+              "a backlog (counted as dropped: forgotten).\n"
+              "With --source alone a source's blocks and cursors go. Positions in files stay, so\n"
               "nothing is read twice. With --positions those go that belong to files outside\n"
               "the directories of every source in the config.\n"
               "\n"
               "Without --yes it only says what would happen. A running agent is asked to do\n"
               "it (as root or its user); it refuses for what is in its config.",
-          .options = {{"source", "NAME", "Forgets a source rather than a sink"},
+          .options = {{"source", "NAME", "Forgets a source, or of the sink only this source"},
                       {"positions", "", "Forgets positions of files that no source can reach"},
                       {"yes", "", "Does it"}},
           .examples =
               "edgehose buffer forget old-archive\n"
+              "edgehose buffer forget archive --source app\n"
               "edgehose buffer forget old-archive --yes",
           .exit_codes = kChangeCodes,
           .max_words = 1,

@@ -193,6 +193,18 @@ tl::unexpected<Error> in_use(std::string_view kind, const std::string& name) {
               kind, name);
 }
 
+// The running agent's couriers have what is claimed.
+Status refuse_under_way(Store& store, const std::string& source,
+                        const std::function<bool(const LaneKey&)>& of_it) {
+  EH_ASSIGN(const auto claims, store.claims());
+  if (std::ranges::none_of(claims, [&](const Claim& c) { return !c.done && of_it(c.lane); }))
+    return {};
+  return fail(ErrorCode::kBusy,
+              "records of source {} are just being delivered: try again when "
+              "they are, or stop the agent first",
+              source);
+}
+
 Result<ChangeReport> apply(Store& store, const ConfirmSink& change, const ChangeContext&) {
   EH_ASSIGN(SinkState sink, find_sink(store, change.sink));
   if (sink.note.empty())
@@ -212,19 +224,35 @@ Result<ChangeReport> apply(Store& store, const ForgetSink& change, const ChangeC
   return ChangeReport{"Forgotten."};
 }
 
+// A lane that the config has stays, and goes on with what comes.
+Result<ChangeReport> apply(Store& store, const ForgetLane& change, const ChangeContext& context) {
+  EH_ASSIGN(const LaneState lane, find_lane(store, change.sink, change.source));
+  const bool used = context.takes(change.sink, change.source);
+  if (context.running && used)
+    return fail(ErrorCode::kBusy,
+                "sink {} takes source {} in the running agent's config: take it out of its inputs "
+                "and restart the agent, or stop the agent first",
+                change.sink, change.source);
+  if (context.running)
+    EH_TRY(refuse_under_way(store, change.source,
+                            [&](const LaneKey& key) { return key == lane.key; }));
+  const Counter waits = lane.buffered();
+  EH_TRY(in_one_transaction(store, [&](Store::Transaction& t) {
+    return used ? t.drop_backlog(lane.key) : t.forget_lane(lane.key);
+  }));
+  return ChangeReport{
+      fmt::format("{}: {} ({}) of source {} will not be delivered by sink {}.",
+                  used ? "Dropped" : "Forgotten", format_count(waits.records, "record"),
+                  format_size(waits.bytes), change.source, change.sink),
+      waits.records};
+}
+
 Result<ChangeReport> apply(Store& store, const ForgetSource& change, const ChangeContext& context) {
   EH_ASSIGN(const SourceState source, find_source(store, change.source));
   if (context.running && context.has_source(source.name)) return in_use("source", source.name);
-  if (context.running) {
-    EH_ASSIGN(const auto claims, store.claims());
-    const bool sending = std::ranges::any_of(
-        claims, [&](const Claim& c) { return !c.done && c.lane.source == source.id; });
-    if (sending)
-      return fail(ErrorCode::kBusy,
-                  "records of source {} are just being delivered: try again when "
-                  "they are, or stop the agent first",
-                  source.name);
-  }
+  if (context.running)
+    EH_TRY(refuse_under_way(store, source.name,
+                            [&](const LaneKey& key) { return key.source == source.id; }));
   EH_TRY(
       in_one_transaction(store, [&](Store::Transaction& t) { return t.forget_source(source.id); }));
   return ChangeReport{"Forgotten."};
@@ -282,6 +310,16 @@ Result<SinkState> find_sink(Store& store, const std::string& name) {
 Result<SourceState> find_source(Store& store, const std::string& name) {
   EH_ASSIGN(const auto sources, store.sources());
   return find_named(sources, name, "source");
+}
+
+Result<LaneState> find_lane(Store& store, const std::string& sink, const std::string& source) {
+  EH_ASSIGN(const SinkState of_sink, find_sink(store, sink));
+  EH_ASSIGN(const SourceState of_source, find_source(store, source));
+  EH_ASSIGN(const auto lanes, store.lanes());
+  const LaneKey key{of_sink.id, of_source.id};
+  for (const LaneState& lane : lanes)
+    if (lane.key == key) return lane;
+  return fail(ErrorCode::kNotFound, "sink {} has no cursor over source {}", sink, source);
 }
 
 Result<ChangeReport> apply_change(Store& store, const ControlChange& change,

@@ -30,6 +30,9 @@ struct ConfirmSink {  // its next delivery takes the destination that it finds
 struct ForgetSink {  // its cursors and claims go
   std::string sink;
 };
+struct ForgetLane {  // what the sink did not deliver of the source goes
+  std::string sink, source;
+};
 struct ForgetSource {  // its blocks and cursors go
   std::string source;
 };
@@ -40,8 +43,8 @@ struct ReplayLetters {
 struct PurgeLetters {
   LetterSelection which;
 };
-using ControlChange = std::variant<ConfirmSink, ForgetSink, ForgetSource, ForgetPositions,
-                                   ReplayLetters, PurgeLetters>;
+using ControlChange = std::variant<ConfirmSink, ForgetSink, ForgetLane, ForgetSource,
+                                   ForgetPositions, ReplayLetters, PurgeLetters>;
 
 // What the config says that decides whether a change is wise.
 struct ChangeContext {
@@ -49,6 +52,7 @@ struct ChangeContext {
   std::function<bool(std::string_view)> has_sink;
   std::function<bool(std::string_view)> has_source;
   std::function<bool(std::string_view)> reaches;  // a source's paths may lead to this file
+  std::function<bool(std::string_view sink, std::string_view source)> takes{};  // by its inputs
 };
 
 struct ChangeReport {
@@ -75,5 +79,7 @@ std::string damaged_text(const std::vector<std::uint64_t>& ids);
 // The known thing of this name; kNotFound names the nearest.
 Result<SinkState> find_sink(Store& store, const std::string& name);
 Result<SourceState> find_source(Store& store, const std::string& name);
+// kNotFound also where the sink has no cursor over that source alone.
+Result<LaneState> find_lane(Store& store, const std::string& sink, const std::string& source);
 
 }  // namespace edgehose

@@ -28,10 +28,11 @@ bool is_word(std::string_view text) {
 }
 
 tl::unexpected<Error> wrong(std::string_view what) {
-  return fail(ErrorCode::kInvalid,
-              "{}; one of: status, confirm SINK, forget sink SINK, forget source "
-              "SOURCE, forget positions, dead-letters replay|purge [sink=SINK] all|ID...",
-              what);
+  return fail(
+      ErrorCode::kInvalid,
+      "{}; one of: status, confirm SINK, forget sink SINK, forget source "
+      "SOURCE, forget lane SINK SOURCE, forget positions, dead-letters replay|purge [sink=SINK] all|ID...",
+      what);
 }
 
 constexpr std::string_view kSinkWord = "sink=";
@@ -64,6 +65,9 @@ std::string selection_words(const LetterSelection& which) {
 struct Words {
   std::string operator()(const ConfirmSink& c) const { return "confirm " + c.sink; }
   std::string operator()(const ForgetSink& c) const { return "forget sink " + c.sink; }
+  std::string operator()(const ForgetLane& c) const {
+    return fmt::format("forget lane {} {}", c.sink, c.source);
+  }
   std::string operator()(const ForgetSource& c) const { return "forget source " + c.source; }
   std::string operator()(const ForgetPositions&) const { return "forget positions"; }
   std::string operator()(const ReplayLetters& c) const {
@@ -77,6 +81,9 @@ struct Words {
 struct NameOf {
   std::string operator()(const ConfirmSink& c) const { return c.sink; }
   std::string operator()(const ForgetSink& c) const { return c.sink; }
+  std::string operator()(const ForgetLane& c) const {
+    return c.sink.empty() || c.source.empty() ? "" : c.sink + c.source;
+  }
   std::string operator()(const ForgetSource& c) const { return c.source; }
   std::string operator()(const ForgetPositions&) const { return "-"; }
   std::string operator()(const ReplayLetters& c) const {
@@ -107,6 +114,7 @@ Result<ControlRequest> parse_request(std::string_view line) {
   if (words.empty() || is(1, "status")) return StatusRequest{};
   if (is(2, "confirm")) return ControlChange(ConfirmSink{words[1]});
   if (is(3, "forget", "sink")) return ControlChange(ForgetSink{words[2]});
+  if (is(4, "forget", "lane")) return ControlChange(ForgetLane{words[2], words[3]});
   if (is(3, "forget", "source")) return ControlChange(ForgetSource{words[2]});
   if (is(2, "forget", "positions")) return ControlChange(ForgetPositions{});
   if (words.size() > 2 && words[0] == "dead-letters" &&

@@ -7,6 +7,7 @@
 #include "agent/config/field.h"
 #include "agent/run/overwriting_sinks.h"
 #include "agent/sources/glob.h"
+#include "sinks/delivery/batch_config.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/directory/directory_sink.h"
 #include "sinks/directory/file_transport.h"
@@ -245,6 +246,12 @@ ChangeContext change_context(const Config& config, bool running) {
     };
   };
   ChangeContext context{running, has(config.sinks), has(config.sources), nullptr};
+  context.takes = [&config, has_source = context.has_source](std::string_view sink,
+                                                             std::string_view source) {
+    return has_source(source) && std::ranges::any_of(config.sinks, [&](const Component& c) {
+             return c.name == sink && takes(sink_inputs(c), source);
+           });
+  };
   // A rotated file lies beside what the globs name: what is anywhere below their base counts.
   std::vector<std::string> bases;
   for (const Component& source : config.sources)

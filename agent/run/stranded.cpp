@@ -10,8 +10,9 @@ namespace edgehose {
 std::string StrandedLane::text() const {
   return fmt::format(
       "{} ({}) of source {} wait for sink {}, whose inputs do not name it any more: add it there "
-      "again, or give them up: edgehose buffer forget --source {}",
-      format_count(waiting.records, "record"), format_size(waiting.bytes), source, sink, source);
+      "again, or give them up: edgehose buffer forget {} --source {}",
+      format_count(waiting.records, "record"), format_size(waiting.bytes), source, sink, sink,
+      source);
 }
 
 std::vector<StrandedLane> stranded_lanes(const std::vector<SinkInputs>& config,

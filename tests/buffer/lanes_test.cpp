@@ -182,5 +182,29 @@ TEST_F(Minis, ASourceIsForgottenWithItsBlocks) {
   EXPECT_NE(store_->source_id("app"), source_);
 }
 
+// One lane's records go; the other's, and what comes later, do not.
+TEST_F(Minis, ABacklogIsDroppedOfOneLane) {
+  const LaneKey other{store_->sink_id("other"), source_};
+  add_lane(other);
+  for (int i = 0; i < 3; ++i) append(block_of(source_, 250, 1023));
+  acknowledge(claim_blocks(key_, BlockNumber(1), BlockNumber(2)).id);
+  claim_blocks(key_, BlockNumber(2), BlockNumber(3));
+  {
+    const auto txn = begin();
+    ASSERT_TRUE(txn->drop_backlog(key_));
+    EXPECT_EQ(txn->drop_backlog({SinkId(9), source_}).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(txn->forget_lane({SinkId(9), source_}).error().code, ErrorCode::kNotFound);
+    ASSERT_TRUE(txn->commit());
+  }
+  append(block_of(source_, 250, 1023));
+  open();
+  EXPECT_TRUE(claims().empty());
+  EXPECT_EQ(lane(key_).delivered.records, 250u);
+  EXPECT_EQ(lane(key_).dropped[static_cast<std::size_t>(DropReason::kForgotten)].records, 500u);
+  EXPECT_EQ(lane(key_).buffered().records, 250u);
+  EXPECT_EQ(lane(key_).cursor, (Position{BlockNumber(4), 0}));
+  EXPECT_EQ(lane(other).buffered().records, 1000u);
+}
+
 }  // namespace
 }  // namespace edgehose

@@ -160,5 +160,27 @@ TEST_F(CliTest, ExportOfABufferThatWasSetAside) {
   EXPECT_EQ(run("buffer export --config c.toml --file missing").code, 1);
 }
 
+// A dead sink's backlog of one source: dropped while no agent runs, counted, and it goes on.
+TEST_F(CliTest, ABacklogOfOneSinkAndSourceIsDropped) {
+  write_config();
+  write("in/a.log", "one\ntwo\n");
+  const std::string away = " --set sinks.archive.path=/media/edgehose-test/logs";
+  ASSERT_EQ(run("run --once --timeout 2s --config c.toml" + away).code, 3);
+  const Outcome told = run("buffer forget archive --source app --config c.toml");
+  EXPECT_EQ(told.code, 2);
+  EXPECT_THAT(told.out, HasSubstr("Sink archive: 2 records (8 B) of source app would not be"));
+  EXPECT_THAT(told.out, HasSubstr("--config c.toml archive --source app --yes"));
+  EXPECT_EQ(run("buffer forget archive --source app --positions --config c.toml").code, 2);
+  EXPECT_EQ(run("buffer forget archive --source other --yes --config c.toml").code, 1);
+  const Outcome done = run("buffer forget archive --source app --yes --config c.toml");
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("Dropped: 2 records (8 B) of source app"));
+  write("in/a.log", "one\ntwo\nthree\n");
+  ASSERT_EQ(run("run --once --timeout 60s --config c.toml").code, 0);
+  const std::string status = run("status --json --config c.toml").out;
+  EXPECT_THAT(status, HasSubstr("\"forgotten\": {\n          \"records\": 2,"));
+  EXPECT_THAT(status, HasSubstr("\"delivered\": {\n        \"records\": 1,"));
+}
+
 }  // namespace
 }  // namespace edgehose

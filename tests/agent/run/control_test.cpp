@@ -24,6 +24,7 @@ TEST(Control, EveryChangeHasItsLine) {
   EXPECT_EQ(there_and_back(ConfirmSink{"archive"}), "confirm archive\n");
   EXPECT_EQ(there_and_back(ForgetSink{"old"}), "forget sink old\n");
   EXPECT_EQ(there_and_back(ForgetSource{"app"}), "forget source app\n");
+  EXPECT_EQ(there_and_back(ForgetLane{"archive", "app"}), "forget lane archive app\n");
   EXPECT_EQ(there_and_back(ForgetPositions{}), "forget positions\n");
   EXPECT_EQ(there_and_back(ReplayLetters{{{}, ""}}), "dead-letters replay all\n");
   EXPECT_EQ(there_and_back(ReplayLetters{{{3, 17}, "search"}}),
@@ -35,6 +36,8 @@ TEST(Control, ANameCannotBecomeAnotherRequest) {
   for (const char* name : {"", "a b", "a\nforget sink b"}) {
     EXPECT_EQ(request_line(ConfirmSink{name}).error().code, ErrorCode::kInvalid);
     EXPECT_EQ(request_line(ForgetSink{name}).error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(request_line(ForgetLane{name, "app"}).error().code, ErrorCode::kInvalid);
+    EXPECT_EQ(request_line(ForgetLane{"archive", name}).error().code, ErrorCode::kInvalid);
   }
   EXPECT_FALSE(request_line(PurgeLetters{{{}, "a all"}}));
 }

@@ -125,7 +125,7 @@ TEST(OnceReport, WhatInputsLeftBehindIsNotDelivered) {
   EXPECT_THAT(once.shortfalls(start, {}),
               ElementsAre("300 records (2.9 KiB) of source app wait for sink usb, whose inputs do "
                           "not name it any more: add it there again, or give them up: edgehose "
-                          "buffer forget --source app"));
+                          "buffer forget usb --source app"));
   Progress progress;
   once.count(start, progress);
   EXPECT_EQ(progress.waiting, 300u);

@@ -281,5 +281,27 @@ TEST_F(OperatorTest, PositionsOutOfReachGo) {
   EXPECT_FALSE(*store_->file(FileId{2}));
 }
 
+TEST_F(OperatorTest, WhatASinkDoesNotTakeAnyMoreIsForgottenOfItAlone) {
+  batch_.max_age = minutes(5);
+  start();
+  lines(10);
+  run();
+  clock_.advance(seconds(60));
+  run();
+  EXPECT_EQ(ask(ForgetLane{"archive", "app"}).error().code, ErrorCode::kBusy);
+  EXPECT_EQ(ask(ForgetLane{"archive", "ap"}).error().code, ErrorCode::kNotFound);
+  crash();
+  inputs_ = {"other"};
+  start();
+  const auto report = ask(ForgetLane{"archive", "app"});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->text,
+            "Forgotten: 10 records (1000 B) of source app will not be delivered by sink archive.");
+  EXPECT_EQ(report->records, 10u);
+  EXPECT_TRUE(store_->lanes()->empty());
+  EXPECT_EQ(store_->sinks()->size(), 1u);
+  EXPECT_EQ(ask(ForgetLane{"archive", "app"}).error().code, ErrorCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace edgehose

@@ -252,7 +252,7 @@ TEST(StatusReport, WhatInputsLeftBehindIsNoted) {
   EXPECT_THAT(make_report(input).notes,
               ElementsAre("6 records (300 B) of source app wait for sink archive, whose inputs do "
                           "not name it any more: add it there again, or give them up: edgehose "
-                          "buffer forget --source app"));
+                          "buffer forget archive --source app"));
   input.store.claims[0].size = {10, 500};
   EXPECT_THAT(make_report(input).notes, IsEmpty()) << "all of it is under way";
 }
