@@ -197,6 +197,14 @@ TEST_F(CliTest, CheckAcceptsTheExample) {
   EXPECT_EQ(outcome.code, 0) << outcome.err;
 }
 
+// Of every option: what it needs of the device (a stick, credentials) is no error of the config.
+TEST_F(CliTest, CheckReadsTheExampleOfEveryOption) {
+  ASSERT_EQ(run("config example --all > c.toml").code, 0);
+  const Outcome outcome = run("check --config c.toml --set agent.data_dir=" + directory_ + "/data",
+                              "env -u AWS_REGION -u AWS_DEFAULT_REGION");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+}
+
 TEST_F(CliTest, CheckWarnsOfAPlaceWhereNothingIsMounted) {
   struct stat root {
   }, mnt{};
