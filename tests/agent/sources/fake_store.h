@@ -33,6 +33,8 @@ class FakeStore final : public Store {
     }
     Status add_lane(LaneKey, Position) override { return {}; }
     Status put_sink(const SinkState&) override { return {}; }
+    Status forget_lane(const LaneKey&) override { return {}; }
+    Status drop_backlog(const LaneKey&) override { return {}; }
     Status forget_sink(SinkId) override { return {}; }
     Status forget_source(SourceId) override { return {}; }
     Result<Claim> claim(Claim) override { return not_here(); }
