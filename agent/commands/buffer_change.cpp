@@ -188,7 +188,7 @@ constexpr std::string_view kChangeCodes =
 
 Command buffer_forget_command() {
   return {.name = "buffer forget",
-          .arguments = "SINK [--source NAME] | --source NAME | --positions",
+          .arguments = "[SINK] [--source NAME] [--positions]",
           .summary = "retires a sink's cursor, a source or positions for good",
           .description =
               "A sink that left the config still has its cursor, and the buffer keeps what it\n"
@@ -196,9 +196,9 @@ Command buffer_forget_command() {
               "With a sink and --source only what that sink did not deliver of that source\n"
               "goes: after the source left the sink's inputs, or, while no agent runs, to skip\n"
               "a backlog (counted as dropped: forgotten).\n"
-              "With --source alone a source's blocks and cursors go. Positions in files stay, so\n"
-              "nothing is read twice. With --positions those go that belong to files outside\n"
-              "the directories of every source in the config.\n"
+              "With --source alone a source's blocks and cursors go. Positions in files stay,\n"
+              "so nothing is read twice. With --positions those go that belong to files\n"
+              "outside the directories of every source in the config.\n"
               "\n"
               "Without --yes it only says what would happen. A running agent is asked to do\n"
               "it (as root or its user); it refuses for what is in its config.",

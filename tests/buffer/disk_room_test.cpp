@@ -109,7 +109,7 @@ TEST_F(FilledDisk, AcknowledgementsGoOnWhenOthersTakeTheRest) {
 TEST_F(FilledDisk, TheReserveIsUsedBeforeHoles) {
   options_.max_size = 30 * kMiB;
   open_with_lane();
-  while (store_->usage().used < 28 * kMiB) ASSERT_EQ(take_in().message, "");
+  while (store_->usage().used < 26 * kMiB) ASSERT_EQ(take_in().message, "");
   deliver_all_but(2);
   add(2);
   const std::uint64_t before = allocated();

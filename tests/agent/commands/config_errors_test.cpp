@@ -82,7 +82,7 @@ path = "/srv/third"
 prefix = "!{timestamp:yyyy"
 )"),
       R"text(c.toml:2:12: timezone: "Europe/Berln" is not in this system's tzdata: check the spelling ("Europe/Berlin", "UTC") or install the package tzdata
-c.toml:4:1: unknown key "bufer" in [agent]; known keys: id, data_dir, labels, timezone, log_level, status_socket
+c.toml:4:1: unknown key "bufer" in [agent]; known keys: id, data_dir, labels, timezone, log_level, status_socket, max_upload_rate, metered
 c.toml:7:10: paths: the glob '/var/log/[a/*.log' has a '[' without its ']'
 c.toml:7:51: paths: the path '/var/log/c/' names a directory: write '/var/log/c/*.log', or '/var/log/c/**' for all files below it
 c.toml:7:66: paths: must be an absolute path: a service has no directory of its own

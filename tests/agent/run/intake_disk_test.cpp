@@ -106,7 +106,7 @@ TEST_F(IntakeTest, AcknowledgementsAreCommittedWhereRecordsCannotBe) {
     clock_.advance(seconds(5));
   }
   const std::vector<Claim> claims = claims_.take();
-  ASSERT_GT(claims.size(), 2u);
+  ASSERT_GE(claims.size(), 2u);
   struct stat st {};
   ASSERT_EQ(::stat((store_options_.directory + "/buffer.mdb").c_str(), &st), 0);
   struct rlimit before {};
