@@ -34,15 +34,16 @@ class Promise(promise.PromiseCase):
         self.aes.chmod(0o600)
         return {"aes_key": {"file": self.aes}}
 
-    def deliver(self, keys, form):
+    def deliver(self, keys, form, lines=LINES, **options):
         server = s3_servers.start("s3proxy", buckets=[BUCKET])
         self.addCleanup(server.stop)
         encrypt = {"s3ec": keys, **({} if form == "v3" else {"format": form})}
         # Larger than what is kept in memory: encrypted twice, under one key.
         large = {"compression": "none", "batch": {"max_size": "64MiB", "max_age": "1s"}}
         self.box.config(sinks={"cloud": server.sink(
-            BUCKET, encrypt=encrypt, prefix=PREFIX, metadata={"site": "north"}, **large)})
-        self.box.log(lines=LINES)
+            BUCKET, encrypt=encrypt, prefix=PREFIX, metadata={"site": "north"}, **large,
+            **options)})
+        self.box.log(lines=lines)
         self.box.run_once(timeout=60)
         return server
 
@@ -62,9 +63,9 @@ class Promise(promise.PromiseCase):
                                    output, stored)
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def there_and_back(self, keys, form, theirs, ours):
+    def there_and_back(self, keys, form, theirs, ours, **options):
         """`theirs` and `ours`: the file of the secret key as either client takes it."""
-        server = self.deliver(keys, form)
+        server = self.deliver(keys, form, **options)
         names = server.s3.keys(BUCKET)
         stored = server.s3.download(BUCKET, self.box.root / "stored")
         self.assertNotIn(b"plant/north", b"".join(path.read_bytes() for path in stored))
@@ -98,6 +99,12 @@ class Promise(promise.PromiseCase):
         head = server.s3.head(BUCKET, server.s3.keys(BUCKET)[0])
         self.assertEqual(head["x-amz-meta-site"], "north")
         self.assertEqual(head["x-amz-meta-x-amz-w"], "22")
+
+    def test_an_object_in_parts(self):
+        server = self.there_and_back(self.rsa_keys(), "v3", self.der, self.private, lines=50_000,
+                                     part_size="5MiB")
+        head = server.s3.head(BUCKET, server.s3.keys(BUCKET)[0])
+        self.assertRegex(head["etag"], r"-\d+\W*$", "it did not go up in parts")
 
     def test_rsa_v2(self):
         self.there_and_back(self.rsa_keys(), "v2", self.der, self.private)
