@@ -111,7 +111,11 @@ Status TransactionImpl::put_file(FileId id, const FileState& state) {
 
 FileHeld TransactionImpl::held_before(std::string_view key,
                                       std::optional<std::string_view> value) const {
-  if (!value) return {.known = true};
+  if (!value) {
+    FileHeld none;
+    none.known = true;
+    return none;
+  }
   const auto plain = store_.keys_.open_value(key, *value);
   const auto file = plain ? keyspace::decode_file(*plain) : tl::unexpected(plain.error());
   return file ? file->held : FileHeld{};

@@ -146,8 +146,8 @@ class IntakeTest : public testing::Test {
                               {true, [this](std::string_view name) { return name == sink_name_; },
                                [](std::string_view name) { return name == "app"; },
                                [](std::string_view path) { return path == "/log"; },
-                               [this](std::string_view sink, std::string_view source) {
-                                 return sink == sink_name_ && takes(inputs_, source);
+                               [this](std::string_view sink, std::string_view of) {
+                                 return sink == sink_name_ && takes(inputs_, of);
                                }});
     const Status started = intake_->start();
     ASSERT_TRUE(started) << started.error().message;

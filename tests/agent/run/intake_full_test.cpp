@@ -208,7 +208,9 @@ TEST_F(IntakeTest, AnIdleSinkGoesOnWhereADeadOneFillsTheBuffer) {
   }
   EXPECT_TRUE(source_->lines.empty());
   EXPECT_GT(delivered, 0u);
-  for (const LaneState& lane : *store_->lanes()) {
+  const auto lanes = store_->lanes();
+  ASSERT_TRUE(lanes);
+  for (const LaneState& lane : *lanes) {
     EXPECT_EQ(lane.committed.records, 200'000u);
     EXPECT_GT(lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records, 0u);
   }
