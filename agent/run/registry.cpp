@@ -155,7 +155,11 @@ std::vector<Complaint> examine_s3ec(const S3Config& config) {
 }
 
 std::vector<Complaint> examine_s3_sink(const S3Config& config, const AgentConfig& agent) {
-  std::vector<Complaint> complaints = examine_objects(config.object, agent, &ObjectNames::compile);
+  const auto compile = [](const ObjectConfig& objects, const ObjectContext& context,
+                          std::vector<std::string>& warnings) {
+    return ObjectNames::compile(objects, context, ObjectRendering{}, warnings);
+  };
+  std::vector<Complaint> complaints = examine_objects(config.object, agent, compile);
   for (auto& more : {examine_bucket(config), examine_s3ec(config)})
     complaints.insert(complaints.end(), more.begin(), more.end());
   if (!config.http.tls.verify)

@@ -52,8 +52,8 @@ Status check_length(const std::string& key) {
 Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConfig& config,
                                                              const ObjectContext& context,
                                                              std::vector<std::string>& warnings) {
-  EH_ASSIGN(ObjectNames names, ObjectNames::compile(config.object, context, warnings));
   EH_ASSIGN(const ObjectRendering rendering, config.object.rendering(context.agent));
+  EH_ASSIGN(ObjectNames names, ObjectNames::compile(config.object, context, rendering, warnings));
   std::unique_ptr<DirectorySink> sink(
       new DirectorySink(config, context.agent, std::move(names), rendering));
   BatchOutline sample;

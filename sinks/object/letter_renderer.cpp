@@ -1,8 +1,5 @@
 #include "sinks/object/letter_renderer.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "sinks/object/record_format.h"
 
 namespace edgehose {
@@ -28,7 +25,7 @@ Record record_of(const DeadLetter& letter) {
   return record;
 }
 
-class LetterStream final : public ByteStream {
+class LetterStream final : public PieceStream {
  public:
   LetterStream(std::vector<Letter> letters, const ObjectRendering& rendering,
                std::string_view source, std::unique_ptr<Compressor> compressor,
@@ -39,18 +36,9 @@ class LetterStream final : public ByteStream {
         compressor_(std::move(compressor)),
         summary_(std::move(summary)) {}
 
-  Result<std::size_t> read(char* out, std::size_t size) override {
-    while (used_ == ready_.size() && !ended_ && size > 0) EH_TRY(refill());
-    const std::size_t n = std::min(size, ready_.size() - used_);
-    std::memcpy(out, ready_.data() + used_, n);
-    used_ += n;
-    return n;
-  }
-
  private:
-  Status refill() {
+  Status refill() override {
     ready_.clear();
-    used_ = 0;
     for (; ready_.size() < kReadyBytes && next_ < letters_.size(); ++next_)
       EH_TRY(add(letters_[next_]));
     if (next_ < letters_.size()) return {};
@@ -75,9 +63,7 @@ class LetterStream final : public ByteStream {
   std::shared_ptr<ObjectSummary> summary_;
   NdjsonWriter ndjson_;
   std::size_t next_ = 0;
-  std::string text_, ready_;  // ready_ is handed out up to used_
-  std::size_t used_ = 0;
-  bool ended_ = false;
+  std::string text_;
 };
 
 }  // namespace

@@ -21,7 +21,7 @@ constexpr std::size_t kTextBytes = 64 * 1024;   // of rendered records, before t
 constexpr std::size_t kMaxFilePaths = 4096;     // remembered per stream
 
 // Turns the blocks of a claim into lines or ndjson, compressed; not encrypted.
-class Renderer final : public ByteStream {
+class Renderer final : public PieceStream {
  public:
   Renderer(Store& store, const Claim& claim, const ObjectRendering& rendering,
            std::string_view source, std::unique_ptr<Compressor> compressor,
@@ -33,27 +33,11 @@ class Renderer final : public ByteStream {
         summary_(std::move(summary)),
         blocks_(store, claim, *summary_) {}
 
-  Result<std::size_t> read(char* out, std::size_t size) override {
-    if (failed_) return tl::unexpected<Error>(*failed_);
-    while (used_ == ready_.size() && !ended_ && size > 0) {
-      if (auto status = refill(); !status) {
-        failed_ = status.error();
-        return tl::unexpected<Error>(*failed_);
-      }
-    }
-    const std::size_t n = std::min(size, ready_.size() - used_);
-    std::memcpy(out, ready_.data() + used_, n);
-    used_ += n;
-    produced_ |= n > 0;
-    return n;
-  }
-
  private:
   bool lines() const { return rendering_.format == ObjectRendering::Format::kLines; }
 
-  Status refill() {
+  Status refill() override {
     ready_.clear();
-    used_ = 0;
     while (ready_.size() < kReadyBytes && !ended_) {
       if (wrapping_) {
         EH_TRY(wrap_records());
@@ -68,6 +52,7 @@ class Renderer final : public ByteStream {
       EH_TRY(compressor_->end_frame(ready_));
       if (ready_.empty() && !produced_) EH_TRY(compressor_->empty_frame(ready_));
     }
+    produced_ |= !ready_.empty();
     return {};
   }
 
@@ -203,14 +188,11 @@ class Renderer final : public ByteStream {
   ClaimReader blocks_;
   std::map<SourceId, std::string> sources_;
   std::map<FileId, std::string> paths_;
-  std::string ready_;  // rendered, handed out up to used_
   std::unique_ptr<Wrapping> wrapping_;
   std::string text_;
   NdjsonWriter ndjson_;
-  std::size_t used_ = 0;
   std::size_t pending_raw_ = 0;  // in the frame that is open
-  bool ended_ = false, produced_ = false;
-  std::optional<Error> failed_;
+  bool produced_ = false;
 };
 
 // The outermost stream: counts, and says when all of it went out.
@@ -303,7 +285,7 @@ class Body final : public ObjectBody {
 Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& claim,
                                                     const ObjectRendering& rendering,
                                                     std::string_view source) {
-  EH_TRY(check_rendering(rendering));
+  EH_TRY(check_level(rendering.compression, rendering.level));
   EH_ASSIGN(const auto encryption, ObjectEncryption::draw(rendering));
   return open_stream(store, claim, rendering, source, encryption,
                      std::make_shared<ObjectSummary>());
@@ -312,7 +294,7 @@ Result<std::unique_ptr<ObjectStream>> encode_object(Store& store, const Claim& c
 Result<std::shared_ptr<ObjectBody>> encode_object_body(Store& store, Claim claim,
                                                        ObjectRendering rendering,
                                                        std::string source) {
-  EH_TRY(check_rendering(rendering));
+  EH_TRY(check_level(rendering.compression, rendering.level));
   EH_ASSIGN(auto encryption, ObjectEncryption::draw(rendering));
   auto body = std::make_shared<Body>(store, std::move(claim), std::move(rendering),
                                      std::move(source), std::move(encryption));

@@ -3,8 +3,6 @@
 namespace edgehose {
 namespace {
 
-constexpr std::size_t kMaxRecipients = 1024;
-
 Result<std::vector<AgeRecipient>> parse_recipients(const std::vector<std::string>& texts) {
   if (texts.size() > kMaxRecipients)
     return fail(ErrorCode::kInvalid, "{} age recipients are too many: the limit is {}",
@@ -28,10 +26,21 @@ Result<s3ec::WrappingKey> wrapping_key(const S3ecRendering& rendering) {
               key.error().message);
 }
 
+// What is asked for is one thing, in a format that there is.
+Status check_kind(const ObjectRendering& rendering) {
+  if (!rendering.s3ec) return {};
+  const S3ecRendering& s3ec = *rendering.s3ec;
+  const bool known = s3ec.version == 2 || s3ec.version == 3;
+  if (known && rendering.age_recipients.empty() &&
+      s3ec.rsa_public_key.empty() == s3ec.aes_key.set())
+    return {};
+  return fail(ErrorCode::kInvalid, "an object is encrypted to one kind of key, in format 2 or 3");
+}
+
 }  // namespace
 
 Result<ObjectEncryption> ObjectEncryption::draw(const ObjectRendering& rendering) {
-  EH_TRY(check_encryption(rendering));
+  EH_TRY(check_kind(rendering));
   ObjectEncryption drawn;
   if (!rendering.age_recipients.empty()) {
     EH_ASSIGN(const auto recipients, parse_recipients(rendering.age_recipients));
@@ -52,14 +61,10 @@ Result<std::unique_ptr<ByteStream>> ObjectEncryption::over(
 }
 
 Status check_encryption(const ObjectRendering& rendering) {
+  EH_TRY(check_kind(rendering));
   EH_TRY(parse_recipients(rendering.age_recipients));
-  if (!rendering.s3ec) return {};
-  const S3ecRendering& s3ec = *rendering.s3ec;
-  const bool known = s3ec.version == 2 || s3ec.version == 3;
-  if (!known || !rendering.age_recipients.empty() ||
-      s3ec.rsa_public_key.empty() != s3ec.aes_key.set())
-    return fail(ErrorCode::kInvalid, "an object is encrypted to one kind of key, in format 2 or 3");
-  if (!s3ec.rsa_public_key.empty()) EH_TRY(s3ec::WrappingKey::rsa(s3ec.rsa_public_key));
+  if (rendering.s3ec && !rendering.s3ec->rsa_public_key.empty())
+    EH_TRY(s3ec::WrappingKey::rsa(rendering.s3ec->rsa_public_key));
   return {};
 }
 

@@ -15,6 +15,8 @@
 
 namespace edgehose {
 
+constexpr std::size_t kMaxRecipients = 1024;  // of age
+
 class ObjectEncryption {
  public:
   // kInvalid: a recipient or a key is none, or the secret that holds it cannot be read.

@@ -73,10 +73,10 @@ std::string object_name_part(std::string_view text, std::size_t limit) {
 }
 
 Result<ObjectNames> ObjectNames::compile(const ObjectConfig& config, const ObjectContext& context,
+                                         const ObjectRendering& rendering,
                                          std::vector<std::string>& warnings) {
   EH_ASSIGN(Prefix prefix,
             Prefix::compile(config.prefix, context.labels, context.timezone, warnings));
-  EH_ASSIGN(const ObjectRendering rendering, config.rendering(context.agent));
   EH_TRY(check_rendering(rendering));
   return ObjectNames(context.agent, object_extension(rendering), std::move(prefix));
 }

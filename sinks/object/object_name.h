@@ -43,6 +43,7 @@ class ObjectNames {
 
   // `warnings` get what the prefix is suspected of (prefix.h). Also checks how objects are made.
   static Result<ObjectNames> compile(const ObjectConfig& config, const ObjectContext& context,
+                                     const ObjectRendering& rendering,
                                      std::vector<std::string>& warnings);
 
   struct Name {

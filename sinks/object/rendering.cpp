@@ -9,7 +9,6 @@ namespace {
 
 // An edgehose that knows no S3ecRendering reads version 1, and refuses 2: it would send plaintext.
 constexpr std::uint8_t kVersion = 1, kVersionWithS3ec = 2;
-constexpr std::uint64_t kMaxRecipients = 1024;
 
 void put_s3ec(std::string& out, const S3ecRendering& s3ec) {
   put_le(out, s3ec.version);

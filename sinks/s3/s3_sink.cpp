@@ -16,10 +16,6 @@ std::string region_of_note(const std::string& note) {
   return note.starts_with(kRegionNote) ? note.substr(kRegionNote.size()) : "";
 }
 
-bool blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
 // Nothing was sent.
 Verdict judge_unsent(const Error& error) {
   switch (error.code) {
@@ -95,8 +91,8 @@ Verdict judge_on_the_way(const UploadResponse& upload) {
 Result<std::unique_ptr<S3Sink>> S3Sink::create(const S3Config& config, const ObjectContext& context,
                                                std::vector<std::string>& warnings) {
   EH_TRY(S3Endpoint::resolve(config.bucket));
-  EH_ASSIGN(ObjectNames names, ObjectNames::compile(config.object, context, warnings));
   EH_ASSIGN(const ObjectRendering rendering, config.object.rendering(context.agent));
+  EH_ASSIGN(ObjectNames names, ObjectNames::compile(config.object, context, rendering, warnings));
   return std::unique_ptr<S3Sink>(new S3Sink(config, std::move(names), rendering));
 }
 

@@ -25,23 +25,12 @@ AgeDecryptor::AgeDecryptor(std::unique_ptr<ByteStream> input, std::vector<AgeIde
                            AgeForm form)
     : raw_(std::move(input)), identities_(std::move(identities)), form_(form) {}
 
-AgeDecryptor::~AgeDecryptor() { age::wipe(plain_); }
+AgeDecryptor::~AgeDecryptor() { wipe(ready_); }
 
-Result<std::size_t> AgeDecryptor::read(char* out, std::size_t size) {
-  if (failed_) return tl::unexpected<Error>(*failed_);
-  if (size == 0) return std::size_t{0};
-  Status status;
-  if (!input_) status = start();
-  while (status && used_ == plain_.size() && !finished_)
-    status = ended_ ? check_end() : next_chunk();
-  if (!status) {
-    failed_ = status.error();
-    return tl::unexpected<Error>(*failed_);
-  }
-  const std::size_t n = std::min(size, plain_.size() - used_);
-  std::memcpy(out, plain_.data() + used_, n);
-  used_ += n;
-  return n;
+Status AgeDecryptor::refill() {
+  ready_.clear();
+  if (!input_) EH_TRY(start());
+  return last_ ? check_end() : next_chunk();
 }
 
 tl::unexpected<Error> AgeDecryptor::failed_as(AgeFailure kind, Error error) {
@@ -115,8 +104,6 @@ Result<age::Header> AgeDecryptor::read_header() {
 
 Status AgeDecryptor::next_chunk() {
   const std::string where = fmt::format("after {} bytes of plaintext", chunk_ * age::kChunkBytes);
-  used_ = 0;
-  plain_.clear();
   if (auto taken = input_->take(age::kSealedChunkBytes, sealed_); !taken) {
     if (armor_ && armor_->malformed()) failure_ = AgeFailure::kArmor;
     return taken;
@@ -127,18 +114,18 @@ Status AgeDecryptor::next_chunk() {
   const bool full = sealed_.size() == age::kSealedChunkBytes;
   bool opened = false;
   if (full) {
-    EH_ASSIGN(opened, aead_->open(age::chunk_nonce(chunk_, false), sealed_, plain_));
+    EH_ASSIGN(opened, aead_->open(age::chunk_nonce(chunk_, false), sealed_, ready_));
   }
   if (!opened) {
-    EH_ASSIGN(opened, aead_->open(age::chunk_nonce(chunk_, true), sealed_, plain_));
-    ended_ = opened;
+    EH_ASSIGN(opened, aead_->open(age::chunk_nonce(chunk_, true), sealed_, ready_));
+    last_ = opened;
   }
   if (!opened)
     return failed_as(AgeFailure::kPayload,
                      corrupt("age: the file is damaged or cut short " + where));
   ++chunk_;
-  if (!ended_) return {};
-  if (plain_.empty() && chunk_ > 1)
+  if (!last_) return {};
+  if (ready_.empty() && chunk_ > 1)
     return failed_as(AgeFailure::kPayload, corrupt("age: the last chunk is empty, " + where));
   return {};
 }
@@ -146,7 +133,7 @@ Status AgeDecryptor::next_chunk() {
 // What follows the last chunk is found only after its plaintext was handed out, as the reference
 // does.
 Status AgeDecryptor::check_end() {
-  finished_ = true;
+  ended_ = true;
   auto rest = input_->peek(1);
   if (!rest) {
     if (armor_ && armor_->malformed()) failure_ = AgeFailure::kArmor;

@@ -24,20 +24,19 @@ enum class AgeFailure { kArmor, kHeader, kNoMatch, kHmac, kPayload };
 // kDetect: armored where it begins with a line of five dashes, maybe after whitespace.
 enum class AgeForm { kDetect, kArmored };
 
-class AgeDecryptor final : public ByteStream {
+// The header is read with the first read(). kAuth: no identity fits; kUnsupported: another version
+// of the format; kCorrupt: damaged or cut short; what the input says where that fails.
+class AgeDecryptor final : public PieceStream {
  public:
   AgeDecryptor(std::unique_ptr<ByteStream> input, std::vector<AgeIdentity> identities,
                AgeForm form = AgeForm::kDetect);
   ~AgeDecryptor() override;
 
-  // The header is read with the first call. kAuth: no identity fits; kUnsupported: another version
-  // of the format; kCorrupt: damaged or cut short; what the input says where that fails.
-  Result<std::size_t> read(char* out, std::size_t size) override;
-
   // After an error that is the file's; none for an error of the input.
   std::optional<AgeFailure> failure() const { return failure_; }
 
  private:
+  Status refill() override;
   Status start();
   Status open_input();
   Result<age::Header> read_header();
@@ -52,12 +51,9 @@ class AgeDecryptor final : public ByteStream {
   age::ArmorReader* armor_ = nullptr;  // inside input_, where the file is armored
   std::unique_ptr<age::BufferedInput> input_;
   std::optional<age::Aead> aead_;
-  std::string sealed_, plain_;
-  std::size_t used_ = 0;
+  std::string sealed_;
   std::uint64_t chunk_ = 0;
-  bool ended_ = false;     // the last chunk was opened
-  bool finished_ = false;  // and nothing follows it
-  std::optional<Error> failed_;
+  bool last_ = false;  // the last chunk was opened
   std::optional<AgeFailure> failure_;
 };
 

@@ -12,7 +12,7 @@
 #include "agent/base/stream.h"
 #include "sinks/object/age/keys.h"
 #include "sinks/object/age/primitives.h"
-#include "sinks/object/crypto/one_plaintext.h"
+#include "sinks/object/crypto/sealing_stream.h"
 
 namespace edgehose {
 
@@ -27,34 +27,22 @@ class AgeFile {
   AgeFile() = default;
 
   age::FileKey key_;
-  age::Secret<16> nonce_;
+  SecretBytes<16> nonce_;
   std::string head_;  // the header, and the payload's nonce
   OnePlaintext plaintext_;
 };
 
-class AgeEncryptor final : public ByteStream {
+class AgeEncryptor final : public SealingStream {
  public:
   static Result<std::unique_ptr<AgeEncryptor>> of(std::unique_ptr<ByteStream> input,
                                                   std::shared_ptr<AgeFile> file);
-  // Of a file that is streamed once.
-  static Result<std::unique_ptr<AgeEncryptor>> make(std::unique_ptr<ByteStream> input,
-                                                    const std::vector<AgeRecipient>& recipients);
-  ~AgeEncryptor() override;
-  Result<std::size_t> read(char* out, std::size_t size) override;
 
  private:
   AgeEncryptor(std::unique_ptr<ByteStream> input, std::shared_ptr<AgeFile> file, age::Aead aead);
-  Status next_chunk();
+  Status seal(std::uint64_t number, bool last, std::string_view plain) override;
 
-  std::unique_ptr<ByteStream> input_;
   std::shared_ptr<AgeFile> file_;
   age::Aead aead_;
-  std::string plain_;   // at most a chunk and the byte that tells whether another follows
-  std::string sealed_;  // not yet handed out: from used_ on
-  std::size_t used_ = 0;
-  std::uint64_t chunk_ = 0;
-  bool ended_ = false;
-  std::optional<Error> failed_;
 };
 
 }  // namespace edgehose

@@ -70,7 +70,7 @@ std::string AgeRecipient::to_string() const {
 
 Result<AgeIdentity> AgeIdentity::generate() {
   age::Key secret;
-  EH_TRY(age::random_bytes(secret.bytes.data(), secret.bytes.size()));
+  EH_TRY(random_bytes(secret.bytes.data(), secret.bytes.size()));
   return from_secret(secret);
 }
 
@@ -97,7 +97,7 @@ Result<AgeIdentity> AgeIdentity::parse(std::string_view text) {
   age::Key secret;
   const bool fits = bytes->size() == secret.bytes.size();
   if (fits) std::memcpy(secret.bytes.data(), bytes->data(), secret.bytes.size());
-  age::wipe(*bytes);
+  wipe(*bytes);
   if (!fits) return fail(ErrorCode::kInvalid, "age identity: it does not hold 32 bytes");
   return from_secret(secret);
 }

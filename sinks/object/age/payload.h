@@ -11,10 +11,11 @@
 #include <cstdint>
 
 #include "sinks/object/age/primitives.h"
+#include "sinks/object/crypto/sealing_stream.h"
 
 namespace edgehose::age {
 
-constexpr std::size_t kChunkBytes = 64 * 1024;
+constexpr std::size_t kChunkBytes = SealingStream::kChunkBytes;
 constexpr std::size_t kSealedChunkBytes = kChunkBytes + Aead::kTagBytes;
 constexpr std::size_t kPayloadNonceBytes = 16;
 

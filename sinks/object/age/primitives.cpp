@@ -1,31 +1,16 @@
 #include "sinks/object/age/primitives.h"
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/kdf.h>
 
-#include <utility>
+#include "sinks/object/crypto/hkdf.h"
+#include "sinks/object/crypto/openssl.h"
 
 namespace edgehose::age {
 namespace {
 
-template <class T, void (*Free)(T*)>
-struct Freer {
-  void operator()(T* p) const { Free(p); }
-};
-using PkeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
-using PkeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
-using KdfPtr = std::unique_ptr<EVP_KDF, Freer<EVP_KDF, EVP_KDF_free>>;
-using KdfContextPtr = std::unique_ptr<EVP_KDF_CTX, Freer<EVP_KDF_CTX, EVP_KDF_CTX_free>>;
-
-tl::unexpected<Error> crypto_failed(std::string_view what) {
-  return fail(ErrorCode::kIo, "OpenSSL: {} failed", what);
-}
-
-const unsigned char* octets(std::string_view s) {
-  return reinterpret_cast<const unsigned char*>(s.data());
-}
+using PkeyPtr = std::unique_ptr<EVP_PKEY, OpensslFreer<EVP_PKEY, EVP_PKEY_free>>;
+using PkeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, OpensslFreer<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
 
 PkeyPtr private_key(const Key& secret) {
   return PkeyPtr(EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, nullptr, secret.bytes.data(),
@@ -62,23 +47,8 @@ Result<Key> x25519(const Key& secret, const Point& peer) {
 }
 
 Result<Key> hkdf_sha256(std::string_view secret, std::string_view salt, std::string_view info) {
-  const KdfPtr kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr));
-  const KdfContextPtr context(kdf ? EVP_KDF_CTX_new(kdf.get()) : nullptr);
-  if (!context) return crypto_failed("HKDF");
-  char digest[] = "SHA256";
-  const auto octet_string = [](const char* name, std::string_view s) {
-    return OSSL_PARAM_construct_octet_string(name, const_cast<char*>(s.data()), s.size());
-  };
-  const OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      octet_string(OSSL_KDF_PARAM_KEY, secret),
-      octet_string(OSSL_KDF_PARAM_INFO, info),
-      salt.empty() ? OSSL_PARAM_construct_end() : octet_string(OSSL_KDF_PARAM_SALT, salt),
-      OSSL_PARAM_construct_end(),
-  };
   Key key;
-  if (EVP_KDF_derive(context.get(), key.bytes.data(), key.bytes.size(), params) != 1)
-    return crypto_failed("HKDF");
+  EH_TRY(hkdf(HkdfDigest::kSha256, secret, salt, info, key.bytes.data(), key.bytes.size()));
   return key;
 }
 
@@ -92,30 +62,23 @@ Result<Point> hmac_sha256(const Key& key, std::string_view data) {
 }
 
 Result<Aead> Aead::make(const Key& key) {
-  Aead made(EVP_CIPHER_CTX_new());
-  if (!made.context_ || EVP_CipherInit_ex(made.context_, EVP_chacha20_poly1305(), nullptr,
+  Aead made(new_cipher_context());
+  if (!made.context_ || EVP_CipherInit_ex(made.context_.get(), EVP_chacha20_poly1305(), nullptr,
                                           key.bytes.data(), nullptr, 1) != 1)
     return crypto_failed("ChaCha20-Poly1305");
   return made;
 }
-
-Aead::Aead(Aead&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
-Aead& Aead::operator=(Aead&& other) noexcept {
-  std::swap(context_, other.context_);
-  return *this;
-}
-Aead::~Aead() { EVP_CIPHER_CTX_free(context_); }  // wipes the key
 
 Status Aead::seal(const Nonce& nonce, std::string_view plain, std::string& out) {
   const std::size_t at = out.size();
   out.resize(at + plain.size() + kTagBytes);
   auto* const to = reinterpret_cast<unsigned char*>(out.data() + at);
   int n = 0, end = 0;
-  if (EVP_CipherInit_ex(context_, nullptr, nullptr, nullptr, nonce.data(), 1) != 1 ||
-      (!plain.empty() &&
-       EVP_CipherUpdate(context_, to, &n, octets(plain), static_cast<int>(plain.size())) != 1) ||
-      EVP_CipherFinal_ex(context_, to + n, &end) != 1 ||
-      EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, kTagBytes, to + plain.size()) != 1)
+  if (EVP_CipherInit_ex(context_.get(), nullptr, nullptr, nullptr, nonce.data(), 1) != 1 ||
+      (!plain.empty() && EVP_CipherUpdate(context_.get(), to, &n, octets(plain),
+                                          static_cast<int>(plain.size())) != 1) ||
+      EVP_CipherFinal_ex(context_.get(), to + n, &end) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_GET_TAG, kTagBytes, to + plain.size()) != 1)
     return crypto_failed("ChaCha20-Poly1305");
   return {};
 }
@@ -128,11 +91,12 @@ Result<bool> Aead::open(const Nonce& nonce, std::string_view sealed, std::string
   auto* const to = reinterpret_cast<unsigned char*>(out.data());
   auto* const tag = const_cast<char*>(sealed.data() + size);
   int n = 0, end = 0;
-  if (EVP_CipherInit_ex(context_, nullptr, nullptr, nullptr, nonce.data(), 0) != 1 ||
-      EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, kTagBytes, tag) != 1 ||
-      (size > 0 && EVP_CipherUpdate(context_, to, &n, octets(sealed), static_cast<int>(size)) != 1))
+  if (EVP_CipherInit_ex(context_.get(), nullptr, nullptr, nullptr, nonce.data(), 0) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context_.get(), EVP_CTRL_AEAD_SET_TAG, kTagBytes, tag) != 1 ||
+      (size > 0 &&
+       EVP_CipherUpdate(context_.get(), to, &n, octets(sealed), static_cast<int>(size)) != 1))
     return crypto_failed("ChaCha20-Poly1305");
-  const bool fits = EVP_CipherFinal_ex(context_, to + n, &end) == 1;
+  const bool fits = EVP_CipherFinal_ex(context_.get(), to + n, &end) == 1;
   if (!fits) wipe(out);
   out.resize(fits ? size : 0);
   return fits;

@@ -6,25 +6,18 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "agent/base/result.h"
+#include "sinks/object/crypto/cipher_context.h"
 #include "sinks/object/crypto/secret_bytes.h"
-
-struct evp_cipher_ctx_st;
 
 namespace edgehose::age {
 
-using edgehose::equal_in_constant_time;
-using edgehose::random_bytes;
-using edgehose::wipe;
-template <std::size_t N>
-using Secret = SecretBytes<N>;
-
-using Key = Secret<32>;
-using FileKey = Secret<16>;
+using Key = SecretBytes<32>;
+using FileKey = SecretBytes<16>;
 using Point = std::array<std::uint8_t, 32>;  // of Curve25519, public
 
 inline std::string_view view(const Point& p) {
@@ -46,9 +39,6 @@ class Aead {
   static constexpr std::size_t kTagBytes = 16;
 
   static Result<Aead> make(const Key& key);
-  Aead(Aead&&) noexcept;
-  Aead& operator=(Aead&&) noexcept;
-  ~Aead();
 
   // Appends ciphertext and tag.
   Status seal(const Nonce& nonce, std::string_view plain, std::string& out);
@@ -56,8 +46,8 @@ class Aead {
   Result<bool> open(const Nonce& nonce, std::string_view sealed, std::string& out);
 
  private:
-  explicit Aead(evp_cipher_ctx_st* context) : context_(context) {}
-  evp_cipher_ctx_st* context_;
+  explicit Aead(CipherContext context) : context_(std::move(context)) {}
+  CipherContext context_;
 };
 
 }  // namespace edgehose::age

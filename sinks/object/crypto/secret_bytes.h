@@ -14,7 +14,11 @@
 namespace edgehose {
 
 void wipe(void* bytes, std::size_t size);
-inline void wipe(std::string& bytes) { wipe(bytes.data(), bytes.size()); }
+// What it held before and does not show any more goes too. Its content is undefined then.
+inline void wipe(std::string& bytes) {
+  bytes.resize(bytes.capacity());
+  wipe(bytes.data(), bytes.size());
+}
 
 // N secret bytes, wiped on destruction.
 template <std::size_t N>

@@ -1,5 +1,7 @@
 #include "sinks/object/s3ec/content_key.h"
 
+#include "sinks/object/crypto/hkdf.h"
+
 namespace edgehose::s3ec {
 namespace {
 
@@ -13,11 +15,11 @@ Result<ContentKey> derive_content_key(Format format, const DataKey& data_key,
                                       std::string_view nonce) {
   if (format == Format::kV2) return ContentKey{data_key, std::string(nonce), {}, {}};
   ContentKey derived{{}, std::string(kIvBytes, '\x01'), std::string(kSuite), {}};
-  EH_TRY(hkdf_sha512(data_key.view(), nonce, info("DERIVEKEY"), derived.key.bytes.data(),
-                     derived.key.bytes.size()));
+  EH_TRY(hkdf(HkdfDigest::kSha512, data_key.view(), nonce, info("DERIVEKEY"),
+              derived.key.bytes.data(), derived.key.bytes.size()));
   derived.commitment.resize(kCommitmentBytes);
-  EH_TRY(hkdf_sha512(data_key.view(), nonce, info("COMMITKEY"),
-                     reinterpret_cast<std::uint8_t*>(derived.commitment.data()), kCommitmentBytes));
+  EH_TRY(hkdf(HkdfDigest::kSha512, data_key.view(), nonce, info("COMMITKEY"),
+              reinterpret_cast<std::uint8_t*>(derived.commitment.data()), kCommitmentBytes));
   return derived;
 }
 

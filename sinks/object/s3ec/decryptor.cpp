@@ -1,8 +1,5 @@
 #include "sinks/object/s3ec/decryptor.h"
 
-#include <algorithm>
-#include <cstring>
-#include <optional>
 #include <string>
 
 #include "sinks/object/s3ec/content_key.h"
@@ -13,34 +10,16 @@ namespace {
 constexpr std::size_t kChunkBytes = 64 * 1024;
 
 // One reading. At its end the tag is checked.
-class Decryptor final : public ByteStream {
+class Decryptor final : public PieceStream {
  public:
   Decryptor(std::unique_ptr<ByteStream> input, s3ec::Gcm gcm)
       : input_(std::move(input)), gcm_(std::move(gcm)) {}
-  ~Decryptor() override {
-    plain_.resize(plain_.capacity());
-    wipe(plain_);
-  }
-
-  Result<std::size_t> read(char* out, std::size_t size) override {
-    if (failed_) return tl::unexpected<Error>(*failed_);
-    while (used_ == plain_.size() && !ended_ && size > 0) {
-      if (auto status = next_chunk(); !status) {
-        failed_ = status.error();
-        return tl::unexpected<Error>(*failed_);
-      }
-    }
-    const std::size_t n = std::min(size, plain_.size() - used_);
-    std::memcpy(out, plain_.data() + used_, n);
-    used_ += n;
-    return n;
-  }
+  ~Decryptor() override { wipe(ready_); }
 
  private:
   // The last 16 bytes that came are held back: they may be the tag.
-  Status next_chunk() {
-    plain_.clear();
-    used_ = 0;
+  Status refill() override {
+    ready_.clear();
     const std::size_t held = sealed_.size();
     sealed_.resize(held + kChunkBytes);
     auto n = input_->read(sealed_.data() + held, kChunkBytes);
@@ -48,9 +27,9 @@ class Decryptor final : public ByteStream {
     if (!n) return tl::unexpected<Error>(std::move(n).error());
     if (*n == 0) return finish();
     if (sealed_.size() <= s3ec::kTagBytes) return {};
-    plain_.resize(sealed_.size() - s3ec::kTagBytes);
-    EH_TRY(gcm_.update(std::string_view(sealed_).substr(0, plain_.size()), plain_.data()));
-    sealed_.erase(0, plain_.size());
+    ready_.resize(sealed_.size() - s3ec::kTagBytes);
+    EH_TRY(gcm_.update(std::string_view(sealed_).substr(0, ready_.size()), ready_.data()));
+    sealed_.erase(0, ready_.size());
     return {};
   }
 
@@ -66,10 +45,7 @@ class Decryptor final : public ByteStream {
 
   std::unique_ptr<ByteStream> input_;
   s3ec::Gcm gcm_;
-  std::string sealed_, plain_;
-  std::size_t used_ = 0;
-  bool ended_ = false;
-  std::optional<Error> failed_;
+  std::string sealed_;
 };
 
 Result<s3ec::DataKey> unwrap(const s3ec::Envelope& envelope,

@@ -1,12 +1,7 @@
 #include "sinks/object/s3ec/encryptor.h"
 
-#include <algorithm>
-#include <cstring>
-
 namespace edgehose {
 namespace {
-
-constexpr std::size_t kChunkBytes = 64 * 1024;
 
 std::size_t nonce_bytes(s3ec::Format format) {
   return format == s3ec::Format::kV2 ? s3ec::kIvBytes : s3ec::kMessageIdBytes;
@@ -38,51 +33,21 @@ Result<std::unique_ptr<S3ecEncryptor>> S3ecEncryptor::of(std::unique_ptr<ByteStr
 
 S3ecEncryptor::S3ecEncryptor(std::unique_ptr<ByteStream> input, std::shared_ptr<S3ecObject> object,
                              s3ec::Gcm gcm)
-    : input_(std::move(input)), object_(std::move(object)), gcm_(std::move(gcm)) {}
+    : SealingStream(std::move(input), object->plaintext_),
+      object_(std::move(object)),
+      gcm_(std::move(gcm)) {}
 
-S3ecEncryptor::~S3ecEncryptor() {
-  plain_.resize(plain_.capacity());
-  wipe(plain_);
-}
-
-Result<std::size_t> S3ecEncryptor::read(char* out, std::size_t size) {
-  if (failed_) return tl::unexpected<Error>(*failed_);
-  if (size == 0) return std::size_t{0};
-  if (used_ == sealed_.size() && !ended_) {
-    if (auto status = next_chunk(); !status) {
-      failed_ = status.error();
-      return tl::unexpected<Error>(*failed_);
-    }
-  }
-  const std::size_t n = std::min(size, sealed_.size() - used_);
-  std::memcpy(out, sealed_.data() + used_, n);
-  used_ += n;
-  return n;
-}
-
-// A chunk that is not full is the last one, and the tag follows it.
-Status S3ecEncryptor::next_chunk() {
-  std::size_t have = 0;
-  plain_.resize(kChunkBytes);
-  while (have < kChunkBytes) {
-    EH_ASSIGN(const std::size_t n, input_->read(plain_.data() + have, kChunkBytes - have));
-    if (n == 0) break;
-    have += n;
-  }
-  ended_ = have < kChunkBytes;
-  const auto chunk = std::string_view(plain_).substr(0, have);
-  if (chunk_ * kChunkBytes + have > s3ec::kMaxGcmBytes)
+// One message for GCM, whatever the chunks; its tag follows the last one.
+Status S3ecEncryptor::seal(std::uint64_t number, bool last, std::string_view plain) {
+  if (number * kChunkBytes + plain.size() > s3ec::kMaxGcmBytes)
     return fail(ErrorCode::kUnsupported,
                 "the object is larger than AES-GCM encrypts under one key, 64 GiB: lower the "
                 "sink's batch.max_size");
-  EH_TRY(object_->plaintext_.admit(chunk_++, ended_, chunk));
-  sealed_.resize(have);
-  used_ = 0;
-  EH_TRY(gcm_.update(chunk, sealed_.data()));
-  if (ended_) {
-    EH_ASSIGN(const std::string tag, gcm_.tag());
-    sealed_.append(tag);
-  }
+  ready_.resize(plain.size());
+  EH_TRY(gcm_.update(plain, ready_.data()));
+  if (!last) return {};
+  EH_ASSIGN(const std::string tag, gcm_.tag());
+  ready_.append(tag);
   return {};
 }
 

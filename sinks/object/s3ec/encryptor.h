@@ -7,11 +7,9 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "agent/base/stream.h"
-#include "sinks/object/crypto/one_plaintext.h"
+#include "sinks/object/crypto/sealing_stream.h"
 #include "sinks/object/s3ec/content_key.h"
 #include "sinks/object/s3ec/envelope.h"
 #include "sinks/object/s3ec/keys.h"
@@ -35,28 +33,19 @@ class S3ecObject {
   OnePlaintext plaintext_;
 };
 
-class S3ecEncryptor final : public ByteStream {
+// kUnsupported: more than the format takes, kMaxGcmBytes.
+class S3ecEncryptor final : public SealingStream {
  public:
   static Result<std::unique_ptr<S3ecEncryptor>> of(std::unique_ptr<ByteStream> input,
                                                    std::shared_ptr<S3ecObject> object);
-  ~S3ecEncryptor() override;
-  // kUnsupported: more than the format takes, kMaxGcmBytes.
-  Result<std::size_t> read(char* out, std::size_t size) override;
 
  private:
   S3ecEncryptor(std::unique_ptr<ByteStream> input, std::shared_ptr<S3ecObject> object,
                 s3ec::Gcm gcm);
-  Status next_chunk();
+  Status seal(std::uint64_t number, bool last, std::string_view plain) override;
 
-  std::unique_ptr<ByteStream> input_;
   std::shared_ptr<S3ecObject> object_;
   s3ec::Gcm gcm_;
-  std::string plain_;
-  std::string sealed_;  // not yet handed out: from used_ on
-  std::size_t used_ = 0;
-  std::uint64_t chunk_ = 0;
-  bool ended_ = false;
-  std::optional<Error> failed_;
 };
 
 }  // namespace edgehose

@@ -10,15 +10,12 @@
 #include <cstring>
 
 #include "agent/base/base64.h"
+#include "sinks/object/crypto/openssl.h"
 
 namespace edgehose::s3ec {
 namespace {
 
-template <class T, void (*Free)(T*)>
-struct Freer {
-  void operator()(T* p) const { Free(p); }
-};
-using PkeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, Freer<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
+using PkeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, OpensslFreer<EVP_PKEY_CTX, EVP_PKEY_CTX_free>>;
 struct BioFreer {
   void operator()(BIO* p) const { BIO_free(p); }
 };
@@ -37,11 +34,6 @@ BioPtr reading(std::string_view text) {
 
 // In place of OpenSSL's own, which asks on the terminal.
 int no_passphrase(char*, int, int, void*) { return 0; }
-
-unsigned char* octets(std::string& s) { return reinterpret_cast<unsigned char*>(s.data()); }
-const unsigned char* octets(std::string_view s) {
-  return reinterpret_cast<const unsigned char*>(s.data());
-}
 
 Status check_rsa(const Pkey& key) {
   if (EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA)
@@ -141,7 +133,7 @@ Result<std::string> WrappingKey::wrap(Format format, const DataKey& data_key) co
     plain.append(data_key.view()).append(algorithm);
     std::string wrapped = oaep(rsa_, plain, EVP_PKEY_encrypt_init, EVP_PKEY_encrypt);
     wipe(plain);
-    if (wrapped.empty()) return fail(ErrorCode::kIo, "OpenSSL: RSA-OAEP failed");
+    if (wrapped.empty()) return crypto_failed("RSA-OAEP");
     return wrapped;
   }
   std::string wrapped(kWrapNonceBytes + data_key.bytes.size(), '\0');

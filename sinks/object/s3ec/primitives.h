@@ -1,5 +1,5 @@
 // The cryptography of the S3 Encryption Client's formats, over OpenSSL's EVP: AES-256-GCM
-// (SP 800-38D) as a stream, HKDF-SHA-512 (RFC 5869).
+// (SP 800-38D) as a stream. (HKDF-SHA-512: crypto/hkdf.h.)
 //
 // Threading: a Gcm belongs to one thread at a time.
 #pragma once
@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "agent/base/result.h"
+#include "sinks/object/crypto/cipher_context.h"
 #include "sinks/object/crypto/secret_bytes.h"
-
-struct evp_cipher_ctx_st;
 
 namespace edgehose::s3ec {
 
@@ -29,9 +29,6 @@ class Gcm {
   enum class Mode { kSeal, kOpen };
   static Result<Gcm> make(Mode mode, const DataKey& key, std::string_view iv,
                           std::string_view associated);
-  Gcm(Gcm&&) noexcept;
-  Gcm& operator=(Gcm&&) noexcept;
-  ~Gcm();
 
   // As many bytes to `out` as come in.
   Status update(std::string_view in, char* out);
@@ -39,12 +36,8 @@ class Gcm {
   Result<bool> verify(std::string_view tag);  // ends it, where it opens
 
  private:
-  explicit Gcm(evp_cipher_ctx_st* context) : context_(context) {}
-  evp_cipher_ctx_st* context_;
+  explicit Gcm(CipherContext context) : context_(std::move(context)) {}
+  CipherContext context_;
 };
-
-// `size` bytes to `out`.
-Status hkdf_sha512(std::string_view secret, std::string_view salt, std::string_view info,
-                   std::uint8_t* out, std::size_t size);
 
 }  // namespace edgehose::s3ec

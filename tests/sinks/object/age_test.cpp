@@ -17,9 +17,15 @@ using testing::Not;
 constexpr char kIdentity[] =
     "AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKLMGR48UAWX40Q2P2LM0";
 
+Result<std::unique_ptr<AgeEncryptor>> encryptor_of(std::unique_ptr<ByteStream> plain,
+                                                   const std::vector<AgeRecipient>& recipients) {
+  EH_ASSIGN(auto file, AgeFile::make(recipients));
+  return AgeEncryptor::of(std::move(plain), std::move(file));
+}
+
 std::string encrypt(const std::string& plain, const std::vector<AgeRecipient>& recipients,
                     std::size_t piece = 10'000) {
-  auto encryptor = AgeEncryptor::make(stream(plain, piece), recipients);
+  auto encryptor = encryptor_of(stream(plain, piece), recipients);
   EXPECT_TRUE(encryptor) << encryptor.error().message;
   test::Drained out = drain(**encryptor, 7'777);
   EXPECT_FALSE(out.error);
@@ -131,7 +137,7 @@ TEST(AgeFile, AnInputThatFailsFailsTheStream) {
     Result<std::size_t> read(char*, std::size_t) override { return fail(ErrorCode::kIo, "gone"); }
   };
   const auto identity = *AgeIdentity::generate();
-  auto encryptor = AgeEncryptor::make(std::make_unique<Broken>(), {identity.recipient()});
+  auto encryptor = encryptor_of(std::make_unique<Broken>(), {identity.recipient()});
   EXPECT_EQ(drain(**encryptor).error->message, "gone");
   char byte;
   EXPECT_FALSE((*encryptor)->read(&byte, 1));  // stays failed
@@ -161,9 +167,9 @@ TEST(AgeFile, WhatDiffersWhenItIsStreamedAgainIsNotSealed) {
 }
 
 TEST(AgeFile, NoRecipientIsAnError) {
-  EXPECT_FALSE(AgeEncryptor::make(stream("x"), {}));
+  EXPECT_FALSE(AgeFile::make({}));
   // A point of low order cannot be encrypted to.
-  EXPECT_FALSE(AgeEncryptor::make(stream("x"), {AgeRecipient(age::Point{})}));
+  EXPECT_FALSE(AgeFile::make({AgeRecipient(age::Point{})}));
 }
 
 TEST(AgeInterop, TheToolDecryptsOurs) {
