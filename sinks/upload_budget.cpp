@@ -7,8 +7,8 @@ namespace edgehose {
 namespace {
 
 constexpr double kSmallestBurst = 16 << 10;
-constexpr double kSlice =
-    4 << 10;  // smaller writes cost more in headers than they gain in evenness
+// Smaller writes cost more in headers than they gain in evenness.
+constexpr double kSlice = 4 << 10;
 
 double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 

@@ -115,7 +115,9 @@ void ChecksumBuilder::add(std::string_view bytes) {
   }
 }
 
-std::string ChecksumBuilder::value() {
+std::string ChecksumBuilder::value() { return encode_base64(bytes(), true); }
+
+std::string ChecksumBuilder::bytes() {
   std::string bytes;
   switch (kind_) {
     case S3Checksum::kCrc64Nvme: bytes = big_endian(crc_, 8); break;
@@ -128,7 +130,7 @@ std::string ChecksumBuilder::value() {
     }
     case S3Checksum::kNone: break;
   }
-  return encode_base64(bytes, true);
+  return bytes;
 }
 
 }  // namespace edgehose

@@ -26,7 +26,10 @@ class ChecksumBuilder {
   ChecksumBuilder& operator=(ChecksumBuilder&&) noexcept;
 
   void add(std::string_view bytes);
-  // The header's value; nothing is added afterwards. Empty for kNone.
+  // The value itself, the most significant byte first; nothing is added afterwards. Empty for
+  // kNone.
+  std::string bytes();
+  // In place of it: as the header has it.
   std::string value();
 
  private:

@@ -18,13 +18,11 @@ void Leftovers::tidy(Instant now, IsLeftover leftover) {
   found_.clear();
 }
 
-AwsRequest Leftovers::next(const S3Endpoint& endpoint, const S3UploadOptions& options,
-                           const std::string& region) {
+AwsRequest Leftovers::next(const S3Place& bucket) {
   asked_ = true;
-  const std::string key = found_.empty() ? "" : found_.back().key;
-  const S3Place place{options, endpoint, region, key};
-  if (found_.empty()) return list_multiparts(place, prefix_, after_);
-  return abort_multipart(place, found_.back().id);
+  if (found_.empty()) return list_multiparts(bucket, prefix_, after_);
+  const ListedUpload& upload = found_.back();
+  return abort_multipart({bucket.options, bucket.endpoint, bucket.region, upload.key}, upload.id);
 }
 
 void Leftovers::take(const HttpResponse& answer, Instant now) {
@@ -32,6 +30,9 @@ void Leftovers::take(const HttpResponse& answer, Instant now) {
   if (!looking_) return;
   if (found_.empty()) {
     take_page(answer, now);
+  } else if (not_allowed(answer)) {
+    tell_refusal(answer, "aborted", "s3:AbortMultipartUpload on its objects");
+    return end(now, kEvery);
   } else {
     aborted_ += is_gone(answer) ? 1 : 0;
     found_.pop_back();
@@ -45,10 +46,7 @@ void Leftovers::take_page(const HttpResponse& answer, Instant now) {
   if (!page) {
     // Deliveries tell what is wrong with the bucket; this alone is told here.
     if (not_allowed(answer))
-      log::warn(
-          "sink {}: uploads that were broken off cannot be looked for (S3 answers {} {}): the "
-          "credentials need s3:ListBucketMultipartUploads on the bucket",
-          sink_, answer.status, read_s3_error(answer).code);
+      tell_refusal(answer, "looked for", "s3:ListBucketMultipartUploads on the bucket");
     return end(now, not_allowed(answer) ? kEvery : kAfterFailure);
   }
   found_ = std::move(page->uploads);
@@ -62,8 +60,17 @@ void Leftovers::skip_needed() {
   while (!found_.empty() && !leftover_(found_.back().key)) found_.pop_back();
 }
 
+void Leftovers::tell_refusal(const HttpResponse& answer, std::string_view what,
+                             std::string_view permission) const {
+  log::warn(
+      "sink {}: uploads that were broken off cannot be {} (S3 answers {} {}): the credentials need "
+      "{}",
+      sink_, what, answer.status, read_s3_error(answer).code, permission);
+}
+
 void Leftovers::end(Instant now, Duration pause) {
   looking_ = false;
+  found_.clear();
   next_look_ = now + pause;
   if (aborted_ > 0)
     log::info("sink {}: {} that had broken off, and that no batch needs any more, aborted", sink_,

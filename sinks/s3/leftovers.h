@@ -9,12 +9,13 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sinks/delivery/transport.h"
 #include "sinks/s3/multipart_answers.h"
+#include "sinks/s3/multipart_requests.h"
 
 namespace edgehose {
 
@@ -32,8 +33,8 @@ class Leftovers {
   void tidy(Instant now, IsLeftover leftover);
   // A request is due, and none is under way.
   bool due() const { return looking_ && !asked_; }
-  AwsRequest next(const S3Endpoint& endpoint, const S3UploadOptions& options,
-                  const std::string& region);
+  // `bucket`: its key counts for nothing.
+  AwsRequest next(const S3Place& bucket);
   // The answer to it; a `response` without status: none came.
   void take(const HttpResponse& answer, Instant now);
   void stop() { looking_ = asked_ = false; }
@@ -41,6 +42,8 @@ class Leftovers {
  private:
   void take_page(const HttpResponse& answer, Instant now);
   void skip_needed();
+  void tell_refusal(const HttpResponse& answer, std::string_view what,
+                    std::string_view permission) const;
   void end(Instant now, Duration pause);
 
   const std::string sink_, prefix_;

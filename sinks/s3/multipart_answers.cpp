@@ -48,8 +48,8 @@ std::optional<std::string> read_begun(const HttpResponse& answer) {
 
 std::optional<std::string> read_part_tag(const HttpResponse& answer) {
   const std::string* tag = answer.header("etag");
-  const bool blank = answer.body.find_first_not_of(" \t\r\n") == std::string::npos;
-  if (answer.status != 200 || tag == nullptr || !good_name(*tag, kMaxPartTag) || !blank)
+  if (answer.status != 200 || tag == nullptr || !good_name(*tag, kMaxPartTag) ||
+      !blank(answer.body))
     return std::nullopt;
   return *tag;
 }
@@ -84,10 +84,18 @@ std::optional<ListedUploads> read_uploads(const HttpResponse& answer) {
   }
 }
 
+bool blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+bool not_known_there(const HttpResponse& answer) {
+  return answer.status == 405 || answer.status == 501;
+}
+
 bool not_allowed(const HttpResponse& answer) {
   const std::string code = read_s3_error(answer).code;
   return code == "AccessDenied" || code == "NotImplemented" || code == "MethodNotAllowed" ||
-         answer.status == 405 || answer.status == 501;
+         not_known_there(answer);
 }
 
 bool is_gone(const HttpResponse& answer) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sinks/http_message.h"
@@ -34,6 +35,10 @@ struct ListedUploads {
 };
 std::optional<ListedUploads> read_uploads(const HttpResponse& answer);
 
+// Nothing to be seen.
+bool blank(std::string_view text);
+// The service does not know the request at all.
+bool not_known_there(const HttpResponse& answer);
 // Whether the agent may not do that, or the service cannot: a reason to go on without.
 bool not_allowed(const HttpResponse& answer);
 // Gone, whoever did it.

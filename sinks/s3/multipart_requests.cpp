@@ -2,7 +2,6 @@
 
 #include "sinks/aws/digest.h"
 #include "sinks/aws/uri.h"
-#include "sinks/s3/s3_error.h"
 
 namespace edgehose {
 namespace {
@@ -12,17 +11,6 @@ constexpr std::size_t kListLimit = 4 << 20;
 
 std::string encoded(const std::string& value) {
   return aws::uri_encode(value, aws::Slash::kEncoded);
-}
-
-// `query` is encoded.
-AwsRequest request_for(const S3Place& place, const char* method, const std::string& query) {
-  AwsRequest request;
-  request.http.method = method;
-  request.http.url = place.endpoint.url(place.key) + "?" + query;
-  request.region = place.region;
-  request.payload_hash = aws::sha256_hex("");
-  request.remedy = s3_remedy;
-  return request;
 }
 
 void set_body(AwsRequest& request, std::string text) {
@@ -82,8 +70,7 @@ AwsRequest upload_part(const S3Place& place, const std::string& upload, std::siz
 AwsRequest complete_multipart(const S3Place& place, const PartialUpload& upload,
                               const UploadFacts& facts, bool create_only,
                               const Secret& customer_key) {
-  S3UploadOptions options = place.options;
-  options.create_only = options.create_only || create_only;
+  const S3UploadOptions options = options_of(place, create_only);
   AwsRequest request = request_for(place, "POST", "uploadId=" + encoded(upload.id));
   request.http.headers = s3_headers(options, S3Call::kCompleteMultipart, WallTime{}, customer_key);
   request.http.headers.push_back({"content-type", "application/xml"});

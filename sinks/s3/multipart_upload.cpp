@@ -90,7 +90,7 @@ AwsRequest MultipartUpload::next(WallTime now, const Secret& customer_key) {
 bool MultipartUpload::take(HttpResponse answer) {
   switch (step_) {
     case Step::kDropOld:
-      if (is_gone(answer)) advance();
+      if (is_gone(answer)) advanced_ = true;
       return take_clearing(answer, Step::kLookFirst);
     case Step::kList: return take_list(answer);
     case Step::kDropFound:
@@ -102,7 +102,11 @@ bool MultipartUpload::take(HttpResponse answer) {
     case Step::kLookFirst:
     case Step::kLookGone:
     case Step::kLookTaken: return take_look(std::move(answer));
-    case Step::kDropBroken: return is_gone(answer) || not_allowed(answer) ? begin_anew() : true;
+    case Step::kDropBroken:
+      if (is_gone(answer) || not_allowed(answer)) return begin_anew();
+      // Begun anew already: what S3 found fault with decides. Else the next attempt comes back to
+      // it.
+      return begun_anew_ || over(std::move(answer), To::kClearing);
     case Step::kDropSpare: break;
   }
   if (is_gone(answer)) end_upload();
@@ -127,7 +131,7 @@ bool MultipartUpload::take_begun(const HttpResponse& answer) {
   const std::optional<std::string> id = read_begun(answer);
   if (!id) return over(answer, To::kBegin);
   upload_ = {*id, task_.facts.part_size, {}};
-  advance();
+  advanced_ = true;
   return go(Step::kPart);
 }
 
@@ -138,7 +142,7 @@ bool MultipartUpload::take_part(const HttpResponse& answer) {
   if (!tag || (kept != nullptr && !part.checksum.empty() && *kept != part.checksum))
     return take_refusal(answer, To::kPart);
   upload_.parts.push_back({*tag, part.check});
-  advance();
+  advanced_ = true;
   return go(done() == task_.facts.parts.size() ? Step::kComplete : Step::kPart);
 }
 
@@ -165,6 +169,8 @@ bool MultipartUpload::take_look(HttpResponse answer) {
   const bool same =
       same_object(answer, task_.place.options.checksum, task_.facts.checksum, task_.facts.size);
   const bool kept = task_.create_only || task_.place.options.create_only;
+  if (step_ == Step::kLookFirst && answer.status == 0)
+    return over(std::move(answer), To::kClearing);
   if (step_ == Step::kLookFirst && !same) return go(Step::kList);
   if (step_ == Step::kLookTaken) {
     // Another's object: its key may be given free, and then the parts are there.
@@ -198,11 +204,9 @@ bool MultipartUpload::over(HttpResponse answer, To to) {
   return true;
 }
 
-void MultipartUpload::advance() { advanced_ = true; }
-
 void MultipartUpload::end_upload() {
   upload_ = {};
-  advance();
+  advanced_ = true;
 }
 
 std::optional<PartialUpload> MultipartUpload::take_advance() {

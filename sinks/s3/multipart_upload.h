@@ -78,7 +78,6 @@ class MultipartUpload {
   bool begin_anew();
   bool go(Step step);
   bool over(HttpResponse answer, UploadResponse::To to);
-  void advance();
   void end_upload();
 
   const Task task_;

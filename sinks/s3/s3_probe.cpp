@@ -14,20 +14,10 @@ namespace {
 constexpr Duration kConnectTimeout = std::chrono::seconds(5);
 
 AwsClientOptions client_options(S3ProbeOptions& options) {
-  AwsClientOptions client;
-  client.name = options.config.common.name;
-  client.http = std::move(options.http);
-  client.http.config = options.config.http;
+  AwsClientOptions client =
+      s3_client_options(options.config, std::move(options.http), std::move(options.environment));
   client.http.connect_timeout = std::min(kConnectTimeout, options.limit);
-  client.credentials = options.config.credentials;
-  client.region = options.config.bucket.region;
-  client.service = "s3";
-  client.environment = std::move(options.environment);
   return client;
-}
-
-bool not_known_there(const HttpResponse& answer) {
-  return answer.status == 501 || answer.status == 405;
 }
 
 std::string reason_of(const Verdict& verdict) {
@@ -169,7 +159,7 @@ Status Probe::look_at_bucket() {
 Status Probe::abort(const std::string& upload) {
   EH_ASSIGN(const HttpResponse answer,
             ask([&](const S3Place& place) { return abort_multipart(place, upload); }));
-  if ((answer.status >= 200 && answer.status < 300) || is_gone(answer))
+  if (is_gone(answer))
     good("it was given up again: nothing is left behind");
   else
     warning(
@@ -181,10 +171,7 @@ Status Probe::abort(const std::string& upload) {
 }
 
 Result<HttpResponse> Probe::begin_upload() {
-  Secret key;
-  if (config_.upload.encryption.kind == S3Encryption::Kind::kCustomer) {
-    EH_ASSIGN(key, read_customer_key(config_.upload.encryption.customer_key));
-  }
+  EH_ASSIGN(const Secret key, read_customer_key(config_.upload.encryption));
   return ask(
       [&](const S3Place& place) { return begin_multipart(place, client_.server_time(), key); });
 }

@@ -16,6 +16,10 @@ namespace edgehose {
 // Whether the payload's SHA-256 is signed: not over TLS, where S3 checks a checksum header instead.
 bool signs_payload(const S3UploadOptions& options, const S3Endpoint& endpoint);
 
+// How a client asks in this config's name.
+AwsClientOptions s3_client_options(const S3Config& config, HttpClientOptions http,
+                                   aws::Environment environment);
+
 // What every request needs to know. References outlive the call.
 struct S3Place {
   const S3UploadOptions& options;
@@ -32,10 +36,14 @@ void add_checksum(AwsRequest& request, S3Checksum kind, const std::string& value
 void send_body(AwsRequest& request, std::shared_ptr<RequestBody> body,
                const std::string& payload_hash);
 
-// The config's, with the metadata of this object: for the request that begins it.
-S3UploadOptions options_of(const S3Place& place);
+// The config's, with the metadata of this object. `create_only`: not where the key is taken,
+// whatever the options say.
+S3UploadOptions options_of(const S3Place& place, bool create_only = false);
 
-// PUT of a whole object. `create_only`: not where the key is taken, whatever the options say.
+// A request without a body or headers. `query` is encoded; empty: none.
+AwsRequest request_for(const S3Place& place, const char* method, const std::string& query = "");
+
+// PUT of a whole object.
 AwsRequest put_object(const S3Place& place, const UploadFacts& facts,
                       std::shared_ptr<RequestBody> body, bool create_only, WallTime now,
                       const Secret& customer_key);

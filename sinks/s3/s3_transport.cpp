@@ -10,22 +10,10 @@ namespace {
 constexpr std::size_t kBufferBytes = 64 << 10;
 
 AwsClientOptions client_options(S3Transport::Options& options) {
-  AwsClientOptions client;
-  client.name = options.config.common.name;
-  client.http = std::move(options.http);
-  client.http.config = options.config.http;
-  client.credentials = options.config.credentials;
-  client.region = options.config.bucket.region;
-  client.service = "s3";
+  AwsClientOptions client =
+      s3_client_options(options.config, std::move(options.http), std::move(options.environment));
   client.seed = options.seed;
-  client.environment = std::move(options.environment);
   return client;
-}
-
-// Secrets are read for each attempt: a file may have been replaced.
-Result<Secret> customer_key(const S3Encryption& encryption) {
-  if (encryption.kind != S3Encryption::Kind::kCustomer) return Secret();
-  return read_customer_key(encryption.customer_key);
 }
 
 // What all keys begin with: the prefix up to its first expression.
@@ -88,8 +76,10 @@ void S3Transport::start(RequestId id, Request request, std::shared_ptr<const Obj
 
 Instant S3Transport::step(Instant now, std::vector<Completion>& finished) {
   prepare(finished);
-  if (leftovers_.due())
-    client_.start(kLeftovers, leftovers_.next(endpoint_in(region_), config_.upload, region_));
+  if (leftovers_.due()) {
+    const S3Endpoint endpoint = endpoint_in(region_);
+    client_.start(kLeftovers, leftovers_.next({config_.upload, endpoint, region_, ""}));
+  }
   std::vector<AwsClient::Finished> answers;
   const Instant next = client_.step(answers);
   for (AwsClient::Finished& answer : answers) take(std::move(answer), now, finished);
@@ -164,7 +154,7 @@ void S3Transport::measured(Job& job) {
 }
 
 Status S3Transport::send(RequestId id, Job& job) {
-  EH_ASSIGN(const Secret key, customer_key(config_.upload.encryption));
+  EH_ASSIGN(const Secret key, read_customer_key(config_.upload.encryption));
   const WallTime now = client_.server_time();
   client_.start(id.value, job.parts ? job.parts->next(now, key)
                                     : put_object(job.place(config_), job.facts, job.meter.body(),
@@ -173,7 +163,7 @@ Status S3Transport::send(RequestId id, Job& job) {
 }
 
 Status S3Transport::look(RequestId id, Job& job) {
-  EH_ASSIGN(const Secret key, customer_key(config_.upload.encryption));
+  EH_ASSIGN(const Secret key, read_customer_key(config_.upload.encryption));
   job.looking = true;
   client_.start(id.value, head_object(job.place(config_), key));
   return {};

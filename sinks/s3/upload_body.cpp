@@ -134,7 +134,7 @@ void UploadMeter::end_part() {
   PartFacts& part = parts_.back();
   if (parts_.size() == 1) whole_check_ = part.check;
   part.checksum = checksum_ ? checksum_->value() : crc64nvme_value(part.check);
-  if (hash_) part.payload_hash = to_hex(decode_base64(hash_->value(), true).value_or(""));
+  if (hash_) part.payload_hash = to_hex(hash_->bytes());
 }
 
 UploadFacts UploadMeter::facts() {
@@ -156,11 +156,8 @@ std::shared_ptr<RequestBody> UploadMeter::body() {
 // --- PartReader ----------------------------------------------------------------------------------
 
 Result<bool> PartReader::seek(std::uint64_t offset, std::span<char> buffer) {
-  if (stream_ && at_ > offset) stream_.reset();
-  if (!stream_) {
-    EH_ASSIGN(stream_, source_->open());
-    at_ = 0;
-  }
+  if (at_ > offset) stream_.reset();
+  EH_TRY(open());
   for (std::size_t done = 0; at_ < offset && done < UploadMeter::kSliceBytes;) {
     const auto want =
         static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), offset - at_));
@@ -170,6 +167,14 @@ Result<bool> PartReader::seek(std::uint64_t offset, std::span<char> buffer) {
     done += n;
   }
   return at_ == offset;
+}
+
+// At its beginning, where none is open.
+Status PartReader::open() {
+  if (stream_) return {};
+  EH_ASSIGN(stream_, source_->open());
+  at_ = 0;
+  return {};
 }
 
 class PartReader::Part final : public RequestBody {
@@ -182,10 +187,7 @@ class PartReader::Part final : public RequestBody {
   Result<std::unique_ptr<ByteStream>> open() override {
     PartReader& reader = *reader_;
     if (offset_ == 0 && reader.at_ > 0) reader.stream_.reset();
-    if (!reader.stream_) {
-      EH_ASSIGN(reader.stream_, reader.source_->open());
-      reader.at_ = 0;
-    }
+    EH_TRY(reader.open());
     if (reader.at_ != offset_)
       return fail(ErrorCode::kIo, "the connection broke when a part had begun; it is sent anew");
     return std::make_unique<Stream>(reader_, size_);

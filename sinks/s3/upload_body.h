@@ -89,6 +89,7 @@ class PartReader {
 
  private:
   class Part;
+  Status open();
 
   const std::shared_ptr<ByteSource> source_;
   std::unique_ptr<ByteStream> stream_;  // null: none is open

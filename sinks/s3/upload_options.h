@@ -69,7 +69,8 @@ std::string customer_key_id(const Secret& customer_key);
 constexpr std::size_t kMaxMetadataBytes = 2048;
 std::size_t metadata_bytes(const std::map<std::string, std::string>& metadata);
 
-// The 32 bytes of an SSE-C key; the error says what they must be.
-Result<Secret> read_customer_key(const SecretRef& key);
+// The 32 bytes of an SSE-C key, as they are now: a file may have been replaced. Empty where
+// encryption is of another kind; the error says what they must be.
+Result<Secret> read_customer_key(const S3Encryption& encryption);
 
 }  // namespace edgehose

@@ -12,10 +12,14 @@ class LeftoversTest : public ::testing::Test {
   void tidy(Instant now) {
     leftovers_.tidy(now, [this](const std::string& key) { return unneeded_.contains(key); });
   }
+  AwsRequest next() {
+    const std::string region = "eu-west-1", no_key;
+    return leftovers_.next({options_, endpoint_, region, no_key});
+  }
   // What it asks for, answered; "" where it asks nothing.
   std::string step(HttpResponse with) {
     if (!leftovers_.due()) return "";
-    const AwsRequest request = leftovers_.next(endpoint_, options_, "eu-west-1");
+    const AwsRequest request = next();
     EXPECT_FALSE(leftovers_.due()) << "one at a time";
     leftovers_.take(with, now_);
     return request.http.method + " " + request.http.url.substr(std::size("http://s3/bbb") - 1);
@@ -57,6 +61,27 @@ TEST_F(LeftoversTest, GoesFromPageToPageAndStopsWhereThePagesRepeat) {
   EXPECT_EQ(step(listed({})), "");
 }
 
+TEST_F(LeftoversTest, LooksAtABoundedNumberOfPages) {
+  tidy(now_);
+  unsigned pages = 0;
+  for (; leftovers_.due() && pages <= Leftovers::kMaxPages; ++pages)
+    step(listed({{"theirs", "x"}}, "<IsTruncated>true</IsTruncated><NextKeyMarker>" +
+                                       std::to_string(pages) + "</NextKeyMarker>"));
+  EXPECT_EQ(pages, Leftovers::kMaxPages);
+}
+
+TEST_F(LeftoversTest, AnAbortThatIsNotAllowedIsToldAndTriedTheNextDay) {
+  tidy(now_);
+  step(listed({{"ours/1", "a"}, {"ours/2", "b"}}));
+  ::testing::internal::CaptureStderr();
+  step(refusal(403, "AccessDenied"));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              ::testing::HasSubstr("s3:AbortMultipartUpload"));
+  EXPECT_FALSE(leftovers_.due()) << "the others would be refused too";
+  tidy(now_ + Leftovers::kEvery);
+  EXPECT_EQ(step(listed({})), "GET ?prefix=ours%2F&uploads=");
+}
+
 TEST_F(LeftoversTest, OnceADayAndAnHourAfterAFailure) {
   tidy(now_);
   step(listed({}));
@@ -76,9 +101,11 @@ TEST_F(LeftoversTest, OnceADayAndAnHourAfterAFailure) {
 
 TEST_F(LeftoversTest, AStopEndsIt) {
   tidy(now_);
-  leftovers_.next(endpoint_, options_, "eu-west-1");
+  next();
   leftovers_.stop();
   EXPECT_FALSE(leftovers_.due());
+  tidy(now_);
+  EXPECT_EQ(step(listed({})), "GET ?prefix=ours%2F&uploads=") << "and the next one begins";
 }
 
 }  // namespace

@@ -108,6 +108,12 @@ TEST_F(MultipartTest, WhoMayNotListOrAbortGoesOn) {
   EXPECT_EQ(asked(), "POST /k?uploads=");
 }
 
+TEST_F(MultipartTest, WithoutALinkNothingMoreIsAsked) {
+  start(kText, {}, true);
+  EXPECT_TRUE(step("HEAD /k", answer(0)));
+  EXPECT_EQ(told_.to, To::kClearing);
+}
+
 TEST_F(MultipartTest, APortalsListIsNone) {
   start(kText, {}, true);
   take(answer(404));
@@ -229,6 +235,19 @@ TEST_F(MultipartTest, AFaultyUploadIsAbortedAndBegunAnewOnce) {
     EXPECT_EQ(told_.to, To::kComplete);
     EXPECT_EQ(told_.answer.status, 400);
     EXPECT_FALSE(known_);
+  }
+}
+
+// The batch is not refused for it before the upload was begun anew: the next attempt aborts it.
+TEST_F(MultipartTest, AFaultyUploadThatCannotBeAbortedNowWaits) {
+  for (const int status : {0, 503}) {
+    known_ = begun_of(kText, 3);
+    start(kText, known_, true);
+    EXPECT_FALSE(step("POST /k?uploadId=old", refusal(400, "InvalidPart")));
+    EXPECT_TRUE(step("DELETE /k?uploadId=old", answer(status)));
+    EXPECT_EQ(told_.to, To::kClearing);
+    EXPECT_EQ(told_.answer.status, status);
+    EXPECT_TRUE(known_) << "the next attempt comes back to it";
   }
 }
 

@@ -60,8 +60,8 @@ TEST(S3Requests, WhatTlsOrAChecksumDoesNotGuardIsSigned) {
   options.checksum = S3Checksum::kNone;
   EXPECT_TRUE(signs_payload(options, endpoint_of()));
   const S3Endpoint endpoint = endpoint_of();
-  const AwsRequest request =
-      put_object({options, endpoint, kRegion, kKey}, {1, "", "abcd"}, body_of("x"), false, {}, {});
+  const AwsRequest request = put_object({options, endpoint, kRegion, kKey}, {1, "", "abcd", 0, {}},
+                                        body_of("x"), false, {}, {});
   EXPECT_EQ(request.payload_hash, "abcd");
   EXPECT_FALSE(request.http.expect_continue) << "not worth a round trip";
 }

@@ -1,4 +1,6 @@
 // Objects in parts, against a server that misbehaves on command.
+#include <set>
+
 #include "sinks/s3/multipart_answers.h"
 #include "tests/sinks/s3/transport_fixture.h"
 
@@ -35,12 +37,15 @@ class S3TransportPartsTest : public S3TransportTest {
     }
     return list;
   }
-  std::size_t unfinished() {
+  std::set<std::string> unfinished_keys() {
     HttpClient client({}, *clock_);
-    return read_uploads(exchange(client, *clock_,
-                                 {.method = "GET", .url = server_.url("/telemetry?uploads=")}))
-        ->uploads.size();
+    const auto list = read_uploads(
+        exchange(client, *clock_, {.method = "GET", .url = server_.url("/telemetry?uploads=")}));
+    std::set<std::string> keys;
+    for (const ListedUpload& upload : list->uploads) keys.insert(upload.key);
+    return keys;
   }
+  std::size_t unfinished() { return unfinished_keys().size(); }
   void wait_for_unfinished(std::size_t count) {
     std::vector<Completion> finished;
     const Instant deadline = clock_->now() + std::chrono::seconds(30);
@@ -111,6 +116,13 @@ TEST_F(S3TransportPartsTest, WhatIsLeftOverIsAbortedAndNothingElse) {
   attempt(true);
   transport_->tidy(clock_->now(), [](const std::string& key) { return key == "ours"; });
   wait_for_unfinished(2);
+  std::vector<Completion> finished;
+  const Instant end = clock_->now() + std::chrono::milliseconds(200);  // for what must not happen
+  for (Instant next = clock_->now(); clock_->now() < end;) {
+    clock_->wait(transport_->descriptors(), std::min(next, end));
+    next = transport_->step(clock_->now(), finished);
+  }
+  EXPECT_EQ(unfinished_keys(), (std::set<std::string>{"needed", "theirs"}));
 }
 
 TEST_F(S3TransportPartsTest, WhereNothingGoesUpInPartsNothingIsLookedFor) {

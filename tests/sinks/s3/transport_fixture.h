@@ -5,6 +5,7 @@
 
 #include "sinks/s3/s3_transport.h"
 #include "tests/sinks/http/fault_server.h"
+#include "tests/sinks/s3/text.h"
 
 namespace edgehose {
 
@@ -12,20 +13,6 @@ using nlohmann::json;
 inline std::string error_document(const std::string& code) {
   return "<Error><Code>" + code + "</Code><Message>words</Message></Error>";
 }
-
-// A text that counts how often it was streamed.
-class Text final : public ByteSource {
- public:
-  explicit Text(std::string text) : body_(body_of(std::move(text))) {}
-  Result<std::unique_ptr<ByteStream>> open() override {
-    ++opened;
-    return body_->open();
-  }
-  int opened = 0;
-
- private:
-  std::shared_ptr<RequestBody> body_;
-};
 
 inline std::string large_text() {
   std::string text(3 << 20, ' ');

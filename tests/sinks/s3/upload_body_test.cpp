@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/base/base64.h"
+#include "tests/sinks/s3/text.h"
 
 namespace edgehose {
 namespace {
@@ -77,19 +78,6 @@ TEST(UploadMeter, ABodyOfTooManyPartsHasLargerOnes) {
   EXPECT_EQ(facts.checksum, checksum(S3Checksum::kCrc64Nvme, text));
 }
 
-class Counted final : public ByteSource {
- public:
-  explicit Counted(std::string text) : body_(body_of(std::move(text))) {}
-  Result<std::unique_ptr<ByteStream>> open() override {
-    ++opened;
-    return body_->open();
-  }
-  int opened = 0;
-
- private:
-  std::shared_ptr<RequestBody> body_;
-};
-
 std::string read_all(RequestBody& body) {
   auto stream = body.open();
   if (!stream) return stream.error().message;
@@ -104,7 +92,7 @@ std::string read_all(RequestBody& body) {
 }
 
 TEST(PartReader, PartsComeFromOneStream) {
-  const auto source = std::make_shared<Counted>(kText);
+  const auto source = std::make_shared<Text>(kText);
   const auto reader = std::make_shared<PartReader>(source);
   for (std::size_t at = 0; at < 30; at += 11) {
     const std::size_t size = std::min<std::size_t>(11, 30 - at);
@@ -114,7 +102,7 @@ TEST(PartReader, PartsComeFromOneStream) {
 }
 
 TEST(PartReader, BeginsWhereItIsLed) {
-  const auto reader = std::make_shared<PartReader>(std::make_shared<Counted>(kText));
+  const auto reader = std::make_shared<PartReader>(std::make_shared<Text>(kText));
   std::vector<char> buffer(4);
   EXPECT_TRUE(*reader->seek(22, buffer));
   EXPECT_EQ(read_all(*PartReader::part(reader, 22, 8)), kText.substr(22));
@@ -126,7 +114,7 @@ TEST(PartReader, BeginsWhereItIsLed) {
 }
 
 TEST(PartReader, ABodyThatGotShorterIsAnError) {
-  const auto reader = std::make_shared<PartReader>(std::make_shared<Counted>(kText));
+  const auto reader = std::make_shared<PartReader>(std::make_shared<Text>(kText));
   EXPECT_THAT(read_all(*PartReader::part(reader, 0, 31)), HasSubstr("another length"));
 }
 
