@@ -3,14 +3,11 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <grp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include "agent/base/file.h"
 #include "agent/sources/discovery.h"
@@ -157,14 +154,8 @@ TEST_F(FewDescriptors, ADeepTreeIsListedWithOne) {
 TEST_F(FewDescriptors, ADirectoryThatCannotBeListedLosesNothing) {
   const std::string own = path("own");
   std::filesystem::create_directory(own);
-  ::chmod(dir.c_str(), 0755);
   ::chmod(own.c_str(), 0777);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    constexpr unsigned kNobody = 65534;
-    if (::geteuid() == 0 &&
-        (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
-      ::_exit(2);
+  as_another_user([&] {
     config.paths = {own + "/logs/*.log"};
     std::filesystem::create_directory(own + "/logs");
     append("own/logs/a.log", lines("a", 0, 3));
@@ -183,12 +174,7 @@ TEST_F(FewDescriptors, ADirectoryThatCannotBeListedLosesNothing) {
     expect_once(lines("a", 0, 6));
     EXPECT_EQ(source->health().losses.lost_bytes, 0u);
     std::filesystem::remove_all(own + "/logs");
-    std::fflush(nullptr);
-    ::_exit(HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
+  });
 }
 
 }  // namespace

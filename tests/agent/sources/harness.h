@@ -2,9 +2,14 @@
 // everything that was not committed, as a crash does.
 #pragma once
 
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -157,6 +162,25 @@ class FileSourceTest : public ::testing::Test {
     for (const Got& g : out.got) --count[g.body];
     for (const auto& [body, n] : count)
       EXPECT_EQ(n, 0) << (n > 0 ? "lost: " : "twice or foreign: ") << body.substr(0, 100);
+  }
+
+  // Checks that the body holds for a user who is not root.
+  template <class Body>
+  void as_another_user(Body body) {
+    ::chmod(dir.c_str(), 0755);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      constexpr unsigned kNobody = 65534;
+      if (::geteuid() == 0 &&
+          (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0))
+        ::_exit(2);
+      body();
+      std::fflush(nullptr);
+      ::_exit(HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
   }
 
   std::string dir;
