@@ -119,8 +119,8 @@ void StoreImpl::retire_archive(std::uint32_t id) {
     return;
   }
   log::info(
-      "buffer: all that was salvaged in {} is delivered or was dropped; what is left of it is kept as "
-      "{}: delete it when it is of no use",
+      "buffer: all that was salvaged in {} is delivered or was dropped; what is left of it is kept "
+      "as {}: delete it when it is of no use",
       from, to);
 }
 

@@ -39,8 +39,8 @@ Result<bool> redraw_epoch_if_moved(lmdb::Transaction& txn, const std::string& di
   std::string what(name(changed.front()));
   for (std::size_t i = 1; i < changed.size(); ++i) what += fmt::format(", {}", name(changed[i]));
   log::warn(
-      "buffer: {} was copied, or moved to another machine or volume (what changed: {}): new records "
-      "carry a new epoch, so that this copy and the original never share an identity",
+      "buffer: {} was copied, or moved to another machine or volume (what changed: {}): new "
+      "records carry a new epoch, so that this copy and the original never share an identity",
       directory, what);
   return true;
 }

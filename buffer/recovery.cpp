@@ -160,8 +160,8 @@ std::string RecoveryReport::words() const {
     text += fmt::format("; the data key of {} encrypted blocks is lost", unreadable_blocks);
   if (left_out > 0)
     text += fmt::format(
-        "; for the {} oldest blocks there is no room: {} records are lost to their sinks (counted as "
-        "dropped: buffer_full), unless their files still have them",
+        "; for the {} oldest blocks there is no room: {} records are lost to their sinks (counted "
+        "as dropped: buffer_full), unless their files still have them",
         format_count(left_out), format_count(losses.left_out.records));
   if (!scan_complete) text += "; the scan was ended early";
   for (const std::string& assumption : losses.assumed) text += "; " + assumption;

@@ -229,8 +229,6 @@ class TransactionImpl final : public Store::Transaction {
   Result<SourceState*> source(SourceId id);
   Status put(std::string_view key, std::string_view value);
   Status erase(std::string_view key);
-  FileHeld held_before(std::string_view key, std::optional<std::string_view> value) const;
-  void note_appended(FileId id, FileHeld& held) const;
   Status remember(Status status);
   std::optional<BlockKey> next_key(SourceId source, BlockNumber from) const;
   Result<BlockHeader> header(BlockKey key) const;
@@ -239,6 +237,10 @@ class TransactionImpl final : public Store::Transaction {
   void let_go(std::string_view value, const Reference& reference);
   Status put_salvage();
   Status write_small_state();
+
+  // files.cpp
+  FileHeld held_before(std::string_view key, std::optional<std::string_view> value) const;
+  void note_appended(FileId id, FileHeld& held) const;
 
   // room.cpp
   std::int64_t beyond_limit() const;

@@ -1,5 +1,5 @@
 // The Transaction's frame: writing, append's ends, commit. Room: room.cpp; merging: merge.cpp;
-// lanes and claims: lanes.cpp; trimming and dropping: retention.cpp.
+// files: files.cpp; lanes and claims: lanes.cpp; trimming and dropping: retention.cpp.
 #include <algorithm>
 #include <utility>
 
@@ -46,8 +46,7 @@ TransactionImpl::~TransactionImpl() {
   store_.writing_ = false;
 }
 
-// --- writing
-// -----------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 
 // After a failed write LMDB's transaction is of no use; a full map, a bad page or a bad disk.
 Status TransactionImpl::remember(Status status) {
@@ -98,53 +97,13 @@ Status TransactionImpl::count_losses(SourceId id, const SourceLosses& more) {
   return {};
 }
 
-Status TransactionImpl::put_file(FileId id, const FileState& state) {
-  const std::string key = keyspace::file_key(id);
-  EH_ASSIGN(const auto before, txn_.get(key));
-  names_changed_ = names_changed_ || !before;
-  FileState file = state;
-  file.held = held_before(key, before);
-  note_appended(id, file.held);
-  EH_ASSIGN(const std::string value, store_.keys_.seal_value(key, keyspace::encode_file(file)));
-  return put(key, value);
-}
-
-FileHeld TransactionImpl::held_before(std::string_view key,
-                                      std::optional<std::string_view> value) const {
-  if (!value) {
-    FileHeld none;
-    none.known = true;
-    return none;
-  }
-  const auto plain = store_.keys_.open_value(key, *value);
-  const auto file = plain ? keyspace::decode_file(*plain) : tl::unexpected(plain.error());
-  return file ? file->held : FileHeld{};
-}
-
-// What this transaction appended of the file. Where every sink has what came before, that need not
-// be read again whatever happens.
-void TransactionImpl::note_appended(FileId id, FileHeld& held) const {
-  const auto appended = appended_.find(id);
-  if (appended != appended_.end()) {
-    const bool first = held.known && held.source.value == 0;
-    if (first || (held.known && passed(state_.lanes, held.source, held.block)))
-      held.undelivered_from = appended->second.undelivered_from;
-    held.source = appended->second.source;
-    held.block = appended->second.block;
-  }
-  held.known = true;
-}
-
-Status TransactionImpl::erase_file(FileId id) { return erase(keyspace::file_key(id)); }
-
 Status TransactionImpl::put_sink(const SinkState& sink) {
   state_.sinks[sink.id] = sink;
   forgotten_sinks_.erase(sink.id);
   return put(keyspace::sink_key(sink.id), keyspace::encode_sink(sink));
 }
 
-// --- blocks
-// ------------------------------------------------------------------------------------------
+// --- blocks --------------------------------------------------------------------------------------
 
 std::optional<keyspace::BlockKey> TransactionImpl::next_key(SourceId source,
                                                             BlockNumber from) const {
@@ -228,8 +187,7 @@ Status TransactionImpl::put_salvage() {
   return put(keyspace::format_key(), keyspace::encode_format(keyspace::kFormat));
 }
 
-// --- commit
-// ------------------------------------------------------------------------------------------
+// --- commit --------------------------------------------------------------------------------------
 
 Status TransactionImpl::write_small_state() {
   std::vector<SourceId> unwritten;
