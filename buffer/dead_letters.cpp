@@ -74,6 +74,7 @@ Status TransactionImpl::erase_letter(std::uint64_t id) {
   if (!value) return fail(ErrorCode::kNotFound, "there is no dead letter {}", id);
   const std::uint64_t size = value->size();
   EH_TRY(erase(key));
+  frees_pages_ = true;
   grown_ -= static_cast<std::int64_t>(space_of(size));
   --state_.dead_letters;
   state_.dead_letter_bytes -= size;

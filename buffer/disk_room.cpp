@@ -32,11 +32,15 @@ struct ExtentMap {
   }
 };
 
+// Where the file system does not list a file's blocks, what it has more of them than bytes lies
+// right behind its end: that is where they are set aside. Of a file with holes it looks like less.
 std::uint64_t beyond_end(int fd, std::uint64_t offset, std::uint64_t end) {
   struct stat st {};
   if (::fstat(fd, &st) != 0) return 0;
   const auto size = static_cast<std::uint64_t>(st.st_size);
-  return end > size ? end - std::max(offset, size) : 0;
+  const auto blocks = static_cast<std::uint64_t>(st.st_blocks) * 512;
+  const std::uint64_t held = std::max(size, blocks);
+  return end > held ? end - std::max(offset, held) : 0;
 }
 
 }  // namespace
@@ -74,6 +78,14 @@ std::uint64_t unallocated_bytes(int fd, std::uint64_t offset, std::uint64_t leng
     if (count < kExtentsAtOnce) return missing + (end - at);
   }
   return missing;
+}
+
+std::uint64_t affordable_length(int fd, std::uint64_t offset, std::uint64_t length,
+                                std::uint64_t spare) {
+  // What is missing may lie anywhere, so what is cut off may hold less of it than it should.
+  for (std::uint64_t missing; (missing = unallocated_bytes(fd, offset, length)) > spare;)
+    length -= missing - spare;
+  return length;
 }
 
 Status set_aside(int fd, std::uint64_t offset, std::uint64_t length) {

@@ -38,8 +38,13 @@ std::optional<DiskRoom> disk_room(const std::string& directory, std::uint64_t al
 
 // Of [offset, offset + length), what writing it would take from the disk: holes, and what lies
 // beyond the file's end. Blocks that are set aside belong to the file. Where the file system does
-// not list a file's blocks, only what lies beyond its end.
+// not list a file's blocks, holes count as held, and what is set aside as lying at the end.
 std::uint64_t unallocated_bytes(int fd, std::uint64_t offset, std::uint64_t length);
+
+// The longest beginning of [offset, offset + length) that writing takes `spare` bytes of the disk
+// for at most.
+std::uint64_t affordable_length(int fd, std::uint64_t offset, std::uint64_t length,
+                                std::uint64_t spare);
 
 // Gives the file blocks for [offset, offset + length) that it has none for; its size stays. kFull
 // where there are none; kUnsupported where the file system cannot.

@@ -121,6 +121,7 @@ Status StoreImpl::open_environment() {
   EH_ASSIGN(environment_,
             lmdb::Environment::open(path(), lmdb::map_size_for(options_.max_size), read_only_));
   limit_ = std::min(options_.max_size, lmdb::max_size_for(environment_.map_size()));
+  freed_by_ = environment_.last_transaction();
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
   return check_version(txn, path());
 }

@@ -10,6 +10,12 @@
 #include "buffer/store_impl.h"
 
 namespace edgehose {
+namespace {
+
+// Where blocks were refused that seem to be free, as under a quota: each try may flush a journal.
+constexpr Duration kAskAgain = std::chrono::minutes(1);
+
+}  // namespace
 
 // Negative: so many bytes fit.
 std::int64_t TransactionImpl::beyond_limit() const {
@@ -96,12 +102,20 @@ Status StoreImpl::renew_reserve(std::uint64_t end, std::uint64_t wanted, std::ui
   if (!sets_aside_) return {};
   const std::uint64_t map = environment_.map_size();
   if (end >= map) return {};
-  wanted = std::min(wanted, map - end);
-  const std::uint64_t missing = unallocated_bytes(environment_.fd(), end, wanted);
-  if (missing > spare) wanted -= std::min(wanted, missing - spare);
-  if (missing == 0 || spare == 0 || wanted == 0) return {};
+  const auto whole = [](std::uint64_t n) { return n / lmdb::kPageBytes * lmdb::kPageBytes; };
+  wanted =
+      affordable_length(environment_.fd(), end, whole(std::min(wanted, map - end)), whole(spare));
+  if (unallocated_bytes(environment_.fd(), end, wanted) == 0) return {};
+  if (refused_ && clock_.now() < refused_until_) return tl::unexpected(*refused_);
+  refused_.reset();
   const Status given = set_aside(environment_.fd(), end, wanted);
-  if (!given && given.error().code != ErrorCode::kFull) sets_aside_ = false;
+  if (given) return {};
+  if (given.error().code == ErrorCode::kUnsupported) sets_aside_ = false;
+  const auto disk = disk_space(options_.directory);
+  if (given.error().code == ErrorCode::kFull && disk && disk->free >= wanted) {
+    refused_ = given.error();
+    refused_until_ = clock_.now() + kAskAgain;
+  }
   return given;
 }
 

@@ -159,12 +159,15 @@ class StoreImpl final : public Store {
   bool read_only_ = false;
   bool clean_ = false;  // the clean mark is in the environment
   bool closed_ = false;
-  bool writing_ = false;    // a Transaction is alive
-  bool sets_aside_ = true;  // the file system gives blocks to a file beyond its end
+  bool writing_ = false;          // a Transaction is alive
+  bool sets_aside_ = true;        // the file system gives blocks to a file beyond its end
+  std::optional<Error> refused_;  // it gave none of what is free, and is not asked until then
+  Instant refused_until_{};
   // A commit found no disk. What another one freed LMDB gives out two commits later: where nothing
   // else is to be written, the one between is made for that.
   bool wants_pages_ = false;
-  std::uint64_t freed_by_ = 0;  // the last commit that deleted blocks
+  // The last commit that deleted blocks or dead letters; after an opening any may have been it.
+  std::uint64_t freed_by_ = 0;
   // The copies outside.
   bool names_changed_ = false;  // names or files came since they were written
   std::uint64_t copied_commits_ = UINT64_MAX;
@@ -314,6 +317,7 @@ class TransactionImpl final : public Store::Transaction {
   std::int64_t written_ = 0;      // bytes of blocks added
   std::uint64_t raw_ = 0;         // raw body bytes appended
   std::optional<DiskRoom> disk_;  // as the first append finds it
+  bool frees_pages_ = false;      // deletes what fills pages
   bool marks_clean_ = false;
   bool names_changed_ = false;
   std::optional<Error> broken_;  // LMDB failed in the middle: nothing more may be written

@@ -159,6 +159,7 @@ Status TransactionImpl::erase_block(BlockKey key) {
     if (const auto reference = parse_reference(*stored)) let_go(*stored, *reference);
   }
   EH_TRY(erase(stored_key));
+  frees_pages_ = true;
   added_.erase(key.number);
   removed_[key.number] = key.source;
   state_.mini_bytes.erase(key.number);
@@ -246,7 +247,7 @@ Status TransactionImpl::commit() {
     return committed;
   }
   if (written_ > 0) store_.wants_pages_ = false;
-  if (!removed_.empty()) store_.freed_by_ = transaction;
+  if (frees_pages_) store_.freed_by_ = transaction;
   {
     const std::lock_guard lock(store_.mutex_);
     store_.state_ = std::move(state_);
