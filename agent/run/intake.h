@@ -234,7 +234,7 @@ class Intake {
 
   Instant blocked_until_{};      // the buffer was full: records are tried again then; 0: it is not
   std::string disk_full_;        // as in IntakeStatus
-  bool full_at_commit_ = false;  // not by what was appended: to drop some of it would not help
+  unsigned full_at_commit_ = 0;  // refusals in a row: not of what was appended, of its commit
   bool committing_ = false;      // how far try_commit() came
   Instant retry_at_{};           // a commit failed: not before then
   Duration retry_delay_{};

@@ -47,13 +47,13 @@ void Intake::found_full(const Error& error) {
   if (full_since_ == Instant{}) full_since_ = clock_.now();
   blocked_until_ = clock_.now() + kBlockedRetry;
   disk_full_ = error.sys != 0 ? error.message : "";
-  full_at_commit_ = committing_;
+  full_at_commit_ = committing_ ? full_at_commit_ + 1 : 0;
 }
 
 // What is full is known while records are appended, and each block is dropped or not. But where
 // LMDB puts them all, and whether the disk takes them there, shows only when they are committed.
 bool Intake::drops_pending() const {
-  return full_at_commit_ && displaced_.empty() && options_.when_full == WhenFull::kDropNewest &&
+  return full_at_commit_ > 0 && displaced_.empty() && options_.when_full == WhenFull::kDropNewest &&
          !patient();
 }
 
@@ -173,12 +173,13 @@ bool Intake::patient() const {
 
 // A lowered limit may leave more beyond it than one transaction drops: each takes its part, and
 // lasts though the records that wait find no room yet. On a full disk what goes makes room only for
-// later transactions, and sinks that make room themselves come first. True where something was
-// dropped.
+// later transactions, and sinks that make room themselves come first. Where the commit was refused,
+// what went before may be of use to the next but one: only if that is refused too, more must go.
+// True where something was dropped.
 Result<bool> Intake::come_down(Store::Transaction& transaction, const Made& made) {
   if (!blocked()) return false;
   const bool any = options_.when_full == WhenFull::kDropOldest && !patient();
-  const bool for_disk = !disk_full_.empty() && !full_at_commit_ && made.applied.empty();
+  const bool for_disk = !disk_full_.empty() && full_at_commit_ != 1 && made.applied.empty();
   EH_ASSIGN(const Counter dropped, drop(transaction, for_disk ? budget_.used : 0,
                                         any ? DropScope::kAny : DropScope::kUnneeded));
   return dropped.records > 0;
@@ -254,10 +255,12 @@ void Intake::committed(Attempt attempt, Made made) {
     if (blocked()) full_told_ = false;
     blocked_until_ = {};
     disk_full_.clear();
+    full_at_commit_ = 0;
   } else if (blocked() &&
              (attempt == Attempt::kDroppingRecords || made.dropped || !made.applied.empty())) {
     blocked_until_ = clock_.now();  // there may be room
   }
+  if (made.dropped) full_at_commit_ = 0;
   if (made.trimmed > 0) full_since_ = {};
   for (auto at = made.applied.rbegin(); at != made.applied.rend(); ++at)
     events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(*at));

@@ -6,11 +6,11 @@
 
 #include "tests/agent/run/intake_fixture.h"
 #include "tests/buffer/mounted_disk.h"
+#include "tests/buffer/space_fixture.h"
 
 namespace edgehose {
 namespace {
 
-constexpr std::uint64_t kMiB = 1 << 20;
 constexpr auto kFull = static_cast<std::size_t>(DropReason::kBufferFull);
 
 class IntakeOnASmallDisk : public IntakeTest {
@@ -36,6 +36,27 @@ class IntakeOnASmallDisk : public IntakeTest {
     ASSERT_TRUE(source_->lines.empty());
     disk_.fill(0);
     dense_lines(500'000);
+  }
+  // 10 MiB to be delivered, and as much that is free, but nowhere enough in a row for a block.
+  void fill_with_gaps() {
+    auto opened = Store::open(store_options_, clock_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    Store& store = **opened;
+    const SourceId app = store.source_id("app"), gone = store.source_id("gone");
+    {
+      const auto txn = store.begin();
+      ASSERT_TRUE((*txn)->add_lane({store.sink_id(sink_name_), app}, {BlockNumber(1), 0}));
+      ASSERT_TRUE((*txn)->commit());
+    }
+    for (std::uint64_t seed = 0; seed < 140; ++seed) {
+      const auto txn = store.begin();
+      for (const SourceId source : {app, gone})
+        ASSERT_TRUE((*txn)->append(noise(source, 100'000, seed)));
+      ASSERT_TRUE((*txn)->commit());
+    }
+    const auto txn = store.begin();
+    ASSERT_TRUE((*txn)->forget_source(gone));
+    ASSERT_TRUE((*txn)->commit());
   }
   void pass(Duration time) {
     for (const Instant end = clock_.now() + time; clock_.now() < end; clock_.advance(seconds(1)))
@@ -84,6 +105,24 @@ TEST_F(IntakeOnASmallDisk, DropOldestDropsWhereTheDiskIsFull) {
   EXPECT_GT(state.buffered().records, 30'000u) << "no more than has to go";
 }
 
+// The disk refuses what fitted while it was appended, where LMDB puts it.
+TEST_F(IntakeOnASmallDisk, DropOldestDropsWhereOnlyCommitsAreRefused) {
+  options_.when_full = WhenFull::kDropOldest;
+  batch_ = {64 << 10, hours(1)};
+  fill_with_gaps();
+  start();
+  disk_.fill(0);
+  dense_lines(250'000);
+  pass(minutes(1));
+  claims_.take();
+  pass(minutes(3));
+  EXPECT_TRUE(source_->lines.empty()) << source_->lines.size();
+  const LaneState state = lane();
+  EXPECT_EQ(state.committed.records, 250'140u);
+  EXPECT_GT(state.dropped[kFull].records, 0u);
+  EXPECT_LT(state.dropped[kFull].records, 55u) << "no more than has to go";
+}
+
 TEST_F(IntakeOnASmallDisk, DropNewestDropsWhereTheDiskIsFull) {
   options_.when_full = WhenFull::kDropNewest;
   start_and_fill_disk();
@@ -94,6 +133,26 @@ TEST_F(IntakeOnASmallDisk, DropNewestDropsWhereTheDiskIsFull) {
   EXPECT_GT(source.not_taken.records, 0u);
   EXPECT_EQ(source.not_taken.records + source.committed.records, 550'000u);
 }
+
+// No file grows past `bytes` meanwhile.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(std::uint64_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+    const struct rlimit limit { bytes, before_.rlim_max };
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  void (*const handler_)(int);
+  struct rlimit before_ {};
+};
 
 // Records take pages beyond the file's end, which the limit of a file's size forbids here, as a
 // dying disk may; acknowledgements do not.
@@ -109,11 +168,8 @@ TEST_F(IntakeTest, AcknowledgementsAreCommittedWhereRecordsCannotBe) {
   ASSERT_GE(claims.size(), 2u);
   struct stat st {};
   ASSERT_EQ(::stat((store_options_.directory + "/buffer.mdb").c_str(), &st), 0);
-  struct rlimit before {};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit small { static_cast<rlim_t>(st.st_size) + (16 << 10), before.rlim_max };
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::optional<FileSizeLimit> small(std::in_place,
+                                     static_cast<std::uint64_t>(st.st_size) + (16 << 10));
   dense_lines(100'000);
   for (const Claim& claim : claims) settle(claim);
   run();
@@ -121,8 +177,7 @@ TEST_F(IntakeTest, AcknowledgementsAreCommittedWhereRecordsCannotBe) {
   run();
   const IntakeStatus status = intake_->status().read();
   const std::uint64_t delivered = lane().delivered.records;
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  small.reset();
   EXPECT_NE(status.problem, "");
   std::uint64_t settled = 0;
   for (const Claim& claim : claims) settled += claim.size.records;
