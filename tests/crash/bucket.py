@@ -5,6 +5,8 @@ import os
 import agent
 import s3_servers
 
+# Those that keep what they hold in files below their root, which tell when something arrived.
+SERVERS = sorted(s3_servers.KINDS.keys() - {"moto"})
 BUCKET = "telemetry"
 PARTS = {"part_size": "5MiB", "compression": "none", "batch": {"max_size": "12MiB", "max_age": "1s"}}
 # Lines that make objects of several parts within a second.
@@ -23,7 +25,7 @@ class Bucket:
         return {**self.server.sink(BUCKET), **options, **(PARTS if self.in_parts else {})}
 
     def stamp(self):
-        """Newer whenever a part or an object was written: all but moto keep them in files."""
+        """Newer whenever a part or an object was written."""
         newest = 0
         for folder, _, _ in os.walk(self.server.root):
             try:

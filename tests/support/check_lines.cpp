@@ -218,9 +218,10 @@ class Checker {
     std::printf("%llu lines expected, %llu delivered (%llu bytes) in %zu objects of %llu bytes\n",
                 ull(expected_.lines), ull(delivered_), ull(bytes_), objects_.size(), ull(stored_));
     std::printf(
-        "missing %llu, duplicated %llu, mangled %llu, unknown %llu, out of order %llu, unreadable objects %llu\n",
+        "missing %llu, duplicated %llu, mangled %llu, unknown %llu, out of order %llu times, "
+        "%llu lines late, unreadable objects %llu\n",
         ull(missing_.count), ull(duplicated_.count), ull(mangled_.count), ull(unknown_.count),
-        ull(disorder_.count), ull(unreadable_.count));
+        ull(disorder_.count), ull(late_), ull(unreadable_.count));
     for (const Offenders* o :
          {&missing_, &duplicated_, &mangled_, &unknown_, &disorder_, &unreadable_})
       for (const std::string& text : o->shown) std::printf("  %s\n", text.c_str());
@@ -267,7 +268,9 @@ class Checker {
     if (any_ && *n < last_)
       note(disorder_, "out of order: " + label(*n) + " after " + std::to_string(last_) + " in " +
                           objects_.back());
+    if (*n < highest_) ++late_;
     last_ = *n;
+    highest_ = std::max(highest_, *n);
     any_ = true;
     if (seen_[i] & kSeen)
       note(duplicated_,
@@ -310,7 +313,9 @@ class Checker {
   std::vector<std::uint32_t> where_;  // the object that brought a line first
   std::vector<std::string> objects_;
   bool json_ = false, any_ = false;
-  std::uint64_t delivered_ = 0, bytes_ = 0, stored_ = 0, last_ = 0;
+  std::uint64_t delivered_ = 0, bytes_ = 0, stored_ = 0;
+  std::uint64_t last_ = 0, highest_ = 0;  // numbers of the lines before
+  std::uint64_t late_ = 0;                // lines behind one of a higher number
   std::uint64_t in_windows_ = 0, lost_in_windows_ = 0;
   std::string wanted_;
   Offenders missing_, duplicated_, mangled_, unknown_, disorder_, unreadable_;
