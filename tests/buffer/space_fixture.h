@@ -18,15 +18,22 @@ namespace edgehose {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 
+// A megabyte of digits, letters and signs in no order.
+inline const std::string& disorder() {
+  static const std::string made = [] {
+    std::mt19937_64 random(1);
+    std::string bytes(kMiB, '\0');
+    for (char& byte : bytes) byte = static_cast<char>('0' + (random() & 63));
+    return bytes;
+  }();
+  return made;
+}
+
 // A block that hardly compresses; the same for the same seed.
 inline RawBlock noise(SourceId source, std::size_t bytes, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  std::string body;
-  body.reserve(bytes + 8);
-  while (body.size() < bytes)
-    for (std::uint64_t bits = random(), i = 0; i < 8; ++i, bits >>= 6)
-      body += static_cast<char>('0' + (bits & 63));
-  body.resize(bytes);
+  std::string body = std::to_string(seed) + " ";
+  for (std::size_t from = seed * 7919 % kMiB; body.size() < bytes; from = 0)
+    body.append(disorder(), from, bytes - body.size());
   BlockBuilder builder(source);
   NewRecord r;
   r.body = body;
