@@ -1,5 +1,5 @@
-// How many lines the log takes in a minute. Lines of two kinds have a share each, so that a flood
-// of the ordinary ones never swallows what must be told: errors, changes of state, an ending.
+// How many lines the log takes in a minute. Lines of two kinds have half of them each, so that a
+// flood of the ordinary ones never swallows what must be told: errors, changes of state, an ending.
 //
 // Threading: one thread at a time. No clock of its own.
 #pragma once
@@ -16,8 +16,8 @@ class LineBound {
   using Time = std::chrono::steady_clock::time_point;
   enum class Kind : std::size_t { kOrdinary, kEvent };
 
-  // `each`: lines of either kind in a minute.
-  LineBound(int each, Time now) : each_(each), minute_(now) {}
+  // `most`: lines in a minute, of both kinds together.
+  LineBound(int most, Time now) : each_(most / 2), minute_(now) {}
 
   // Lines that were left out before the present minute and not told yet.
   int begin_minute(Time now) {

@@ -61,7 +61,8 @@ class Logger {
  private:
   void tell(int left_out) {
     if (left_out > 0)
-      put(Level::kWarn, fmt::format("log: {} lines were left out: more than {} in a minute",
+      put(Level::kWarn, fmt::format("log: {} lines were left out: at most {} are told in a minute, "
+                                    "half of them errors and changes of state",
                                     left_out, kLinesPerMinute));
   }
 

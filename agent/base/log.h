@@ -1,5 +1,6 @@
 // The agent's own log: lines on standard error, for the journal. Bounded: at most kLinesPerMinute
-// a minute; what is above is counted and told in one line. Never a secret, never record bytes.
+// a minute, half of them for what log_event.h is for; what is above is counted and told in one
+// line. Never a secret, never record bytes.
 //
 // Threading: any thread. A line is one event, in plain words: what happened, to what, what to do.
 #pragma once

@@ -1,5 +1,5 @@
 // Lines that a flood of others must not swallow: changes of state (a sink parks, delivers again;
-// the buffer is full), a stop, an ending. They have a bound of their own, which errors share.
+// the buffer is full), a stop, an ending. They have half of the log's bound, errors among them.
 //
 // Threading: any thread.
 #pragma once

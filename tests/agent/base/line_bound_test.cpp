@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/base/log.h"
+
 namespace edgehose::log {
 namespace {
 
@@ -9,7 +11,7 @@ using namespace std::chrono_literals;
 
 TEST(LineBound, AFloodOfOneKindLeavesTheOtherItsShare) {
   const LineBound::Time start{};
-  LineBound bound(3, start);
+  LineBound bound(6, start);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(bound.take(LineBound::Kind::kOrdinary), i < 3);
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(bound.take(LineBound::Kind::kEvent), i < 3) << "bounded too";
@@ -19,8 +21,16 @@ TEST(LineBound, AFloodOfOneKindLeavesTheOtherItsShare) {
   EXPECT_TRUE(bound.take(LineBound::Kind::kOrdinary));
 }
 
+TEST(LineBound, BothKindsTogetherKeepToTheBound) {
+  LineBound bound(log::kLinesPerMinute, {});
+  int taken = 0;
+  for (int i = 0; i < 3 * kLinesPerMinute; ++i)
+    taken += bound.take(LineBound::Kind::kOrdinary) + bound.take(LineBound::Kind::kEvent);
+  EXPECT_EQ(taken, kLinesPerMinute);
+}
+
 TEST(LineBound, WhatWasLeftOutCanBeToldBeforeTheMinuteIsOver) {
-  LineBound bound(1, {});
+  LineBound bound(2, {});
   for (int i = 0; i < 4; ++i) bound.take(LineBound::Kind::kOrdinary);
   EXPECT_EQ(bound.left_out(), 3);
   EXPECT_EQ(bound.left_out(), 0);
