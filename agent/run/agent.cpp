@@ -105,7 +105,7 @@ Status Agent::open_store() {
 Status Agent::make_parts() {
   FileEnvironment files;
   files.once = options_.once;
-  files.descriptors = descriptors_.for_sources();
+  files.open_files = descriptors_.open_files;
   files.output = {STDOUT_FILENO, STDERR_FILENO};
   std::vector<SinkParts> parts;
   const SinkContext context = sink_context(config_.agent, agent_id_);

@@ -26,8 +26,7 @@ struct DescriptorPlan {
   std::uint64_t reserved = 0;             // for all but sources
   std::uint64_t wanted = 0;               // by the whole config
   std::vector<std::uint64_t> asked;       // max_open_files, by source
-  std::vector<std::uint64_t> open_files;  // what comes of it
-  std::uint64_t for_sources() const { return limit - reserved; }
+  std::vector<std::uint64_t> open_files;  // what comes of it, from what `reserved` leaves
   bool reduced() const { return open_files != asked; }
   // What is reduced, and what to do.
   std::string text() const;

@@ -83,7 +83,7 @@ void FileTable::go_on_inside(TrackedFile& file) {
   const bool compared = file.verified_size != UINT64_MAX;
   if (!compared || file.same_as_verified() || !file.crc_known) return;
   file.content.reset();
-  file.note.complete = false;
+  file.note.complete = file.note.unreadable = false;
   file.dirty = true;
 }
 
@@ -230,55 +230,6 @@ void FileTable::apply_copy(Look& look, const Change& change) {
     finish(old);
   }
   make_ready(copy);
-}
-
-// A rotation of which nobody can tell what is inside. Compressors keep the time of what they
-// compress: by it the content that it was made from is known, and what is unread of that is read
-// from the descriptor that is held, or counted where that ends. Else all of it is lost, as much as
-// its file tells.
-void FileTable::apply_unreadable(Look& look, const Change& change) {
-  const FoundFile& found = look.found.files[*change.seen];
-  const TrackedFile* const original = compressed_from(look, found);
-  TrackedFile& file = track(found, look.now[*change.seen]);
-  skip_to_end(file, found);
-  const bool damaged = look.now[*change.seen].unreadable;
-  const std::string what =
-      fmt::format("{} is a rotation that cannot be read ({})", found.path,
-                  damaged ? "damaged, or not what its name says"
-                          : std::string(name(file.format)) + " is not supported");
-  if (original != nullptr)
-    return log::info("{}: it was made of {}, which is known", what, original->path);
-  file.unreadable = what + (damaged ? "; remove it once it is of no use any more"
-                                    : "; decompress it in its place, and let rotations use gzip "
-                                      "or zstd");
-  sources_[file.source]->losses.lost_bytes += found.stat.size;
-  log::warn("source {}: {}; counted as lost: {} (compressed)", sources_[file.source]->config.name,
-            file.unreadable, format_size(found.stat.size));
-}
-
-// The content that `found`, which cannot be read, was made from: one of its family that is not
-// there under a name any more and was last written to at the same time. Null: none, or one of which
-// it is not known that all of it is read.
-const TrackedFile* FileTable::compressed_from(const Look& look, const FoundFile& found) const {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  // bzip2 and some mounts keep whole seconds.
-  const std::int64_t unit = found.stat.mtime_ns % kSecond == 0 ? kSecond : 1;
-  const auto same_time = [&](std::int64_t mtime_ns) {
-    return mtime_ns / unit == found.stat.mtime_ns / unit;
-  };
-  const std::string family = family_of(found.path);
-  for (std::size_t i = 0; i < look.known.size(); ++i) {
-    const TrackedFile& known = *look.known[i];
-    if (look.present[i] || known.compressed() || family_of(known.path) != family) continue;
-    const auto held = known.fd.valid() ? stats_.descriptor(known.fd.get())
-                                       : Result<FileStat>(fail(ErrorCode::kNotFound, "closed"));
-    if (held && same_time(held->mtime_ns)) return &known;
-    // What was not read of it, where that is known, is counted once it has been away for long.
-    const bool counted = known.owned && !known.finished && same_time(known.mtime_ns);
-    const bool read = same_time(known.verified_mtime_ns) && known.verified_size == known.line.begin;
-    if (counted || read) return &known;
-  }
-  return nullptr;
 }
 
 void FileTable::apply_gone(TrackedFile& file) {

@@ -33,8 +33,8 @@ Fields<FileSourceConfig> file_source_fields() {
       field<&FileSourceConfig::poll_interval>(
           "poll_interval",
           "How often to look without being told. File systems that report changes (inotify) are "
-          "read at once, and more than 500 files there are looked at more seldom while nothing "
-          "happens; network file systems are read this often.")
+          "read at once, and many files there (more than 50 for each second of it) are looked at "
+          "more seldom while nothing happens; network file systems are read this often.")
           .range(100ms, 1h),
       field<&FileSourceConfig::ignore_older>(
           "ignore_older",

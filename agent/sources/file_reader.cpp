@@ -364,14 +364,12 @@ VisitEnd FileReader::cut_off(TrackedFile& file, RecordSink& out, const Error& er
     return failed(file, error);
   }
   const std::uint64_t size = file.verified_size == UINT64_MAX ? file.size : file.verified_size;
-  file.unreadable = fmt::format(
-      "{} is readable up to byte {} of its content and no further: {}; remove it once it is of no "
-      "use any more",
-      file.path, format_count(file.line.begin), error.message);
+  file.note.unreadable = true;
   counts_.lost += size;
-  log::warn("source {}: {}; counted as lost: {} (compressed)", config_.name, file.unreadable,
-            format_size(size));
-  return end_of_compressed(file, out);
+  const VisitEnd end = end_of_compressed(file, out);
+  log::warn("source {}: {}; counted as lost: {} (compressed): {}", config_.name, file.lost_text(),
+            format_size(size), error.message);
+  return end;
 }
 
 // Compressed files do not grow: their last line ships at once.

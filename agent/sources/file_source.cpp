@@ -11,6 +11,7 @@
 #include <set>
 #include <vector>
 
+#include "agent/base/check.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/sources/descriptors.h"
@@ -226,8 +227,8 @@ SourceHealth FileSource::health() const {
   health.losses = files_.losses;
   std::size_t unreadable = 0;
   for (const TrackedFile* file : files_.files) {
-    if (!file->gone && !file->unreadable.empty() && unreadable++ == 0)
-      health.problem = file->unreadable;
+    if (!file->gone && file->note.unreadable && unreadable++ == 0)
+      health.problem = file->lost_text();
     if (file->finished || file->note.complete) continue;
     if (file->size > file->line.begin && !file->compressed())
       health.behind_bytes += file->size - file->line.begin;
@@ -242,17 +243,6 @@ SourceHealth FileSource::health() const {
   return health;
 }
 
-Status bound_descriptors(std::vector<FileSourceConfig>& configs, std::uint64_t budget) {
-  std::vector<std::uint64_t> wanted;
-  for (const FileSourceConfig& config : configs) wanted.push_back(config.max_open_files);
-  const std::vector<std::uint64_t> shares = share_descriptors(wanted, budget);
-  if (shares.empty())
-    return fail(ErrorCode::kInvalid, "{} file descriptors are too few for {}", budget,
-                format_count(configs.size(), "source"));
-  for (std::size_t i = 0; i < configs.size(); ++i) configs[i].max_open_files = shares[i];
-  return {};
-}
-
 }  // namespace
 
 Result<std::vector<std::unique_ptr<Source>>> make_file_sources(
@@ -261,10 +251,13 @@ Result<std::vector<std::unique_ptr<Source>>> make_file_sources(
   std::vector<std::unique_ptr<Source>> sources;
   const std::size_t count = configs.size();
   if (count == 0) return sources;
-  EH_TRY(bound_descriptors(configs, environment.descriptors));
-  for (FileSourceConfig& config : configs)
+  EH_CHECK(environment.open_files.empty() || environment.open_files.size() == count);
+  for (std::size_t i = 0; i < count; ++i) {
+    FileSourceConfig& config = configs[i];
+    if (!environment.open_files.empty()) config.max_open_files = environment.open_files[i];
     config.exclude.insert(config.exclude.end(), environment.exclude.begin(),
                           environment.exclude.end());
+  }
   EH_ASSIGN(auto table, FileTable::load(std::move(configs), store, clock, std::move(environment)));
   for (std::size_t i = 0; i < count; ++i) sources.push_back(std::make_unique<FileSource>(table, i));
   return sources;

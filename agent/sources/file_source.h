@@ -26,8 +26,9 @@ struct FileEnvironment {
   bool once = false;
   // False: no inotify, rescans alone, as where its instances are used up.
   bool inotify = true;
-  // Descriptors that all sources together may take (descriptors.h).
-  std::uint64_t descriptors = UINT64_MAX;
+  // What comes of max_open_files, by source, where descriptors are shared (descriptors.h). Empty:
+  // as the configs have it.
+  std::vector<std::uint64_t> open_files{};
   // At most so many directories are watched; the others are rescanned. For tests.
   std::size_t max_watches = SIZE_MAX;
   // What no glob of any source names: the agent's own data and its sinks' objects, as in

@@ -171,15 +171,15 @@ void set_mark(ContentMarks& marks, std::uint64_t position, std::uint32_t crc) {
 
 namespace {
 constexpr std::uint8_t kNoteVersion = 1;
-constexpr std::uint8_t kCopytruncated = 1, kCompressed = 2, kComplete = 4;
+constexpr std::uint8_t kCopytruncated = 1, kCompressed = 2, kComplete = 4, kUnreadable = 8;
 }  // namespace
 
 std::string encode(const FileNote& note) {
   std::string out;
   out.push_back(static_cast<char>(kNoteVersion));
-  out.push_back(static_cast<char>((note.copytruncated ? kCopytruncated : 0) |
-                                  (note.compressed ? kCompressed : 0) |
-                                  (note.complete ? kComplete : 0)));
+  out.push_back(static_cast<char>(
+      (note.copytruncated ? kCopytruncated : 0) | (note.compressed ? kCompressed : 0) |
+      (note.complete ? kComplete : 0) | (note.unreadable ? kUnreadable : 0)));
   put_varint(out, note.tail_end);
   put_varint(out, note.tail_length);
   put_le(out, note.tail_crc);
@@ -208,6 +208,7 @@ FileNote decode_note(std::string_view text) {
   note.copytruncated = (flags & kCopytruncated) != 0;
   note.compressed = (flags & kCompressed) != 0;
   note.complete = (flags & kComplete) != 0;
+  note.unreadable = (flags & kUnreadable) != 0;  // an earlier version writes it never
   note.tail_end = tail_end;
   note.tail_length = static_cast<std::uint32_t>(tail_length);
   note.tail_crc = tail_crc;

@@ -94,6 +94,7 @@ struct FileNote {
   bool copytruncated = false;   // its name was seen truncated in place
   bool compressed = false;      // offset and prefix are of the decompressed content
   bool complete = false;        // nothing of it is left to be read, however large it is
+  bool unreadable = false;      // a rotation of which not all can be read, and what is not was lost
   std::uint64_t last_seen = 0;  // in seconds of service (file_table.h); 0: not known
   ContentMarks marks;
   // Of the file when its bytes were last compared; no time: not known.

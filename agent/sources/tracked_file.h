@@ -62,8 +62,7 @@ struct TrackedFile {
   bool queued = false;
   bool in_open_list = false;     // the reader still points to it: not to be forgotten yet
   bool in_partial_list = false;  // so does the source
-  std::string problem;           // why it cannot be read
-  std::string unreadable;  // of a rotation: what of it is lost, and what to do, while it is there
+  std::string problem;           // why it cannot be read, as far as that may pass
 
   // Of the checkpoint.
   bool dirty = false;
@@ -83,6 +82,8 @@ struct TrackedFile {
   bool durable() const {
     return durable_size == size && durable_mtime_ns == mtime_ns && line.begin <= durable_size;
   }
+  // Of one whose note says that it is unreadable: what of it is lost, and what to do.
+  std::string lost_text() const;
   bool same_as_verified() const { return verified_size == size && verified_mtime_ns == mtime_ns; }
 };
 

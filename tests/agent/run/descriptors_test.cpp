@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "agent/sources/descriptors.h"
 #include "agent/sources/file_config.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/s3/s3_config.h"
@@ -35,7 +36,7 @@ TEST(Descriptors, SinksAndTheBufferAreServedFirst) {
   EXPECT_THAT(plan->open_files, Each(plan->open_files[0]));
   EXPECT_GE(plan->open_files[0], 32u);
   EXPECT_GE(plan->reserved, 40u);
-  EXPECT_EQ(plan->for_sources() + plan->reserved, 1024u);
+  EXPECT_EQ(plan->open_files, share_descriptors(plan->asked, 1024 - plan->reserved));
   EXPECT_THAT(plan->text(), HasSubstr("not 1,024 (max_open_files): raise the limit to 1"));
   EXPECT_FALSE(plan_descriptors(config_of(16), plan->wanted)->reduced());
   EXPECT_TRUE(plan_descriptors(config_of(16), plan->wanted - 1)->reduced());

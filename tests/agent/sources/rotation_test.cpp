@@ -230,8 +230,12 @@ TEST(FileNote, KeepsItsMarksAndReadsNotesThatHaveNone) {
   note.boot_id = "boot";
   note.last_seen = 7;
   note.marks = {{{5000, 1}, {4500, 2}}};
+  EXPECT_FALSE(decode_note(encode(note)).unreadable);
+  note.unreadable = true;
   const std::string text = encode(note);
   const FileNote read = decode_note(text);
+  EXPECT_TRUE(read.unreadable);
+  EXPECT_FALSE(read.complete);
   EXPECT_EQ(read.marks[0].length, 5000u);
   EXPECT_EQ(read.marks[1].crc, 2u);
   const FileNote without_time = decode_note(text.substr(0, text.size() - 9));
