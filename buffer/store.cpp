@@ -2,8 +2,8 @@
 #include "buffer/store.h"
 
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/base/check.h"
@@ -269,9 +269,11 @@ Result<std::optional<DeadLetter>> StoreImpl::dead_letter(std::uint64_t id) {
 
 StoreUsage StoreImpl::usage() const {
   StoreUsage usage;
+  std::uint64_t pages = 0;  // of the buffer's own file
   {
     const std::lock_guard lock(mutex_);
     usage = usage_;
+    pages = usage_.used - std::min(usage_.used, quarantine_bytes_);
     usage.dead_letters = state_.dead_letters;
     usage.dead_letter_bytes = state_.dead_letter_bytes;
     usage.salvaged_records = state_.salvage.salvaged_records;
@@ -287,9 +289,12 @@ StoreUsage StoreImpl::usage() const {
     usage.file_size = static_cast<std::uint64_t>(st.st_size);
     usage.allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
   }
-  struct statvfs disk {};
-  if (::statvfs(options_.directory.c_str(), &disk) == 0)
-    usage.disk_free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  const auto disk =
+      disk_room(options_.directory, usage.allocated, pages, options_.free_disk_percent);
+  if (!disk) return usage;
+  usage.disk_free = disk->free;
+  const std::int64_t room = disk->room(static_cast<std::int64_t>(reserve()));
+  usage.disk_room = static_cast<std::uint64_t>(std::max<std::int64_t>(room, 0));
   return usage;
 }
 

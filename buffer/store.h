@@ -12,6 +12,7 @@
 //    acknowledgements, trims and drops always find room.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -67,6 +68,7 @@ struct StoreUsage {
   std::uint64_t file_size = 0;  // apparent
   std::uint64_t allocated = 0;  // on the disk
   std::uint64_t disk_free = 0;
+  std::uint64_t disk_room = UINT64_MAX;  // that the disk leaves to what comes, as far as it tells
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0;  // as stored
   std::uint64_t dead_letter_quota = 0;
   std::uint64_t commits = 0;        // since start
@@ -80,6 +82,9 @@ struct StoreUsage {
   std::uint64_t salvaged_records = 0, lost_records = 0;
   // Of what was salvaged, still in the damaged files: part of quarantine_bytes.
   std::uint64_t archived_blocks = 0, archived_bytes = 0;
+
+  // What may still be taken in, bytes: what the limit and the disk leave.
+  std::uint64_t room() const { return std::min(limit - std::min(limit, used), disk_room); }
 };
 
 // What may be dropped: only what no configured lane still needs, or anything.

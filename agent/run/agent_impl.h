@@ -70,7 +70,6 @@ class Agent {
   std::vector<LoopSilence> loops(Instant now) const;
   bool too_late(Instant now) const;
   static std::vector<SourceHealth> sources_of(const IntakeStatus& intake);
-  std::uint64_t disk_left(const StoreUsage& usage) const;  // what the disk lets the buffer take in
   std::string make_status() const;
   void log_hour(Instant now) const;
   void sample();

@@ -94,9 +94,7 @@ std::vector<LoopSilence> Agent::loops(Instant now) const {
 
 void Agent::sample() {
   const Instant now = clock_->now();
-  StoreUsage usage = store_->usage();
-  usage.limit = std::min(usage.limit, usage.used + disk_left(usage));
-  meter_.sample(now, usage, bytes_written_by_now(device_));
+  meter_.sample(now, store_->usage(), bytes_written_by_now(device_));
   next_sample_ = now + kSampleEvery;
   look_around(now);
 }

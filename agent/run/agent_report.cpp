@@ -5,7 +5,6 @@
 
 #include "agent/base/log_event.h"
 #include "agent/run/agent_impl.h"
-#include "buffer/disk_room.h"
 
 namespace edgehose {
 
@@ -49,17 +48,6 @@ std::vector<SourceHealth> Agent::sources_of(const IntakeStatus& intake) {
   return sources;
 }
 
-std::uint64_t Agent::disk_left(const StoreUsage& usage) const {
-  const std::uint64_t aside = usage.quarantine_bytes + usage.archived_bytes;
-  const auto disk =
-      disk_room(config_.agent.data_dir, usage.allocated, usage.used - std::min(usage.used, aside),
-                config_.buffer.free_disk_percent);
-  if (!disk) return usage.limit;
-  const std::uint64_t reserve = disk_reserve(StoreOptions{}.reserve, usage.limit);
-  return static_cast<std::uint64_t>(
-      std::max<std::int64_t>(disk->room(static_cast<std::int64_t>(reserve)), 0));
-}
-
 std::string Agent::make_status() const {
   ReportInput input;
   const IntakeStatus intake = intake_->status().read();
@@ -84,7 +72,6 @@ std::string Agent::make_status() const {
   input.sources = sources_of(intake);
   for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink));
   if (auto store = read_store(*store_)) input.store = std::move(*store);
-  input.disk_room = disk_left(input.store.usage);
   input.rates = meter_.rates();
   return to_json(make_report(input));
 }

@@ -56,9 +56,8 @@ BufferRates BufferMeter::rates() const {
   BufferRates rates;
   if (!first_ || !last_) return rates;
   const StoreUsage& usage = last_->usage;
-  if (growth_weight_ > 0.0 && growth_ > 0.0 && usage.limit > usage.used) {
-    const double seconds =
-        static_cast<double>(usage.limit - usage.used) / (growth_ / growth_weight_);
+  if (growth_weight_ > 0.0 && growth_ > 0.0 && usage.room() > 0) {
+    const double seconds = static_cast<double>(usage.room()) / (growth_ / growth_weight_);
     if (seconds < kLongestSeconds)
       rates.full_in = std::chrono::seconds(static_cast<std::int64_t>(seconds));
   }

@@ -182,10 +182,9 @@ struct ReportInput {
   WallTime now;
   LocalDate today;  // where the agent is
   std::string when_full = "block";
-  bool buffer_full = false;              // the last append was refused
-  std::string disk_full;                 // why, where it is the disk that is full
-  std::uint64_t disk_room = UINT64_MAX;  // what the disk leaves to the buffer, as far as is known
-  std::string intake_problem;            // why commits fail; empty: they do not
+  bool buffer_full = false;    // the last append was refused
+  std::string disk_full;       // why, where it is the disk that is full
+  std::string intake_problem;  // why commits fail; empty: they do not
   Duration intake_problem_for{};
   std::string displaced;      // the buffer's file was taken away: which, and what to do
   Duration intake_silence{};  // since the intake loop last beat
@@ -198,6 +197,10 @@ struct ReportInput {
 };
 
 StatusReport make_report(const ReportInput& input);
+// Within, status_health.cpp: health, reasons and notes of a report that has all else.
+void judge_health(const ReportInput& input, StatusReport& report);
+// How long ago; nothing where the clock was set back.
+Duration age(WallTime now, WallTime then);
 
 // One JSON object, versioned by "format"; parse_status refuses another format and what is not one.
 std::string to_json(const StatusReport& report);

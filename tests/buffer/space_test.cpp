@@ -295,5 +295,24 @@ TEST_F(Compaction, IsAtomic) {
   EXPECT_FALSE(std::filesystem::exists(environment() + ".compact"));
 }
 
+// Where the whole disk is for others, that is what the buffer owns, less half of its reserve.
+TEST_F(SpaceTest, UsageTellsAWriterAndAReaderWhatTheDiskLeaves) {
+  options_.reserve = 4 * kMiB;
+  open_with_lane();
+  add(4);
+  store_.reset();
+  options_.free_disk_percent = 100;
+  open();
+  const StoreUsage usage = store_->usage();
+  EXPECT_GT(usage.used, kMiB / 2);
+  ASSERT_GT(usage.allocated, usage.used + 2 * kMiB);
+  EXPECT_EQ(usage.disk_room, usage.allocated - usage.used - 2 * kMiB);
+  EXPECT_EQ(usage.room(), usage.disk_room);
+  EXPECT_GT(usage.disk_free, 0u);
+  const auto reader = Store::open_read_only(options_, clock_);
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ((*reader)->usage().disk_room, usage.disk_room);
+}
+
 }  // namespace
 }  // namespace edgehose

@@ -152,10 +152,10 @@ TEST(StatusReport, AFullDiskIsToldFromAFullBuffer) {
 TEST(StatusReport, WhatTheDiskLeavesIsWhatIsFree) {
   ReportInput input = sound();
   EXPECT_EQ(make_report(input).buffer.free, 502u << 20);
-  input.disk_room = 100 << 20;
+  input.store.usage.disk_room = 100 << 20;
   EXPECT_EQ(make_report(input).buffer.free, 100u << 20);
   EXPECT_EQ(make_report(input).health, Health::kHealthy);
-  input.disk_room = 0;
+  input.store.usage.disk_room = 0;
   EXPECT_EQ(make_report(input).health, Health::kDegraded) << "although nothing is to be read now";
   EXPECT_THAT(make_report(input).reasons,
               ElementsAre("the buffer's disk has room for nothing more, the buffer for 502 MiB "
