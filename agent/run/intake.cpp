@@ -135,13 +135,11 @@ void Intake::take_events() {
       }
     }
     if (oldest_event_ == kNever) oldest_event_ = clock_.now();
-    if (const auto* advanced = std::get_if<Advanced>(&event)) {
+    if (const auto* advanced = std::get_if<Advanced>(&event))
       forget_earlier(*advanced);
-      events_.push_back(std::move(event));
-      continue;
-    }
+    else
+      look_for_batches_ = true;
     events_.push_back(std::move(event));
-    look_for_batches_ = true;
   }
 }
 

@@ -123,6 +123,7 @@ class Intake {
     unsigned trimmed = 0;                                 // blocks that every sink has
     bool dropped = false;                                 // what is held is less by come_down()
     std::vector<std::size_t> applied;                     // indices of events_
+    bool settled = false;                                 // of them, one that may make room
     std::vector<std::pair<SinkLink*, ClaimId>> replaced;  // claims that were cut anew
     std::vector<std::pair<SinkLink*, Claim>> claims;      // new ones, to be handed to couriers
     std::vector<std::pair<SinkLink*, SinkTraffic>> traffic;
@@ -176,12 +177,14 @@ class Intake {
   void go_behind_dropped(const Store::Transaction& transaction);
   Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block,
                                DropScope scope);
-  Status write_traffic(Store::Transaction& transaction, Made& made);
-  void look_for_traffic();
   void committed(Attempt attempt, Made made);
   void commit_failed(const Error& error);
   Instant drop_report_due() const;
   void report_drops();
+
+  // intake_traffic.cpp: what sinks' connections carried
+  Status write_traffic(Store::Transaction& transaction, Made& made);
+  void look_for_traffic();
 
   // intake_claims.cpp: what becomes of claims
   Status register_sinks();

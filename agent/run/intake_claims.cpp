@@ -9,6 +9,14 @@
 #include "agent/run/intake.h"
 
 namespace edgehose {
+namespace {
+
+// A part that went up and a note free nothing: no reason to try records again at once.
+bool makes_no_room(const CourierEvent& event) {
+  return std::holds_alternative<Advanced>(event) || std::holds_alternative<Learned>(event);
+}
+
+}  // namespace
 
 std::size_t SinkLink::claims_of(SourceId source) const {
   return static_cast<std::size_t>(std::count_if(
@@ -127,6 +135,7 @@ Status Intake::write_settlements(Store::Transaction& transaction, Made& made) {
     std::string& problem = problems[sink];
     if (status) {
       made.applied.push_back(i);
+      made.settled = made.settled || !makes_no_room(events_[i]);
       continue;
     }
     // The dead letters' quota: keep the batch and stop claiming for this sink until there is room.

@@ -13,24 +13,29 @@ namespace {
 constexpr Duration kBlockedRetry = std::chrono::seconds(5);
 // A sink that is at work has so long to make room before a policy drops anything.
 constexpr Duration kDropPatience = std::chrono::seconds(5);
-constexpr Duration kTrafficWaits = std::chrono::hours(1);
 constexpr Duration kTellFullEvery = std::chrono::minutes(1);
 constexpr Duration kFirstRetry = std::chrono::seconds(1);
 constexpr Duration kLongestRetry = std::chrono::seconds(30);
+
+std::string then_drops(WhenFull policy) {
+  if (policy == WhenFull::kBlock) return "";
+  return fmt::format(" for sinks, then records are dropped ({})", name(policy));
+}
 
 }  // namespace
 
 void Intake::commit() {
   const bool records_wait = !displaced_.empty() || blocked_until_ > clock_.now();
-  const Attempt attempt = records_wait ? Attempt::kSettlementsOnly : Attempt::kWithRecords;
+  Attempt attempt = records_wait ? Attempt::kSettlementsOnly : Attempt::kWithRecords;
   Status status = try_commit(attempt);
   if (!status && status.error().code == ErrorCode::kFull) {
     found_full(status.error());
-    status = try_commit(drops_pending() ? Attempt::kDroppingRecords : Attempt::kSettlementsOnly);
-  } else if (!status && attempt == Attempt::kWithRecords) {
-    // Acknowledgements need less, and sinks wait for them.
-    std::ignore = try_commit(Attempt::kSettlementsOnly);
+    attempt = drops_pending() ? Attempt::kDroppingRecords : Attempt::kSettlementsOnly;
+    status = try_commit(attempt);
   }
+  // Whatever keeps records out: acknowledgements need less, and sinks wait for them.
+  if (!status && attempt != Attempt::kSettlementsOnly)
+    std::ignore = try_commit(Attempt::kSettlementsOnly);
   if (!status) return commit_failed(status.error());
   if (!problem_.empty()) log::event(log::Level::kInfo, "buffer: commits succeed again");
   problem_.clear();
@@ -40,7 +45,8 @@ void Intake::commit() {
 
 void Intake::found_full(const Error& error) {
   if (!blocked() && clock_.now() >= next_full_report_) {
-    log::event(log::Level::kWarn, "buffer: full, sources wait: {}", error.message);
+    log::event(log::Level::kWarn, "buffer: {}full, sources wait{}: {}",
+               error.sys != 0 ? "its disk is " : "", then_drops(options_.when_full), error.message);
     full_told_ = true;
     next_full_report_ = clock_.now() + kTellFullEvery;
   }
@@ -179,7 +185,7 @@ bool Intake::patient() const {
 Result<bool> Intake::come_down(Store::Transaction& transaction, const Made& made) {
   if (!blocked()) return false;
   const bool any = options_.when_full == WhenFull::kDropOldest && !patient();
-  const bool for_disk = !disk_full_.empty() && full_at_commit_ != 1 && made.applied.empty();
+  const bool for_disk = !disk_full_.empty() && full_at_commit_ != 1 && !made.settled;
   EH_ASSIGN(const Counter dropped, drop(transaction, for_disk ? budget_.used : 0,
                                         any ? DropScope::kAny : DropScope::kUnneeded));
   return dropped.records > 0;
@@ -218,27 +224,6 @@ void Intake::go_behind_dropped(const Store::Transaction& transaction) {
     }
 }
 
-// It rides whatever is committed: a sink's state lies in the leaf page that is written anyway.
-Status Intake::write_traffic(Store::Transaction& transaction, Made& made) {
-  for (SinkLink& sink : sinks_) {
-    if (!sink.meter) continue;
-    const SinkTraffic traffic = sink.meter->now();
-    if (traffic == sink.traffic) continue;
-    EH_TRY(transaction.put_sink(SinkState{sink.id, sink.config.name, sink.note, traffic}));
-    made.traffic.emplace_back(&sink, traffic);
-  }
-  return {};
-}
-
-// Where nothing else is committed, since every attempt fails, a power cut must not forget for ever
-// what those attempts cost.
-void Intake::look_for_traffic() {
-  if (traffic_due_ != kNever) return;
-  for (const SinkLink& sink : sinks_)
-    if (sink.meter && sink.meter->now() != sink.traffic)
-      traffic_due_ = clock_.now() + kTrafficWaits;
-}
-
 void Intake::committed(Attempt attempt, Made made) {
   ++commits_;
   mean_commit_ = store_.usage().mean_commit;
@@ -256,8 +241,7 @@ void Intake::committed(Attempt attempt, Made made) {
     blocked_until_ = {};
     disk_full_.clear();
     full_at_commit_ = 0;
-  } else if (blocked() &&
-             (attempt == Attempt::kDroppingRecords || made.dropped || !made.applied.empty())) {
+  } else if (blocked() && (attempt == Attempt::kDroppingRecords || made.dropped || made.settled)) {
     blocked_until_ = clock_.now();  // there may be room
   }
   if (made.dropped) full_at_commit_ = 0;

@@ -134,6 +134,16 @@ TEST_F(IntakeOnASmallDisk, DropNewestDropsWhereTheDiskIsFull) {
   EXPECT_EQ(source.not_taken.records + source.committed.records, 550'000u);
 }
 
+TEST_F(IntakeOnASmallDisk, TheLogTellsTheDiskFromTheBufferAndWhatFollows) {
+  options_.when_full = WhenFull::kDropNewest;
+  testing::internal::CaptureStderr();
+  start_and_fill_disk();
+  pass(seconds(2));
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("buffer: its disk is full, sources wait for sinks, then records "
+                                 "are dropped (drop_newest): the file system of "));
+}
+
 // No file grows past `bytes` meanwhile.
 class FileSizeLimit {
  public:

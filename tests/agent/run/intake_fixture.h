@@ -55,6 +55,7 @@ class ScriptedSource final : public Source {
     return {};
   }
   Status checkpoint(Store::Transaction& transaction) override {
+    if (on_checkpoint) EH_TRY(on_checkpoint());
     FileState state;
     state.path = "/log";
     state.offset = offset;
@@ -76,6 +77,7 @@ class ScriptedSource final : public Source {
   bool urgent = false;
   Duration patience = std::chrono::hours(1);
   std::function<void()> on_drain, on_sync;
+  std::function<Status()> on_checkpoint;
 
  private:
   const std::string name_;

@@ -216,6 +216,16 @@ TEST_F(IntakeTest, AnIdleSinkGoesOnWhereADeadOneFillsTheBuffer) {
   }
 }
 
+TEST_F(IntakeTest, UnderBlockTheLogSaysThatSourcesWait) {
+  store_options_.max_size = 2 << 20;
+  start();
+  dense_lines(100'000);
+  testing::internal::CaptureStderr();
+  run();
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("buffer: full, sources wait: "));
+}
+
 TEST_F(IntakeTest, DropsThatNoLineToldYetAreToldAtTheStop) {
   store_options_.max_size = 2 << 20;
   options_.when_full = WhenFull::kDropNewest;

@@ -69,6 +69,25 @@ TEST_F(IntakeUploadTest, WhatIsSettledOrCannotBeKeptStopsNothing) {
   EXPECT_EQ(lane().delivered.records, 10u);
 }
 
+// It makes no room: records are not tried more often for it.
+TEST_F(IntakeUploadTest, InAFullBufferAPartIsNoReasonToTryRecordsAgain) {
+  store_options_.max_size = 2 << 20;
+  start_with_a_ripe_batch();
+  const Claim claim = claims_.take().at(0);
+  dense_lines(100'000);
+  run();
+  ASSERT_TRUE(intake_->status().read().blocked);
+  const unsigned before = source_->aborts;
+  for (std::size_t n = 1; n <= 60; ++n) {
+    advance(claim, n);
+    clock_.advance(seconds(1));
+    run();
+  }
+  EXPECT_TRUE(intake_->status().read().blocked);
+  EXPECT_EQ(parts_in_store(), 60u);
+  EXPECT_LE(source_->aborts - before, 13u) << "every 5 s";
+}
+
 TEST_F(IntakeUploadTest, WhatIsCutAnewBeginsAnew) {
   start_with_a_ripe_batch();
   const Claim claim = claims_.take().at(0);
