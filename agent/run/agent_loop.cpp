@@ -139,7 +139,7 @@ std::map<std::string, std::string> Agent::sink_errors() const {
 
 // Says what is not as it was asked for; the exit code.
 int Agent::once_ends(bool complete) const {
-  const std::vector<SourceHealth> sources = intake_->status().read().sources;
+  const std::vector<SourceHealth> sources = sources_of(intake_->status().read());
   std::vector<std::string> shortfalls, unfinished;
   if (const auto ledger = read_ledger(*store_)) {
     shortfalls = once_->shortfalls(*ledger, sources);

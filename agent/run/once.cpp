@@ -93,7 +93,7 @@ std::vector<std::string> OnceReport::unfinished(
   std::vector<std::string> lines;
   for (const SourceHealth& source : sources)
     if (source.behind_bytes > 0)
-      lines.push_back(fmt::format("source {}: {} are not read yet", source.name,
+      lines.push_back(fmt::format("source {}: {} are not in the buffer yet", source.name,
                                   format_size(source.behind_bytes)));
   for (const SinkState& sink : now.sinks) {
     Counter waiting;

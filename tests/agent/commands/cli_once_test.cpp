@@ -65,6 +65,22 @@ TEST_F(CliTest, OnceAtItsTimeLimitNamesTheSinkTheAmountAndTheReason) {
   EXPECT_THAT(once.err, HasSubstr("run --once: sink archive: 2 records, 8 B, wait: "));
 }
 
+// What is read and finds no room in the buffer is in no sink's backlog.
+TEST_F(CliTest, OnceAtItsTimeLimitTellsWhatTheBufferHasNoRoomFor) {
+  write_config();
+  std::mt19937 random(3);
+  std::string lines;
+  for (int i = 0; i < 180; ++i, lines += '\n')
+    for (int k = 0; k < 60'000; ++k) lines += static_cast<char>('!' + random() % 90);
+  write("in/a.log", lines);
+  const Outcome once =
+      run("run --once --timeout 6s --config c.toml --set buffer.max_size=8MiB"
+          " --set sinks.archive.path=/media/edgehose-test/logs");
+  EXPECT_EQ(once.code, 3);
+  EXPECT_THAT(once.err, MatchesRegex("(.|\n)*run --once: source app: [0-9.]+ MiB are not in the "
+                                     "buffer yet\n(.|\n)*"));
+}
+
 TEST_F(CliTest, OnceThatCannotReadARotationEndsWith1AndIsCountedForEver) {
   write_config();
   write("in/a.log", "one\n");

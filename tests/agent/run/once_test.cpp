@@ -112,7 +112,7 @@ TEST(OnceReport, WhatTheTimeLimitLeftIsNamedWithItsAmountAndItsReason) {
   behind.name = "app";
   behind.behind_bytes = 2048;
   EXPECT_THAT(report().unfinished(now, {behind}, {{"archive", "creating /x: Permission denied"}}),
-              ElementsAre("source app: 2 KiB are not read yet",
+              ElementsAre("source app: 2 KiB are not in the buffer yet",
                           "sink archive: 100 records, 1000 B, wait: creating /x: Permission denied",
                           "sink usb: 1 record, 10 B, wait"));
   EXPECT_THAT(report().unfinished(earlier(), {}, {}), IsEmpty());
