@@ -14,8 +14,6 @@
 #include "agent/commands/table.h"
 #include "agent/config/agent_id.h"
 #include "agent/config/reference.h"
-#include "agent/run/registry.h"
-#include "buffer/device.h"
 
 namespace edgehose {
 namespace {
@@ -128,18 +126,18 @@ Report examine(const LoadedConfig& loaded, const ServiceUnit& unit, bool connect
   report.epoch = store.epoch;
   report.hint = store.hint;
   check_descriptors(config, unit, findings);
+  const MadeSinks sinks = make_sinks(config, name);
   report.sources =
-      check_sources(config, name, unit, {STDOUT_FILENO, STDERR_FILENO}, *clock, findings);
-  report.sinks = check_sinks(config, name, store, unit, *clock, findings);
-  if (connect) report.connections = check_connections(config, report.sinks, *clock, findings);
+      check_sources(config, sinks, unit, {STDOUT_FILENO, STDERR_FILENO}, *clock, findings);
+  report.sinks = check_sinks(config, sinks, store, unit, *clock, findings);
+  if (connect)
+    report.connections = check_connections(config, report.sinks, unit.user(), *clock, findings);
   std::vector<std::uint64_t> files;
   for (const SourceCheck& source : report.sources) files.push_back(source.files);
   report.resources = worst_case(config, store.limit, files);
-  if (const auto space = disk_space(existing_ancestor(config.agent.data_dir)))
-    tell_disk(
-        config,
-        {space->size, space->free, store.allocated, store.limit, total(report.resources.disk)},
-        findings);
+  if (const auto disk = disk_room(existing_ancestor(config.agent.data_dir), store.allocated, 0,
+                                  config.buffer.free_disk_percent))
+    tell_disk(config, {*disk, store.limit, total(report.resources.disk)}, findings);
   findings.warnings.insert(findings.warnings.end(), store.orphans.begin(), store.orphans.end());
   return report;
 }

@@ -32,21 +32,21 @@ Result<Duration> write_file(const std::string& directory, const Clock& clock) {
   return clock.now() - begin;
 }
 
-// A directory that is missing may be one that the sink makes itself, which is not done here.
-std::vector<Trial> try_directory(const DirectoryConfig& sink, const Clock& clock) {
-  const auto failed = [](std::string what) {
-    return std::vector<Trial>{{Trial::Outcome::kFailed, std::move(what)}};
-  };
+// One that is missing is mounted later, or made by the sink itself, which is not done here: where
+// neither can be, that is told already.
+std::vector<Trial> try_directory(const DirectoryConfig& sink, const std::string& user,
+                                 const Clock& clock) {
   const auto directory = open_file(sink.path, O_PATH | O_DIRECTORY);
   if (!directory)
-    return failed(
-        fmt::format("{}; nothing can be tried until it is there", directory.error().message));
+    return {{directory.error().sys == ENOENT ? Trial::Outcome::kWarning : Trial::Outcome::kFailed,
+             fmt::format("{}; nothing can be tried until it is there", directory.error().message)}};
   if (const Status mounted = refuse_unmounted(directory->get(), sink.path); !mounted)
-    return failed(mounted.error().message);
+    return {{Trial::Outcome::kWarning,
+             fmt::format("{}; nothing can be tried until then", mounted.error().message)}};
   const auto took = write_file(sink.path, clock);
   if (!took)
-    return failed(fmt::format("{}; grant it with: setfacl -m u:edgehose:rwx {}",
-                              took.error().message, sink.path));
+    return {{Trial::Outcome::kFailed, fmt::format("{}; grant it with: setfacl -m u:{}:rwx {}",
+                                                  took.error().message, user, sink.path)}};
   std::vector<Trial> trials{
       {Trial::Outcome::kGood,
        fmt::format("a file was written, synced and removed in {} ms",
@@ -62,8 +62,6 @@ std::vector<Trial> try_directory(const DirectoryConfig& sink, const Clock& clock
 }
 
 std::vector<Trial> try_bucket(S3Config sink, const std::string& key, Clock& clock) {
-  if (key.empty())
-    return {{Trial::Outcome::kFailed, "not tried: its objects have no name, see the errors"}};
   sink.bucket = with_region(sink.bucket, sink.credentials.profile, aws::Environment{});
   return try_s3({.config = std::move(sink), .key = key}, clock);
 }
@@ -71,16 +69,21 @@ std::vector<Trial> try_bucket(S3Config sink, const std::string& key, Clock& cloc
 }  // namespace
 
 std::vector<ConnectionCheck> check_connections(const Config& config,
-                                               const std::vector<SinkCheck>& sinks, Clock& clock,
+                                               const std::vector<SinkCheck>& sinks,
+                                               const std::string& user, Clock& clock,
                                                Findings& findings) {
   std::vector<ConnectionCheck> checks;
   for (std::size_t i = 0; i < config.sinks.size(); ++i) {
     const Component& component = config.sinks[i];
     ConnectionCheck& check =
         checks.emplace_back(ConnectionCheck{component.name, component.type, {}});
+    if (sinks[i].hopeless) {
+      check.trials = {{Trial::Outcome::kFailed, "not tried: see the errors"}};
+      continue;
+    }
     check.trials = component.type == "s3"
                        ? try_bucket(component.as<S3Config>(), sinks[i].key, clock)
-                       : try_directory(component.as<DirectoryConfig>(), clock);
+                       : try_directory(component.as<DirectoryConfig>(), user, clock);
     for (const Trial& trial : check.trials) {
       const std::string told = fmt::format("sink {}: {}", check.name, trial.what);
       if (trial.outcome == Trial::Outcome::kFailed) findings.errors.push_back(told);

@@ -8,7 +8,8 @@ namespace edgehose {
 namespace {
 
 std::uint64_t limit_here(const ServiceUnit& unit) {
-  if (const auto hard = unit.descriptor_limit()) return descriptor_limit(0, *hard);
+  if (const auto limits = unit.descriptor_limits())
+    return descriptor_limit(limits->soft, limits->hard);
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kMostDescriptors;
   return descriptor_limit(limit.rlim_cur, limit.rlim_max);
@@ -19,7 +20,8 @@ std::uint64_t limit_here(const ServiceUnit& unit) {
 void check_descriptors(const Config& config, const ServiceUnit& unit, Findings& findings) {
   const auto plan = plan_descriptors(config, limit_here(unit));
   if (!plan)
-    findings.errors.push_back(plan.error().message);
+    (unit.installed && !unit.runs_it ? findings.warnings : findings.errors)
+        .push_back(plan.error().message);
   else if (plan->reduced())
     findings.warnings.push_back(plan->text());
 }

@@ -11,6 +11,8 @@
 #include "agent/base/clock.h"
 #include "agent/commands/service_unit.h"
 #include "agent/config/agent_config.h"
+#include "agent/run/registry.h"
+#include "buffer/disk_room.h"
 #include "buffer/store.h"
 #include "sinks/delivery/trial.h"
 
@@ -40,20 +42,25 @@ std::uint64_t total(const std::vector<ResourcePart>& parts);
 
 // --- check_disk.cpp: pure ------------------------------------------------------------------------
 
-struct DiskUse {                // bytes, of the file system that data_dir is or will be on
-  std::uint64_t size = 0;       // 0: not known
-  std::uint64_t free = 0;       // for this user
-  std::uint64_t allocated = 0;  // what the buffer has of it already
-  std::uint64_t limit = 0;      // of the buffer
-  std::uint64_t worst = 0;      // what all below data_dir may come to
+struct DiskUse {  // bytes
+  DiskRoom disk;  // of the file system that data_dir is or will be on; owned: all that the
+                  // buffer has of it already
+  std::uint64_t limit = 0;  // of the buffer
+  std::uint64_t worst = 0;  // what all below data_dir may come to
 };
 // Tells what of the worst case has no room there.
 void tell_disk(const Config& config, const DiskUse& use, Findings& findings);
 
 // --- check_descriptors.cpp -----------------------------------------------------------------------
 
-// `unit`: its limit counts where it is installed.
+// `unit`: its limits count where it is installed; what does not fit them is an error where it runs
+// this config.
 void check_descriptors(const Config& config, const ServiceUnit& unit, Findings& findings);
+
+// --- check_sinks.cpp: sinks that are made for what can be asked of them --------------------------
+
+using MadeSinks = std::vector<Result<SinkParts>>;  // in the order of the config
+MadeSinks make_sinks(const Config& config, const std::string& agent_id);
 
 // --- check_sources.cpp ---------------------------------------------------------------------------
 
@@ -62,9 +69,9 @@ struct SourceCheck {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // that a first start would ship
 };
-// `agent_id`: names the objects that are not read again, as data_dir is not. `output`: descriptors;
-// the files behind them are this process's own words.
-std::vector<SourceCheck> check_sources(const Config& config, const std::string& agent_id,
+// `sinks`: their objects are not read again, as data_dir is not. `output`: descriptors; the files
+// behind them are this process's own words.
+std::vector<SourceCheck> check_sources(const Config& config, const MadeSinks& sinks,
                                        const ServiceUnit& unit, const std::vector<int>& output,
                                        const Clock& clock, Findings& findings);
 
@@ -89,12 +96,17 @@ struct SinkCheck {
   std::string name, type;
   std::string destination;  // with one rendered key
   std::string key;          // that one; empty: it cannot be made
+  bool hopeless = false;    // an error of it was told: its destination is not tried
 };
 // `store`: without an epoch the key shows zeros in its place. `unit`: what it forbids is told where
 // it is installed; an error where it runs this config.
-std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
+std::vector<SinkCheck> check_sinks(const Config& config, const MadeSinks& sinks,
                                    const StoreCheck& store, const ServiceUnit& unit,
                                    const Clock& clock, Findings& findings);
+// Where the unit does not let the service write to `path`: an error where it runs this config.
+// `what`: whose path it is, for the message.
+void tell_read_only(const std::string& what, const std::string& path, const ServiceUnit& unit,
+                    Findings& findings);
 
 // --- check_connections.cpp -----------------------------------------------------------------------
 
@@ -102,9 +114,11 @@ struct ConnectionCheck {
   std::string name, type;
   std::vector<Trial> trials;
 };
-// Asks every sink's destination; what fails is an error. `sinks`: what check_sinks() found.
+// Asks every sink's destination; what fails is an error. `sinks`: what check_sinks() found. `user`:
+// whom rights are to be granted to.
 std::vector<ConnectionCheck> check_connections(const Config& config,
-                                               const std::vector<SinkCheck>& sinks, Clock& clock,
+                                               const std::vector<SinkCheck>& sinks,
+                                               const std::string& user, Clock& clock,
                                                Findings& findings);
 
 }  // namespace edgehose

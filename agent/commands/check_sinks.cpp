@@ -95,18 +95,6 @@ void check_directory(const DirectoryConfig& sink, const std::string& note, const
   }
 }
 
-// The service's unit leaves it nothing to write to but its own directory.
-void tell_read_only(const DirectoryConfig& sink, const std::string& data_dir,
-                    std::vector<std::string>& findings) {
-  if (is_at_or_below(sink.path, data_dir)) return;
-  // "-": a stick that is not mounted keeps no service from starting.
-  const std::string_view absent = is_below_mount_points(sink.path) ? "-" : "";
-  findings.push_back(fmt::format(
-      "sink {}: the service may write only where its unit allows it (ProtectSystem=strict): "
-      "systemctl edit edgehose: [Service] ReadWritePaths={}{}",
-      sink.common.name, absent, sink.path));
-}
-
 BatchOutline sample_batch(const SinkConfig& sink, const Config& config,
                           const std::optional<Epoch>& epoch, const Clock& clock) {
   BatchOutline batch;
@@ -156,32 +144,52 @@ void tell_large_batch(const SinkConfig& sink, const Config& config, Findings& fi
 
 }  // namespace
 
-std::vector<SinkCheck> check_sinks(const Config& config, const std::string& agent_id,
+MadeSinks make_sinks(const Config& config, const std::string& agent_id) {
+  const SinkContext context = sink_context(config.agent, agent_id);
+  MadeSinks sinks;
+  for (const Component& component : config.sinks) sinks.push_back(make_sink(component, context));
+  return sinks;
+}
+
+void tell_read_only(const std::string& what, const std::string& path, const ServiceUnit& unit,
+                    Findings& findings) {
+  if (unit.lets_write(path)) return;
+  // "-": a disk that is not mounted keeps no service from starting.
+  const std::string_view absent = is_below_mount_points(path) ? "-" : "";
+  (unit.runs_it ? findings.errors : findings.warnings)
+      .push_back(fmt::format(
+          "{}: the service may write only where its unit allows it (ProtectSystem=strict): "
+          "systemctl edit edgehose: [Service] ReadWritePaths={}{}",
+          what, absent, path));
+}
+
+std::vector<SinkCheck> check_sinks(const Config& config, const MadeSinks& sinks,
                                    const StoreCheck& store, const ServiceUnit& unit,
                                    const Clock& clock, Findings& findings) {
   std::vector<SinkCheck> checks;
-  for (const Component& component : config.sinks) {
+  for (std::size_t i = 0; i < config.sinks.size(); ++i) {
+    const Component& component = config.sinks[i];
     SinkCheck& check = checks.emplace_back(SinkCheck{component.name, component.type, "", ""});
     const std::size_t errors = findings.errors.size();
     if (component.type == "directory") {
       const auto& directory = component.as<DirectoryConfig>();
       check_directory(directory, note_of(store, component.name), unit.user(), findings);
       tell_beside_buffer(directory, config.agent.data_dir, findings);
-      if (!unit.lets_write(directory.path))
-        tell_read_only(directory, config.agent.data_dir,
-                       unit.runs_it ? findings.errors : findings.warnings);
+      if (!is_at_or_below(directory.path, config.agent.data_dir))
+        tell_read_only("sink " + component.name, directory.path, unit, findings);
       check.destination = directory.path + "/";
     } else if (component.type == "s3") {
       check.destination = "s3://" + component.as<S3Config>().bucket.name + "/";
     }
-    const auto parts = make_sink(component, sink_context(config.agent, agent_id));
-    if (parts) {
+    if (const Result<SinkParts>& parts = sinks[i]; parts) {
       tell_large_batch(parts->config, config, findings);
       check.key = parts->sink->key(sample_batch(parts->config, config, store.epoch, clock), "");
       check.destination += check.key;
       if (component.type == "directory") tell_read_again(check, config, findings);
-    } else if (findings.errors.size() == errors)  // what is told already need not be told twice
+    } else if (findings.errors.size() == errors) {  // what is told already is not told twice
       findings.errors.push_back(parts.error().message);
+    }
+    check.hopeless = findings.errors.size() > errors;
   }
   return checks;
 }

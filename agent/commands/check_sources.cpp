@@ -5,7 +5,6 @@
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
 #include "agent/commands/logrotate.h"
-#include "agent/run/registry.h"
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
 
@@ -110,12 +109,11 @@ SourceCheck check_file_source(const FileSourceConfig& config, const FileSelectio
 }
 
 // What the agent leaves out whatever a config says. A sink that cannot be made is told elsewhere.
-std::vector<std::string> left_out(const Config& config, const std::string& agent_id) {
-  std::vector<SinkParts> sinks;
-  for (const Component& component : config.sinks)
-    if (auto sink = make_sink(component, {agent_id, config.agent.labels, config.agent.timezone}))
-      sinks.push_back(*std::move(sink));
-  return own_files(config.agent, sinks);
+std::vector<std::string> left_out(const AgentConfig& agent, const MadeSinks& sinks) {
+  std::vector<SinkParts> made;
+  for (const Result<SinkParts>& sink : sinks)
+    if (sink) made.push_back(*sink);
+  return own_files(agent, made);
 }
 
 // Files that the service's own output goes to; told where a source names them.
@@ -146,7 +144,7 @@ void tell_own_output(const std::vector<FileSourceConfig>& configs, const Discove
 
 }  // namespace
 
-std::vector<SourceCheck> check_sources(const Config& config, const std::string& agent_id,
+std::vector<SourceCheck> check_sources(const Config& config, const MadeSinks& sinks,
                                        const ServiceUnit& unit, const std::vector<int>& output,
                                        const Clock& clock, Findings& findings) {
   std::vector<FileSourceConfig> configs;
@@ -164,7 +162,7 @@ std::vector<SourceCheck> check_sources(const Config& config, const std::string& 
           fmt::format("source {}: {}", source.name, selection.error().message));
   }
   std::vector<std::string> own = service_output(selections, configs, unit, findings);
-  for (std::string& glob : left_out(config, agent_id)) own.push_back(std::move(glob));
+  for (std::string& glob : left_out(config.agent, sinks)) own.push_back(std::move(glob));
   for (FileSelection& selection : selections)
     selection.exclude.insert(selection.exclude.end(), own.begin(), own.end());
   StatCache stats;

@@ -36,12 +36,7 @@ void check_data_dir(const std::string& data_dir, const ServiceUnit& unit, Findin
             ? fmt::format("data_dir {0} cannot be written: chown {1}: {0}", data_dir, unit.user())
             : fmt::format("data_dir {0} cannot be created: install -d -o {1} -m 0750 {0}", data_dir,
                           unit.user()));
-  if (!unit.lets_write(data_dir))
-    (unit.runs_it ? findings.errors : findings.warnings)
-        .push_back(fmt::format(
-            "data_dir {0}: the service may write only where its unit allows it "
-            "(ProtectSystem=strict): systemctl edit edgehose: [Service] ReadWritePaths={0}",
-            data_dir));
+  tell_read_only("data_dir " + data_dir, data_dir, unit, findings);
   const auto gone_at_reboot = is_volatile(there);
   if (gone_at_reboot && *gone_at_reboot)
     findings.warnings.push_back(

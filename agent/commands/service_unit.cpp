@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
+#include <span>
 #include <sstream>
 #include <system_error>
 
@@ -20,8 +21,8 @@ constexpr std::array<std::string_view, 4> kUnitPlaces{
     "/lib/systemd/system/"};
 constexpr std::string_view kBlanks = " \t\r";
 constexpr std::string_view kUnit = "edgehose.service";
-constexpr std::uint64_t kSystemdDescriptors = 524'288;  // DefaultLimitNOFILE, its hard part
-constexpr std::string_view kShippedGroup = "adm";       // systemd/edgehose.service
+constexpr DescriptorLimits kSystemdDescriptors{1024, 524'288};  // DefaultLimitNOFILE
+constexpr std::string_view kShippedGroup = "adm";               // systemd/edgehose.service
 
 std::vector<std::string> drop_ins(const std::string& directory) {
   namespace fs = std::filesystem;
@@ -31,6 +32,12 @@ std::vector<std::string> drop_ins(const std::string& directory) {
     if (it->path().extension() == ".conf") files.push_back(it->path().string());
   std::ranges::sort(files);
   return files;
+}
+
+std::uint64_t limit_of(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() ? number : UINT64_MAX;  // "infinity"
 }
 
 // Words as systemd takes them apart: "A=one two" is one, and so is A="one two".
@@ -68,6 +75,24 @@ void assign(const std::string& assignment, std::map<std::string, std::string>& v
   const std::size_t equals = assignment.find('=');
   if (equals == 0 || equals == std::string::npos) return;
   variables[assignment.substr(0, equals)] = assignment.substr(equals + 1);
+}
+
+// Directories that systemd makes for the service, by setting and place. In the first ones, of
+// kForAgent, lie its data and its socket.
+using MadePlace = std::array<std::string_view, 2>;
+constexpr std::array<MadePlace, 4> kMade{{{"StateDirectory", "/var/lib"},
+                                          {"RuntimeDirectory", "/run"},
+                                          {"CacheDirectory", "/var/cache"},
+                                          {"LogsDirectory", "/var/log"}}};
+constexpr auto kForAgent = std::span(kMade).first<2>();
+
+std::vector<std::string> made_directories(const ServiceUnit& unit,
+                                          std::span<const MadePlace> settings) {
+  std::vector<std::string> made;
+  for (const auto& [setting, place] : settings)
+    for (const std::string& name : unit.words(setting))
+      made.push_back(fmt::format("{}/{}", place, name.substr(0, name.find(':'))));
+  return made;
 }
 
 }  // namespace
@@ -113,14 +138,9 @@ ServiceGrants ServiceUnit::grants() const {
 }
 
 bool ServiceUnit::makes(const std::string& path) const {
-  const auto below = [&](std::string_view setting, std::string_view place) {
-    const auto names = words(setting);
-    return std::ranges::any_of(names, [&](const std::string& name) {
-      const std::string made = fmt::format("{}/{}", place, name.substr(0, name.find(':')));
-      return is_at_or_below(path, made) && !is_at_or_below(existing_ancestor(path), made + "/");
-    });
-  };
-  return below("StateDirectory", "/var/lib") || below("RuntimeDirectory", "/run");
+  return std::ranges::any_of(made_directories(*this, kForAgent), [&](const auto& made) {
+    return is_at_or_below(path, made) && !is_at_or_below(existing_ancestor(path), made + "/");
+  });
 }
 
 bool ServiceUnit::lets_write(const std::string& path) const {
@@ -130,15 +150,8 @@ bool ServiceUnit::lets_write(const std::string& path) const {
     if (word.starts_with('-') || word.starts_with('+')) word.erase(0, 1);
     if (is_at_or_below(path, word)) return true;
   }
-  constexpr std::array<std::array<std::string_view, 2>, 4> kMade{{{"StateDirectory", "/var/lib"},
-                                                                  {"RuntimeDirectory", "/run"},
-                                                                  {"CacheDirectory", "/var/cache"},
-                                                                  {"LogsDirectory", "/var/log"}}};
-  for (const auto& [setting, place] : kMade)
-    for (const std::string& name : words(setting))
-      if (is_at_or_below(path, fmt::format("{}/{}", place, name.substr(0, name.find(':')))))
-        return true;
-  return false;
+  return std::ranges::any_of(made_directories(*this, kMade),
+                             [&](const std::string& made) { return is_at_or_below(path, made); });
 }
 
 bool is_at_or_below(std::string_view path, std::string_view directory) {
@@ -146,16 +159,14 @@ bool is_at_or_below(std::string_view path, std::string_view directory) {
                                          directory.ends_with('/') || path[directory.size()] == '/');
 }
 
-// "1024:16384", "16384", "infinity".
-std::optional<std::uint64_t> ServiceUnit::descriptor_limit() const {
+// "1024:16384", "16384" (both), "infinity".
+std::optional<DescriptorLimits> ServiceUnit::descriptor_limits() const {
   if (!installed) return std::nullopt;
   const std::vector<std::string> limits = words("LimitNOFILE");
   if (limits.empty()) return kSystemdDescriptors;
   const std::string_view last = limits.back();
-  const std::string_view hard = last.substr(last.find(':') + 1);
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(hard.data(), hard.data() + hard.size(), number);
-  return error == std::errc() ? number : UINT64_MAX;
+  return DescriptorLimits{limit_of(last.substr(0, last.find(':'))),
+                          limit_of(last.substr(last.find(':') + 1))};
 }
 
 std::vector<std::string> ServiceUnit::supplementary_groups() const {

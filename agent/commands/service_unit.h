@@ -13,6 +13,12 @@
 
 namespace edgehose {
 
+// As setrlimit has them; UINT64_MAX: no limit.
+struct DescriptorLimits {
+  std::uint64_t soft = 0, hard = 0;
+  bool operator==(const DescriptorLimits&) const = default;
+};
+
 struct ServiceUnit {
   bool installed = false;     // false: no unit was found
   std::string text;           // of all its files, one after the other
@@ -35,9 +41,9 @@ struct ServiceUnit {
   bool lets_write(const std::string& path) const;
   // Files that its StandardOutput and StandardError name.
   std::vector<std::string> output_files() const;
-  // File descriptors that the service may have at most: LimitNOFILE, systemd's own limit without
-  // one. None: no unit is installed.
-  std::optional<std::uint64_t> descriptor_limit() const;
+  // File descriptors that the service may have: LimitNOFILE, systemd's own limits without one.
+  // None: no unit is installed.
+  std::optional<DescriptorLimits> descriptor_limits() const;
   // Beside the user's own; those of the unit that comes with edgehose where none is installed.
   std::vector<std::string> supplementary_groups() const;
   // Whom the service runs as, by name or number: User, which systemd takes for root where it is not

@@ -16,8 +16,11 @@ namespace {
 // others that are open for a moment: 26 at most. The rest is for what was inherited.
 constexpr std::uint64_t kOfProcess = 32;
 
+// Beyond kMostDescriptors the soft limit is not raised: a lone number sets it, too.
 std::string advice(std::uint64_t wanted) {
-  return fmt::format("raise the limit to {} (LimitNOFILE= of the service, ulimit -n)", wanted);
+  const std::string_view soft = wanted > kMostDescriptors ? ", the soft one too" : "";
+  return fmt::format("raise the limit to {0}{1} (LimitNOFILE={0} of the service, ulimit -n {0})",
+                     wanted, soft);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ constexpr std::uint64_t kMostDescriptors = 16'384;
 
 // The process's RLIMIT_NOFILE from now on; the soft one is raised, never lowered.
 std::uint64_t raise_descriptor_limit();
-// What the former would come to for a process with this hard limit.
+// What the former would come to for a process with these limits.
 std::uint64_t descriptor_limit(std::uint64_t soft, std::uint64_t hard);
 
 struct DescriptorPlan {

@@ -21,53 +21,72 @@ Findings told(const DiskUse& use, WhenFull when_full = WhenFull::kBlock, unsigne
   return findings;
 }
 
+// A disk of 1000 MiB.
+DiskUse use_of(std::uint64_t free, std::uint64_t owned, std::uint64_t limit, std::uint64_t worst,
+               unsigned percent = 5) {
+  DiskUse use{{}, limit * kMiB, worst * kMiB};
+  use.disk.free = free * kMiB;
+  use.disk.floor = 1000 * kMiB / 100 * percent;
+  use.disk.owned = static_cast<std::int64_t>(owned * kMiB);
+  use.disk.above_floor = static_cast<std::int64_t>(
+      use.disk.free > use.disk.floor ? use.disk.free - use.disk.floor : 0);
+  return use;
+}
+
 TEST(CheckDisk, WithRoomForTheWorstNothingIsSaid) {
-  const Findings findings = told({1000 * kMiB, 290 * kMiB, 0, 32 * kMiB, 240 * kMiB});
+  const Findings findings = told(use_of(290, 0, 32, 240));
   EXPECT_THAT(findings.errors, IsEmpty());
   EXPECT_THAT(findings.warnings, IsEmpty());
 }
 
 TEST(CheckDisk, AWorstCaseThatHasNoRoomIsAWarningWithFigures) {
-  const DiskUse use{1000 * kMiB, 150 * kMiB, 20 * kMiB, 512 * kMiB, 1400 * kMiB};
+  const DiskUse use = use_of(150, 20, 512, 1400);
   const Findings findings = told(use);
   EXPECT_THAT(findings.errors, IsEmpty()) << "the agent keeps to the floor";
   ASSERT_EQ(findings.warnings.size(), 1u);
-  EXPECT_THAT(findings.warnings[0], HasSubstr("at worst it takes 1.4 GiB, and its file system has "
-                                              "room for 120 MiB of that: 5 % of its 1000 MiB (50 "
-                                              "MiB) stay free"));
+  EXPECT_THAT(findings.warnings[0],
+              HasSubstr("at worst it takes 1.4 GiB, and its file system has room for 120 MiB of "
+                        "that: 50 MiB (5 %, buffer.free_disk_percent) stay free"));
   EXPECT_THAT(findings.warnings[0],
               HasSubstr("reading stops before the buffer is at its limit of 512 MiB"));
   EXPECT_THAT(told(use, WhenFull::kDropOldest).warnings[0], HasSubstr("records are dropped"));
-  EXPECT_THAT(told(use, WhenFull::kBlock, 0).warnings[0], HasSubstr("has room for 170 MiB"));
+  EXPECT_THAT(told(use_of(150, 20, 512, 1400, 0), WhenFull::kBlock, 0).warnings[0],
+              HasSubstr("has room for 170 MiB"));
 }
 
 // What the buffer has already is no new demand.
 TEST(CheckDisk, WhatTheBufferHasCountsAsRoom) {
-  EXPECT_THAT(told({1000 * kMiB, 150 * kMiB, 140 * kMiB, 32 * kMiB, 240 * kMiB}).warnings,
-              IsEmpty());
-  EXPECT_EQ(told({1000 * kMiB, 150 * kMiB, 139 * kMiB, 32 * kMiB, 240 * kMiB}).warnings.size(), 1u);
+  EXPECT_THAT(told(use_of(150, 140, 32, 240)).warnings, IsEmpty());
+  EXPECT_EQ(told(use_of(150, 139, 32, 240)).warnings.size(), 1u);
 }
 
 TEST(CheckDisk, LessFreeThanTheFloorIsAWarning) {
-  const Findings findings = told({1000 * kMiB, 49 * kMiB, 900 * kMiB, 32 * kMiB, 240 * kMiB});
+  const Findings findings = told(use_of(49, 900, 32, 240));
   EXPECT_THAT(findings.errors, IsEmpty());
   ASSERT_EQ(findings.warnings.size(), 1u);
-  EXPECT_THAT(findings.warnings[0], HasSubstr("has 49 MiB free, and 5 % of its 1000 MiB"));
-  EXPECT_THAT(findings.warnings[0], HasSubstr("reading stops until there is more"));
+  EXPECT_THAT(findings.warnings[0], HasSubstr("has 49 MiB free, and 50 MiB (5 %"));
+  EXPECT_THAT(findings.warnings[0],
+              HasSubstr("what the buffer has of it already (900 MiB) is all that takes records, "
+                        "then reading stops until there is more"));
+  EXPECT_THAT(told(use_of(49, 0, 32, 240)).warnings[0], HasSubstr("little more than its reserve"));
 }
 
-TEST(CheckDisk, WithoutAFreeByteItIsAnError) {
+TEST(CheckDisk, WithoutAFreeByteNoBufferCanBeMade) {
   for (const unsigned percent : {0u, 5u}) {
-    const Findings findings =
-        told({1000 * kMiB, 0, 30 * kMiB, 32 * kMiB, 240 * kMiB}, WhenFull::kBlock, percent);
+    const Findings findings = told(use_of(0, 0, 32, 240, percent), WhenFull::kBlock, percent);
     ASSERT_EQ(findings.errors.size(), 1u);
-    EXPECT_THAT(findings.errors[0], HasSubstr("has not a byte free"));
+    EXPECT_THAT(findings.errors[0], HasSubstr("has not a byte free: no buffer can be made"));
     EXPECT_THAT(findings.warnings, IsEmpty());
   }
 }
 
-TEST(CheckDisk, AFileSystemThatDoesNotTellItsSizeIsNotJudged) {
-  EXPECT_THAT(told({0, 0, 0, 32 * kMiB, 240 * kMiB}).errors, IsEmpty());
+// The agent starts on it, and delivers and acknowledges what it holds.
+TEST(CheckDisk, WithoutAFreeByteABufferThatIsThereGoesOn) {
+  for (const unsigned percent : {0u, 5u}) {
+    const Findings findings = told(use_of(0, 30, 32, 240, percent), WhenFull::kBlock, percent);
+    EXPECT_THAT(findings.errors, IsEmpty());
+    EXPECT_EQ(findings.warnings.size(), 1u);
+  }
 }
 
 }  // namespace

@@ -21,7 +21,11 @@ struct Setup {
   std::string data_dir = "/var/lib/edgehose";
 };
 
-Findings found(const Setup& setup) {
+struct Found : Findings {
+  SinkCheck sink;
+};
+
+Found found(const Setup& setup) {
   DirectoryConfig sink;
   sink.common.name = "archive";
   sink.path = "/tmp";
@@ -32,8 +36,10 @@ Findings found(const Setup& setup) {
   StoreCheck store;
   store.notes["archive"] = setup.note;
   ManualClock clock;
-  Findings findings;
-  check_sinks(config, "gw", store, setup.unit, clock, findings);
+  Found findings;
+  const auto sinks =
+      check_sinks(config, make_sinks(config, "gw"), store, setup.unit, clock, findings);
+  findings.sink = sinks.at(0);
   return findings;
 }
 
@@ -54,7 +60,8 @@ TEST(CheckSinks, WhatTheInstalledUnitForbidsIsTold) {
 
 // The service would wait for a person for ever.
 TEST(CheckSinks, AnErrorWhereTheUnitRunsThisConfig) {
-  const Findings findings = found({.unit = {true, "[Service]\nProtectSystem=strict\n", "", true}});
+  const Found findings = found({.unit = {true, "[Service]\nProtectSystem=strict\n", "", true}});
+  EXPECT_TRUE(findings.sink.hopeless);
   EXPECT_THAT(findings.warnings, IsEmpty());
   ASSERT_EQ(findings.errors.size(), 1u);
   EXPECT_THAT(findings.errors[0], HasSubstr("ReadWritePaths=/tmp"));
@@ -67,7 +74,9 @@ TEST(CheckSinks, AnotherFileSystemThanBeforeIsAnError) {
   ASSERT_TRUE(identity);
   EXPECT_THAT(found({.note = *identity}).errors, IsEmpty());
   EXPECT_THAT(found({.note = *identity + " names=portable"}).errors, IsEmpty());
-  const Findings other = found({.note = "type=1234 fsid=0123456789abcdef names=portable"});
+  EXPECT_FALSE(found({.note = *identity}).sink.hopeless);
+  const Found other = found({.note = "type=1234 fsid=0123456789abcdef names=portable"});
+  EXPECT_TRUE(other.sink.hopeless) << "nothing may be written there, a probe neither";
   ASSERT_EQ(other.errors.size(), 1u);
   EXPECT_THAT(other.errors[0], HasSubstr("/tmp is on another file system than before"));
   EXPECT_THAT(other.errors[0], HasSubstr("edgehose buffer confirm archive --yes"));

@@ -79,9 +79,11 @@ TEST_F(ServiceUnitTest, TellsTheFilesOfItsOutput) {
 TEST_F(ServiceUnitTest, LetsWriteWhereItIsAllowed) {
   const ServiceUnit unit{true,
                          "[Service]\nProtectSystem=full\nProtectSystem=strict\n"
-                         "ReadWritePaths=-/media/usb +/srv/a\nStateDirectory=edgehose\n",
+                         "ReadWritePaths=-/media/usb +/srv/a\nStateDirectory=edgehose\n"
+                         "LogsDirectory=shipped:link\n",
                          ""};
-  for (const char* path : {"/media/usb", "/media/usb/logs", "/srv/a/b", "/var/lib/edgehose/out"})
+  for (const char* path :
+       {"/media/usb", "/media/usb/logs", "/srv/a/b", "/var/lib/edgehose/out", "/var/log/shipped"})
     EXPECT_TRUE(unit.lets_write(path)) << path;
   for (const char* path : {"/media", "/srv/ab", "/var/lib/edgehoses", "/run/edgehose"})
     EXPECT_FALSE(unit.lets_write(path)) << path;
@@ -99,15 +101,16 @@ TEST_F(ServiceUnitTest, NamesTheConfigThatItRuns) {
   EXPECT_EQ(config("/a\nExecStart=\nExecStart=/b --config /c"), "/c");
 }
 
-TEST_F(ServiceUnitTest, DescriptorsAreLimitedByTheHardPartOrBySystemd) {
-  EXPECT_EQ(read_service_unit(root_).descriptor_limit(), std::nullopt);
-  const auto limit = [](const std::string& line) {
-    return ServiceUnit{true, "[Service]\n" + line + "\n", ""}.descriptor_limit();
+TEST_F(ServiceUnitTest, DescriptorsAreLimitedByItsLinesOrBySystemd) {
+  EXPECT_EQ(read_service_unit(root_).descriptor_limits(), std::nullopt);
+  const auto limits = [](const std::string& line) {
+    return ServiceUnit{true, "[Service]\n" + line + "\n", ""}.descriptor_limits();
   };
-  EXPECT_EQ(limit("User=edgehose"), 524'288u);
-  EXPECT_EQ(limit("LimitNOFILE=4096"), 4096u);
-  EXPECT_EQ(limit("LimitNOFILE=4096\nLimitNOFILE=1024:8192"), 8192u);
-  EXPECT_EQ(limit("LimitNOFILE=infinity"), UINT64_MAX);
+  EXPECT_EQ(limits("User=edgehose"), (DescriptorLimits{1024, 524'288}));
+  EXPECT_EQ(limits("LimitNOFILE=25000"), (DescriptorLimits{25'000, 25'000}));
+  EXPECT_EQ(limits("LimitNOFILE=4096\nLimitNOFILE=1024:8192"), (DescriptorLimits{1024, 8192}));
+  EXPECT_EQ(limits("LimitNOFILE=infinity"), (DescriptorLimits{UINT64_MAX, UINT64_MAX}));
+  EXPECT_EQ(limits("LimitNOFILE=1024:infinity"), (DescriptorLimits{1024, UINT64_MAX}));
 }
 
 TEST_F(ServiceUnitTest, MakesItsStateDirectory) {
@@ -121,6 +124,8 @@ TEST_F(ServiceUnitTest, MakesItsStateDirectory) {
   const ServiceUnit runtime{true, "[Service]\nRuntimeDirectory=edgehose-test\n", ""};
   EXPECT_TRUE(runtime.makes("/run/edgehose-test"));
   EXPECT_FALSE(runtime.makes("/var/lib/edgehose-test"));
+  const ServiceUnit cache{true, "[Service]\nCacheDirectory=edgehose-test\n", ""};
+  EXPECT_FALSE(cache.makes("/var/cache/edgehose-test")) << "no place for a buffer";
 }
 
 TEST_F(ServiceUnitTest, WhatItGivesTheServiceAlone) {
