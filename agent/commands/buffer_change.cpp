@@ -1,6 +1,8 @@
 // edgehose buffer forget, confirm: what changes the buffer by hand, beside a running agent or
 // without.
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 #include "agent/base/text.h"
 #include "agent/commands/layout.h"
@@ -131,6 +133,27 @@ Status tell_positions(Store& store, const ChangeContext& context) {
   return {};
 }
 
+// What is to be forgotten: what is said of it, and the change that does it.
+struct Forgetting {
+  std::function<Status(Store&, const ChangeContext&)> tell;
+  ControlChange change;
+};
+
+// Of a sink, a source, or what the one waits for of the other; without both: positions.
+Forgetting forgetting(const std::optional<std::string>& sink,
+                      const std::optional<std::string>& source) {
+  if (sink && source)
+    return {[=](Store& s, const ChangeContext& c) { return tell_lane(s, *sink, *source, c); },
+            ForgetLane{*sink, *source}};
+  if (source)
+    return {[=](Store& s, const ChangeContext& c) { return tell_source(s, *source, c); },
+            ForgetSource{*source}};
+  if (sink)
+    return {[=](Store& s, const ChangeContext& c) { return tell_sink(s, *sink, c); },
+            ForgetSink{*sink}};
+  return {tell_positions, ForgetPositions{}};
+}
+
 int buffer_forget(const Invocation& invocation) {
   const auto source = invocation.value("source");
   const bool positions = invocation.has("positions");
@@ -145,19 +168,10 @@ int buffer_forget(const Invocation& invocation) {
   if (opened.store == nullptr) return opened.code;
   if (const Status opens = opened.opens_what_is_sealed(); positions && !opens)
     return failed(opens.error());
-  const ChangeContext context = change_context(opened.config->config, false);
-  Store& store = *opened.store;
-  const std::string name = sink ? invocation.words[0] : "";
-  const Status told = source && sink ? tell_lane(store, name, *source, context)
-                      : source       ? tell_source(store, *source, context)
-                      : positions    ? tell_positions(store, context)
-                                     : tell_sink(store, name, context);
-  if (!told) return failed(told.error());
-  const ControlChange change = source && sink ? ControlChange(ForgetLane{name, *source})
-                               : source       ? ControlChange(ForgetSource{*source})
-                               : positions    ? ControlChange(ForgetPositions{})
-                                              : ControlChange(ForgetSink{name});
-  return with_yes(invocation, "buffer forget", change);
+  const Forgetting forget =
+      forgetting(sink ? std::optional(invocation.words[0]) : std::nullopt, source);
+  const Status told = forget.tell(*opened.store, change_context(opened.config->config, false));
+  return told ? with_yes(invocation, "buffer forget", forget.change) : failed(told.error());
 }
 
 // --- confirm -------------------------------------------------------------------------------------

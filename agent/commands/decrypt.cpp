@@ -145,8 +145,9 @@ Status decrypt_file(const Work& work, const Keys& keys, bool keep_compressed) {
   const int fd = work.path == "-" ? STDIN_FILENO : file.get();
   const std::string name = work.path == "-" ? "standard input" : work.path;
   std::unique_ptr<ByteStream> input = read_descriptor(fd, name);
-  const std::unique_ptr<ByteSource> again = reread_descriptor(fd, name);
+  std::unique_ptr<ByteSource> again;  // outlives what is read from it
   if (s3ec::is_encrypted(work.metadata)) {
+    again = reread_descriptor(fd, name);
     EH_ASSIGN(const s3ec::Envelope envelope, s3ec::parse_envelope(work.metadata));
     EH_ASSIGN(input, open_s3ec(*again, envelope, keys.s3ec));
   }

@@ -30,8 +30,8 @@ bool is_word(std::string_view text) {
 tl::unexpected<Error> wrong(std::string_view what) {
   return fail(
       ErrorCode::kInvalid,
-      "{}; one of: status, confirm SINK, forget sink SINK, forget source "
-      "SOURCE, forget lane SINK SOURCE, forget positions, dead-letters replay|purge [sink=SINK] all|ID...",
+      "{}; one of: status, confirm SINK, forget sink SINK, forget source SOURCE, forget lane SINK "
+      "SOURCE, forget positions, dead-letters replay|purge [sink=SINK] all|ID...",
       what);
 }
 

@@ -26,7 +26,7 @@
 
 namespace edgehose {
 
-class UploadBudget;  // sinks/http
+class UploadBudget;  // sinks/upload_budget.h
 
 // What the config of any source or sink may name.
 ConfigSchema make_schema();
