@@ -126,7 +126,8 @@ XmlReader::Event XmlReader::tag() {
   if (closes) inside.remove_prefix(1);
   if (empty) inside.remove_suffix(inside.empty() ? 0 : 1);
   const std::string_view name = inside.substr(0, inside.find_first_of(kWhite));
-  if (name.empty() || name[0] == '!' || name.find_first_of("<&\"'=") != std::string_view::npos)
+  // Nor '/': readers put names together to paths.
+  if (name.empty() || name[0] == '!' || name.find_first_of("<&\"'=/") != std::string_view::npos)
     return wrong();
   if (closes) return !open_.empty() && open_.back() == name ? close(name) : wrong();
   if (open_.size() == kMaxDepth || (open_.empty() && had_root_)) return wrong();

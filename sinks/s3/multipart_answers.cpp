@@ -29,6 +29,7 @@ class UploadList {
     if (in("/ListMultipartUploadsResult/Upload/Key")) list_.uploads.back().key = text;
     if (in("/ListMultipartUploadsResult/Upload/UploadId")) list_.uploads.back().id = text;
   }
+  bool full() const { return list_.uploads.size() > kMaxListed; }
   ListedUploads take() { return std::move(list_); }
 
  private:
@@ -75,6 +76,7 @@ std::optional<ListedUploads> read_uploads(const HttpResponse& answer) {
       case aws::XmlReader::Event::kOpen:
         if (first && reader.name() != "ListMultipartUploadsResult") return std::nullopt;
         list.open(reader.name());
+        if (list.full()) return std::nullopt;
         break;
       case aws::XmlReader::Event::kText: list.text(reader.text()); break;
       case aws::XmlReader::Event::kClose: list.close(); break;

@@ -33,6 +33,8 @@ struct ListedUploads {
   bool more = false;
   UploadsAfter next;  // where there are more
 };
+// Bounded: one of more than kMaxListed is none. S3 lists 1,000 at most, MinIO 10,000.
+constexpr std::size_t kMaxListed = 10'000;
 std::optional<ListedUploads> read_uploads(const HttpResponse& answer);
 
 // Nothing to be seen.

@@ -42,10 +42,28 @@ TEST(Xml, EntitiesAndCdata) {
 }
 
 TEST(Xml, WhatIsWrongStaysWrong) {
-  for (const char* bad :
-       {"", "text", "<a>", "<a></b>", "</a>", "<a/><b/>", "<a/>x", "<a>&bad;</a>", "<a>&#0;</a>",
-        "<a>&#xD800;</a>", "<a>&#x110000;</a>", "<a>&lt</a>", "<!DOCTYPE a><a/>", "<a", "<>", "</>",
-        "<a><!-- ", "<a><![CDATA[x</a>", "<a b='></a>"})
+  for (const char* bad : {"",
+                          "text",
+                          "<a>",
+                          "<a></b>",
+                          "</a>",
+                          "<a/><b/>",
+                          "<a/>x",
+                          "<a>&bad;</a>",
+                          "<a>&#0;</a>",
+                          "<a>&#xD800;</a>",
+                          "<a>&#x110000;</a>",
+                          "<a>&lt</a>",
+                          "<!DOCTYPE a><a/>",
+                          "<a",
+                          "<>",
+                          "</>",
+                          "<a><!-- ",
+                          "<a><![CDATA[x</a>",
+                          "<a b='></a>",
+                          "<a/b></a/b>",
+                          "<a//>",
+                          "<//>"})
     EXPECT_TRUE(events_of(bad).ends_with('!')) << bad;
   XmlReader reader("<a></b>");
   reader.next();

@@ -1,5 +1,7 @@
 #include "sinks/s3/multipart_answers.h"
 
+#include <random>
+
 #include "tests/sinks/s3/multipart_fixture.h"
 
 namespace edgehose {
@@ -53,6 +55,37 @@ TEST(MultipartAnswers, AListIsReadWithItsMarkers) {
   EXPECT_FALSE(read_uploads(answer(200, "<html><p>Welcome</p></html>")));
   EXPECT_FALSE(read_uploads(answer(200, "<ListMultipartUploadsResult><Upload>")));
   EXPECT_FALSE(read_uploads(answer(403, listed({}).body)));
+}
+
+TEST(MultipartAnswers, AnOddListIsNone) {
+  const auto read = [](const std::string& inside) {
+    return read_uploads(
+        answer(200, "<ListMultipartUploadsResult>" + inside + "</ListMultipartUploadsResult>"));
+  };
+  EXPECT_FALSE(read("<Upload/Key>x</Upload/Key>"));
+  EXPECT_TRUE(read("<Key>x</Key><x:>y</x:>")->uploads.empty()) << "of no upload";
+  std::string many;
+  for (std::size_t i = 0; i < kMaxListed; ++i) many += "<Upload/>";
+  EXPECT_EQ(read(many)->uploads.size(), kMaxListed);
+  EXPECT_FALSE(read(many + "<Upload/>"));
+}
+
+// Many mutations of a list: it is read, or is none (sanitizers see the rest).
+TEST(MultipartAnswers, AnyListIsReadToItsEnd) {
+  const std::string good = listed({{"a", "1"}, {"b", "2"}},
+                                  "<IsTruncated>true</IsTruncated><NextKeyMarker>b"
+                                  "</NextKeyMarker>")
+                               .body;
+  std::mt19937 random(1);
+  std::size_t read = 0;
+  for (int i = 0; i < 5000; ++i) {
+    std::string bad = good;
+    for (int j = 0; j < 2; ++j) bad[random() % bad.size()] = "<>&;/!UK a\0"[random() % 11];
+    const auto list = read_uploads(answer(200, bad));
+    read += list ? 1 : 0;
+    EXPECT_LE(list ? list->uploads.size() : 0, 3u);
+  }
+  EXPECT_GT(read, 0u);
 }
 
 TEST(MultipartAnswers, WhatIsNotAllowedAndWhatIsGone) {
