@@ -8,8 +8,9 @@
 // A replay's records come from the dead letters instead (letter_renderer.h).
 //
 // Every stream made from the same claim and rendering holds the same records in the same order. The
-// bytes may differ: a retry finds minis where there are none now, and a key is drawn per object.
-// The streams of one ObjectBody have the same bytes too, or end in an error.
+// bytes may differ: a key is drawn per object, blocks are damaged meanwhile, and an ndjson line
+// names the path that its file has by then. The streams of one ObjectBody have the same bytes too,
+// or end in an error.
 //
 // Threading: a stream belongs to one thread at a time; the Store is read from it, one call at a
 // time.

@@ -38,10 +38,14 @@ Status check_region(const std::string& region) {
               region);
 }
 
+// Source: partitions.json of AWS's SDKs.
 std::string suffix_of(const std::string& region) {
   if (region.starts_with("cn-")) return ".amazonaws.com.cn";
-  if (region.starts_with("us-isob-")) return ".sc2s.sgov.gov";
+  if (region.starts_with("eusc-")) return ".amazonaws.eu";
   if (region.starts_with("us-iso-")) return ".c2s.ic.gov";
+  if (region.starts_with("us-isob-")) return ".sc2s.sgov.gov";
+  if (region.starts_with("us-isof-")) return ".csp.hci.ic.gov";
+  if (region.starts_with("eu-isoe-")) return ".cloud.adc-e.uk";
   return ".amazonaws.com";
 }
 

@@ -22,10 +22,16 @@ std::string not_a_class(const std::string& name) {
          "; for one that is new, use storage_class_unchecked";
 }
 
+// In UTF-8.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
 std::string not_tags(const std::map<std::string, std::string>& tags) {
   if (tags.size() > kMaxTags) return "has more than the 10 tags that S3 keeps";
   for (const auto& [key, value] : tags)
-    if (key.empty() || key.size() > kMaxTagKey || value.size() > kMaxTagValue)
+    if (key.empty() || characters(key) > kMaxTagKey || characters(value) > kMaxTagValue)
       return "has the tag \"" + key + "\": a key has 1 to 128 characters, a value at most 256";
   return "";
 }
@@ -164,7 +170,8 @@ Fields<S3UploadOptions> s3_upload_fields() {
           .example("\"zstd\""),
       field<&S3UploadOptions::requester_pays>("requester_pays", "The bucket's requesters pay."),
       field<&S3UploadOptions::create_only>("create_only",
-                                           "Never replaces an object (If-None-Match: *)."),
+                                           "Never replaces an object (If-None-Match: *), where the "
+                                           "service heeds that: some do not."),
   }
       .rule({"storage_class_unchecked", "storage_class"},
             [](const S3UploadOptions& o) {

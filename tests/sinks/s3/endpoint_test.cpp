@@ -23,6 +23,18 @@ TEST(S3Endpoint, IsTheOneThatAwsChooses) {
       << "no certificate matches dots";
 }
 
+TEST(S3Endpoint, EachPartitionHasADomain) {
+  for (const auto& [region, domain] : {std::pair{"us-gov-west-1", "amazonaws.com"},
+                                       {"cn-northwest-1", "amazonaws.com.cn"},
+                                       {"eusc-de-east-1", "amazonaws.eu"},
+                                       {"us-iso-east-1", "c2s.ic.gov"},
+                                       {"us-isob-east-1", "sc2s.sgov.gov"},
+                                       {"us-isof-south-1", "csp.hci.ic.gov"},
+                                       {"eu-isoe-west-1", "cloud.adc-e.uk"}})
+    EXPECT_EQ(url({"telemetry", region, "", {}}, "k"),
+              "https://telemetry.s3." + std::string(region) + "." + domain + "/k");
+}
+
 TEST(S3Endpoint, OthersAreAddressedByPath) {
   EXPECT_EQ(url({"telemetry", "us-east-1", "https://127.0.0.1:9000", {}}),
             "https://127.0.0.1:9000/telemetry/a/b.zst");

@@ -154,6 +154,18 @@ TEST(S3UploadFields, AnUnknownClassHasTheNearestName) {
   EXPECT_THAT(complaints(options), HasSubstr("storage_class_unchecked"));
 }
 
+TEST(S3UploadFields, TagsAreCountedInCharacters) {
+  const auto tag = [](std::size_t letters) {
+    std::string text;
+    for (std::size_t i = 0; i < letters; ++i) text += "\u00fc";
+    S3UploadOptions options;
+    options.tags = {{text, text + text}};
+    return complaints(options);
+  };
+  EXPECT_EQ(tag(128), "");
+  EXPECT_THAT(tag(129), HasSubstr("1 to 128 characters"));
+}
+
 TEST(S3UploadFields, LimitsAreS3s) {
   S3UploadOptions options;
   for (int i = 0; i < 11; ++i) options.tags["t" + std::to_string(i)] = "v";
