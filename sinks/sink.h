@@ -85,6 +85,10 @@ struct Batch {
   std::string source;
   Epoch epoch{};
   bool attempted = false;  // not the first attempt, of an earlier life perhaps
+  // An earlier attempt may have: of this life, or of one in which config, proxies and the
+  // destination's own rules may have been others.
+  bool maybe_arrived = false;
+  bool wrong_there = false;  // Retry::wrong_there was said of it in this life
 };
 
 // --- what a sink asks a transport to do ----------------------------------------------------------
@@ -103,8 +107,10 @@ struct UploadRequest {
   std::string key;
   std::string region;  // that the bucket is in, as far as is known
   std::shared_ptr<ByteSource> body;
-  PartialUpload begun{};   // by an earlier attempt
-  bool attempted = false;  // there was one, so there may be an upload that is not known
+  PartialUpload begun{};       // by an earlier attempt
+  bool attempted = false;      // there was one, so there may be an upload that is not known
+  bool maybe_arrived = false;  // Batch::maybe_arrived
+  bool renewed = false;        // each attempt has other bytes of the same length: a fresh key
 };
 using Request = std::variant<FileRequest, UploadRequest>;
 
@@ -125,7 +131,8 @@ struct UploadResponse {
   To to = To::kWhole;
   std::optional<Error> unsent;  // nothing was sent: no credentials, or a body that cannot be read
   bool nothing = false;         // nothing was sent: no record is left of the batch
-  // The key was taken, and what is there is not replaced: what the bucket says of it.
+  // The key was taken, and what is there is not replaced; or this attempt was refused for good, and
+  // an earlier one may have arrived: what the bucket says of the object.
   std::optional<HttpResponse> existing;
   std::string region;       // that it was signed for
   std::string checksum;     // of what was sent, as the bucket would say it; empty: none
@@ -142,17 +149,22 @@ struct Retry {  // transient: back off and send the same again
   std::optional<Duration> after{};  // the server's wish
   bool maybe_arrived = false;       // no clear refusal: it may have been taken nevertheless
   bool lesson = false;              // it says how to ask instead: the note is learned from it first
+  bool wrong_there = false;         // it has kept other bytes than were sent
 };
+// `absent`, of the following three: the destination was asked, and nothing is under the key.
 struct Rejected {  // these records (sequences; none: all) never; the others were delivered
   std::vector<Sequence> records;
   std::string reason;
   std::string kind{};  // the server's code or class for it; empty: told by the reason's words
+  bool absent = false;
 };
 struct TooLarge {  // halve
   std::string reason;
+  bool absent = false;
 };
 struct KeyRefused {    // the destination can never take this key: nothing has arrived under it
   std::string reason;  // which part of it, and what the destination said
+  bool absent = false;
 };
 struct Park {  // needs a person: keep everything, probe slowly, say it loudly
   std::string reason;

@@ -93,6 +93,7 @@ Status Courier::load_note(SinkId id) {
 Status Courier::complete_batch(Held& held) {
   Batch& batch = held.batch;
   batch.attempted = held.attempts > 1 || batch.claim.resumed;
+  batch.maybe_arrived = held.maybe_arrived || batch.claim.resumed;
   batch.epoch = store_.epoch();
   const SourceId id = batch.claim.lane.source;
   if (id == SourceId{}) return {};

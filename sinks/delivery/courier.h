@@ -139,7 +139,7 @@ class Courier {
   bool counts(const Held& held) const;
   bool fails_alone(Held& held);
   void wait_alone(Held& held, const std::string& reason, Duration pause, Instant now);
-  bool may_cut_anew(const Held& held) const;
+  bool may_cut_anew(const Held& held, bool absent) const;
   std::uint64_t possible_duplicates(const Held& held) const;
   void count_delivery();
   void recovered(const Held& held, Instant now);

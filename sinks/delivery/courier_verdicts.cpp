@@ -107,6 +107,7 @@ void Courier::wait_alone(Held& held, const std::string& reason, Duration pause, 
 void Courier::retry(Held& held, const Retry& verdict, Instant now) {
   ++report_.retries;
   held.maybe_arrived = held.maybe_arrived || verdict.maybe_arrived;
+  held.batch.wrong_there = held.batch.wrong_there || verdict.wrong_there;
   const bool alone = fails_alone(held);
   if (!counts(held)) return;
   if (alone && !verdict.after) {
@@ -132,11 +133,12 @@ void Courier::park(Held& held, const Park& verdict, Instant now) {
          now + verdict.probe_every.value_or(probe_interval(probes_, random_)));
 }
 
-// Cut anew, its records go under other keys: right only where nothing arrived under the old one, or
-// where the destination tells records apart, or nothing at all. A claim of an earlier life met the
-// same rule of the destination then.
-bool Courier::may_cut_anew(const Held& held) const {
-  return !held.maybe_arrived || options_.recognises != Recognises::kKey;
+// Cut anew, or given up, its records may go under other keys: right only where nothing arrived
+// under the old one, or where the destination tells records apart, or nothing at all. Whether an
+// earlier life's attempt did, only a sink can know: it asks, or its destination's rules never
+// change.
+bool Courier::may_cut_anew(const Held& held, bool absent) const {
+  return absent || !held.maybe_arrived || options_.recognises != Recognises::kKey;
 }
 
 std::uint64_t Courier::possible_duplicates(const Held& held) const {
@@ -147,6 +149,12 @@ std::uint64_t Courier::possible_duplicates(const Held& held) const {
 void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
   if (claim.replay()) return bury(held, verdict, now);
+  if (!may_cut_anew(held, verdict.absent))
+    return park(held,
+                Park{fmt::format("{}: refused, and not given up, since an earlier attempt may have "
+                                 "arrived: {}",
+                                 claim.key, verdict.reason)},
+                now);
   const bool whole = verdict.records.empty() || verdict.records.size() >= claim.size.records;
   if (!whole) {
     refused_ = 0;
@@ -167,8 +175,9 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
   const bool lacks = held.summary && held.summary->missing_records > 0;
   const std::uint64_t sent = lacks ? held.summary->encoded.records : claim.size.records;
-  if (sent <= 1) return rejected(held, Rejected{{}, verdict.reason, "too large"}, now);
-  if (!may_cut_anew(held))
+  if (sent <= 1)
+    return rejected(held, Rejected{{}, verdict.reason, "too large", verdict.absent}, now);
+  if (!may_cut_anew(held, verdict.absent))
     return park(held,
                 Park{fmt::format("{}: too large, and not halved, since an earlier attempt may have "
                                  "arrived: {}",
@@ -188,7 +197,7 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
 void Courier::key_refused(Held& held, const KeyRefused& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
   std::string key = present_key(held.batch);
-  if (key == claim.key || !may_cut_anew(held))
+  if (key == claim.key || !may_cut_anew(held, verdict.absent))
     return park(held,
                 Park{fmt::format("{} can never be the name of a batch there: {}. Change what names "
                                  "them (\"prefix\")",

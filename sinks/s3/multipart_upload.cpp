@@ -12,22 +12,30 @@ namespace {
 
 using To = UploadResponse::To;
 
-// What S3 says of an upload that will never become the object, however often it is asked.
-bool is_fault(const std::string& code, To to) {
-  constexpr std::string_view kOfAny[] = {"InvalidPart", "InvalidPartOrder", "InvalidRequest"};
-  constexpr std::string_view kOfComplete[] = {"BadDigest", "EntityTooSmall", "MalformedXML",
-                                              "XAmzContentChecksumMismatch"};
-  return std::ranges::find(kOfAny, code) != std::end(kOfAny) ||
-         (to == To::kComplete && std::ranges::find(kOfComplete, code) != std::end(kOfComplete));
+// What S3 says of a part whose upload was begun in another way (with another checksum).
+bool faults_part(const std::string& code) {
+  constexpr std::string_view kFaults[] = {"InvalidPart", "InvalidPartOrder", "InvalidRequest"};
+  return std::ranges::find(kFaults, code) != std::end(kFaults);
+}
+
+// Of one kind, and both of a whole object, or of as many parts ("AAAA==-3").
+bool comparable(const std::string& a, const std::string& b) {
+  const auto parts = [](std::string_view text) {
+    return text.substr(std::min(text.find('-'), text.size()));
+  };
+  return !a.empty() && !b.empty() && parts(a) == parts(b);
 }
 
 }  // namespace
 
 bool same_object(const HttpResponse& head, S3Checksum kind, const std::string& checksum,
-                 std::uint64_t size) {
+                 std::uint64_t size, bool renewed) {
   if (head.status != 200) return false;
   const std::string* kept = head.header(checksum_header(kind));
-  if (kept != nullptr && !checksum.empty() && *kept == checksum) return true;
+  if (kept != nullptr && comparable(*kept, checksum)) {
+    if (*kept == checksum) return true;
+    if (!renewed) return false;
+  }
   const std::string* length = head.header("content-length");
   return length != nullptr && *length == std::to_string(size);
 }
@@ -104,9 +112,9 @@ bool MultipartUpload::take(HttpResponse answer) {
     case Step::kLookTaken: return take_look(std::move(answer));
     case Step::kDropBroken:
       if (is_gone(answer) || not_allowed(answer)) return begin_anew();
-      // Begun anew already: what S3 found fault with decides. Else the next attempt comes back to
-      // it.
-      return begun_anew_ || over(std::move(answer), To::kClearing);
+      // What S3 found fault with decides, if no earlier attempt had a share in it. Else the next
+      // attempt comes back to it.
+      return fresh_ || over(std::move(answer), To::kClearing);
     case Step::kDropSpare: break;
   }
   if (is_gone(answer)) end_upload();
@@ -131,7 +139,7 @@ bool MultipartUpload::take_begun(const HttpResponse& answer) {
   const std::optional<std::string> id = read_begun(answer);
   if (!id) return over(answer, To::kBegin);
   upload_ = {*id, task_.facts.part_size, {}};
-  advanced_ = true;
+  advanced_ = fresh_ = true;
   return go(Step::kPart);
 }
 
@@ -160,18 +168,19 @@ bool MultipartUpload::take_refusal(const HttpResponse& answer, To to) {
   over(answer, to);
   const std::string code = read_s3_error(answer).code;
   if (code == "NoSuchUpload") return go(Step::kLookGone);
-  // In the first attempt a refused part tells of the options, not of the parts before it.
-  const bool faulty = is_fault(code, to) && (to == To::kComplete || task_.begun);
+  // In an upload that this attempt began, a refused part tells of the options, not of the parts
+  // before it.
+  const bool faulty = to == To::kComplete ? faults_completion(code) : faults_part(code) && !fresh_;
   return faulty ? go(Step::kDropBroken) : true;
 }
 
 bool MultipartUpload::take_look(HttpResponse answer) {
-  const bool same =
-      same_object(answer, task_.place.options.checksum, task_.facts.checksum, task_.facts.size);
+  const bool same = same_object(answer, task_.place.options.checksum, task_.facts.checksum,
+                                task_.facts.size, task_.renewed);
   const bool kept = task_.create_only || task_.place.options.create_only;
   if (step_ == Step::kLookFirst && answer.status == 0)
     return over(std::move(answer), To::kClearing);
-  if (step_ == Step::kLookFirst && !same) return go(Step::kList);
+  if (step_ == Step::kLookFirst && !same && !(answer.status == 200 && kept)) return go(Step::kList);
   if (step_ == Step::kLookTaken) {
     // Another's object: its key may be given free, and then the parts are there.
     const bool spare = same || (answer.status == 200 && task_.create_only);
@@ -187,10 +196,10 @@ bool MultipartUpload::take_look(HttpResponse answer) {
   return unclear ? true : begin_anew();
 }
 
+// What went up in this very attempt would end in the same way again.
 bool MultipartUpload::begin_anew() {
   end_upload();
-  if (std::exchange(begun_anew_, true)) return true;
-  return go(Step::kList);
+  return fresh_ || go(Step::kList);
 }
 
 bool MultipartUpload::go(Step step) {

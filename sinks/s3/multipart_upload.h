@@ -12,8 +12,8 @@
 // knows. The key is ours alone, so every upload under it is.
 //
 // One that S3 does not know (any more) has been completed by an attempt whose answer was lost, or
-// was aborted: the object tells which. One that S3 finds fault with is aborted, and begun anew
-// once; in the next attempt, if that ends in the same way.
+// was aborted: the object tells which. One that S3 finds fault with is aborted, and begun anew if
+// it is of an earlier attempt: of this one, it would end in the same way again.
 //
 // Threading: one thread. No I/O: the caller sends what next() gives and hands in the answer.
 #pragma once
@@ -37,6 +37,7 @@ class MultipartUpload {
     PartialUpload begun;  // by an earlier attempt
     bool attempted;       // UploadRequest::attempted
     bool create_only;     // whatever the options say
+    bool renewed;         // UploadRequest::renewed
   };
   MultipartUpload(Task task, std::shared_ptr<ByteSource> body);
 
@@ -86,14 +87,16 @@ class MultipartUpload {
   bool advanced_ = false;
   Step step_ = Step::kBegin;
   std::vector<std::string> found_;  // ids that are to be aborted
-  bool begun_anew_ = false;
-  HttpResponse answer_;  // the one that decided
+  bool fresh_ = false;              // begun in this attempt
+  HttpResponse answer_;             // the one that decided
   UploadResponse::To to_ = UploadResponse::To::kBegin;
   std::optional<HttpResponse> existing_;
 };
 
-// Whether the object that HEAD has told of is what was measured.
+// Whether the object that HEAD has told of is what was measured: by its checksum where the bucket
+// tells one that was made in the same way, else by its length. `renewed`: each attempt has other
+// bytes, so one that differs says nothing.
 bool same_object(const HttpResponse& head, S3Checksum kind, const std::string& checksum,
-                 std::uint64_t size);
+                 std::uint64_t size, bool renewed);
 
 }  // namespace edgehose

@@ -184,6 +184,36 @@ Verdict judge_s3_refusal(const HttpResponse& response, const std::string& region
   return Park{std::move(words)};
 }
 
+std::string reason_of(const Verdict& verdict) {
+  return std::visit(
+      [](const auto& v) -> std::string {
+        if constexpr (requires { v.reason; }) return v.reason;
+        return {};
+      },
+      verdict);
+}
+
+bool faults_completion(const std::string& code) {
+  constexpr std::string_view kFaults[] = {"InvalidPart",    "InvalidPartOrder",
+                                          "InvalidRequest", "EntityTooSmall",
+                                          "BadDigest",      "XAmzContentChecksumMismatch",
+                                          "MalformedXML"};
+  return std::ranges::find(kFaults, code) != std::end(kFaults);
+}
+
+std::optional<Verdict> refused_for_good(const UploadResponse& upload) {
+  const HttpResponse& answer = upload.answer;
+  const bool completion = upload.to == UploadResponse::To::kComplete;
+  if (answer.status == 0 || (completion && faults_completion(read_s3_error(answer).code)))
+    return std::nullopt;
+  Verdict verdict = judge_s3_refusal(answer, upload.region);
+  const bool leaves = std::holds_alternative<TooLarge>(verdict) ||
+                      std::holds_alternative<Rejected>(verdict) ||
+                      std::holds_alternative<KeyRefused>(verdict);
+  if (!leaves) return std::nullopt;
+  return verdict;
+}
+
 Verdict judge_s3_silence(const HttpResponse& response) {
   // Options that cannot be applied stay so; all else passes, a portal's certificate too.
   if (response.failure == HttpFailure::kSetup) return Park{response.problem};

@@ -2,6 +2,7 @@
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "sinks/aws_client/aws_client.h"
@@ -23,6 +24,13 @@ Remedy s3_remedy(const HttpResponse& response);
 
 // Of an answer with a status that is not 2xx. `region`: that the request was signed for.
 Verdict judge_s3_refusal(const HttpResponse& response, const std::string& region);
+std::string reason_of(const Verdict& verdict);  // empty: it has none
+// Whether S3 finds fault with what a completion would put together: it will never become the
+// object, however often it is asked. `code`: S3Error's.
+bool faults_completion(const std::string& code);
+// The verdict, where the answer is one that has the records go another way than under this key:
+// halved, under another name, to the dead letters. None: it is not.
+std::optional<Verdict> refused_for_good(const UploadResponse& upload);
 // Of no answer (status 0).
 Verdict judge_s3_silence(const HttpResponse& response);
 

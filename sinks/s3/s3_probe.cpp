@@ -20,15 +20,6 @@ AwsClientOptions client_options(S3ProbeOptions& options) {
   return client;
 }
 
-std::string reason_of(const Verdict& verdict) {
-  return std::visit(
-      [](const auto& v) -> std::string {
-        if constexpr (requires { v.reason; }) return v.reason;
-        return {};
-      },
-      verdict);
-}
-
 // What to do where nobody answered as S3 does; what is only passing needs nothing.
 std::string_view remedy_of(HttpFailure failure) {
   switch (failure) {
@@ -70,6 +61,8 @@ class Probe {
   bool moved(const HttpResponse& answer);
   Status look_at_bucket();
   Status abort(const std::string& upload);
+  Status look_at_object();
+  Status list_uploads();
   Result<HttpResponse> begin_upload();
   // What `make` makes for where the bucket is, as far as is known.
   template <class Make>
@@ -109,7 +102,10 @@ Status Probe::try_all() {
                 answer.status);
   good(fmt::format("the bucket {} is in {}", config_.bucket.name, config_.bucket.region));
   good("an upload could be begun under the prefix, with these options");
-  return abort(*upload);
+  EH_TRY(abort(*upload));
+  const bool in_parts = config_.common.batch.max_size > config_.part_size;
+  if (in_parts || config_.upload.create_only) EH_TRY(look_at_object());
+  return in_parts ? list_uploads() : Status{};
 }
 
 // Who answers, and as whom it was asked.
@@ -166,6 +162,38 @@ Status Probe::abort(const std::string& upload) {
         fmt::format("it could not be given up again (S3 answers {} {}): grant "
                     "s3:AbortMultipartUpload; a lifecycle rule (AbortIncompleteMultipartUpload) "
                     "ends it",
+                    answer.status, read_s3_error(answer).code));
+  return {};
+}
+
+// What is asked where a key is taken, or where an answer was lost.
+Status Probe::look_at_object() {
+  EH_ASSIGN(const Secret key, read_customer_key(config_.upload.encryption));
+  EH_ASSIGN(const HttpResponse answer,
+            ask([&](const S3Place& place) { return head_object(place, key); }));
+  if (answer.status == 200 || answer.status == 404)
+    good("what is under a name can be seen");
+  else if (answer.status == 403)
+    warning(
+        "what is under a name cannot be seen (S3 answers 403): grant s3:GetObject on the objects; "
+        "where it is granted this is for want of s3:ListBucket on the bucket, without which S3 "
+        "does not say that nothing is there");
+  else
+    warning(fmt::format("what is under a name cannot be seen (S3 answers {})", answer.status));
+  return {};
+}
+
+// What is asked for uploads that broke off.
+Status Probe::list_uploads() {
+  EH_ASSIGN(const HttpResponse answer,
+            ask([&](const S3Place& place) { return list_multiparts(place, key_, {}); }));
+  if (read_uploads(answer))
+    good("uploads that broke off can be found");
+  else
+    warning(
+        fmt::format("uploads that broke off cannot be found (S3 answers {} {}): grant "
+                    "s3:ListBucketMultipartUploads on the bucket, or have a lifecycle rule "
+                    "(AbortIncompleteMultipartUpload) end them",
                     answer.status, read_s3_error(answer).code));
   return {};
 }

@@ -7,6 +7,10 @@
 // be an object at services that ignore preconditions. An upload that cannot be aborted holds no
 // bytes; it is told, for a lifecycle rule to end.
 //
+// Where the sink will need it (`create_only`, objects in parts), the bucket is also asked what is
+// under that key and which uploads there are: what that takes is not needed for each upload, so
+// that it is missing is a warning.
+//
 // Threading: one thread; blocks for `limit` at most.
 #pragma once
 

@@ -11,9 +11,20 @@ namespace edgehose {
 namespace {
 
 constexpr std::string_view kRegionNote = "region=";
+constexpr Duration kFaultPause = std::chrono::hours(1);
 
-std::string region_of_note(const std::string& note) {
-  return note.starts_with(kRegionNote) ? note.substr(kRegionNote.size()) : "";
+// What was learned counts for the bucket that answered, as it was configured then.
+std::string note_of(const std::string& region, const S3Bucket& asked) {
+  return fmt::format("{}{} of={} in={} at={}", kRegionNote, region, asked.name, asked.region,
+                     asked.endpoint);
+}
+
+// Empty: the note is none, is of another kind of sink that had this name, or of another config.
+std::string region_of_note(const std::string& note, const S3Bucket& asked) {
+  if (!note.starts_with(kRegionNote)) return "";
+  S3Bucket there = asked;
+  there.region = note.substr(kRegionNote.size(), note.find(' ') - kRegionNote.size());
+  return note == note_of(there.region, asked) && S3Endpoint::resolve(there) ? there.region : "";
 }
 
 // Nothing was sent.
@@ -38,7 +49,33 @@ Retry not_of_s3(const HttpResponse& answer, std::string_view why) {
 
 Verdict judge_checksum(const std::string& kept, const std::string& sent) {
   if (kept.empty() || sent.empty() || kept == sent) return Delivered{};
-  return Retry{"S3 has kept other bytes than were sent: the checksums differ", {}, true};
+  Retry retry{"S3 has kept other bytes than were sent: the checksums differ", {}, true};
+  retry.wrong_there = true;
+  return retry;
+}
+
+// Whether each attempt has other bytes: it is encrypted under a fresh key. What the bucket was seen
+// to have wrong is not taken for them.
+bool renewed(const Batch& batch) {
+  if (batch.wrong_there) return false;
+  const auto rendering = parse_rendering(batch.claim.rendering);
+  return rendering && (!rendering->age_recipients.empty() || rendering->s3ec);
+}
+
+// Whether the answer to a look says that nothing is under the key. Under a name that the service
+// can never take there is nothing, however it says so.
+bool is_absent(const HttpResponse& there, const Verdict& refusal) {
+  const bool never = std::holds_alternative<KeyRefused>(refusal);
+  return there.status == 404 || (never && there.status == 400);
+}
+
+Verdict absent(Verdict refusal) {
+  std::visit(
+      [](auto& v) {
+        if constexpr (requires { v.absent; }) v.absent = true;
+      },
+      refusal);
+  return refusal;
 }
 
 bool succeeded(const HttpResponse& answer) { return answer.status >= 200 && answer.status < 300; }
@@ -58,9 +95,23 @@ Verdict judge_whole(const UploadResponse& upload, S3Checksum checksum) {
   return judge_checksum(kept == nullptr ? "" : *kept, upload.checksum);
 }
 
+// All parts went up in one attempt, and S3 does not take them together. To send them again costs
+// the whole object, so it is tried rarely; a part that S3 has lost may be there again soon.
+Park judge_fault(const std::string& code, std::string words) {
+  Park park{std::move(words) +
+            "; the service takes no object in parts like this one: set \"checksum\" to one that it "
+            "knows, or \"none\", or part_size above batch.max_size"};
+  if (!code.starts_with("InvalidPart")) park.probe_every = kFaultPause;
+  return park;
+}
+
 // A 200 may hold an error: S3 begins to answer before it knows.
 Verdict judge_completed(const UploadResponse& upload, S3Checksum checksum) {
   const HttpResponse& answer = upload.answer;
+  const std::string code = read_s3_error(answer).code;
+  if (faults_completion(code))
+    return judge_fault(code,
+                       fmt::format("S3 answers {} {} to the completion", answer.status, code));
   if (!succeeded(answer)) {
     Verdict verdict = judge_failure(upload);
     auto* retry = std::get_if<Retry>(&verdict);
@@ -70,8 +121,7 @@ Verdict judge_completed(const UploadResponse& upload, S3Checksum checksum) {
   }
   if (const auto completed = read_completed(answer, checksum))
     return judge_checksum(completed->checksum, upload.checksum);
-  if (read_s3_error(answer).code.empty())
-    return not_of_s3(answer, "it does not tell of the object");
+  if (code.empty()) return not_of_s3(answer, "it does not tell of the object");
   Verdict verdict = judge_s3_refusal(answer, upload.region);
   if (auto* retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = true;
   return verdict;
@@ -114,12 +164,11 @@ std::string S3Sink::key(const BatchOutline& batch, const std::string&) const {
 
 Request S3Sink::request(const Batch& batch, const std::string& note,
                         std::shared_ptr<ByteSource> body) const {
-  S3Bucket there = bucket_;
-  there.region = region_of_note(note);
-  // A note may be of another kind of sink that had this name.
-  const bool learned = !there.region.empty() && S3Endpoint::resolve(there);
-  return UploadRequest{batch.claim.key, learned ? there.region : bucket_.region, std::move(body),
-                       batch.claim.upload, batch.attempted};
+  std::string learned = region_of_note(note, bucket_);
+  return UploadRequest{batch.claim.key, learned.empty() ? bucket_.region : std::move(learned),
+                       std::move(body), batch.claim.upload,
+                       batch.attempted, batch.maybe_arrived,
+                       renewed(batch)};
 }
 
 Verdict S3Sink::judge(const Batch& batch, const Response& response) const {
@@ -134,32 +183,41 @@ Verdict S3Sink::judge(const Batch& batch, const Response& response) const {
   }
 }
 
-// The key is taken. It says which records are under it, so it mostly is ours, of an attempt whose
-// answer was lost; what else it may be is not replaced.
+// The key is taken, or this attempt was refused for good and an earlier one may have arrived. A key
+// says which records are under it, so what is there mostly is ours, of an attempt whose answer was
+// lost; what else it may be is not replaced.
 Verdict S3Sink::judge_existing(const Batch& batch, const UploadResponse& upload) const {
   const HttpResponse& there = *upload.existing;
+  // Where records are left out now, an earlier attempt holds at least as much.
+  if (there.status == 200 &&
+      ((upload.partial && !batch.wrong_there) ||
+       same_object(there, checksum_, upload.checksum, upload.bytes, renewed(batch))))
+    return Delivered{};
+  const std::optional<Verdict> refusal = refused_for_good(upload);
+  if (refusal && is_absent(there, *refusal)) return absent(*refusal);
+  const std::string& key = batch.claim.key;
+  const std::string what =
+      refusal ? fmt::format("{} is refused ({}), and whether an earlier attempt has arrived", key,
+                            reason_of(*refusal))
+              : key + " is taken, and whether by us";
   const auto unknown = [&](std::string why) {
-    return Retry{
-        fmt::format("{} is taken, and whether by us could not be seen: {}", batch.claim.key, why),
-        {},
-        true};
+    return Retry{fmt::format("{} could not be seen: {}", what, why), {}, true};
   };
   if (upload.unsent) return unknown(upload.unsent->message);
   if (there.status == 0) return unknown(there.problem);
   if (there.status == 403)
-    return Park{
-        fmt::format("{} is taken, and whether by us cannot be seen: the credentials need "
-                    "s3:GetObject there, where objects are not replaced (\"create_only\")",
-                    batch.claim.key)};
+    return Park{fmt::format("{} cannot be seen: the credentials need s3:GetObject there{}", what,
+                            refusal ? ", and s3:ListBucket on the bucket"
+                                    : ", where objects are not replaced (\"create_only\")")};
   if (there.status != 200) return unknown(fmt::format("S3 answers {}", there.status));
-  // It holds at least as much as this attempt, which lacks records.
-  if (upload.partial || same_object(there, checksum_, upload.checksum, upload.bytes))
-    return Delivered{};
+  if (refusal)
+    return Park{fmt::format("{} is refused ({}), and an object of other bytes is under that name",
+                            key, reason_of(*refusal))};
   const std::string* length = there.header("content-length");
-  return Park{
-      fmt::format("{} is taken by another object, of {} bytes instead of {}. It is not "
-                  "replaced: move it away, or set create_only = false",
-                  batch.claim.key, length == nullptr ? "unknown" : *length, upload.bytes)};
+  return Park{fmt::format(
+      "{} is taken by an object of other bytes ({} of them, {} were sent). It is not replaced: move "
+      "it away, or set create_only = false",
+      key, length == nullptr ? "unknown" : *length, upload.bytes)};
 }
 
 std::optional<std::string> S3Sink::learn(const std::string& note, const Response& response) const {
@@ -170,8 +228,7 @@ std::optional<std::string> S3Sink::learn(const std::string& note, const Response
   there.region = read_s3_error(upload.answer).region;
   // A name of a region, and nothing else, becomes part of a URL.
   if (there.region.empty() || !S3Endpoint::resolve(there)) return std::nullopt;
-  std::string learned =
-      there.region == bucket_.region ? "" : std::string(kRegionNote) + there.region;
+  std::string learned = there.region == bucket_.region ? "" : note_of(there.region, bucket_);
   if (learned == note) return std::nullopt;
   return learned;
 }

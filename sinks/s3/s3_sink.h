@@ -1,9 +1,11 @@
 // S3Sink: objects in a bucket. Keys are names as object_name.h makes them.
 //
 // An answer is a delivery only if it can be nobody else's than the bucket's: 200, an ETag, no text.
-// A key that is taken (If-None-Match) is a delivery where what is there is what was sent.
+// A key that is taken (If-None-Match) is a delivery where what is there is what was sent. So is one
+// that is refused for good, where an earlier attempt turns out to have arrived.
 //
 // The note remembers the region that S3 says the bucket is in, where it is not the configured one.
+// It counts while `bucket`, `region` and `endpoint` are what they were.
 //
 // Threading: sink.h.
 #pragma once

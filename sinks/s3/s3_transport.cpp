@@ -2,6 +2,7 @@
 
 #include "agent/base/check.h"
 #include "sinks/s3/multipart_upload.h"
+#include "sinks/s3/s3_error.h"
 #include "sinks/s3/s3_requests.h"
 
 namespace edgehose {
@@ -47,7 +48,7 @@ struct S3Transport::Job {
   UploadMeter meter;
   UploadFacts facts;                       // once it is measured
   std::unique_ptr<MultipartUpload> parts;  // null: it goes up as a whole
-  bool looking = false;                    // the key is taken, and by what has been asked
+  Look look = Look::kNone;  // for what is under the key: before it is sent, or as the last word
   UploadResponse response;
 };
 
@@ -149,12 +150,14 @@ void S3Transport::measured(Job& job) {
   in_parts_ = true;
   job.parts = std::make_unique<MultipartUpload>(
       MultipartUpload::Task{job.place(config_), job.facts, job.request.begun, job.request.attempted,
-                            response.partial},
+                            response.partial, job.request.renewed},
       job.request.body);
 }
 
 Status S3Transport::send(RequestId id, Job& job) {
   EH_ASSIGN(const Secret key, read_customer_key(config_.upload.encryption));
+  const bool look_first = job.response.partial && job.request.maybe_arrived && !job.parts;
+  if (look_first && job.look == Look::kNone) return look(id, job, Look::kFirst);
   const WallTime now = client_.server_time();
   client_.start(id.value, job.parts ? job.parts->next(now, key)
                                     : put_object(job.place(config_), job.facts, job.meter.body(),
@@ -162,9 +165,9 @@ Status S3Transport::send(RequestId id, Job& job) {
   return {};
 }
 
-Status S3Transport::look(RequestId id, Job& job) {
+Status S3Transport::look(RequestId id, Job& job, Look why) {
   EH_ASSIGN(const Secret key, read_customer_key(config_.upload.encryption));
-  job.looking = true;
+  job.look = why;
   client_.start(id.value, head_object(job.place(config_), key));
   return {};
 }
@@ -175,14 +178,44 @@ void S3Transport::take(AwsClient::Finished answer, Instant now, std::vector<Comp
   const RequestId id(answer.id);
   Job& job = *jobs_.at(id);
   job.response.unsent = std::move(answer.unsigned_why);
-  if (job.parts) return take_of_parts(id, job, std::move(answer.response), finished);
-  if (job.looking) {
+  if (job.look == Look::kFirst)
+    return take_first_look(id, job, std::move(answer.response), finished);
+  if (job.look == Look::kLast) {
     job.response.existing = std::move(answer.response);
     return finish(id, finished);
   }
+  if (job.parts) return take_of_parts(id, job, std::move(answer.response), finished);
   job.response.answer = std::move(answer.response);
-  if (job.response.answer.status != 412) return finish(id, finished);
-  if (Status begun = look(id, job); !begun) fail_unsent(id, std::move(begun).error(), finished);
+  decide(id, job, finished);
+}
+
+// Where this attempt lacks records and an earlier one may have had them: a service that ignores
+// If-None-Match would replace more by less.
+void S3Transport::take_first_look(RequestId id, Job& job, HttpResponse answer,
+                                  std::vector<Completion>& finished) {
+  job.look = Look::kDone;
+  if (job.response.unsent) return finish(id, finished);
+  if (answer.status == 200) {
+    job.response.existing = std::move(answer);
+    return finish(id, finished);
+  }
+  if (answer.status == 0 || answer.status == 429 || answer.status >= 500) {
+    job.response.answer = std::move(answer);
+    job.response.to = UploadResponse::To::kClearing;
+    return finish(id, finished);
+  }
+  if (Status sent = send(id, job); !sent) fail_unsent(id, std::move(sent).error(), finished);
+}
+
+// The upload is over: the answer to it is the last word, or what is under the key is.
+void S3Transport::decide(RequestId id, Job& job, std::vector<Completion>& finished) {
+  const UploadResponse& response = job.response;
+  const bool taken = response.to == UploadResponse::To::kWhole && response.answer.status == 412;
+  const bool leaves = job.request.maybe_arrived && !response.existing && !response.unsent &&
+                      refused_for_good(response);
+  if (!taken && !leaves) return finish(id, finished);
+  if (Status begun = look(id, job, Look::kLast); !begun)
+    fail_unsent(id, std::move(begun).error(), finished);
 }
 
 void S3Transport::take_of_parts(RequestId id, Job& job, HttpResponse answer,
@@ -192,7 +225,7 @@ void S3Transport::take_of_parts(RequestId id, Job& job, HttpResponse answer,
   if (auto advance = job.parts->take_advance()) advances_.push_back({id, std::move(*advance)});
   if (over) {
     job.parts->tell(job.response);
-    return finish(id, finished);
+    return decide(id, job, finished);
   }
   if (Status sent = send(id, job); !sent) fail_unsent(id, std::move(sent).error(), finished);
 }

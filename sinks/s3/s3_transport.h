@@ -1,7 +1,8 @@
 // S3Transport: uploads objects: measured first, then signed and sent, in one request or, above
-// part_size, in parts (multipart_upload.h). Where a key is taken that must not be replaced it asks
-// the bucket what is there. Uploads that nobody needs are aborted: the one of a claim that goes
-// another way at once, others when they are found (leftovers.h).
+// part_size, in parts (multipart_upload.h). Where a key is taken that must not be replaced, and
+// where records would go another way although an earlier attempt may have arrived, it asks the
+// bucket what is there. Uploads that nobody needs are aborted: the one of a claim that goes another
+// way at once, others when they are found (leftovers.h).
 //
 // Where the buffer could not give all records of a batch, an object that is there already is left:
 // an earlier attempt holds at least as much.
@@ -53,7 +54,11 @@ class S3Transport final : public Transport {
   Result<bool> prepare_slice(Job& job);
   void measured(Job& job);
   Status send(RequestId id, Job& job);
-  Status look(RequestId id, Job& job);
+  enum class Look { kNone, kFirst, kDone, kLast };  // for what is under the key
+  Status look(RequestId id, Job& job, Look why);
+  void take_first_look(RequestId id, Job& job, HttpResponse answer,
+                       std::vector<Completion>& finished);
+  void decide(RequestId id, Job& job, std::vector<Completion>& finished);
   void take(AwsClient::Finished answer, Instant now, std::vector<Completion>& finished);
   void take_of_parts(RequestId id, Job& job, HttpResponse answer,
                      std::vector<Completion>& finished);

@@ -162,6 +162,8 @@ class ScriptedSink final : public Sink {
                   std::shared_ptr<ByteSource> body) const override {
     EXPECT_EQ(batch.source, "app");
     attempted.push_back(batch.attempted);
+    maybe_arrived.push_back(batch.maybe_arrived);
+    wrong_there.push_back(batch.wrong_there);
     return FileRequest{"", batch.claim.key, note, std::move(body)};
   }
   Verdict judge(const Batch&, const Response& response) const override {
@@ -184,14 +186,17 @@ class ScriptedSink final : public Sink {
       {"busy for a day", Retry{"busy", std::chrono::hours(24), false}},
       {"denied", Park{"access denied"}},
       {"large", TooLarge{"too large"}},
+      {"large, absent", TooLarge{"too large", true}},
       {"poison", Rejected{{}, "mapping"}},
+      {"poison, absent", Rejected{{}, "mapping", "", true}},
       {"other poison", Rejected{{}, "schema"}},
       {"bad name", KeyRefused{"':' in it"}},
       {"bad name, learn", KeyRefused{"':' in it"}},
+      {"bad name, absent", KeyRefused{"':' in it", true}},
       {"one bad", Rejected{{Sequence{2}}, "bad date"}}};
 
-  std::string key_prefix;               // as another config would name batches
-  mutable std::vector<bool> attempted;  // of each request
+  std::string key_prefix;  // as another config would name batches
+  mutable std::vector<bool> attempted, maybe_arrived, wrong_there;  // of each request
 
  private:
   std::string name_ = "archive";

@@ -59,7 +59,7 @@ TEST_F(CourierTest, AKeyWithoutAnotherParksAndDoesNotHoldTheOthersUp) {
 
 // Under another key it would be a second object.
 TEST_F(CourierTest, WhatMayHaveArrivedIsNotCutAnewWhereKeysTellRepetitions) {
-  for (const char* refusal : {"bad name, learn", "large"}) {
+  for (const char* refusal : {"bad name, learn", "large", "poison"}) {
     for (const Recognises what : {Recognises::kNothing, Recognises::kKey, Recognises::kRecords}) {
       make({.concurrency = 1, .recognises = what});
       post(1);
@@ -75,6 +75,53 @@ TEST_F(CourierTest, WhatMayHaveArrivedIsNotCutAnewWhereKeysTellRepetitions) {
         }
     }
   }
+}
+
+TEST_F(CourierTest, WhatIsSeenNotToHaveArrivedIsCutAnew) {
+  sink->key_prefix = "new/";
+  for (const char* refusal : {"bad name, absent", "large, absent", "poison, absent"}) {
+    make({.concurrency = 1});
+    post(1);
+    run();
+    answer("lost");
+    advance_to_next();
+    answer(refusal);
+    EXPECT_EQ(status().in_flight + status().queued, 0u) << refusal;
+  }
+  EXPECT_EQ(outcomes.take().size(), 3u);
+}
+
+TEST_F(CourierTest, OneRecordThatMayHaveArrivedIsNoDeadLetter) {
+  make({.concurrency = 1});
+  store.add_block(1, 1, {"one"});
+  courier->claims().post(claim(1, 1, 1));
+  run();
+  answer("lost");
+  advance_to_next();
+  answer("large");
+  EXPECT_EQ(status().state, State::kParked);
+  EXPECT_TRUE(outcomes.take().empty());
+}
+
+TEST_F(CourierTest, ASinkIsToldWhatIsKnownOfEarlierAttempts) {
+  sink->verdicts["wrong"] = Retry{"other bytes", {}, true, false, true};
+  make({.concurrency = 1});
+  post(1);
+  run();
+  answer("away");
+  advance_to_next();
+  answer("wrong");
+  advance_to_next();
+  answer("away");
+  advance_to_next();
+  EXPECT_EQ(sink->maybe_arrived, (std::vector<bool>{false, false, true, true}));
+  EXPECT_EQ(sink->wrong_there, (std::vector<bool>{false, false, true, true}));
+  make({.concurrency = 1});
+  Claim resumed = claim(1);
+  resumed.resumed = true;
+  courier->claims().post(resumed);
+  run();
+  EXPECT_TRUE(sink->maybe_arrived.back());
 }
 
 TEST_F(CourierTest, AClaimOfAnEarlierLifeMayHaveArrived) {

@@ -60,12 +60,13 @@ class MultipartTest : public ::testing::Test {
     return upload;
   }
   void start(const std::string& text, PartialUpload begun = {}, bool attempted = false,
-             bool create_only = false) {
+             bool create_only = false, bool renewed = false) {
     upload_.emplace(MultipartUpload::Task{{options_, endpoint_, region_, key_, &metadata_},
                                           facts_of(text),
                                           std::move(begun),
                                           attempted,
-                                          create_only},
+                                          create_only,
+                                          renewed},
                     body_of(text));
     std::vector<char> buffer(3);
     while (!*upload_->seek(buffer)) {

@@ -98,6 +98,26 @@ TEST_F(MultipartTest, AnObjectThatIsThereIsNotSentAgain) {
   EXPECT_FALSE(step("DELETE /k?uploadId=old", refusal(404, "NoSuchUpload")));
   EXPECT_TRUE(step("HEAD /k", answer(200, "", {{"content-length", "10"}})));
   EXPECT_TRUE(told_.existing);
+  const HttpResponse other =
+      answer(200, "", {{"content-length", "10"}, {"x-amz-checksum-crc64nvme", "AAAAAAAAAAA="}});
+  start(kText, {}, true, false, true);
+  EXPECT_TRUE(step("HEAD /k", other)) << "its key is drawn for each attempt";
+  start(kText, {}, true);
+  EXPECT_FALSE(step("HEAD /k", other)) << "S3 itself says that it has other bytes";
+  EXPECT_EQ(asked(), "GET ?prefix=k&uploads=");
+}
+
+// Before a part is sent: with a service that ignores If-None-Match less would replace more.
+TEST_F(MultipartTest, AnotherObjectThatIsNotReplacedIsSeenFirst) {
+  const HttpResponse other = answer(200, "", {{"content-length", "11"}});
+  options_.create_only = true;
+  start(kText, {}, true);
+  EXPECT_TRUE(step("HEAD /k", other));
+  EXPECT_TRUE(told_.existing);
+  options_.create_only = false;
+  start(kText, {}, true, true);
+  EXPECT_TRUE(step("HEAD /k", other)) << "this attempt lacks records";
+  EXPECT_TRUE(told_.existing);
 }
 
 TEST_F(MultipartTest, WhoMayNotListOrAbortGoesOn) {
@@ -238,6 +258,42 @@ TEST_F(MultipartTest, AFaultyUploadIsAbortedAndBegunAnewOnce) {
   }
 }
 
+// What went up in one attempt is not sent again in the same: it would be refused again.
+TEST_F(MultipartTest, AFaultyUploadOfThisAttemptIsAbortedAndNotSentAgain) {
+  for (const char* code : {"InvalidPart", "BadDigest", "MalformedXML", "InvalidRequest"}) {
+    const PartialUpload earlier =
+        code == std::string("BadDigest") ? begun_of("other text", 1) : PartialUpload{};
+    start(kText, earlier, bool(earlier));
+    if (earlier) {  // of other bytes: this attempt begins its own
+      take(no_content());
+      take(answer(404));
+      take(listed({}));
+    }
+    take(begun("up"));
+    for (const char* tag : {"a", "b", "c"}) {
+      asked();
+      take(part(tag));
+    }
+    EXPECT_FALSE(step("POST /k?uploadId=up", refusal(400, code)));
+    EXPECT_TRUE(step("DELETE /k?uploadId=up", no_content())) << code;
+    EXPECT_EQ(told_.to, To::kComplete);
+    EXPECT_FALSE(known_);
+  }
+}
+
+TEST_F(MultipartTest, AFaultyUploadOfThisAttemptThatCannotBeAbortedStaysKnown) {
+  start(kText);
+  take(begun("up"));
+  for (const char* tag : {"a", "b", "c"}) {
+    asked();
+    take(part(tag));
+  }
+  EXPECT_FALSE(step("POST /k?uploadId=up", refusal(400, "InvalidPart")));
+  EXPECT_TRUE(step("DELETE /k?uploadId=up", refusal(503, "SlowDown")));
+  EXPECT_EQ(told_.to, To::kComplete) << "the fault decides, and it never is a dead letter";
+  EXPECT_EQ(known_.parts.size(), 3u) << "its completion is asked for again, no part is sent again";
+}
+
 // The batch is not refused for it before the upload was begun anew: the next attempt aborts it.
 TEST_F(MultipartTest, AFaultyUploadThatCannotBeAbortedNowWaits) {
   for (const int status : {0, 503}) {
@@ -284,11 +340,22 @@ TEST_F(MultipartTest, ABrokenConnectionInTheMiddleOfALaterPartIsAnError) {
 TEST(SameObject, ByChecksumOrLength) {
   const auto head = [](std::vector<HttpHeader> headers) { return answer(200, "", headers); };
   const S3Checksum kind = S3Checksum::kCrc32c;
-  EXPECT_TRUE(same_object(head({{"x-amz-checksum-crc32c", "AA==-2"}}), kind, "AA==-2", 5));
-  EXPECT_TRUE(same_object(head({{"content-length", "5"}}), kind, "AA==-2", 5));
-  EXPECT_FALSE(same_object(head({{"content-length", "6"}}), kind, "AA==-2", 5));
-  EXPECT_FALSE(same_object(head({{"x-amz-checksum-crc32c", ""}}), kind, "", 5));
-  EXPECT_FALSE(same_object(answer(404), kind, "AA==-2", 5));
+  const auto same = [&](const HttpResponse& there, const char* checksum, bool renewed = false) {
+    return same_object(there, kind, checksum, 5, renewed);
+  };
+  EXPECT_TRUE(same(head({{"x-amz-checksum-crc32c", "AA==-2"}}), "AA==-2"));
+  EXPECT_TRUE(same(head({{"content-length", "5"}}), "AA==-2"));
+  EXPECT_FALSE(same(head({{"content-length", "6"}}), "AA==-2"));
+  EXPECT_FALSE(same(head({{"x-amz-checksum-crc32c", ""}}), ""));
+  EXPECT_FALSE(same(answer(404), "AA==-2"));
+  const auto both = [&](const char* checksum) {
+    return head({{"content-length", "5"}, {"x-amz-checksum-crc32c", checksum}});
+  };
+  EXPECT_FALSE(same(both("BB==-2"), "AA==-2")) << "the bytes are wrong, whatever their length";
+  EXPECT_FALSE(same(both("BB=="), "AA=="));
+  EXPECT_TRUE(same(both("BB==-2"), "AA==-2", true)) << "under another key";
+  EXPECT_TRUE(same(both("BB==-3"), "AA==-2")) << "of other parts: they cannot be compared";
+  EXPECT_TRUE(same(both("BB=="), "AA==-2"));
 }
 
 }  // namespace

@@ -117,6 +117,29 @@ TEST_F(S3ProbeTest, WhatCannotBeGivenUpIsTold) {
                                        "AccessDenied): grant s3:AbortMultipartUpload"));
 }
 
+// A sink that never needs it does not ask (the first test).
+TEST_F(S3ProbeTest, WhatIsNeededWhenAnAnswerWasLostIsAskedToo) {
+  config_.upload.create_only = true;
+  faults({begun(), answer("DELETE", 204), answer("HEAD", 404)});
+  EXPECT_THAT(told().back(), HasSubstr("good: what is under a name can be seen"));
+  EXPECT_EQ(log()[2]["path"], "/telemetry/" + std::string(kKey));
+  faults({begun(), answer("DELETE", 204), answer("HEAD", 403)});
+  EXPECT_THAT(told().back(), HasSubstr("grant s3:GetObject"));
+  faults({begun(), answer("DELETE", 204), answer("HEAD", 400)});
+  EXPECT_THAT(told().back(), HasSubstr("warning: what is under a name cannot be seen (S3 answers "
+                                       "400)"));
+  config_.upload.create_only = false;
+  config_.common.batch.max_size = config_.part_size + 1;
+  faults({begun(), answer("DELETE", 204), answer("HEAD", 404),
+          answer("GET", 200, "<ListMultipartUploadsResult></ListMultipartUploadsResult>")});
+  EXPECT_THAT(told().back(), HasSubstr("good: uploads that broke off can be found"));
+  faults({begun(), answer("DELETE", 204), answer("HEAD", 404),
+          answer("GET", 403, error("AccessDenied"))});
+  EXPECT_THAT(told().back(), HasSubstr("warning: uploads that broke off cannot be found (S3 "
+                                       "answers 403 AccessDenied): grant "
+                                       "s3:ListBucketMultipartUploads"));
+}
+
 TEST_F(S3ProbeTest, APortalIsNoBucket) {
   faults({answer("POST", 200, "<html>Welcome</html>")});
   EXPECT_THAT(told().back(), HasSubstr("failed: the answer 200 is not S3's"));

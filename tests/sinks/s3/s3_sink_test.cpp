@@ -1,80 +1,14 @@
 #include "sinks/s3/s3_sink.h"
 
-#include <gmock/gmock.h>
-
 #include "sinks/directory/directory_sink.h"
 #include "sinks/s3/s3_error.h"
+#include "tests/sinks/s3/sink_fixture.h"
 
 namespace edgehose {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-S3Config config_of() {
-  S3Config config;
-  config.common.name = "cloud";
-  config.bucket = {"telemetry", "eu-west-1", "", S3Addressing::kAuto};
-  config.object.prefix = "logs/!{timestamp:yyyy/MM/dd}/";
-  return config;
-}
-
-std::unique_ptr<S3Sink> make(const S3Config& config = config_of()) {
-  std::vector<std::string> warnings;
-  auto sink = S3Sink::create(config, {"gw-0042", {}, "UTC"}, warnings);
-  EXPECT_TRUE(sink) << sink.error().message;
-  return std::move(*sink);
-}
-
-HttpResponse answer(int status, const std::string& code = "", const std::string& more = "",
-                    std::vector<HttpHeader> headers = {}) {
-  HttpResponse response;
-  response.status = status;
-  response.headers = std::move(headers);
-  response.headers.push_back({"x-amz-request-id", "4442587FB7D0A2F9"});
-  if (!code.empty())
-    response.body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>" + code +
-                    "</Code><Message>words</Message>" + more + "</Error>";
-  return response;
-}
-
-UploadResponse uploaded(HttpResponse response) {
-  UploadResponse upload;
-  upload.answer = std::move(response);
-  upload.region = "eu-west-1";
-  upload.bytes = 1234;
-  upload.checksum = "AAAAAAAAAAA=";
-  return upload;
-}
-
-Verdict judged(UploadResponse upload) {
-  Batch batch;
-  batch.claim.key = "logs/x.log.zst";
-  return make()->judge(batch, std::move(upload));
-}
-
-std::string kind(const Verdict& verdict) {
-  struct Kind {
-    std::string operator()(const Delivered&) { return "delivered"; }
-    std::string operator()(const Retry& r) {
-      return r.lesson ? "lesson" : r.maybe_arrived ? "unclear" : "retry";
-    }
-    std::string operator()(const Rejected&) { return "rejected"; }
-    std::string operator()(const TooLarge&) { return "too large"; }
-    std::string operator()(const KeyRefused&) { return "key"; }
-    std::string operator()(const Park&) { return "park"; }
-  };
-  return std::visit(Kind{}, verdict);
-}
-
-std::string reason(const Verdict& verdict) {
-  return std::visit(
-      [](const auto& v) -> std::string {
-        if constexpr (requires { v.reason; }) return v.reason;
-        return "";
-      },
-      verdict);
-}
 
 TEST(S3Sink, EachErrorHasItsVerdict) {
   const struct {
@@ -155,6 +89,7 @@ TEST(S3Sink, OtherBytesThanWereSentAreNoDelivery) {
   };
   EXPECT_EQ(kind(kept("AAAAAAAAAAA=")), "delivered");
   EXPECT_EQ(kind(kept("AAAAAAAAAAE=")), "unclear");
+  EXPECT_TRUE(std::get<Retry>(kept("AAAAAAAAAAE=")).wrong_there);
 }
 
 TEST(S3Sink, SilenceIsRetriedWhateverItsReason) {
@@ -206,7 +141,7 @@ TEST(S3Sink, TheBucketsOwnRegionIsLearnedAndAskedFromThenOn) {
     EXPECT_EQ(kind(verdict), "lesson");
     EXPECT_THAT(reason(verdict), HasSubstr("region = \"ap-south-1\""));
     const auto note = sink->learn("", uploaded(says));
-    ASSERT_EQ(note, "region=ap-south-1");
+    ASSERT_EQ(note, "region=ap-south-1 of=telemetry in=eu-west-1 at=");
     const Request request = sink->request({}, *note, nullptr);
     EXPECT_EQ(std::get<UploadRequest>(request).region, "ap-south-1");
     EXPECT_EQ(sink->learn(*note, uploaded(says)), std::nullopt);
@@ -220,32 +155,21 @@ TEST(S3Sink, TheBucketsOwnRegionIsLearnedAndAskedFromThenOn) {
   EXPECT_EQ(sink->learn("", uploaded(answer(200, "", "", {{"etag", "x"}}))), std::nullopt);
 }
 
-UploadResponse taken(HttpResponse existing) {
-  UploadResponse upload = uploaded(answer(412, "PreconditionFailed"));
-  upload.existing = std::move(existing);
-  return upload;
-}
-
-TEST(S3Sink, AKeyThatIsTakenByOurOwnIsADelivery) {
-  EXPECT_EQ(
-      kind(judged(taken(answer(
-          200, "", "", {{"x-amz-checksum-crc64nvme", "AAAAAAAAAAA="}, {"content-length", "9"}})))),
-      "delivered");
-  EXPECT_EQ(kind(judged(taken(answer(200, "", "", {{"content-length", "1234"}})))), "delivered")
-      << "a service that keeps no checksums";
-  UploadResponse partial = taken(answer(200, "", "", {{"content-length", "99999"}}));
-  partial.partial = true;
-  EXPECT_EQ(kind(judged(partial)), "delivered") << "an earlier attempt had all its records";
-}
-
-TEST(S3Sink, AKeyThatIsTakenByAnotherIsKeptAndTold) {
-  const Verdict verdict = judged(taken(answer(200, "", "", {{"content-length", "99999"}})));
-  EXPECT_EQ(kind(verdict), "park");
-  EXPECT_THAT(reason(verdict), HasSubstr("logs/x.log.zst is taken by another object"));
-  EXPECT_EQ(kind(judged(taken(answer(403)))), "park");
-  EXPECT_EQ(kind(judged(taken(answer(404)))), "unclear") << "gone meanwhile: sent again";
-  EXPECT_EQ(kind(judged(taken(answer(503)))), "unclear");
-  EXPECT_EQ(kind(judged(taken(HttpResponse{}))), "unclear");
+// Else the config could not put right what was learned under another one.
+TEST(S3Sink, WhatWasLearnedOfARegionIsForgottenWithTheConfigItWasLearnedUnder) {
+  const auto region_of = [](const S3Config& config) {
+    const auto note = make()->learn("", uploaded(answer(301, "PermanentRedirect", "",
+                                                        {{"x-amz-bucket-region", "ap-south-1"}})));
+    return std::get<UploadRequest>(make(config)->request({}, *note, nullptr)).region;
+  };
+  EXPECT_EQ(region_of(config_of()), "ap-south-1");
+  for (const auto change : {+[](S3Bucket& bucket) { bucket.region = "auto"; },
+                            +[](S3Bucket& bucket) { bucket.name = "another"; },
+                            +[](S3Bucket& bucket) { bucket.endpoint = "https://s3.example"; }}) {
+    S3Config other = config_of();
+    change(other.bucket);
+    EXPECT_EQ(region_of(other), other.bucket.region);
+  }
 }
 
 TEST(S3Sink, ABatchOfWhichNothingIsLeftIsSettled) {
@@ -341,6 +265,21 @@ TEST(S3Sink, A200MayBeARefusal) {
   EXPECT_THAT(reason(refused("InternalError")), HasSubstr("200 InternalError"));
 }
 
+// Never a dead letter; and to see whether it passes now costs the whole object.
+TEST(S3Sink, ACompletionThatIsFaultedParksAndIsTriedRarely) {
+  for (const int status : {200, 400})
+    for (const char* code : {"BadDigest", "MalformedXML", "InvalidRequest", "EntityTooSmall",
+                             "XAmzContentChecksumMismatch", "InvalidPart", "InvalidPartOrder"}) {
+      const Verdict verdict = judged(in_parts(UploadResponse::To::kComplete, answer(status, code)));
+      ASSERT_EQ(kind(verdict), "park") << code;
+      EXPECT_THAT(reason(verdict), HasSubstr(code));
+      EXPECT_THAT(reason(verdict), HasSubstr("checksum"));
+      const bool soon = std::string(code).starts_with("InvalidPart");
+      const auto hourly = std::optional<Duration>(std::chrono::hours(1));
+      EXPECT_EQ(std::get<Park>(verdict).probe_every, soon ? std::nullopt : hourly);
+    }
+}
+
 // Before all parts are put together nothing is there, whatever an answer leaves open.
 TEST(S3Sink, OnTheWayNothingHasArrived) {
   using To = UploadResponse::To;
@@ -363,7 +302,9 @@ TEST(S3Sink, RequestsWhatTheClaimSays) {
   const Request request = make()->request(batch, "", nullptr);
   EXPECT_EQ(std::get<UploadRequest>(request).key, "old/prefix/x.log.gz");
   EXPECT_EQ(std::get<UploadRequest>(request).region, "eu-west-1");
-  for (const char* note : {"type=ef53 fsid=0102", "region=", "region=a/b"}) {
+  for (const char* note :
+       {"type=ef53 fsid=0102", "region=", "region=ap-south-1",
+        "region=a/b of=telemetry in=eu-west-1 at=", "region= of=telemetry in=eu-west-1 at="}) {
     const Request other = make()->request(batch, note, nullptr);
     EXPECT_EQ(std::get<UploadRequest>(other).region, "eu-west-1") << note;
   }

@@ -14,10 +14,10 @@ class S3TransportPartsTest : public S3TransportTest {
   // An attempt; what it tells of the upload is handed to the next one, as the courier does.
   UploadResponse attempt(bool first = false) {
     if (!transport_) transport_ = std::make_unique<S3Transport>(options_, *clock_);
-    transport_->start(
-        RequestId{1},
-        UploadRequest{"k", "eu-west-1", std::make_shared<Text>(large_text()), known_, !first},
-        nullptr);
+    transport_->start(RequestId{1},
+                      UploadRequest{"k", "eu-west-1", std::make_shared<Text>(large_text()), known_,
+                                    !first, !first},
+                      nullptr);
     std::vector<Completion> finished;
     const Instant deadline = clock_->now() + std::chrono::seconds(30);
     while (finished.empty() && clock_->now() < deadline) {
@@ -98,6 +98,30 @@ TEST_F(S3TransportPartsTest, ACompletionWhoseAnswerWasLostIsSeenByItsObject) {
   ASSERT_TRUE(lost.existing);
   EXPECT_EQ(lost.existing->status, 200);
   EXPECT_FALSE(known_);
+}
+
+TEST_F(S3TransportPartsTest, WhatIsRefusedIsLookedForToo) {
+  faults({{{"do", "status"},
+           {"method", "POST"},
+           {"query", "uploads="},
+           {"status", 400},
+           {"body", error_document("InvalidStorageClass")}}});
+  const UploadResponse refused = attempt();
+  EXPECT_EQ(refused.answer.status, 400);
+  ASSERT_TRUE(refused.existing);
+  EXPECT_EQ(refused.existing->status, 404);
+}
+
+// Its completion is faulted: nothing is there, and it is no dead letter.
+TEST_F(S3TransportPartsTest, AFaultIsNoRefusalForGood) {
+  faults({{{"do", "status"},
+           {"method", "POST"},
+           {"query", "uploadId="},
+           {"status", 400},
+           {"body", error_document("InvalidPart")}}});
+  const UploadResponse faulted = attempt();
+  EXPECT_EQ(faulted.answer.status, 400);
+  EXPECT_FALSE(faulted.existing);
 }
 
 TEST_F(S3TransportPartsTest, AnUploadThatIsDiscardedIsAborted) {

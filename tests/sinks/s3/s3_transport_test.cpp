@@ -133,6 +133,26 @@ TEST_F(S3TransportTest, AKeyThatIsTakenIsLookedAt) {
   EXPECT_EQ(asked.at(2)["headers"]["x-amz-checksum-mode"], "ENABLED");
 }
 
+// Of an earlier attempt, which a proxy with another limit let through.
+TEST_F(S3TransportTest, WhatMayHaveArrivedIsLookedForBeforeItIsRefusedForGood) {
+  for (const char* code : {"EntityTooLarge", "InvalidStorageClass", "KeyTooLongError"}) {
+    const std::string key = std::string("k/") + code;
+    put(std::make_shared<Text>("text"), key);
+    answer_once(400, code);
+    const UploadResponse refused = put(std::make_shared<Text>("text"), key, nullptr, true);
+    EXPECT_EQ(refused.answer.status, 400);
+    ASSERT_TRUE(refused.existing) << code;
+    EXPECT_EQ(refused.existing->status, 200);
+    answer_once(400, code);
+    EXPECT_FALSE(put(std::make_shared<Text>("text"), key).existing) << "it is the first attempt";
+    answer_once(400, code);
+    EXPECT_EQ(put(std::make_shared<Text>("text"), "absent", nullptr, true).existing->status, 404);
+  }
+  answer_once(403, "AccessDenied");
+  EXPECT_FALSE(put(std::make_shared<Text>("text"), "k", nullptr, true).existing)
+      << "it is sent again under its key in any case";
+}
+
 TEST_F(S3TransportTest, WhatLacksRecordsReplacesNothingAndWhatHasNoneIsNotSent) {
   const auto summary = std::make_shared<ObjectSummary>();
   summary->missing_records = 3;
@@ -141,6 +161,24 @@ TEST_F(S3TransportTest, WhatLacksRecordsReplacesNothingAndWhatHasNoneIsNotSent) 
   summary->encoded.records = 2;
   EXPECT_TRUE(put(std::make_shared<Text>("text"), "x", summary).partial);
   EXPECT_EQ(log().at(0)["headers"]["if-none-match"], "*");
+}
+
+// The service ignores If-None-Match: the object with all records would be replaced.
+TEST_F(S3TransportTest, WhatLacksRecordsIsSentOnlyWhereNothingIs) {
+  const auto summary = std::make_shared<ObjectSummary>();
+  summary->missing_records = 3;
+  summary->encoded.records = 2;
+  put("all records");
+  const UploadResponse there = put(std::make_shared<Text>("text"), "logs/x.log.zst", summary, true);
+  ASSERT_TRUE(there.existing);
+  EXPECT_EQ(there.existing->status, 200);
+  EXPECT_EQ(stored("/telemetry/logs/x.log.zst"), "all records");
+  EXPECT_EQ(put(std::make_shared<Text>("text"), "y", summary, true).answer.status, 200);
+  EXPECT_EQ(stored("/telemetry/y"), "text");
+  faults({{{"do", "status"}, {"method", "HEAD"}, {"status", 503}}});
+  const UploadResponse unclear = put(std::make_shared<Text>("text"), "z", summary, true);
+  EXPECT_EQ(unclear.answer.status, 503);
+  EXPECT_EQ(unclear.to, UploadResponse::To::kClearing) << "nothing was sent";
 }
 
 TEST_F(S3TransportTest, TheWrongTimeOverPlainHttpIsNotBelieved) {

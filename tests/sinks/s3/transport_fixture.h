@@ -35,10 +35,12 @@ class S3TransportTest : public ::testing::Test {
 
   // One upload to its end.
   UploadResponse put(std::shared_ptr<ByteSource> body, const std::string& key = "logs/x.log.zst",
-                     std::shared_ptr<const ObjectSummary> summary = nullptr) {
+                     std::shared_ptr<const ObjectSummary> summary = nullptr,
+                     bool maybe_arrived = false) {
     if (!transport_) transport_ = std::make_unique<S3Transport>(options_, *clock_);
-    transport_->start(RequestId{1}, UploadRequest{key, "eu-west-1", std::move(body)},
-                      std::move(summary));
+    UploadRequest request{key, "eu-west-1", std::move(body)};
+    request.attempted = request.maybe_arrived = maybe_arrived;
+    transport_->start(RequestId{1}, std::move(request), std::move(summary));
     std::vector<Completion> finished;
     const Instant deadline = clock_->now() + std::chrono::seconds(30);
     while (finished.empty() && clock_->now() < deadline) {
