@@ -47,9 +47,15 @@ Retry not_of_s3(const HttpResponse& answer, std::string_view why) {
           true};
 }
 
-Verdict judge_checksum(const std::string& kept, const std::string& sent) {
+// It is sent again soon; a service that has it wrong each time (it makes checksums in its own way)
+// gets it rarely: each time costs the whole object.
+Verdict judge_checksum(const Batch& batch, const std::string& kept, const std::string& sent) {
   if (kept.empty() || sent.empty() || kept == sent) return Delivered{};
-  Retry retry{"S3 has kept other bytes than were sent: the checksums differ", {}, true};
+  const std::string wrong = "S3 has kept other bytes than were sent: the checksums differ";
+  if (batch.wrong_there)
+    return Park{wrong + " each time; set \"checksum\" to one that the service knows, or \"none\"",
+                kFaultPause};
+  Retry retry{wrong, {}, true};
   retry.wrong_there = true;
   return retry;
 }
@@ -85,14 +91,14 @@ Verdict judge_failure(const UploadResponse& upload) {
   return judge_s3_refusal(upload.answer, upload.region);
 }
 
-Verdict judge_whole(const UploadResponse& upload, S3Checksum checksum) {
+Verdict judge_whole(const Batch& batch, const UploadResponse& upload, S3Checksum checksum) {
   const HttpResponse& answer = upload.answer;
   if (!succeeded(answer)) return judge_failure(upload);
   const std::string* tag = answer.header("etag");
   if (answer.status != 200 || tag == nullptr || tag->empty() || !blank(answer.body))
     return not_of_s3(answer, tag == nullptr ? "it has no ETag" : "it has a text");
   const std::string* kept = answer.header(checksum_header(checksum));
-  return judge_checksum(kept == nullptr ? "" : *kept, upload.checksum);
+  return judge_checksum(batch, kept == nullptr ? "" : *kept, upload.checksum);
 }
 
 // All parts went up in one attempt, and S3 does not take them together. To send them again costs
@@ -106,7 +112,7 @@ Park judge_fault(const std::string& code, std::string words) {
 }
 
 // A 200 may hold an error: S3 begins to answer before it knows.
-Verdict judge_completed(const UploadResponse& upload, S3Checksum checksum) {
+Verdict judge_completed(const Batch& batch, const UploadResponse& upload, S3Checksum checksum) {
   const HttpResponse& answer = upload.answer;
   const std::string code = read_s3_error(answer).code;
   if (faults_completion(code))
@@ -120,7 +126,7 @@ Verdict judge_completed(const UploadResponse& upload, S3Checksum checksum) {
     return verdict;
   }
   if (const auto completed = read_completed(answer, checksum))
-    return judge_checksum(completed->checksum, upload.checksum);
+    return judge_checksum(batch, completed->checksum, upload.checksum);
   if (code.empty()) return not_of_s3(answer, "it does not tell of the object");
   Verdict verdict = judge_s3_refusal(answer, upload.region);
   if (auto* retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = true;
@@ -177,8 +183,8 @@ Verdict S3Sink::judge(const Batch& batch, const Response& response) const {
   if (upload.existing) return judge_existing(batch, upload);
   if (upload.unsent) return judge_unsent(*upload.unsent);
   switch (upload.to) {
-    case UploadResponse::To::kWhole: return judge_whole(upload, checksum_);
-    case UploadResponse::To::kComplete: return judge_completed(upload, checksum_);
+    case UploadResponse::To::kWhole: return judge_whole(batch, upload, checksum_);
+    case UploadResponse::To::kComplete: return judge_completed(batch, upload, checksum_);
     default: return judge_on_the_way(upload);
   }
 }

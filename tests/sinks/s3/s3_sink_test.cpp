@@ -89,7 +89,15 @@ TEST(S3Sink, OtherBytesThanWereSentAreNoDelivery) {
   };
   EXPECT_EQ(kind(kept("AAAAAAAAAAA=")), "delivered");
   EXPECT_EQ(kind(kept("AAAAAAAAAAE=")), "unclear");
-  EXPECT_TRUE(std::get<Retry>(kept("AAAAAAAAAAE=")).wrong_there);
+  const auto first = std::get<Retry>(kept("AAAAAAAAAAE="));
+  EXPECT_TRUE(first.wrong_there);
+  Batch batch;
+  batch.wrong_there = true;
+  const Verdict again = make()->judge(
+      batch, uploaded(answer(200, "", "",
+                             {{"etag", "\"x\""}, {"x-amz-checksum-crc64nvme", "AAAAAAAAAAE="}})));
+  EXPECT_EQ(std::get<Park>(again).probe_every, std::chrono::hours(1))
+      << "it costs the whole object";
 }
 
 TEST(S3Sink, SilenceIsRetriedWhateverItsReason) {
