@@ -1,6 +1,7 @@
 """Exactly once into a bucket, over links and from servers that fail: against fault_server.py, which
 does on command what real ones do on bad days. It checks no signature; those in s3_real.py do."""
 
+import base64
 import json
 import re
 import ssl
@@ -197,16 +198,54 @@ class Promise(promise.PromiseCase):
         self.assertLess(agent.stop(), 5)
 
     def test_no_secret_is_told(self):
+        """Whether the service refuses, the proxy does, or nobody is there."""
+        subprocess.run(["bash", SUPPORT / "make_certs.sh", self.box.root], check=True)
+        self.server.close()
+        self.server = FaultServer("--tls", self.box.root / "server.pem",
+                                  self.box.root / "server.key")
+        self.addCleanup(self.server.close)
+        token, password = "the/token+of+this+session", "S3cr#t of/the@proxy"
+        key = base64.b64encode(bytes(range(100, 132))).decode()
+        proxy = FaultServer("--proxy", f"edge:{password}")
+        self.addCleanup(proxy.close)
+
+        def file(name, text):
+            path = self.box.root / name
+            path.write_text(text)
+            path.chmod(0o600)
+            return {"file": path}
+
+        def through(password):
+            keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": SECRET,
+                    "session_token": token}
+            self.configure(
+                credentials=keys, tls={"ca_file": self.box.root / "ca.pem"},
+                proxy={"url": proxy.url, "user": "edge",
+                       "password": file("password", password)},
+                server_side_encryption={"type": "customer",
+                                        "customer_key": file("customer.key", key)})
+
+        told = ""
         self.server.faults(refusal(403, "SignatureDoesNotMatch", times=99))
         self.box.log(lines=200)
-        agent = self.box.start()
-        self.error_of_cloud("SignatureDoesNotMatch")
-        told = json.dumps(self.box.status())
-        agent.stop()
-        for command in (("check",), ("status",), ("buffer", "list")):
-            result = self.box.call(*command)
-            told += result.stdout + result.stderr
-        self.assertNotIn(SECRET, told + self.box.agent_log.read_text())
+        for secret, words in ((password, "SignatureDoesNotMatch"), (password[1:], "407"),
+                              (password, "connect")):
+            through(secret)
+            if words == "connect":
+                proxy.close()
+            agent = self.box.start()
+            self.error_of_cloud(words)
+            told += json.dumps(self.box.status())
+            agent.stop()
+            for command in (("check",), ("check", "--connect"), ("status",), ("buffer", "list")):
+                result = self.box.call(*command)
+                told += result.stdout + result.stderr
+        told += self.box.agent_log.read_text()
+        sent = self.server.log()[0]["headers"]
+        self.assertEqual(sent["x-amz-security-token"], token)
+        self.assertEqual(sent["x-amz-server-side-encryption-customer-key"], key)
+        for secret in (SECRET, token, key, password, password[1:]):
+            self.assertNotIn(secret, told)
 
     def test_check_shows_where_objects_go_and_what_is_wrong(self):
         good = self.box.call("check")
