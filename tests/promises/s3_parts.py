@@ -130,12 +130,28 @@ class Promise(promise.PromiseCase):
     def test_what_is_refused_for_good_leaves_no_upload_behind(self):
         # What the dead letters have room for.
         self.fault_server(batch={"max_size": "11MiB", "max_age": "60s"})
-        self.server.faults({**refusal(400, "EntityTooSmall", query="uploadId=", times=2),
+        self.server.faults({**refusal(400, "InvalidStorageClass", query="uploadId="),
                             "method": "POST"})
         self.box.start("--once", "--timeout", "60s").wait(70)
         listed = self.box.call("dead-letters", "list")
-        self.assertIn("EntityTooSmall", listed.stdout)
+        self.assertIn("InvalidStorageClass", listed.stdout)
         self.assertEqual(self.unfinished(), [])
+
+    def test_a_completion_that_is_never_taken_costs_the_object_once(self):
+        self.fault_server()
+        self.server.faults({**refusal(400, "BadDigest", query="uploadId=", times=99),
+                            "method": "POST"})
+        agent = self.box.start()
+        promise.wait_until(lambda: "BadDigest to the completion" in
+                           self.sink(self.box.status(), "cloud")["last_error"], 30, "it is told", 0.2)
+        self.assertEqual(self.sink(self.box.status(), "cloud")["state"], "parked")
+        agent.stop()
+        self.assertEqual(set(self.parts().values()), {1})
+        self.assertEqual(self.unfinished(), [])
+        self.assertEqual(self.box.call("dead-letters", "list").stdout.splitlines()[1:], ["none"])
+        self.server.faults()
+        self.box.run_once(timeout=60)
+        self.delivered()
 
     # --- real servers -----------------------------------------------------------------------------
 
