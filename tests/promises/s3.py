@@ -137,6 +137,27 @@ class Promise(promise.PromiseCase):
         self.assertEqual([head["path"] for head in self.server.log("HEAD")], [first["path"]])
         self.delivered()
 
+    def refused_after_a_lost_answer(self, refused):
+        """Killed when its object is there, and then refused under another config or proxy."""
+        self.configure(retry={"initial": "1h", "max": "1h"})
+        self.server.faults({"do": "lost"})
+        self.box.log(lines=200)
+        agent = self.box.start()
+        promise.wait_until(lambda: self.cloud()["last_error"], 10, "the answer is lost", 0.1)
+        agent.kill()
+        self.configure()
+        self.server.faults(refused)
+        self.box.run_once()
+        self.delivered()
+        self.assertEqual(len(self.server.log("HEAD")), 1)
+        self.assertEqual(self.sink(self.box.status(), "cloud")["dead_lettered"]["records"], 0)
+
+    def test_what_arrived_before_is_not_halved(self):
+        self.refused_after_a_lost_answer(refusal(413, "EntityTooLarge"))
+
+    def test_what_arrived_before_is_no_dead_letter(self):
+        self.refused_after_a_lost_answer(refusal(400, "InvalidStorageClass"))
+
     def test_links_and_servers_that_fail_lose_and_double_nothing(self):
         self.configure(concurrency=3)
         bad = [refusal(503, "SlowDown"), {"do": "reset", "after": 1000}, {"do": "lost"},
