@@ -39,6 +39,7 @@ struct HttpAnswer {
   int status = 0;  // 0: no answer
   std::string body{};
   std::string problem{};  // why there is none, for people: "timed out"
+  std::string date{};     // its Date; empty: none, or not over TLS with a verified certificate
 };
 
 struct FileAsk {

@@ -31,17 +31,19 @@ class CredentialKeeper {
 
   // What may sign now; null: nothing. Valid until the next call of another function.
   const Credentials* usable(WallTime wall) const;
-  // AWS answered ExpiredToken or InvalidToken to what `usable` gave. True: they are looked for
-  // anew, try again with those. False: these were such new ones, the refusal is for a person.
-  bool refused();
+  // AWS answered ExpiredToken or the like to what `usable` gave. True: they are looked for anew,
+  // try again with those. False: they were looked for just now; not again for some minutes.
+  bool refused(Instant now);
 
   const std::optional<Error>& failure() const { return failure_; }  // of the last search
   Instant again() const { return not_before_; }  // no search before; after a failure
 
  private:
   void resume(Instant now, WallTime wall);
-  void take(Result<Credentials> found, Instant now, WallTime wall);
+  void take(Credentials found, Instant now, WallTime wall);
+  void take_failure(Error why, Instant now, bool time_was_wrong);
   bool due(Instant now, WallTime wall) const;
+  bool worse(const Credentials& found, WallTime wall) const;  // than what is there
   Duration up_to(Duration longest);
 
   const CredentialsConfig config_;
@@ -50,11 +52,14 @@ class CredentialKeeper {
   Random random_;
 
   std::unique_ptr<Conversation> talk_;  // a search under way
+  Instant begun_{};                     // of that
   std::optional<Credentials> current_;
   std::optional<WallTime> renew_at_;  // of current_
   Instant reread_at_ = kNever;        // of current_
+  bool doubtful_ = false;             // current_ had expired when it came, by our idea of time
   bool refused_ = false;              // current_ was
-  bool after_refusal_ = false;        // current_ was found because those before were refused
+  Instant next_after_refusal_{Duration::min()};  // no search for that reason before
+  bool repeated_ = false;  // the last search, since the time was put right in the midst of it
   std::optional<Error> failure_;
   std::uint64_t failures_ = 0;  // in a row
   Instant not_before_{Duration::min()};

@@ -5,6 +5,7 @@
 #include "agent/base/check.h"
 #include "agent/base/file.h"
 #include "agent/base/text.h"
+#include "sinks/aws_client/server_clock.h"
 
 namespace edgehose {
 namespace {
@@ -69,7 +70,10 @@ std::optional<aws::Answer> AskRunner::step_http(const aws::HttpAsk& ask, Instant
   next = std::min(http_->step(finished), deadline);
   if (!finished.empty()) {
     HttpResponse& response = finished.front().response;
-    return aws::HttpAnswer{response.status, std::move(response.body), std::move(response.problem)};
+    return aws::HttpAnswer{.status = response.status,
+                           .body = std::move(response.body),
+                           .problem = std::move(response.problem),
+                           .date = std::string(verified_date(response))};
   }
   if (now < deadline) return std::nullopt;
   return aws::HttpAnswer{.problem = timed_out(ask.total_timeout)};
@@ -89,8 +93,10 @@ HttpClientOptions AskRunner::options_for(const aws::HttpAsk& ask) const {
   if (ask.direct)
     options.config.proxy.exclude = {"*"};
   else
-    options.config.proxy = proxy_;
+    options.config.proxy = sink_.proxy;
+  options.config.tls.min_version = sink_.tls.min_version;
   options.config.tls.ca_file = ask.client.ca_file;
+  if (ask.client.ca_file.empty()) options.also_trusted = sink_.tls.ca_file;
   options.config.tls.certificate = ask.client.certificate;
   if (!ask.client.private_key.empty())
     options.config.tls.key = {SecretRef::Kind::kFile, ask.client.private_key, {}};

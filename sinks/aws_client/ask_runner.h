@@ -2,8 +2,9 @@
 // over HTTP, from a file, or of a program.
 //
 // Each HTTP question has a connection of its own, through the sink's proxy but for addresses of
-// this machine's own link, and with the certificates that the question names, else the system's: a
-// store with a private authority says nothing of whom AWS's own services are trusted by.
+// this machine's own link. Who answers is verified, always, by the authority that the question
+// names, else by the system's and the sink's together: AWS's services have the one, a proxy that
+// looks into TLS has the other. The sink's own certificate is shown to nobody here.
 //
 // Threading: one thread. Bounded by what each question allows in bytes and in time.
 #pragma once
@@ -21,7 +22,8 @@ namespace edgehose {
 
 class AskRunner {
  public:
-  AskRunner(ProxyConfig proxy, const Clock& clock) : proxy_(std::move(proxy)), clock_(clock) {}
+  // Of the sink's options the proxy, tls.ca_file and tls.min_version count.
+  AskRunner(HttpConfig sink, const Clock& clock) : sink_(std::move(sink)), clock_(clock) {}
 
   bool busy() const { return ask_.has_value(); }
   void start(const aws::Ask& ask);  // while it is not busy
@@ -38,7 +40,7 @@ class AskRunner {
   void send(const aws::HttpAsk& ask);
   HttpClientOptions options_for(const aws::HttpAsk& ask) const;
 
-  const ProxyConfig proxy_;
+  const HttpConfig sink_;
   const Clock& clock_;
   std::optional<aws::Ask> ask_;
   Instant begin_{};  // of the question, its wait_before over

@@ -30,7 +30,7 @@ AwsClient::AwsClient(AwsClientOptions options, const Clock& clock)
       http_(options.http, clock),
       keeper_(std::move(options.credentials), std::move(options.region),
               std::move(options.environment), options.seed),
-      asks_(options.http.config.proxy, clock) {}
+      asks_(options.http.config, clock) {}
 
 void AwsClient::start(std::uint64_t id, AwsRequest request) {
   const bool fresh = pending_.emplace(id, Pending{std::move(request)}).second;
@@ -78,6 +78,7 @@ Instant AwsClient::ask_for_credentials(Instant now) {
     Instant next = kNever;
     std::optional<aws::Answer> answer = asks_.step(next);
     if (!answer) return next;
+    if (const auto* http = std::get_if<aws::HttpAnswer>(&*answer)) learn_time(http->date);
     keeper_.answer(std::move(*answer), now, server_time());
   }
 }
@@ -114,23 +115,26 @@ void AwsClient::send(std::uint64_t id, Pending& pending, const aws::Credentials&
 void AwsClient::take(HttpClient::Finished answer, std::vector<Finished>& finished) {
   const auto found = pending_.find(answer.id);
   if (found == pending_.end()) return;
-  if (server_clock_.learn(answer.response, clock_.wall())) {
-    const Duration offset = server_clock_.offset();
-    if (offset == Duration{})
-      log::info("sink {}: this machine's clock agrees with the server's again", name_);
-    else
-      log::warn(
-          "sink {}: this machine's clock is {} {} the server's; requests are signed with the "
-          "server's time",
-          name_, format_duration(std::chrono::abs(offset)),
-          offset > Duration{} ? "behind" : "ahead of");
-  }
+  learn_time(verified_date(answer.response));
   if (cure(found->second, answer.response)) {
     found->second.sent = false;
     return;
   }
   pending_.erase(found);
   finished.push_back({answer.id, std::move(answer.response), std::nullopt});
+}
+
+void AwsClient::learn_time(std::string_view verified_date) {
+  if (!server_clock_.learn(verified_date, clock_.wall())) return;
+  const Duration offset = server_clock_.offset();
+  if (offset == Duration{})
+    log::info("sink {}: this machine's clock agrees with the server's again", name_);
+  else
+    log::warn(
+        "sink {}: this machine's clock is {} {} the server's; requests are signed with the "
+        "server's time",
+        name_, format_duration(std::chrono::abs(offset)),
+        offset > Duration{} ? "behind" : "ahead of");
 }
 
 // True: it is worth to send it again at once. Each remedy is tried once a request.
@@ -146,7 +150,7 @@ bool AwsClient::cure(Pending& pending, const HttpResponse& response) {
       // Another request's refusal may have led to others already.
       const aws::Credentials* present = keeper_.usable(server_time());
       if (present != nullptr && present->access_key_id != pending.signed_with) return true;
-      return keeper_.refused();
+      return keeper_.refused(clock_.now());
     }
   }
   return false;

@@ -79,6 +79,7 @@ class AwsClient {
   void send_waiting(std::vector<Finished>& finished);
   void send(std::uint64_t id, Pending& pending, const aws::Credentials& credentials);
   void take(HttpClient::Finished answer, std::vector<Finished>& finished);
+  void learn_time(std::string_view verified_date);
   bool cure(Pending& pending, const HttpResponse& response);
   aws::Signer& signer_for(const std::string& region);
   Error why_unsigned() const;

@@ -4,10 +4,13 @@
 
 namespace edgehose {
 
-bool ServerClock::learn(const HttpResponse& answer, WallTime local) {
+std::string_view verified_date(const HttpResponse& answer) {
   const std::string* date = answer.header("date");
-  if (!answer.verified || date == nullptr) return false;
-  const auto server = parse_http_date(*date);
+  return answer.verified && date != nullptr ? *date : std::string_view();
+}
+
+bool ServerClock::learn(std::string_view date, WallTime local) {
+  const auto server = parse_http_date(date);
   if (!server) return false;
   const Duration difference(server->value - local.value);
   const Duration to = std::chrono::abs(difference) > kTolerated ? difference : Duration{};

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "agent/base/check.h"
+#include "agent/base/file.h"
 #include "agent/base/text.h"
 #include "sinks/http/ca_bundle.h"
 
@@ -14,6 +15,7 @@ constexpr long kUploadBuffer = 64 << 10;
 constexpr long kReceiveBuffer = 16 << 10;
 constexpr long kContinueMs = 5'000;  // for the answer to "Expect: 100-continue" over slow links
 constexpr std::size_t kMaxHeaders = 128;
+constexpr std::size_t kMaxAuthorities = 4 << 20;  // bytes of a PEM file; the system's has 0.2 MB
 
 // "https://host:9200": what a message says of a URL. Paths and queries may be long, or secret.
 std::string origin_of(const std::string& url) {
@@ -145,15 +147,34 @@ Status Exchange::set_tls(Setter& set) {
   set(CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
   const bool proxy_uses_tls = context_.options.config.proxy.url.starts_with("https://");
   if (tls.verify && (request_.url.starts_with("https://") || proxy_uses_tls)) {
-    EH_ASSIGN(ca_file_, find_ca_bundle(tls.ca_file));
-    set.text(CURLOPT_CAINFO, ca_file_);
-    set.text(CURLOPT_PROXY_CAINFO, ca_file_);
+    EH_TRY(set_authorities(set));
   }
   if (tls.certificate.empty()) return {};
   EH_ASSIGN(const Secret key, tls.key.read());
   set.text(CURLOPT_SSLCERT, tls.certificate);
   const curl_blob blob{const_cast<char*>(key.reveal().data()), key.reveal().size(), CURL_BLOB_COPY};
   set(CURLOPT_SSLKEY_BLOB, &blob);
+  return {};
+}
+
+Status Exchange::set_authorities(Setter& set) {
+  const std::string& also = context_.options.also_trusted;
+  Result<std::string> file = find_ca_bundle(context_.options.config.tls.ca_file);
+  if (!file && !also.empty()) file = find_ca_bundle(also);
+  if (!file) return tl::unexpected(std::move(file).error());
+  trusted_ = *file;
+  if (also.empty() || *file == also) {
+    set.text(CURLOPT_CAINFO, *file);
+    set.text(CURLOPT_PROXY_CAINFO, *file);
+    return {};
+  }
+  EH_ASSIGN(std::string both, read_file(*file, kMaxAuthorities));
+  EH_ASSIGN(const std::string others, read_file(also, kMaxAuthorities));
+  both.append("\n").append(others);
+  const curl_blob blob{both.data(), both.size(), CURL_BLOB_COPY};
+  set(CURLOPT_CAINFO_BLOB, &blob);
+  set(CURLOPT_PROXY_CAINFO_BLOB, &blob);
+  trusted_ += " and " + also;
   return {};
 }
 
@@ -369,7 +390,7 @@ std::string Exchange::tls_problem(HttpFailure& failure) const {
     failure = HttpFailure::kClock;
     return fmt::format("; this machine's clock says {}", format_wall(context_.clock.wall()));
   }
-  return verified == 0 ? "" : "; certificates trusted are those in " + ca_file_;
+  return verified == 0 ? "" : "; certificates trusted are those in " + trusted_;
 }
 
 }  // namespace edgehose

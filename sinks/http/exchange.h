@@ -58,6 +58,7 @@ class Exchange {
   void set_request(Setter& set);
   void set_connection(Setter& set);
   Status set_tls(Setter& set);
+  Status set_authorities(Setter& set);
   Status set_proxy(Setter& set);
 
   std::size_t pull(char* out, std::size_t size);
@@ -81,7 +82,7 @@ class Exchange {
 
   HttpResponse response_;
   bool too_long_ = false;
-  std::string ca_file_;
+  std::string trusted_;  // where the authorities are, for people
   int socket_ = -1;
   StallDetector stall_;
 };

@@ -26,6 +26,7 @@ namespace edgehose {
 struct HttpClientOptions {
   HttpConfig config;
   StallLimits stall;
+  std::string also_trusted;  // PEM file of authorities, beside those of config.tls; empty: none
   Duration connect_timeout = std::chrono::seconds(60);  // name, TCP, proxy and TLS together
   // Shared with others, e.g. the agent's; the sink's own follows from config.max_upload_rate.
   std::vector<std::shared_ptr<UploadBudget>> budgets;

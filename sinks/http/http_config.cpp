@@ -36,7 +36,9 @@ Fields<ProxyConfig> proxy_fields() {
 
 Fields<TlsConfig> tls_fields() {
   return Fields<TlsConfig>{
-      field<&TlsConfig::ca_file>("ca_file", "Certificates to trust, PEM, in place of the system's.")
+      field<&TlsConfig::ca_file>("ca_file",
+                                 "Certificates to trust, PEM, in place of the system's; beside "
+                                 "them where credentials are asked for.")
           .unset_means("the system's")
           .example("\"/etc/edgehose/ca.pem\""),
       field<&TlsConfig::certificate>("certificate",

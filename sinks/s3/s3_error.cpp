@@ -66,7 +66,7 @@ constexpr Rule kRules[] = {
     {"AccessDenied", Meaning::kPark,
      "the credentials need s3:PutObject on the objects (and, for a KMS key, kms:GenerateDataKey)"},
     {"SignatureDoesNotMatch", Meaning::kPark, "the secret access key is another one"},
-    {"InvalidAccessKeyId", Meaning::kPark, "the access key id is not known there"},
+    {"InvalidAccessKeyId", Meaning::kCredentials, "the access key id is not known there"},
     {"NoSuchBucket", Meaning::kPark, "make the bucket, or correct \"bucket\""},
     {"NotImplemented", Meaning::kPark,
      "the service does not know an option of this sink (\"checksum\", \"tags\", \"create_only\" "

@@ -105,13 +105,67 @@ TEST_F(KeeperTest, ExpiredOnesOfAnInstanceAreTakenAndAskedForAgainLater) {
   EXPECT_GT(settle(), 0);
 }
 
-TEST_F(KeeperTest, ExpiredOnesOfOthersAreAFailureThatNamesTheClock) {
+CommandAnswer printed(const std::string& id, const std::string& expires) {
+  return {.output = R"({"Version":1,"AccessKeyId":")" + id + R"(","SecretAccessKey":"s",)" +
+                    R"("Expiration":")" + expires + R"("})"};
+}
+
+// Only the server can tell whether they are, or this machine's clock is ahead.
+TEST_F(KeeperTest, FreshOnesThatSeemExpiredAreUsedUntilTheServerSaysOtherwise) {
   config_.process = "x";
-  world_.command_answer = {.output = R"({"Version":1,"AccessKeyId":"ASIA1","SecretAccessKey":"s",)"
-                                     R"("Expiration":"2025-01-01T01:00:00Z"})"};
+  world_.command_answer = printed("ASIA1", "2025-12-31T01:00:00Z");
   settle();
+  EXPECT_EQ(usable(), "ASIA1");
+  EXPECT_TRUE(keeper().refused(now_));
   EXPECT_EQ(usable(), "");
-  EXPECT_THAT(keeper().failure()->message, testing::HasSubstr("clock"));
+}
+
+TEST_F(KeeperTest, OnceTheTimeIsRightTheyAreRenewedAheadOfTheirEnd) {
+  config_.process = "x";
+  world_.command_answer = printed("ASIA1", "2025-12-31T01:00:00Z");
+  settle();
+  wall_ = *parse_time("2025-12-31T00:00:00Z");  // an answer has told
+  world_.command_answer = printed("ASIA2", "2025-12-31T02:00:00Z");
+  advance(10min);
+  settle();
+  EXPECT_EQ(usable(), "ASIA2");
+}
+
+TEST_F(KeeperTest, GoodOnesAreNotGivenUpForOnesThatHaveExpired) {
+  config_.process = "x";
+  world_.command_answer = printed("ASIA1", "2026-01-01T01:00:00Z");
+  settle();
+  world_.command_answer = printed("ASIA0", "2025-12-31T23:00:00Z");
+  advance(50min);
+  EXPECT_GT(settle(), 0);
+  EXPECT_EQ(usable(), "ASIA1");
+}
+
+// STS refuses what is signed with a wrong time, and its refusal tells the right one.
+TEST_F(KeeperTest, ASearchThatTellsTheTimeIsRepeatedAtOnceAndOnce) {
+  config_.process = "x";
+  world_.command_answer = {.exit_code = 1};
+  const auto fail_at_another_time = [&] {
+    const Ask* ask = keeper().next(now_, wall_);
+    if (ask == nullptr) return false;
+    wall_ = WallTime(wall_.value + Duration(24h).count());
+    keeper().answer(world_.answer(*ask), now_, wall_);
+    return true;
+  };
+  EXPECT_TRUE(fail_at_another_time());
+  EXPECT_TRUE(fail_at_another_time()) << "at once";
+  EXPECT_FALSE(fail_at_another_time()) << "whatever two servers say of the time";
+  EXPECT_GE(keeper().again() - now_, 1s);
+}
+
+TEST_F(KeeperTest, ASlowSearchIsNoOtherTime) {
+  config_.process = "x";
+  world_.command_answer = {.exit_code = 1};
+  const Ask* ask = keeper().next(now_, wall_);
+  ASSERT_NE(ask, nullptr);
+  advance(10min);
+  keeper().answer(world_.answer(*ask), now_, wall_);
+  EXPECT_EQ(settle(), 0);
 }
 
 TEST_F(KeeperTest, FailuresAreFollowedByAPauseOfBoundedLength) {
@@ -140,19 +194,33 @@ TEST_F(KeeperTest, FilesThatChangeAreSeen) {
 TEST_F(KeeperTest, ARefusalIsFollowedByOneSearch) {
   serve("2026-01-01T06:00:00Z", "ASIA1");
   settle();
-  EXPECT_TRUE(keeper().refused());
+  EXPECT_TRUE(keeper().refused(now_));
   EXPECT_EQ(usable(), "");
   serve("2026-01-01T06:00:00Z", "ASIA2");
   EXPECT_GT(settle(), 0);
   EXPECT_EQ(usable(), "ASIA2");
-  EXPECT_FALSE(keeper().refused());
+  advance(4min);
+  EXPECT_FALSE(keeper().refused(now_));
   EXPECT_EQ(usable(), "ASIA2");
+}
+
+// Of credentials without an end only a refusal tells that they have ended, each time.
+TEST_F(KeeperTest, ALaterRefusalIsFollowedByAnotherSearch) {
+  config_.process = "x";
+  for (const std::string id : {"ASIA1", "ASIA2", "ASIA3"}) {
+    world_.command_answer = {.output = R"({"Version":1,"AccessKeyId":")" + id +
+                                       R"(","SecretAccessKey":"s"})"};
+    EXPECT_EQ(settle(), 1);
+    EXPECT_EQ(usable(), id);
+    advance(5min);
+    EXPECT_TRUE(keeper().refused(now_));
+  }
 }
 
 TEST_F(KeeperTest, RefusedOnesAreNotUsedThroughAnOutage) {
   serve("2026-01-01T06:00:00Z", "ASIA1");
   settle();
-  EXPECT_TRUE(keeper().refused());
+  EXPECT_TRUE(keeper().refused(now_));
   EXPECT_GT(settle(), 0);
   EXPECT_EQ(usable(), "");
 }

@@ -11,7 +11,7 @@
 #include <fstream>
 
 #include "agent/base/file.h"
-#include "tests/sinks/http/fault_server.h"
+#include "tests/sinks/http/tls_server.h"
 
 namespace edgehose {
 namespace {
@@ -22,17 +22,17 @@ using namespace std::chrono_literals;
 class AskRunnerTest : public ::testing::Test {
  protected:
   aws::Answer carry_out(const aws::Ask& ask) {
-    runner_.start(ask);
-    EXPECT_TRUE(runner_.busy());
+    runner_->start(ask);
+    EXPECT_TRUE(runner_->busy());
     const Instant deadline = clock_->now() + 30s;
     for (;;) {
       Instant next = kNever;
-      if (auto answer = runner_.step(next)) {
-        EXPECT_FALSE(runner_.busy());
+      if (auto answer = runner_->step(next)) {
+        EXPECT_FALSE(runner_->busy());
         return std::move(*answer);
       }
       if (clock_->now() > deadline) throw std::runtime_error("no end of a question");
-      const int fd = runner_.descriptor();
+      const int fd = runner_->descriptor();
       clock_->wait({&fd, 1}, std::min(next, deadline));
     }
   }
@@ -41,8 +41,10 @@ class AskRunnerTest : public ::testing::Test {
     return std::get<aws::CommandAnswer>(carry_out(ask));
   }
 
+  void use(const HttpConfig& config) { runner_.emplace(config, *clock_); }
+
   std::unique_ptr<Clock> clock_ = make_system_clock();
-  AskRunner runner_{{}, *clock_};
+  std::optional<AskRunner> runner_{std::in_place, HttpConfig{}, *clock_};
 };
 
 TEST_F(AskRunnerTest, AProgramGivesItsOutputAndItsCode) {
@@ -129,22 +131,46 @@ TEST_F(AskRunnerTest, AServerThatIsSilentIsGivenUpInTime) {
 
 TEST_F(AskRunnerTest, AddressesOfTheOwnLinkAreReachedWithoutTheProxy) {
   FaultServer server;
-  ProxyConfig proxy;
-  proxy.url = "http://127.0.0.1:1";  // nobody listens
-  AskRunner runner(proxy, *clock_);
+  HttpConfig config;
+  config.proxy.url = "http://127.0.0.1:1";  // nobody listens
+  use(config);
   aws::HttpAsk ask{.method = "PUT", .url = server.url("/x"), .body = "b"};
   ask.direct = true;
-  runner.start(ask);
-  std::optional<aws::Answer> answer;
-  const Instant deadline = clock_->now() + 30s;
-  while (!answer && clock_->now() < deadline) {
-    Instant next = kNever;
-    answer = runner.step(next);
-    const int fd = runner.descriptor();
-    if (!answer) clock_->wait({&fd, 1}, std::min(next, deadline));
-  }
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(std::get<aws::HttpAnswer>(*answer).status, 200);
+  EXPECT_EQ(std::get<aws::HttpAnswer>(carry_out(ask)).status, 200);
+}
+
+// A proxy that looks into TLS, or a private service: the sink's tls.ca_file has its authority.
+TEST_F(AskRunnerTest, TheSinksAuthoritiesAreTrustedBesideTheSystems) {
+  const TestCertificates certificates, system;
+  const TlsServer server(certificates);
+  const aws::HttpAsk ask{.method = "GET", .url = server.url("/x")};
+  ::setenv("SSL_CERT_FILE", system.file("ca.pem").c_str(), 1);
+  const auto strange = std::get<aws::HttpAnswer>(carry_out(ask));
+  HttpConfig config;
+  config.tls.ca_file = certificates.file("ca.pem");
+  use(config);
+  const auto private_one = std::get<aws::HttpAnswer>(carry_out(ask));
+  config.tls.ca_file = system.file("ca.pem");
+  ::setenv("SSL_CERT_FILE", certificates.file("ca.pem").c_str(), 1);
+  use(config);
+  const auto public_one = std::get<aws::HttpAnswer>(carry_out(ask));
+  ::unsetenv("SSL_CERT_FILE");
+  EXPECT_EQ(strange.status, 0);
+  EXPECT_EQ(private_one.status, 404) << private_one.problem;
+  EXPECT_NE(private_one.date, "");
+  EXPECT_EQ(public_one.status, 404) << public_one.problem;
+}
+
+// Who gives out credentials proves who it is, whatever the sink's service need not.
+TEST_F(AskRunnerTest, VerificationIsNotOffHere) {
+  const TestCertificates certificates;
+  const TlsServer server(certificates);
+  HttpConfig config;
+  config.tls.verify = false;
+  use(config);
+  const auto answer =
+      std::get<aws::HttpAnswer>(carry_out(aws::HttpAsk{.method = "GET", .url = server.url("/x")}));
+  EXPECT_EQ(answer.status, 0);
 }
 
 }  // namespace

@@ -22,31 +22,31 @@ HttpResponse answer(bool verified = true,
 TEST(ServerClock, FollowsAServerThatIsVerified) {
   ServerClock clock;
   const WallTime wrong(kServer.value - 3600 * kSecond);
-  EXPECT_TRUE(clock.learn(answer(), wrong));
+  EXPECT_TRUE(clock.learn(verified_date(answer()), wrong));
   EXPECT_EQ(clock.at(wrong), kServer);
-  EXPECT_FALSE(clock.learn(answer(), wrong)) << "no news";
+  EXPECT_FALSE(clock.learn(verified_date(answer()), wrong)) << "no news";
 }
 
 TEST(ServerClock, BelievesNobodyElse) {
   ServerClock clock;
-  EXPECT_FALSE(clock.learn(answer(false), WallTime{}));
-  EXPECT_FALSE(clock.learn(answer(true, "yesterday"), WallTime{}));
+  EXPECT_FALSE(clock.learn(verified_date(answer(false)), WallTime{}));
+  EXPECT_FALSE(clock.learn(verified_date(answer(true, "yesterday")), WallTime{}));
   HttpResponse without = answer();
   without.headers.clear();
-  EXPECT_FALSE(clock.learn(without, WallTime{}));
+  EXPECT_FALSE(clock.learn(verified_date(without), WallTime{}));
   EXPECT_EQ(clock.offset(), Duration{});
 }
 
 TEST(ServerClock, TheWayOfAnAnswerIsNoOffset) {
   ServerClock clock;
-  EXPECT_FALSE(clock.learn(answer(), WallTime(kServer.value - 200 * kSecond)));
+  EXPECT_FALSE(clock.learn(verified_date(answer()), WallTime(kServer.value - 200 * kSecond)));
   EXPECT_EQ(clock.offset(), Duration{});
 }
 
 TEST(ServerClock, IsRightAgainWhenThisMachinesClockWasSet) {
   ServerClock clock;
-  EXPECT_TRUE(clock.learn(answer(), WallTime{}));
-  EXPECT_TRUE(clock.learn(answer(), WallTime(kServer.value + kSecond)));
+  EXPECT_TRUE(clock.learn(verified_date(answer()), WallTime{}));
+  EXPECT_TRUE(clock.learn(verified_date(answer()), WallTime(kServer.value + kSecond)));
   EXPECT_EQ(clock.offset(), Duration{});
 }
 

@@ -62,6 +62,13 @@ TEST(S3Sink, EachErrorHasItsVerdict) {
   }
 }
 
+// A key that was rotated away is refused as one that has ended.
+TEST(S3Sink, OtherCredentialsHelpWhereTheseAreNotKnownAnyMore) {
+  for (const char* code : {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId"})
+    EXPECT_EQ(s3_remedy(answer(403, code)), Remedy::kCredentials) << code;
+  EXPECT_EQ(s3_remedy(answer(403, "AccessDenied")), Remedy::kNone);
+}
+
 TEST(S3Sink, AnETagIsADelivery) {
   EXPECT_EQ(kind(judged(uploaded(answer(200, "", "", {{"etag", "\"d41d8cd9\""}})))), "delivered");
 }
