@@ -17,6 +17,7 @@ namespace edgehose {
 struct HttpHeader {
   std::string name;
   std::string value;
+  bool secret = false;  // of a request: an answer that repeats the value is read without it
 };
 
 // The bytes of a request, of known length. They can be opened again: a kept-alive connection that
@@ -40,7 +41,8 @@ struct HttpRequest {
   // Goes over a connection of its own: over a kept-alive one that breaks before the answer it would
   // be sent once more, which is wrong where each time makes something new.
   bool once = false;
-  std::size_t response_limit = 64 << 10;  // bytes of the response's body; more is a failure
+  // Bytes of the response's body. What is longer is a failure; of a status from 300 on, cut off.
+  std::size_t response_limit = 64 << 10;
 };
 
 // Why no whole answer came. What an answer with a status means is the sink's to judge.
@@ -53,7 +55,7 @@ enum class HttpFailure {
   kProxy,     // the proxy refused: its address, credentials or rules
   kStalled,   // hardly a byte moved for the stall window
   kReset,     // the connection broke
-  kResponse,  // not HTTP, cut short, or longer than response_limit
+  kResponse,  // not HTTP, cut short, or longer than allowed
   kBody,      // the request's own bytes could not be read
   kSetup,     // options that cannot be applied: a missing CA file, a key that does not fit
 };

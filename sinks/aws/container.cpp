@@ -73,7 +73,7 @@ Result<Credentials> container_credentials(Search& search) {
               .connect_timeout = std::chrono::seconds(2),
               .total_timeout = std::chrono::seconds(5),
               .direct = !url.starts_with("https://")};
-  if (!token.empty()) ask.headers.push_back({"Authorization", token});
+  if (!token.empty()) ask.headers.push_back({"Authorization", token, /*secret=*/true});
   EH_ASSIGN(const HttpAnswer answer, search.talk.http_with_retries(ask));
   const std::string_view host = host_of(url);
   if (answer.status == 0)

@@ -44,8 +44,8 @@ class Metadata {
 
   Result<std::string> get(const std::string& path) {
     EH_ASSIGN(HttpAnswer answer,
-              talk_->http_with_retries(
-                  metadata_ask("GET", endpoint_ + path, {"X-aws-ec2-metadata-token", token_})));
+              talk_->http_with_retries(metadata_ask(
+                  "GET", endpoint_ + path, {"X-aws-ec2-metadata-token", token_, /*secret=*/true})));
     if (answer.status == 200) return std::move(answer.body);
     const auto code = answer.status == 404 ? ErrorCode::kNotFound : ErrorCode::kUnavailable;
     if (answer.status == 0) return fail(code, "no answer from {} ({})", endpoint_, answer.problem);

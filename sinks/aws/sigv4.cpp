@@ -131,8 +131,8 @@ std::vector<HttpHeader> Signer::sign(SigningRequest request, const Credentials& 
                                      WallTime at) {
   std::vector<HttpHeader> added = {{"X-Amz-Date", basic_time(at)}};
   if (rules_.content_sha256) added.push_back({"X-Amz-Content-Sha256", request.payload_hash});
-  const HttpHeader token = {"X-Amz-Security-Token",
-                            std::string(credentials.session_token.reveal())};
+  const HttpHeader token = {"X-Amz-Security-Token", std::string(credentials.session_token.reveal()),
+                            /*secret=*/true};
   const bool has_token = !credentials.session_token.empty();
   if (has_token && rules_.sign_session_token) added.push_back(token);
   // A date of the caller's own would be signed beside ours.

@@ -4,25 +4,15 @@
 #include <cctype>
 
 #include "agent/base/check.h"
-#include "agent/base/file.h"
 #include "agent/base/text.h"
-#include "sinks/http/ca_bundle.h"
+#include "sinks/http/failure_text.h"
 
 namespace edgehose {
 namespace {
 
-constexpr long kUploadBuffer = 64 << 10;
-constexpr long kReceiveBuffer = 16 << 10;
-constexpr long kContinueMs = 5'000;  // for the answer to "Expect: 100-continue" over slow links
 constexpr std::size_t kMaxHeaders = 128;
-constexpr std::size_t kMaxAuthorities = 4 << 20;  // bytes of a PEM file; the system's has 0.2 MB
-
-// "https://host:9200": what a message says of a URL. Paths and queries may be long, or secret.
-std::string origin_of(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string::npos) return "this URL";
-  return url.substr(0, url.find_first_of("/?", scheme + 3));
-}
+// What an answer may have beside its body: headers, of which libcurl takes 300 KB, TLS, chunks.
+constexpr std::uint64_t kBesideBody = 512 << 10;
 
 std::string trimmed(std::string_view text) {
   const std::size_t from = text.find_first_not_of(" \t\r\n");
@@ -30,32 +20,7 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1));
 }
 
-std::string joined(const std::vector<std::string>& parts) {
-  std::string all;
-  for (const std::string& part : parts) all += all.empty() ? part : "," + part;
-  return all;
-}
-
 }  // namespace
-
-// Applies options; remembers the first that libcurl refuses.
-class Exchange::Setter {
- public:
-  explicit Setter(CURL* handle) : handle_(handle) {}
-  template <class Value>
-  void operator()(CURLoption option, Value value) {
-    const CURLcode code = curl_easy_setopt(handle_, option, value);
-    if (failed_ == CURLE_OK) failed_ = code;
-  }
-  void text(CURLoption option, const std::string& value) {
-    if (!value.empty()) (*this)(option, value.c_str());
-  }
-  CURLcode failed() const { return failed_; }
-
- private:
-  CURL* const handle_;
-  CURLcode failed_ = CURLE_OK;
-};
 
 Exchange::Exchange(std::uint64_t id, HttpRequest request, ExchangeContext& context)
     : id_(id),
@@ -69,129 +34,6 @@ Exchange::Exchange(std::uint64_t id, HttpRequest request, ExchangeContext& conte
 Exchange::~Exchange() {
   curl_easy_cleanup(handle_);
   curl_slist_free_all(headers_);
-}
-
-std::optional<HttpResponse> Exchange::prepare() {
-  Setter set(handle_);
-  set_request(set);
-  set_connection(set);
-  if (const Status tls = set_tls(set); !tls)
-    return failed(HttpFailure::kSetup, tls.error().message);
-  if (const Status proxy = set_proxy(set); !proxy)
-    return failed(HttpFailure::kSetup, proxy.error().message);
-  if (set.failed() != CURLE_OK)
-    return failed(HttpFailure::kSetup,
-                  fmt::format("{}: libcurl refuses an option: {}", origin_of(request_.url),
-                              curl_easy_strerror(set.failed())));
-  if (request_.body != nullptr && rewind_body(this, 0, SEEK_SET) != CURL_SEEKFUNC_OK)
-    return failed(HttpFailure::kBody, body_error_->message);
-  return std::nullopt;
-}
-
-void Exchange::set_request(Setter& set) {
-  set(CURLOPT_URL, request_.url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
-  set(CURLOPT_PATH_AS_IS, 1L);
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_USERAGENT, context_.options.user_agent.c_str());
-  if (request_.body != nullptr) {
-    set(CURLOPT_UPLOAD, 1L);
-    set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.body->size()));
-    set(CURLOPT_READFUNCTION, &Exchange::read_body);
-    set(CURLOPT_READDATA, this);
-    set(CURLOPT_SEEKFUNCTION, &Exchange::rewind_body);
-    set(CURLOPT_SEEKDATA, this);
-    set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBuffer);
-  }
-  if (request_.method == "HEAD")
-    set(CURLOPT_NOBODY, 1L);
-  else
-    set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
-  for (const HttpHeader& header : request_.headers)
-    // A header without a value is written "Name;", else libcurl leaves it out.
-    headers_ = curl_slist_append(
-        headers_,
-        (header.value.empty() ? header.name + ";" : header.name + ": " + header.value).c_str());
-  headers_ =
-      curl_slist_append(headers_, request_.expect_continue ? "Expect: 100-continue" : "Expect:");
-  set(CURLOPT_HTTPHEADER, headers_);
-  set(CURLOPT_EXPECT_100_TIMEOUT_MS, kContinueMs);
-  set(CURLOPT_HEADERFUNCTION, &Exchange::take_header);
-  set(CURLOPT_HEADERDATA, this);
-  set(CURLOPT_WRITEFUNCTION, &Exchange::take_body);
-  set(CURLOPT_WRITEDATA, this);
-}
-
-void Exchange::set_connection(Setter& set) {
-  set(CURLOPT_ERRORBUFFER, curl_says_.data());
-  set(CURLOPT_PRIVATE, this);
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_NOPROGRESS, 1L);
-  if (request_.once) set(CURLOPT_FRESH_CONNECT, 1L);
-  set(CURLOPT_BUFFERSIZE, kReceiveBuffer);
-  const auto timeout =
-      std::chrono::duration_cast<std::chrono::milliseconds>(context_.options.connect_timeout);
-  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(timeout.count()));
-  set(CURLOPT_OPENSOCKETFUNCTION, &Exchange::open_socket);
-  set(CURLOPT_OPENSOCKETDATA, &context_.sockets);
-  set(CURLOPT_CLOSESOCKETFUNCTION, &Exchange::close_socket);
-  set(CURLOPT_CLOSESOCKETDATA, &context_.sockets);
-}
-
-Status Exchange::set_tls(Setter& set) {
-  const TlsConfig& tls = context_.options.config.tls;
-  set(CURLOPT_SSLVERSION,
-      static_cast<long>(tls.min_version == TlsVersion::k13 ? CURL_SSLVERSION_TLSv1_3
-                                                           : CURL_SSLVERSION_TLSv1_2));
-  set(CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
-  set(CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
-  const bool proxy_uses_tls = context_.options.config.proxy.url.starts_with("https://");
-  if (tls.verify && (request_.url.starts_with("https://") || proxy_uses_tls)) {
-    EH_TRY(set_authorities(set));
-  }
-  if (tls.certificate.empty()) return {};
-  EH_ASSIGN(const Secret key, tls.key.read());
-  set.text(CURLOPT_SSLCERT, tls.certificate);
-  const curl_blob blob{const_cast<char*>(key.reveal().data()), key.reveal().size(), CURL_BLOB_COPY};
-  set(CURLOPT_SSLKEY_BLOB, &blob);
-  return {};
-}
-
-Status Exchange::set_authorities(Setter& set) {
-  const std::string& also = context_.options.also_trusted;
-  Result<std::string> file = find_ca_bundle(context_.options.config.tls.ca_file);
-  if (!file && !also.empty()) file = find_ca_bundle(also);
-  if (!file) return tl::unexpected(std::move(file).error());
-  trusted_ = *file;
-  if (also.empty() || *file == also) {
-    set.text(CURLOPT_CAINFO, *file);
-    set.text(CURLOPT_PROXY_CAINFO, *file);
-    return {};
-  }
-  EH_ASSIGN(std::string both, read_file(*file, kMaxAuthorities));
-  EH_ASSIGN(const std::string others, read_file(also, kMaxAuthorities));
-  both.append("\n").append(others);
-  const curl_blob blob{both.data(), both.size(), CURL_BLOB_COPY};
-  set(CURLOPT_CAINFO_BLOB, &blob);
-  set(CURLOPT_PROXY_CAINFO_BLOB, &blob);
-  trusted_ += " and " + also;
-  return {};
-}
-
-// Where the config names no proxy libcurl looks at the environment.
-Status Exchange::set_proxy(Setter& set) {
-  const ProxyConfig& proxy = context_.options.config.proxy;
-  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC | CURLAUTH_DIGEST));
-  if (!proxy.exclude.empty()) set(CURLOPT_NOPROXY, joined(proxy.exclude).c_str());
-  if (proxy.url.empty()) return {};
-  set.text(CURLOPT_PROXY, proxy.url);
-  if (proxy.user.empty()) return {};
-  set.text(CURLOPT_PROXYUSERNAME, proxy.user);
-  if (!proxy.password.set()) return {};
-  EH_ASSIGN(const Secret password, proxy.password.read_text());
-  set(CURLOPT_PROXYPASSWORD, std::string(password.reveal()).c_str());
-  return {};
 }
 
 // --- callbacks -----------------------------------------------------------------------------------
@@ -213,6 +55,7 @@ std::size_t Exchange::pull(char* out, std::size_t size) {
     return CURL_READFUNC_ABORT;
   }
   body_read_ += *n;
+  all_handed_over_ = all_handed_over_ || sent_all();
   context_.body_bytes += *n;
   return *n;
 }
@@ -262,12 +105,10 @@ std::size_t Exchange::take_header(char* line, std::size_t size, std::size_t coun
 std::size_t Exchange::take_body(char* bytes, std::size_t size, std::size_t count, void* self) {
   Exchange& exchange = *static_cast<Exchange*>(self);
   std::string& body = exchange.response_.body;
-  if (body.size() + size * count > exchange.request_.response_limit) {
-    exchange.too_long_ = true;
-    return 0;  // ends the transfer
-  }
-  body.append(bytes, size * count);
-  return size * count;
+  const std::size_t room = exchange.request_.response_limit - body.size();
+  body.append(bytes, std::min(room, size * count));
+  exchange.too_long_ = size * count > room;
+  return exchange.too_long_ ? 0 : size * count;  // 0 ends the transfer
 }
 
 curl_socket_t Exchange::open_socket(void* sockets, curlsocktype, curl_sockaddr* address) {
@@ -286,14 +127,31 @@ bool Exchange::sent_all() const {
   return request_.body == nullptr || body_read_ >= request_.body->size();
 }
 
+// S3 sends the head and a blank now and then while it puts an object's parts together.
+bool Exchange::answer_has_begun() const {
+  return response_.body.find_first_not_of(" \t\r\n") != std::string::npos;
+}
+
 bool Exchange::stalled(Instant now) {
   if (socket_ < 0 || paused_) {  // connecting has its own limit; a pause is our own
     stall_ = StallDetector(context_.options.stall, now);
     return false;
   }
   const SocketProgress progress = Sockets::progress(socket_);
-  const bool awaiting = sent_all() && progress.all_acknowledged && response_.headers.empty();
+  if (without_end(progress)) return true;
+  const bool awaiting = sent_all() && progress.all_acknowledged && !answer_has_begun();
   return stall_.stalled(now, progress.moved, awaiting);
+}
+
+// Extensions of chunks are no body and no header: neither limit ends them.
+bool Exchange::without_end(const SocketProgress& progress) {
+  if (counted_socket_ != socket_ || progress.received < received_before_) {
+    counted_socket_ = socket_;
+    received_before_ = progress.received;
+  }
+  const bool endless = progress.received - received_before_ > request_.response_limit + kBesideBody;
+  too_long_ = too_long_ || endless;
+  return endless;
 }
 
 Instant Exchange::resume_at(Instant now) const {
@@ -315,16 +173,22 @@ HttpResponse Exchange::failed(HttpFailure failure, std::string problem) {
   response_.problem = std::move(problem);
   long sent = 0;
   curl_easy_getinfo(handle_, CURLINFO_REQUEST_SIZE, &sent);
-  response_.maybe_arrived = sent > 0 && sent_all();
+  response_.maybe_arrived = all_handed_over_ || (sent > 0 && sent_all());
   return std::move(response_);
 }
 
 HttpResponse Exchange::conclude_stalled() {
   response_.status = 0;
+  if (too_long_) return failed(HttpFailure::kResponse, too_long());
   return failed(
       HttpFailure::kStalled,
       fmt::format("{}: hardly a byte moved for {}: given up, to be tried again",
                   origin_of(request_.url), format_duration(context_.options.stall.window)));
+}
+
+std::string Exchange::too_long() const {
+  return fmt::format("{}: the answer is longer than {}", origin_of(request_.url),
+                     format_size(request_.response_limit));
 }
 
 HttpResponse Exchange::conclude(CURLcode code) {
@@ -333,9 +197,11 @@ HttpResponse Exchange::conclude(CURLcode code) {
   response_.status = static_cast<int>(status);
   response_.verified = request_.url.starts_with("https://") && context_.options.config.tls.verify;
   // A server may refuse before it has all, and close: what it said counts although sending failed.
-  const bool refused_early = status >= 400 && !too_long_ && !body_error_ &&
-                             (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR);
-  if (code == CURLE_OK || refused_early) return std::move(response_);
+  // Of a refusal's page (a filter's, a proxy's) the beginning is enough.
+  const bool refused = status >= 300 && !body_error_ &&
+                       (too_long_ || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR);
+  strike_out(response_.body, request_.headers);
+  if (code == CURLE_OK || refused) return std::move(response_);
   auto [failure, problem] = classify(code);
   if (failure == HttpFailure::kTls || failure == HttpFailure::kClock) response_.verified = false;
   response_.status = 0;
@@ -343,13 +209,11 @@ HttpResponse Exchange::conclude(CURLcode code) {
 }
 
 std::pair<HttpFailure, std::string> Exchange::classify(CURLcode code) const {
-  const std::string said = curl_says_[0] != '\0' ? curl_says_.data() : curl_easy_strerror(code);
-  const std::string what = origin_of(request_.url) + ": " + said;
+  const std::string_view said = curl_says_.data();
+  const std::string what = origin_of(request_.url) + ": " + shown(said, curl_easy_strerror(code));
   if (body_error_) return {HttpFailure::kBody, body_error_->message};
-  if (too_long_)
-    return {HttpFailure::kResponse,
-            fmt::format("{}: the answer is longer than {}", origin_of(request_.url),
-                        format_size(request_.response_limit))};
+  if (blames_proxy_url(said)) return {HttpFailure::kProxy, what};
+  if (too_long_) return {HttpFailure::kResponse, too_long()};
   long proxy_status = 0;
   curl_easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   if (proxy_status >= 300)

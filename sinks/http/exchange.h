@@ -38,7 +38,7 @@ class Exchange {
 
   // The socket that libcurl waits on for it; -1: none just now.
   void set_socket(int fd) { socket_ = fd; }
-  bool stalled(Instant now);
+  bool stalled(Instant now);  // or it answers without an end
   // While a budget is used up: when it is worth to go on; kNever while it is not.
   Instant resume_at(Instant now) const;
   void resume();
@@ -64,6 +64,9 @@ class Exchange {
   std::size_t pull(char* out, std::size_t size);
   std::size_t take_from_budgets(std::size_t want);
   bool sent_all() const;
+  bool answer_has_begun() const;
+  bool without_end(const SocketProgress& progress);
+  std::string too_long() const;
   HttpResponse failed(HttpFailure failure, std::string problem);
   std::pair<HttpFailure, std::string> classify(CURLcode code) const;
   std::string tls_problem(HttpFailure& failure) const;
@@ -78,12 +81,15 @@ class Exchange {
   std::unique_ptr<ByteStream> body_;
   std::optional<Error> body_error_;
   std::uint64_t body_read_ = 0;
+  bool all_handed_over_ = false;  // over this connection or one before
   bool paused_ = false;
 
   HttpResponse response_;
   bool too_long_ = false;
   std::string trusted_;  // where the authorities are, for people
   int socket_ = -1;
+  int counted_socket_ = -1;            // whose bytes are counted
+  std::uint64_t received_before_ = 0;  // on that, of earlier answers
   StallDetector stall_;
 };
 

@@ -37,7 +37,9 @@ std::optional<WallTime> parse_http_date(std::string_view text) {
       std::chrono::year(*year),
       std::chrono::month(static_cast<unsigned>(month - kMonths.begin()) + 1),
       std::chrono::day(static_cast<unsigned>(*day))};
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  // Nanoseconds in 64 bits end in 2262.
+  if (!date.ok() || *year < 1970 || *year > 2261 || *hour > 23 || *minute > 59 || *second > 60)
+    return std::nullopt;
   const auto at = std::chrono::sys_days(date) + std::chrono::hours(*hour) +
                   std::chrono::minutes(*minute) + std::chrono::seconds(*second);
   return WallTime(std::chrono::nanoseconds(at.time_since_epoch()).count());

@@ -10,7 +10,8 @@
 
 namespace edgehose {
 
-// "Sun, 06 Nov 1994 08:49:37 GMT". The obsolete forms are not read.
+// "Sun, 06 Nov 1994 08:49:37 GMT". The obsolete forms are not read, nor years before 1970 or after
+// 2261.
 std::optional<WallTime> parse_http_date(std::string_view text);
 
 // How long the server asks to be left alone: seconds, or a date relative to the server's own Date,

@@ -53,7 +53,7 @@ void Sockets::close(int fd) {
 
 SocketProgress Sockets::progress(int fd) {
   const tcp_info info = info_of(fd);
-  return {info.tcpi_bytes_acked + info.tcpi_bytes_received,
+  return {info.tcpi_bytes_acked + info.tcpi_bytes_received, info.tcpi_bytes_received,
           info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0};
 }
 

@@ -14,6 +14,7 @@ namespace edgehose {
 
 struct SocketProgress {
   std::uint64_t moved = 0;  // acknowledged by the peer, or received from it
+  std::uint64_t received = 0;
   bool all_acknowledged = false;
 };
 

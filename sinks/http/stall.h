@@ -11,7 +11,7 @@ namespace edgehose {
 struct StallLimits {
   Duration window = std::chrono::seconds(60);
   std::uint64_t min_bytes = 1 << 10;  // in each window, either way
-  // Between the last byte of a request and the first of its answer: servers may think.
+  // Between the last byte of a request and the first of its answer's text: servers may think.
   Duration answer = std::chrono::minutes(5);
 };
 
@@ -20,7 +20,7 @@ class StallDetector {
   StallDetector(const StallLimits& limits, Instant now) : limits_(limits), mark_(now) {}
 
   // `bytes`: all that has reached the peer or come from it so far. `awaiting`: everything was sent
-  // and acknowledged, and no byte of the answer has come.
+  // and acknowledged, and of the answer at most its head and blanks have come.
   bool stalled(Instant now, std::uint64_t bytes, bool awaiting);
 
  private:

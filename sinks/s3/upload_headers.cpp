@@ -39,8 +39,8 @@ std::string encode_tags(const std::map<std::string, std::string>& tags) {
 
 class Headers {
  public:
-  void add(std::string name, std::string value) {
-    if (!value.empty()) list_.push_back({std::move(name), std::move(value)});
+  void add(std::string name, std::string value, bool secret = false) {
+    if (!value.empty()) list_.push_back({std::move(name), std::move(value), secret});
   }
   std::vector<HttpHeader> take() { return std::move(list_); }
 
@@ -68,7 +68,7 @@ void add_encryption(Headers& headers, const S3Encryption& encryption) {
 void add_customer_key(Headers& headers, const Secret& key) {
   const std::string name = "x-amz-server-side-encryption-customer-";
   headers.add(name + "algorithm", "AES256");
-  headers.add(name + "key", base64(key.reveal()));
+  headers.add(name + "key", base64(key.reveal()), /*secret=*/true);
   headers.add(name + "key-MD5", base64(digest_of(key.reveal(), EVP_md5())));
 }
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """An HTTP server that does, on command, what real servers do only on bad days.
 
-    fault_server.py [--tls CERT KEY] [--client-ca FILE] [--proxy USER:PASSWORD]
+    fault_server.py [--tls CERT KEY] [--old-tls] [--client-ca FILE] [--proxy USER:PASSWORD]
 
 Prints "PORT\n" and serves on 127.0.0.1 until it is killed. Without faults it is a store: PUT keeps a
 body under its path, GET and HEAD give it back, DELETE removes it, POST echoes; multipart uploads are
 fault_uploads.py's. With --proxy it is a proxy instead: CONNECT and absolute URLs, for whom the
-credentials are right.
+credentials are right. With --old-tls it speaks TLS 1.2 at most.
 
 POST /__faults takes a JSON list; each applies to the next `times` requests (default 1) whose method
 and path match, and whose query holds `query`; the first that matches is used. GET /__log answers what was asked for so far.
@@ -21,8 +21,9 @@ do: status       answers `status`, `headers`, `body`, the request read to its en
     silent       reads the request, never answers
     deaf         reads nothing after the headers, never answers
     drip         answers one byte of the body each `pause` seconds (default 1)
-    short        promises more body than it sends
+    short        promises more body than it sends; with "reset" it breaks the connection then
     endless      a body without an end
+    extensions   a chunk with extensions without an end
     garbage      bytes that are not HTTP
     late         does what is asked after `pause` seconds
     date         does what is asked
@@ -220,6 +221,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = True
+        if fault.get("reset"):
+            self.break_connection()
 
     def endless(self, fault):
         self.send_response(fault.get("status", 200))
@@ -228,6 +231,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         while True:
             self.wfile.write(b"<p>" * 4096)
+
+    def extensions(self, fault):
+        self.send_response(fault.get("status", 200))
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        while True:
+            self.wfile.write(b"1;" + b"x" * 8192)
 
     def garbage(self, fault):
         self.wfile.write(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
@@ -298,6 +309,7 @@ def main():
     global STATE, TLS, PROXY
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
+    parser.add_argument("--old-tls", action="store_true")
     parser.add_argument("--client-ca", metavar="FILE")
     parser.add_argument("--proxy", metavar="USER:PASSWORD")
     args = parser.parse_args()
@@ -305,6 +317,8 @@ def main():
     if args.tls:
         TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         TLS.load_cert_chain(*args.tls)
+        if args.old_tls:
+            TLS.maximum_version = ssl.TLSVersion.TLSv1_2
         if args.client_ca:
             TLS.verify_mode = ssl.CERT_REQUIRED
             TLS.load_verify_locations(args.client_ca)

@@ -55,12 +55,15 @@ class AwsClientTest : public ::testing::Test {
     offset_ = client.clock_offset();
     return std::move(finished.front());
   }
-  void assume_a_role() {
+  void sign_with_keys() {
     for (SecretRef* key :
          {&options_.credentials.access_key_id, &options_.credentials.secret_access_key}) {
       key->kind = SecretRef::Kind::kPlain;
       key->plain = Secret("key");
     }
+  }
+  void assume_a_role() {
+    sign_with_keys();
     options_.credentials.role.arn = "arn:aws:iam::111122223333:role/gateway";
     variables_["AWS_ENDPOINT_URL_STS"] = issuer_.url("");
   }
@@ -99,18 +102,19 @@ TEST_F(AwsClientTest, ARoleIsAssumedWithTheTimeThatStsTells) {
 
 // By this machine's clock they have ended yesterday.
 TEST_F(AwsClientTest, CredentialsOfAnIotAliasServeWhereThisClockIsAhead) {
-  options_.credentials.iot = {.endpoint = "localhost:" + issuer_.port(),
+  TlsServer iot(certs_, /*asks_for_one=*/true);
+  options_.credentials.iot = {.endpoint = "localhost:" + iot.port(),
                               .role_alias = "gateways",
                               .thing_name = "",
                               .certificate = certs_.file("client.pem"),
                               .private_key = certs_.file("client.key"),
                               .ca_file = certs_.file("ca.pem")};
   const WallTime end(clock_->wall().value - Duration(23h).count());
-  issuer_.faults({told(200,
-                       R"({"credentials":{"accessKeyId":"ASIAIOT","secretAccessKey":"s",)"
-                       R"("sessionToken":"t","expiration":")" +
-                           format_wall(end) + R"("}})",
-                       -kDay)});
+  iot.faults({told(200,
+                   R"({"credentials":{"accessKeyId":"ASIAIOT","secretAccessKey":"s",)"
+                   R"("sessionToken":"t","expiration":")" +
+                       format_wall(end) + R"("}})",
+                   -kDay)});
   s3_.faults({told(200, "", -kDay)});
   const AwsClient::Finished got = get();
   ASSERT_FALSE(got.unsigned_why) << got.unsigned_why->message;
@@ -129,6 +133,16 @@ TEST_F(AwsClientTest, CredentialsOfAProgramServeWhereThisClockIsAhead) {
   ASSERT_FALSE(got.unsigned_why) << got.unsigned_why->message;
   EXPECT_EQ(got.response.status, 200);
   EXPECT_EQ(s3_.log().size(), 2u);
+}
+
+// Gateways tell what they were sent; what they say is logged.
+TEST_F(AwsClientTest, ASessionTokenThatIsRepeatedIsNotRead) {
+  sign_with_keys();
+  SecretRef& token = options_.credentials.session_token;
+  token.kind = SecretRef::Kind::kPlain;
+  token.plain = Secret("canary-session-token");
+  s3_.faults({told(400, "<Message>bad header: canary-session-token</Message>", 0)});
+  EXPECT_EQ(get().response.body, "<Message>bad header: ***</Message>");
 }
 
 TEST_F(AwsClientTest, WhatIsLongOverIsRefusedByTheServerAndNotAskedForEver) {

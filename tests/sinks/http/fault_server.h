@@ -63,7 +63,7 @@ inline HttpResponse exchange(HttpClient& client, const Clock& clock, HttpRequest
   const Instant deadline = clock.now() + std::chrono::seconds(30);
   while (finished.empty()) {
     const Instant next = client.step(finished);
-    if (clock.now() > deadline) throw std::runtime_error("no end of an exchange");
+    if (clock.now() >= deadline) throw std::runtime_error("no end of an exchange");
     const int fd = client.descriptor();
     if (finished.empty()) const_cast<Clock&>(clock).wait({&fd, 1}, std::min(next, deadline));
   }

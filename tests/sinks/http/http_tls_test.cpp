@@ -13,6 +13,7 @@ namespace edgehose {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class HttpTlsTest : public ::testing::Test {
  protected:
@@ -97,6 +98,16 @@ TEST_F(HttpTlsTest, AClientCertificateIsShown) {
   EXPECT_EQ(put(url(server)).status, 200);
 }
 
+TEST_F(HttpTlsTest, AnOlderTlsThanTheConfigAllowsIsNotSpoken) {
+  const FaultServer server({"--tls", file("server.pem"), file("server.key"), "--old-tls"});
+  options_.config.tls.ca_file = file("ca.pem");
+  EXPECT_EQ(put(url(server)).status, 200);
+  options_.config.tls.min_version = TlsVersion::k13;
+  const HttpResponse response = put(url(server));
+  EXPECT_EQ(response.status, 0);
+  EXPECT_EQ(response.failure, HttpFailure::kTls) << response.problem;
+}
+
 TEST_F(HttpTlsTest, AMissingKeyIsASetupThatIsTold) {
   options_.config.tls.certificate = file("client.pem");
   options_.config.tls.key = secret_file(file("nobody.key"));
@@ -135,6 +146,25 @@ TEST_F(HttpTlsTest, AProxyCarriesHttpAndHttpsForWhoKnowsItsPassword) {
   EXPECT_TRUE(https.verified);
 }
 
+TEST_F(HttpTlsTest, AProxyOverTlsIsVerifiedToo) {
+  const FaultServer proxy(
+      {"--proxy", "device:word", "--tls", file("server.pem"), file("server.key")});
+  const FaultServer plain;
+  const FaultServer tls({"--tls", file("server.pem"), file("server.key")});
+  std::ofstream(file("password")) << "word\n";
+  options_.config.proxy.url = "https://localhost:" + proxy.port();
+  options_.config.proxy.user = "device";
+  options_.config.proxy.password = secret_file(file("password"));
+  EXPECT_EQ(put(plain.url("/x")).status, 0) << "its authority is not known";
+  options_.config.tls.ca_file = file("ca.pem");
+  const HttpResponse http = put(plain.url("/x"));
+  EXPECT_EQ(http.status, 200) << http.problem;
+  EXPECT_NE(http.header("via"), nullptr);
+  const HttpResponse https = put(url(tls));
+  EXPECT_EQ(https.status, 200) << https.problem;
+  EXPECT_TRUE(https.verified);
+}
+
 TEST_F(HttpTlsTest, AProxyThatRefusesIsToldAsOne) {
   const FaultServer proxy({"--proxy", "device:other"});
   const FaultServer tls({"--tls", file("server.pem"), file("server.key")});
@@ -153,6 +183,20 @@ TEST_F(HttpTlsTest, WhatIsExcludedGoesDirectly) {
   const HttpResponse response = put(plain.url("/x"));
   EXPECT_EQ(response.status, 200) << response.problem;
   EXPECT_EQ(response.header("via"), nullptr);
+}
+
+// libcurl repeats such a URL in its words.
+TEST_F(HttpTlsTest, AProxysUrlThatCannotBeReadIsNotShown) {
+  for (const char* url : {"http://alice:can#ary@127.0.0.1:3128", "ftp://alice:canary@127.0.0.1:1",
+                          "http://alice:can/ary@127.0.0.1:3128", "alice:can ary@127.0.0.1:3128",
+                          "http://alice:canary@127.0.0.1:99999"}) {
+    ::setenv("http_proxy", url, 1);
+    const HttpResponse response = put("http://127.0.0.1:1/x");
+    ::unsetenv("http_proxy");
+    EXPECT_EQ(response.failure, HttpFailure::kProxy) << response.problem;
+    EXPECT_THAT(response.problem, Not(HasSubstr("ary"))) << url;
+    EXPECT_THAT(response.problem, HasSubstr("http_proxy"));
+  }
 }
 
 TEST_F(HttpTlsTest, TheEnvironmentsProxyIsUsed) {

@@ -23,7 +23,8 @@ TEST(HttpDate, WhatIsNoneIsNone) {
   for (const char* text : {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
                            "Sun, 06 Nov 1994 08:49:37 CET", "Sun, 31 Feb 1994 08:49:37 GMT",
                            "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, -6 Nov 1994 08:49:37 GMT",
-                           "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08-49:37 GMT"})
+                           "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08-49:37 GMT",
+                           "Fri, 31 Dec 9999 23:59:59 GMT", "Wed, 31 Dec 1969 23:59:59 GMT"})
     EXPECT_FALSE(parse_http_date(text)) << text;
 }
 
@@ -47,6 +48,8 @@ TEST(RetryAfter, WhatCannotBeReadIsNoWish) {
   EXPECT_FALSE(retry_after(with({{"retry-after", "soon"}})));
   EXPECT_FALSE(retry_after(with({{"retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"}})))
       << "without a Date there is nothing to count from";
+  EXPECT_FALSE(retry_after(with({{"date", "Sun, 06 Nov 1994 08:49:37 GMT"},
+                                 {"retry-after", "Fri, 31 Dec 9999 23:59:59 GMT"}})));
 }
 
 TEST(RetryAfter, IsBounded) {

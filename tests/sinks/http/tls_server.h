@@ -31,9 +31,13 @@ class TestCertificates {
 
 class TlsServer {
  public:
-  explicit TlsServer(const TestCertificates& certificates)
-      : server_({"--tls", certificates.file("server.pem"), certificates.file("server.key")}) {
-    trusting_.config.tls.ca_file = certificates.file("ca.pem");
+  // It takes only clients that show a certificate, where it `asks_for_one`.
+  explicit TlsServer(const TestCertificates& certificates, bool asks_for_one = false)
+      : server_(arguments(certificates, asks_for_one)) {
+    TlsConfig& tls = trusting_.config.tls;
+    tls.ca_file = certificates.file("ca.pem");
+    tls.certificate = certificates.file("client.pem");
+    tls.key = {SecretRef::Kind::kFile, certificates.file("client.key"), {}};
   }
   const std::string& port() const { return server_.port(); }
   std::string url(const std::string& path) const { return "https://localhost:" + port() + path; }
@@ -49,6 +53,13 @@ class TlsServer {
   }
 
  private:
+  static std::vector<std::string> arguments(const TestCertificates& certificates,
+                                            bool asks_for_one) {
+    std::vector<std::string> all{"--tls", certificates.file("server.pem"),
+                                 certificates.file("server.key")};
+    if (asks_for_one) all.insert(all.end(), {"--client-ca", certificates.file("ca.pem")});
+    return all;
+  }
   std::string ask(HttpRequest request) {
     HttpClient client(trusting_, *clock_);
     HttpResponse response = exchange(client, *clock_, std::move(request));

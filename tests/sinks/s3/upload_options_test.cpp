@@ -73,6 +73,8 @@ TEST(S3Headers, ACustomerKeyIsRepeatedWithEachPart) {
     EXPECT_EQ(all["x-amz-server-side-encryption-customer-key"],
               "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=");
     EXPECT_EQ(all["x-amz-server-side-encryption-customer-key-MD5"], "mT2HRsMGJ5IX5C+0rreZ8Q==");
+    for (const HttpHeader& header : s3_headers(options, call, kNow, key))
+      EXPECT_EQ(header.secret, header.name.ends_with("customer-key")) << header.name;
   }
 }
 
