@@ -16,6 +16,7 @@
 #include "buffer/keyspace.h"
 #include "buffer/lmdb.h"
 #include "buffer/page_account.h"
+#include "buffer/small_values.h"
 
 namespace edgehose {
 namespace {
@@ -24,7 +25,6 @@ using SteadyClock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto kBlockBudget = 1500ms;
-constexpr std::size_t kMaxKey = 64;  // ours have at most 13 bytes; LMDB allows 511
 
 Status corrupt(std::string_view what) { return fail(ErrorCode::kCorrupt, "{}", what); }
 
@@ -122,11 +122,8 @@ class Walk {
       if (const auto mark = keyspace::decode_clean_mark(value)) clean_ = *mark;
       return {};
     }
-    // Unknown keys of known kinds may be a later minor version's; others are damage.
-    if (key.size() > kMaxKey ||
-        (!is_control_key(key) && !key.starts_with(keyspace::kDeadLetterPrefix)))
-      return corrupt("it holds a key of no kind");
-    if (auto decoded = decode(key, value); !decoded) {
+    if (!is_small_value(key)) return corrupt("it holds a key of no kind");
+    if (const Status decoded = check_small_value(key, value, keys_); !decoded) {
       if (undecodable_.empty()) undecodable_ = decoded.error().message;
       return {};
     }
@@ -134,41 +131,6 @@ class Walk {
     has_counters_ = has_counters_ || key == keyspace::counters_key();
     listener_.on_entry(key, value);
     return {};
-  }
-
-  template <class Decode>
-  Status sealed(std::string_view key, std::string_view value, Decode decode) const {
-    const auto plain = keys_.open_value(key, value);
-    if (!plain && plain.error().code == ErrorCode::kAuth) return {};  // a missing key is not damage
-    if (!plain) return tl::unexpected(plain.error());
-    if (auto decoded = decode(*plain); !decoded) return tl::unexpected(std::move(decoded).error());
-    return {};
-  }
-
-  template <class T>
-  static Status plain(const Result<T>& decoded) {
-    if (!decoded) return tl::unexpected(decoded.error());
-    return {};
-  }
-
-  Status decode(std::string_view key, std::string_view value) const {
-    using namespace keyspace;
-    if (key == epoch_key()) return plain(decode_epoch(value));
-    if (key == machine_key()) return plain(decode_machine(value));
-    if (key == salvage_key()) return plain(decode_salvage(value));
-    if (key == counters_key()) return plain(decode_counters(value));
-    if (key.starts_with(kSourcePrefix)) return plain(decode_source(key, value));
-    if (key.starts_with(kSinkPrefix)) return plain(decode_sink(key, value));
-    if (key.starts_with(kLanePrefix)) return plain(decode_lane(key, value));
-    if (key.starts_with(kFilePrefix))
-      return sealed(key, value, [](auto& v) { return decode_file(v); });
-    if (key.starts_with(kClaimPrefix))
-      return sealed(key, value, [&](auto& v) { return decode_claim(key, v); });
-    if (key.starts_with(kReplayPrefix))
-      return sealed(key, value, [&](auto& v) { return decode_replay(key, v); });
-    if (key.starts_with(kDeadLetterPrefix))
-      return sealed(key, value, [&](auto& v) { return decode_dead_letter(key, v); });
-    return {};  // of a later minor version
   }
 
   // Under rising transactions, as LMDB keeps them.

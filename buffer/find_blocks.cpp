@@ -54,10 +54,11 @@ class Finder {
           blocks.push_back(std::move(summary));
         return blocks.size() < kMaxFoundBlocks;
       };
-      EH_ASSIGN(const ScanResult scan,
-                scan_blocks(file.path, &in_.keys, in_.clock, in_.clock.now() + kSearchDeadline,
-                            take, in_.options.progress.get(),
-                            next_file ? VisitEntry(take_file) : VisitEntry()));
+      EH_ASSIGN(
+          const ScanResult scan,
+          scan_blocks(file.path, &in_.keys, in_.clock, in_.clock.now() + kSearchDeadline, take,
+                      {in_.options.progress.get(), next_file ? VisitEntry(take_file) : VisitEntry(),
+                       std::nullopt}));
       found_.damaged += scan.damaged;
       found_.complete = found_.complete && scan.complete;
     }

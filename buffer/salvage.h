@@ -11,12 +11,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/base/clock.h"
 #include "agent/base/result.h"
+#include "buffer/archive.h"
 #include "buffer/block.h"
 #include "buffer/keys.h"
 #include "buffer/open_progress.h"
@@ -29,7 +31,7 @@ constexpr std::size_t kMaxFoundBlocks = 1u << 20;  // about 100 bytes of memory 
 constexpr unsigned kScanners = 4;                  // threads, with 2 MiB or a block of memory each
 
 struct ScanResult {
-  std::uint64_t bytes = 0;       // of the file that were looked at
+  std::uint64_t bytes = 0;       // of the file that were looked at, without holes
   std::uint64_t unreadable = 0;  // of them, that the disk did not give
   std::uint64_t found = 0;       // blocks handed to the visitor
   std::uint64_t damaged = 0;     // headers whose columns fail their check
@@ -48,15 +50,21 @@ struct FoundBlock {
 // A key of a leaf page, whosever it was and however old, with a value that stands in the page.
 using VisitEntry = std::function<void(std::string_view key, std::string_view value)>;
 
+struct ScanOptions {
+  OpenProgress* progress = nullptr;
+  VisitEntry visit_entry;  // the keys of the leaf pages that are passed on the way
+  // Where blocks are looked for, of whole pages, in order; none: in all of the file.
+  std::optional<std::vector<PageSpan>> where;
+};
+
 // Visits every block of the file, stale ones too, until `visit` says false; one call at a time. A
 // large file is read in kScanners places at once, so they come in no order, and one that happens to
-// stand inside another's columns may be among them: see choose_blocks(). `visit_entry`: the keys of
-// the leaf pages that were passed on the way. Errors only where the file cannot be opened.
+// stand inside another's columns may be among them: see choose_blocks(). Holes are passed over.
+// Errors only where the file cannot be opened.
 Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, const Clock& clock,
                                Instant deadline,
                                const std::function<bool(const FoundBlock&)>& visit,
-                               OpenProgress* progress = nullptr,
-                               const VisitEntry& visit_entry = {});
+                               const ScanOptions& options = {});
 
 // What choose_blocks() needs to know of a block; its bytes stay in the file.
 struct BlockSummary {

@@ -1,9 +1,11 @@
 // Searching a damaged file for blocks.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -21,6 +23,7 @@ namespace {
 
 constexpr std::size_t kWindow = 2 << 20;
 constexpr std::uint64_t kWorthThreads = 64ull << 20;
+constexpr std::uint64_t kPiece = 32ull << 20;  // of the file, that one thread takes
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kLargestHeader = kBlockHeaderBytes + kBlockMaxExtents * kExtentBytes;
 
@@ -32,30 +35,46 @@ Check check(std::string_view stored, const Keyring* keys) {
   return opened.error().code == ErrorCode::kAuth ? Check::kUnknown : Check::kBad;
 }
 
-// One scan, in as many places at once as the file is worth: a disk reads faster when it is asked
-// for several things.
+// What of [first, end) the file holds, in whole pages: not its holes.
+void add_data(int fd, std::uint64_t first, std::uint64_t end, std::vector<PageSpan>& spans) {
+  while (first < end) {
+    const off_t data = ::lseek(fd, static_cast<off_t>(first), SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return;  // nothing more
+    const off_t hole = data < 0 ? -1 : ::lseek(fd, data, SEEK_HOLE);
+    // A file system that cannot tell: all of it may be data.
+    const std::uint64_t begin = data < 0 ? first : static_cast<std::uint64_t>(data) / kPage * kPage;
+    const std::uint64_t until =
+        hole < 0 ? end : (static_cast<std::uint64_t>(hole) + kPage - 1) / kPage * kPage;
+    first = std::max(first, begin);
+    if (first >= end) return;
+    spans.push_back({first, std::min(until, end) - first});
+    first = until;
+  }
+}
+
+// One scan, by as many threads as the file is worth: a disk reads faster when it is asked for
+// several things. They take what is to be searched piece by piece.
 class Scan {
  public:
   Scan(const std::string& path, std::uint64_t size, const Keyring* keys, const Clock& clock,
        Instant deadline, const std::function<bool(const FoundBlock&)>& visit,
-       OpenProgress* progress, const VisitEntry& visit_entry)
+       const ScanOptions& options)
       : path_(path),
         size_(size),
         keys_(keys),
         clock_(clock),
         deadline_(deadline),
         visit_(visit),
-        visit_entry_(visit_entry),
-        progress_(progress) {}
+        options_(options) {}
 
-  Result<ScanResult> run() {
-    const std::uint64_t places = size_ < kWorthThreads ? 1 : kScanners;
-    const std::uint64_t part = (size_ / kPage + places) / places * kPage;
+  Result<ScanResult> run(int fd) {
+    const std::uint64_t bytes = cut_pieces(fd);
+    if (options_.progress != nullptr)
+      options_.progress->begin("searching the damaged buffer for records", bytes);
     std::vector<std::thread> others;
-    for (std::uint64_t i = 1; i < places; ++i)
-      others.emplace_back(
-          [=, this] { search(std::min(size_, i * part), std::min(size_, (i + 1) * part)); });
-    search(0, std::min(size_, part));
+    for (unsigned i = 1; bytes >= kWorthThreads && i < kScanners; ++i)
+      others.emplace_back([this] { search(); });
+    search();
     for (std::thread& other : others) other.join();
     if (error_) return tl::unexpected(*error_);
     result_.complete = !ended_;
@@ -72,8 +91,21 @@ class Scan {
     ScanResult found;
   };
 
-  // Blocks that begin in [at, end).
-  void search(std::uint64_t at, std::uint64_t end) {
+  // How many bytes they are together.
+  std::uint64_t cut_pieces(int fd) {
+    std::vector<PageSpan> spans;
+    for (const PageSpan& span : options_.where.value_or(std::vector<PageSpan>{{0, size_}}))
+      add_data(fd, span.first, std::min(size_, span.first + span.length), spans);
+    std::uint64_t bytes = 0;
+    for (const auto& [first, length] : spans) {
+      bytes += length;
+      for (std::uint64_t at = 0; at < length; at += kPiece)
+        pieces_.push_back({first + at, std::min(kPiece, length - at)});
+    }
+    return bytes;
+  }
+
+  void search() {
     auto fd = open_file(path_, O_RDONLY);
     if (!fd) {
       const std::lock_guard lock(mutex_);
@@ -81,7 +113,20 @@ class Scan {
       return;
     }
     ::posix_fadvise(fd->get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-    Part part{FileWindow(fd->get(), size_, kWindow), end, at, {}};
+    Part part{FileWindow(fd->get(), size_, kWindow), 0, 0, {}};
+    for (std::size_t i = next_++; i < pieces_.size() && !ended_; i = next_++)
+      search(part, pieces_[i].first, pieces_[i].first + pieces_[i].length);
+    const std::lock_guard lock(mutex_);
+    result_.found += part.found.found;
+    result_.damaged += part.found.damaged;
+    result_.unchecked += part.found.unchecked;
+    result_.unreadable += part.file.unreadable();
+  }
+
+  // Blocks that begin in [at, end).
+  void search(Part& part, std::uint64_t at, std::uint64_t end) {
+    part.end = end;
+    part.leaf = at;
     while (at < end && at + kBlockHeaderBytes <= size_ && !ended_) {
       if (clock_.now() >= deadline_) {
         ended_ = true;
@@ -90,13 +135,8 @@ class Scan {
       const std::uint64_t next = std::min(step(part, at), end);
       looked_ += next - at;
       at = next;
-      if (progress_ != nullptr) progress_->advance(looked_);
+      if (options_.progress != nullptr) options_.progress->advance(looked_);
     }
-    const std::lock_guard lock(mutex_);
-    result_.found += part.found.found;
-    result_.damaged += part.found.damaged;
-    result_.unchecked += part.found.unchecked;
-    result_.unreadable += part.file.unreadable();
   }
 
   // Looks at what is there and returns where to look next.
@@ -137,7 +177,7 @@ class Scan {
 
   // Those that begin before `end`. What stands inside a block's columns is none.
   void look_at_leaves(Part& part, std::uint64_t end) {
-    if (!visit_entry_) return;
+    if (!options_.visit_entry) return;
     for (; part.leaf < end; part.leaf += kPage) {
       const auto page = lmdb::TreePage::parse(part.file.view(part.leaf, kPage),
                                               static_cast<std::size_t>(part.leaf / kPage));
@@ -145,7 +185,7 @@ class Scan {
       const std::lock_guard lock(mutex_);
       for (std::size_t i = 0; i < page->nodes(); ++i)
         if (const auto entry = page->entry(i); entry && entry->first_page == 0)
-          visit_entry_(entry->key, entry->value);
+          options_.visit_entry(entry->key, entry->value);
     }
   }
 
@@ -155,9 +195,10 @@ class Scan {
   const Clock& clock_;
   const Instant deadline_;
   const std::function<bool(const FoundBlock&)>& visit_;
-  const VisitEntry& visit_entry_;
-  OpenProgress* const progress_;
-  std::atomic<bool> ended_{false};  // by the deadline or the visitor
+  const ScanOptions& options_;
+  std::vector<PageSpan> pieces_;
+  std::atomic<std::size_t> next_{0};  // of the pieces, to be searched
+  std::atomic<bool> ended_{false};    // by the deadline or the visitor
   std::atomic<std::uint64_t> looked_{0};
   std::mutex mutex_;  // guards what follows, and the visitors
   ScanResult result_;
@@ -169,13 +210,12 @@ class Scan {
 Result<ScanResult> scan_blocks(const std::string& path, const Keyring* keys, const Clock& clock,
                                Instant deadline,
                                const std::function<bool(const FoundBlock&)>& visit,
-                               OpenProgress* progress, const VisitEntry& visit_entry) {
+                               const ScanOptions& options) {
   EH_ASSIGN(const FileDescriptor fd, open_file(path, O_RDONLY));
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) return fail_errno(errno, "looking at " + path);
   const auto size = static_cast<std::uint64_t>(st.st_size);
-  if (progress != nullptr) progress->begin("searching the damaged buffer for records", size);
-  return Scan(path, size, keys, clock, deadline, visit, progress, visit_entry).run();
+  return Scan(path, size, keys, clock, deadline, visit, options).run(fd.get());
 }
 
 }  // namespace edgehose

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <random>
 
@@ -12,6 +13,8 @@
 
 namespace edgehose {
 namespace {
+
+constexpr std::size_t kPage = 4096;
 
 struct Spec {
   std::uint64_t number = 1, first = 1;
@@ -118,6 +121,66 @@ TEST_F(Scan, SealedBlocksAreCheckedWhereTheirKeyIsThere) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_FALSE(found[0].checked);
   EXPECT_EQ(result_.unchecked, 2u);
+}
+
+TEST_F(Scan, HolesArePassedOver) {
+  constexpr std::uint64_t kHole = 1ull << 32;
+  const std::string one = stored_block({.number = 1}), two = stored_block({.number = 2});
+  {
+    std::ofstream file(path_, std::ios::binary);
+    file << one;
+    file.seekp(static_cast<std::streamoff>(kHole - 100));  // its data begin in front of a page
+    file << two;
+  }
+  ASSERT_EQ(::truncate(path_.c_str(), static_cast<off_t>(4 * kHole)), 0);
+  std::vector<std::uint64_t> found;
+  const auto result = scan_blocks(path_, nullptr, clock_, kNever, [&](const FoundBlock& b) {
+    found.push_back(b.offset);
+    return true;
+  });
+  ASSERT_TRUE(result);
+  EXPECT_EQ(found, (std::vector<std::uint64_t>{0, kHole - 100}));
+  EXPECT_LT(result->bytes, 1u << 20);
+}
+
+TEST_F(Scan, OnlyTheGivenPagesAreSearched) {
+  std::string content(40 * kPage, '\0');
+  const auto put = [&](std::uint64_t number, std::size_t at) {
+    const std::string block = stored_block({.number = number, .records = 200});
+    content.replace(at, block.size(), block);
+  };
+  put(1, kPage + 16);
+  put(2, 10 * kPage - 200);  // begins in the given pages, ends behind them
+  put(3, 20 * kPage + 16);
+  std::ofstream(path_, std::ios::binary) << content;
+  ScanOptions options;
+  options.where = {{8 * kPage, 2 * kPage}, {30 * kPage, 100 * kPage}};
+  std::vector<BlockNumber> found;
+  const auto result = scan_blocks(
+      path_, nullptr, clock_, kNever,
+      [&](const FoundBlock& b) {
+        found.push_back(b.header.number);
+        return true;
+      },
+      options);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(found, std::vector<BlockNumber>{BlockNumber(2)});
+  EXPECT_LE(result->bytes, 12 * kPage);
+}
+
+// Read in several places at once, by pieces that end inside of blocks.
+TEST_F(Scan, ALargeFileIsSearchedWhole) {
+  const std::string block = stored_block({.number = 1, .records = 3000});
+  std::string content;
+  std::vector<std::uint64_t> offsets;
+  while (content.size() < 80u << 20) {
+    offsets.push_back(content.size());
+    content += block;
+  }
+  std::vector<std::uint64_t> found;
+  for (const BlockSummary& b : scan(content)) found.push_back(b.offset);
+  std::ranges::sort(found);
+  EXPECT_EQ(found, offsets);
 }
 
 TEST_F(Scan, TheDeadlineEndsIt) {
