@@ -66,6 +66,18 @@ PageSpan pages_of(std::uint64_t offset, std::uint64_t stored) {
   return {first, end > first ? end - first : 0};
 }
 
+std::vector<PageSpan> gaps_between(std::vector<PageSpan> spans, std::uint64_t end) {
+  std::ranges::sort(spans, {}, &PageSpan::first);
+  spans.push_back({end, 0});
+  std::vector<PageSpan> gaps;
+  std::uint64_t at = 0;
+  for (const PageSpan& span : spans) {
+    if (span.first > at) gaps.push_back({at, std::min(span.first, end) - at});
+    at = std::max(at, span.first + span.length);
+  }
+  return gaps;
+}
+
 std::string archive_path(const std::string& directory, std::uint32_t id) {
   return fmt::format("{}/{}{}{}", directory, keyspace::kEnvironmentFile, kSuffix, id);
 }

@@ -50,6 +50,8 @@ struct PageSpan {
   std::uint64_t first = 0, length = 0;
 };
 PageSpan pages_of(std::uint64_t offset, std::uint64_t stored);
+// What of [0, end) none of them takes, in order.
+std::vector<PageSpan> gaps_between(std::vector<PageSpan> spans, std::uint64_t end);
 
 // `buffer.mdb.salvaged-N` in data_dir.
 std::string archive_path(const std::string& directory, std::uint32_t id);

@@ -14,6 +14,11 @@
 #include "buffer/store_impl.h"
 
 namespace edgehose {
+namespace {
+
+constexpr std::uint64_t kSmallGaps = 256;  // together such a part of the limit may stay
+
+}  // namespace
 
 std::uint64_t SalvageState::blocks() const {
   std::uint64_t sum = 0;
@@ -49,7 +54,8 @@ Status StoreImpl::settle_archives(const lmdb::Transaction& txn, std::uint64_t us
   return {};
 }
 
-// What is left to look into in a damaged file gives way to records that come.
+// What is left to look into in a damaged file gives way to records that come. The smallest gaps,
+// pages of the tree mostly, are many and give little: they stay, and the start is sooner.
 Status StoreImpl::punch_unreferenced(const lmdb::Transaction& txn) {
   std::map<std::uint32_t, std::vector<PageSpan>> kept;
   EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
@@ -65,13 +71,15 @@ Status StoreImpl::punch_unreferenced(const lmdb::Transaction& txn) {
     kept[reference->archive].push_back({first, end / lmdb::kPageBytes * lmdb::kPageBytes - first});
   }
   if (!entry) return tl::unexpected(std::move(entry).error());
+  std::uint64_t left = options_.max_size / kSmallGaps;
   for (auto& [id, spans] : kept) {
-    std::ranges::sort(spans, {}, &PageSpan::first);
-    spans.push_back({archives_.size(id), 0});
-    std::uint64_t at = 0;
-    for (const PageSpan& span : spans) {
-      if (span.first > at) punches_ = archives_.punch(id, {at, span.first - at}) && punches_;
-      at = std::max(at, span.first + span.length);
+    std::vector<PageSpan> gaps = gaps_between(std::move(spans), archives_.size(id));
+    std::ranges::sort(gaps, {}, &PageSpan::length);
+    for (const PageSpan& gap : gaps) {
+      if (gap.length <= left)
+        left -= gap.length;
+      else
+        punches_ = archives_.punch(id, gap) && punches_;
     }
   }
   return {};

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
@@ -205,10 +206,12 @@ Result<EnvironmentCheck> check_environment(const std::string& path, const StoreO
   EH_ASSIGN(const MetaPages meta, read_meta_pages(path));
   EnvironmentCheck check;
   check.reason = meta.damage;
-  if (check.reason.empty()) {
-    EH_ASSIGN(check.reason, check_order(path, meta));
-  }
   if (!check.reason.empty()) return check;
+  NewestCommit newest{*std::ranges::max_element(meta.pages, {}, &lmdb::MetaPage::transaction)};
+  EH_ASSIGN(check.reason, check_order(path, meta));
+  newest.certain = check.reason.empty();
+  check.newest = newest;
+  if (!newest.certain) return check;
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) return fail_errno(errno, "making a pipe to check the buffer");
   FileDescriptor in(pipe[0]), out(pipe[1]);
@@ -227,7 +230,9 @@ Result<EnvironmentCheck> check_environment(const std::string& path, const StoreO
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  return understand(answer, status, timed_out);
+  EH_ASSIGN(check, understand(answer, status, timed_out));
+  check.newest = newest;
+  return check;
 }
 
 Status refuse_damaged(const std::string& path, const StoreOptions& options) {

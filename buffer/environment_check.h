@@ -19,6 +19,7 @@
 #include "agent/base/result.h"
 #include "buffer/copies.h"
 #include "buffer/lmdb.h"
+#include "buffer/lmdb_pages.h"
 #include "buffer/store.h"
 
 namespace edgehose {
@@ -33,12 +34,19 @@ struct LiveBlock {
   std::optional<std::uint64_t> offset;  // in the file
 };
 
+// What is known of the last commit before its tree is walked.
+struct NewestCommit {
+  lmdb::MetaPage meta;
+  bool certain = false;  // that it is the last one (check_order() of meta_pages.h)
+};
+
 struct EnvironmentCheck {
   bool sound = false;
   std::string reason;      // what is damaged, in words
   bool complete = false;   // `entries` and `blocks` are all that the last commit held
   ControlEntries entries;  // small values and dead letters, verbatim
   std::map<BlockNumber, LiveBlock> blocks;
+  std::optional<NewestCommit> newest;  // none: the meta pages are damaged
 };
 
 enum class CheckDepth {

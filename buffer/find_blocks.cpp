@@ -1,25 +1,41 @@
 #include "buffer/find_blocks.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <optional>
 
-#include "agent/base/file.h"
-#include "buffer/block_header.h"
-#include "buffer/codec.h"
+#include "buffer/keyspace.h"
+#include "buffer/listed_blocks.h"
+#include "buffer/missing_records.h"
 
 namespace edgehose {
 namespace {
 
 // Of a file. A sector that fails may take a card seconds, and there may be many.
 constexpr Duration kSearchDeadline = std::chrono::minutes(5);
-constexpr Duration kCheckBudget = std::chrono::seconds(2);
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kLargestFront =
-    kBlockHeaderBytes + kBlockMaxExtents * kExtentBytes + kReferenceBytes;
-constexpr std::ptrdiff_t kAskedAhead =
-    32;  // pages that the disk is asked for before they are needed
+constexpr std::uint64_t kPage = lmdb::kPageBytes;
+constexpr std::uint64_t kNoFileEndsHere = 1ull << 62;
+
+// The pages in which bytes [offset, offset + length) lie.
+PageSpan pages_around(std::uint64_t offset, std::uint64_t length) {
+  const std::uint64_t first = offset / kPage * kPage;
+  return {first, (offset + length + kPage - 1) / kPage * kPage - first};
+}
+
+// In order, none of them twice.
+std::vector<PageSpan> united(std::vector<PageSpan> spans) {
+  std::ranges::sort(spans, {}, &PageSpan::first);
+  std::vector<PageSpan> out;
+  for (const PageSpan& span : spans) {
+    if (!out.empty() && span.first <= out.back().first + out.back().length)
+      out.back().length = std::max(out.back().length, span.first + span.length - out.back().first);
+    else
+      out.push_back(span);
+  }
+  return out;
+}
+
+// Where each file is searched; empty: all of them everywhere.
+using SearchPlan = std::vector<std::vector<PageSpan>>;
 
 class Finder {
  public:
@@ -30,35 +46,45 @@ class Finder {
         in_.check.complete && std::ranges::all_of(in_.check.blocks, [](const auto& block) {
           return block.second.offset.has_value();
         });
-    EH_TRY(listed ? list() : search());
+    if (in_.tree != nullptr) {
+      EH_TRY(list());
+      EH_TRY(search_missing());
+    } else {
+      EH_TRY(listed ? list() : search());
+    }
     return std::move(found_);
   }
 
  private:
-  Status search() {
-    std::vector<BlockSummary> blocks;
+  // Adds blocks that `wanted` takes, and tells of files that came since.
+  template <class Wanted>
+  Status search(const SearchPlan& plan, Wanted wanted) {
+    std::vector<BlockSummary> blocks = std::move(found_.blocks);
     const auto next_file = in_.rebuild.next_file();
     FoundFiles found_files(in_.keys, next_file.value_or(FileId()));
-    const auto take_file = [&](std::string_view key, std::string_view value) {
-      found_files.add(key, value);
-    };
-    for (const ArchiveFile& file : in_.files) {
+    ScanOptions options;
+    options.progress = in_.options.progress.get();
+    if (next_file)
+      options.visit_entry = [&](std::string_view key, std::string_view value) {
+        found_files.add(key, value);
+      };
+    for (std::size_t i = 0; i < in_.files.size(); ++i) {
+      const ArchiveFile& file = in_.files[i];
+      if (!plan.empty()) options.where = plan[i];
       const auto take = [&](const FoundBlock& block) {
         BlockSummary summary = summarize(block);
         summary.archive = file.id;
         if (!block.checked)
           ++found_.unreadable;
-        else if (!is_live(summary) || in_.rebuild.delivered(summary))
+        else if (!wanted(summary) || in_.rebuild.delivered(summary))
           ++found_.stale;
         else
           blocks.push_back(std::move(summary));
         return blocks.size() < kMaxFoundBlocks;
       };
-      EH_ASSIGN(
-          const ScanResult scan,
-          scan_blocks(file.path, &in_.keys, in_.clock, in_.clock.now() + kSearchDeadline, take,
-                      {in_.options.progress.get(), next_file ? VisitEntry(take_file) : VisitEntry(),
-                       std::nullopt}));
+      EH_ASSIGN(const ScanResult scan,
+                scan_blocks(file.path, &in_.keys, in_.clock, in_.clock.now() + kSearchDeadline,
+                            take, options));
       found_.damaged += scan.damaged;
       found_.complete = found_.complete && scan.complete;
     }
@@ -67,6 +93,10 @@ class Finder {
     found_.stale += choice.duplicates + choice.aborted;
     found_.blocks = std::move(choice.blocks);
     return {};
+  }
+
+  Status search() {
+    return search({}, [&](const BlockSummary& block) { return is_live(block); });
   }
 
   // What an earlier salvage left in another file is there under a reference, which has another
@@ -79,74 +109,63 @@ class Finder {
   }
 
   Status list() {
-    EH_ASSIGN(const FileDescriptor file, open_file(damaged_.path, O_RDONLY));
-    ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_RANDOM);
-    in_.options.progress->begin("listing what the damaged buffer holds");
-    const auto& blocks = in_.check.blocks;
-    auto ahead = blocks.begin();
-    std::ptrdiff_t asked = 0;
-    for (const auto& [number, live] : blocks) {
-      for (; ahead != blocks.end() && asked < kAskedAhead; ++ahead, ++asked)
-        ::posix_fadvise(file.get(), static_cast<off_t>(*ahead->second.offset / kPage * kPage),
-                        kPage, POSIX_FADV_WILLNEED);
-      --asked;
-      take(listed_block(file.get(), number, live));
-      in_.options.progress->advance(0);
+    EH_ASSIGN(auto blocks, read_listed({in_.files, in_.check.blocks, in_.keys, in_.clock,
+                                        in_.check_until, *in_.options.progress}));
+    auto live = in_.check.blocks.begin();
+    for (std::optional<BlockSummary>& block : blocks) {
+      if (!block)
+        bad_.insert(*live);
+      else if (!block->checked)
+        ++found_.unreadable;
+      else if (in_.rebuild.delivered(*block))
+        ++found_.stale;
+      else
+        found_.blocks.push_back(*std::move(block));
+      ++live;
     }
-    check_newest(file.get());
+    found_.damaged += bad_.size();
     return {};
   }
 
-  void take(std::optional<BlockSummary> block) {
-    if (!block)
-      ++found_.damaged;
-    else if (!block->checked)
-      ++found_.unreadable;
-    else if (in_.rebuild.delivered(*block))
-      ++found_.stale;
-    else
-      found_.blocks.push_back(*std::move(block));
+  // What the tree does not list any more, or what is not where it should be: in all pages but those
+  // of blocks that it lists.
+  Status search_missing() {
+    const RemainingTree& tree = *in_.tree;
+    if (tree.certain && tree.lost.empty() && bad_.empty()) return {};
+    std::vector<NumberRange> lost = tree.lost;
+    for (const auto& [number, live] : bad_) lost.push_back({number, number});
+    const MissingRecords missing(found_.blocks, std::move(lost));
+    const auto counters = keyspace::decode_counters(in_.check.entries.at(keyspace::counters_key()));
+    const BlockNumber next = counters ? counters->next_block : BlockNumber(1);
+    return search(other_pages(), [&](const BlockSummary& block) {
+      // Of a commit that never came to be, or, where that is not known, of the newest.
+      if (block.number >= next) return !tree.certain;
+      const auto live = in_.check.blocks.find(block.number);
+      return in_.check.entries.contains(keyspace::source_key(block.source)) &&
+             (live == in_.check.blocks.end() || live->second.source == block.source) &&
+             missing.hold(block);
+    });
   }
 
-  // None: what stands there is neither that block nor a reference to it.
-  std::optional<BlockSummary> listed_block(int file, BlockNumber number,
-                                           const LiveBlock& live) const {
-    const auto value = read_front(file, *live.offset, std::min(live.size, kLargestFront));
-    const auto header = value ? decode_header(*value) : tl::unexpected(value.error());
-    if (!header || header->number != number || header->source != live.source) return std::nullopt;
-    const bool key = (header->flags & kBlockSealed) == 0 || in_.keys.has(header->key);
-    BlockSummary block = summarize({*header, {}, *live.offset, key});
-    block.archive = damaged_.id;
-    if (block.size == live.size) return block;
-    const auto reference = parse_reference(*value);
-    if (!reference) return std::nullopt;
-    const auto archive = std::ranges::find(in_.files, reference->archive, &ArchiveFile::id);
-    if (archive == in_.files.end()) return std::nullopt;
-    block.archive = reference->archive;
-    block.offset = reference->offset;
-    return block;
-  }
-
-  // The newest blocks of the damaged file, as many as there is time for: what is lost of them may
-  // still stand in the files they came from. The others are checked when they are read.
-  void check_newest(int file) {
-    const Instant deadline = in_.clock.now() + kCheckBudget;
-    const auto is_bad = [&](const BlockSummary& block) {
-      if (in_.clock.now() >= deadline || block.archive != damaged_.id) return false;
-      in_.options.progress->advance(0);
-      const auto stored = read_found(file, block);
-      const auto opened = stored ? open_block(*stored, &in_.keys) : tl::unexpected(stored.error());
-      return !opened && opened.error().code == ErrorCode::kCorrupt;
-    };
-    auto& blocks = found_.blocks;
-    const auto bad = std::remove_if(blocks.rbegin(), blocks.rend(), is_bad);
-    found_.damaged += static_cast<std::uint64_t>(blocks.rend() - bad);
-    blocks.erase(blocks.begin(), bad.base());
+  // Of each file.
+  SearchPlan other_pages() const {
+    SearchPlan plan;
+    for (const ArchiveFile& file : in_.files) {
+      std::vector<PageSpan> taken;
+      for (const BlockSummary& block : found_.blocks)
+        if (block.archive == file.id) taken.push_back(pages_of(block.offset, block.size));
+      plan.push_back(gaps_between(std::move(taken), kNoFileEndsHere));
+    }
+    std::vector<PageSpan> others = in_.tree->others;
+    for (const auto& [number, live] : bad_) others.push_back(pages_around(*live.offset, live.size));
+    plan.back() = united(std::move(others));
+    return plan;
   }
 
   const FindInput& in_;
   const ArchiveFile& damaged_;
   FoundBlocks found_;
+  std::map<BlockNumber, LiveBlock> bad_;  // listed, and not there
 };
 
 }  // namespace

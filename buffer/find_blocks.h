@@ -1,6 +1,7 @@
 // The blocks that a salvage keeps. Where the damaged file's tree can still be walked, it tells
-// where each of them lies, and only their first pages are read; else every page is searched
-// (salvage.h), of this file and of those that earlier salvages left.
+// where each of them lies (listed_blocks.h). Where parts of it are lost (remaining_tree.h), what
+// those listed is searched in the pages that nothing else takes; else every page is (salvage.h), of
+// this file and of those that earlier salvages left.
 //
 // Threading: one thread; a search has more of its own.
 #pragma once
@@ -10,6 +11,7 @@
 #include "buffer/archive.h"
 #include "buffer/environment_check.h"
 #include "buffer/rebuild.h"
+#include "buffer/remaining_tree.h"
 #include "buffer/salvage.h"
 #include "buffer/store.h"
 
@@ -18,6 +20,8 @@ namespace edgehose {
 struct FindInput {
   const std::vector<ArchiveFile>& files;  // where blocks may lie; the damaged environment last
   const EnvironmentCheck& check;          // of that one
+  const RemainingTree* tree;              // where `check` has what is left of one; null: none
+  Instant check_until;                    // when blocks that are listed are not read whole any more
   const Keyring& keys;
   Rebuild& rebuild;  // knows what was delivered; is told of files that a search finds
   const StoreOptions& options;

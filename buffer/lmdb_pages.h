@@ -70,6 +70,10 @@ class TreePage {
   Result<std::size_t> child(std::size_t node) const;
   Result<std::string_view> separator(std::size_t node) const;
   Result<Entry> entry(std::size_t node) const;  // of a leaf page
+  // Where a part of the page that those gave stands in it.
+  std::size_t offset_of(std::string_view part) const {
+    return static_cast<std::size_t>(part.data() - bytes_.data());
+  }
 
  private:
   Result<std::string_view> at(std::size_t node) const;
@@ -85,6 +89,7 @@ class PageMap {
   explicit PageMap(std::size_t last_page) : taken_(last_page + 1) {}
   // False: one of them was taken before, or is none of the file's.
   bool take(std::size_t first, std::size_t count = 1);
+  bool holds(std::size_t page) const { return page < taken_.size() && taken_[page]; }
   std::size_t taken() const { return count_; }
 
  private:

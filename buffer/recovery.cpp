@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "agent/base/file.h"
 #include "agent/base/log.h"
@@ -17,6 +18,7 @@
 #include "buffer/keyspace.h"
 #include "buffer/new_environment.h"
 #include "buffer/quarantine.h"
+#include "buffer/remaining_tree.h"
 
 namespace edgehose {
 namespace {
@@ -37,26 +39,53 @@ Status rename_file(const std::string& from, const std::string& to) {
   return sync_directory(parent_directory(to));
 }
 
+// Listed blocks are checked so long after the start began, and so long at least: intake is to begin
+// within 5 s.
+constexpr Duration kCheckedBlocks = std::chrono::milliseconds(3500);
+constexpr Duration kCheckedAtLeast = std::chrono::seconds(1);
+
 bool is_wrapped_key(std::string_view key) { return key.starts_with(keyspace::kDataKeyPrefix); }
+
+// Whether the copies are of a later commit than these entries.
+bool is_later(const ControlEntries& copies, const ControlEntries& entries) {
+  return std::ranges::any_of(copies, [&](const auto& copied) {
+    const auto& [key, value] = copied;
+    const auto other = entries.find(key);
+    if (other == entries.end() || other->second == value) return false;
+    if (key == keyspace::counters_key()) {
+      const auto a = keyspace::decode_counters(value), b = keyspace::decode_counters(other->second);
+      return a && b &&
+             (a->next_block > b->next_block || a->next_claim > b->next_claim ||
+              a->next_dead_letter > b->next_dead_letter || a->next_source > b->next_source ||
+              a->next_sink > b->next_sink || a->next_file > b->next_file);
+    }
+    if (!key.starts_with(keyspace::kLanePrefix)) return false;
+    const auto a = keyspace::decode_lane(key, value), b = keyspace::decode_lane(key, other->second);
+    return a && b && a->cursor > b->cursor;
+  });
+}
 
 class Recovery {
  public:
-  Recovery(const StoreOptions& options, const Clock& clock, EnvironmentCheck check)
+  Recovery(const StoreOptions& options, const Clock& clock, EnvironmentCheck check, Instant began)
       : options_(options),
         clock_(clock),
         check_(std::move(check)),
+        check_until_(std::max(began + kCheckedBlocks, clock.now() + kCheckedAtLeast)),
         path_(options.directory + "/" + std::string(keyspace::kEnvironmentFile)),
         fresh_(path_ + ".salvaging") {}
 
   Result<RecoveryReport> run() {
     report_.damaged = true;
     report_.reason = check_.reason;
+    if (!check_.complete && check_.newest) read_what_remains();
     ControlEntries entries = best_entries();
     take_out_salvage(entries);
     EH_ASSIGN(Keyring keys, open_keys(entries));
     Rebuild rebuild(entries, check_.complete, keys);
     find_files();
-    EH_ASSIGN(FoundBlocks found, find_blocks({files_, check_, keys, rebuild, options_, clock_}));
+    EH_ASSIGN(FoundBlocks found, find_blocks({files_, check_, tree_ ? &*tree_ : nullptr,
+                                              check_until_, keys, rebuild, options_, clock_}));
     report_.stale = found.stale;
     report_.damaged_blocks = found.damaged;
     report_.unreadable_blocks = found.unreadable;
@@ -74,10 +103,24 @@ class Recovery {
   }
 
  private:
+  // LMDB could not walk the tree to its end.
+  void read_what_remains() {
+    auto tree =
+        read_remaining_tree(path_, check_.newest->meta, check_.newest->certain, options_.keys);
+    if (!tree) return;
+    // It may be of the last commit but one.
+    const auto copies = read_copies(options_.directory);
+    if (!tree->certain && copies && is_later(*copies, tree->entries)) return;
+    check_.complete = tree->certain;
+    check_.entries = std::move(tree->entries);
+    check_.blocks = std::move(tree->blocks);
+    tree_ = std::move(*tree);
+  }
+
   // The last commit's where they are whole; else the copies, and of the environment what they lack.
   ControlEntries best_entries() const {
     ControlEntries entries = check_.entries;
-    if (check_.complete) return entries;
+    if (check_.complete || tree_) return entries;
     if (const auto copies = read_copies(options_.directory))
       for (const auto& [key, value] : *copies) entries.insert_or_assign(key, value);
     return entries;
@@ -138,10 +181,12 @@ class Recovery {
 
   const StoreOptions& options_;
   const Clock& clock_;
-  const EnvironmentCheck check_;
+  EnvironmentCheck check_;
+  const Instant check_until_;
   const std::string path_, fresh_;
-  std::vector<ArchiveFile> files_;  // to be searched; the damaged one last
-  SalvageState salvage_;            // what earlier salvages counted
+  std::optional<RemainingTree> tree_;  // what it held is in check_
+  std::vector<ArchiveFile> files_;     // to be searched; the damaged one last
+  SalvageState salvage_;               // what earlier salvages counted
   RecoveryReport report_;
 };
 
@@ -182,10 +227,10 @@ std::string RecoveryReport::words() const {
 
 namespace {
 Result<RecoveryReport> recover(const StoreOptions& options, const Clock& clock,
-                               EnvironmentCheck check) {
+                               EnvironmentCheck check, Instant began) {
   log::error("buffer: {}/{} is damaged ({}); salvaging what can be read", options.directory,
              keyspace::kEnvironmentFile, check.reason);
-  EH_ASSIGN(RecoveryReport report, Recovery(options, clock, std::move(check)).run());
+  EH_ASSIGN(RecoveryReport report, Recovery(options, clock, std::move(check), began).run());
   log::error("buffer: {}", report.words());
   return report;
 }
@@ -199,7 +244,7 @@ Result<RecoveryReport> recover_missing(const StoreOptions& options, const Clock&
   auto recovered = [&]() -> Result<RecoveryReport> {
     if (!read_copies(options.directory)) return RecoveryReport{};
     EH_ASSIGN(const FileDescriptor placeholder, open_file(path, O_WRONLY | O_CREAT | O_EXCL));
-    return recover(options, clock, std::move(check));
+    return recover(options, clock, std::move(check), clock.now());
   }();
   if (recovered ? recovered->damaged : recovered.error().code != ErrorCode::kAuth) return recovered;
   if (is_empty(path)) ::unlink(path.c_str());
@@ -217,9 +262,10 @@ Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Cloc
   if (!exists(path) && exists(fresh)) EH_TRY(rename_file(fresh, path));
   ::unlink(fresh.c_str());
   if (!exists(path)) return recover_missing(options, clock, path);
+  const Instant began = clock.now();
   EH_ASSIGN(EnvironmentCheck check, check_environment(path, options));
   if (check.sound) return RecoveryReport{};
-  return recover(options, clock, std::move(check));
+  return recover(options, clock, std::move(check), began);
 }
 
 }  // namespace edgehose
