@@ -206,7 +206,10 @@ Result<EnvironmentCheck> check_environment(const std::string& path, const StoreO
   EH_ASSIGN(const MetaPages meta, read_meta_pages(path));
   EnvironmentCheck check;
   check.reason = meta.damage;
-  if (!check.reason.empty()) return check;
+  if (!check.reason.empty()) {
+    if (const auto page = remaining_meta_page(path)) check.newest = NewestCommit{*page, false};
+    return check;
+  }
   NewestCommit newest{*std::ranges::max_element(meta.pages, {}, &lmdb::MetaPage::transaction)};
   EH_ASSIGN(check.reason, check_order(path, meta));
   newest.certain = check.reason.empty();

@@ -37,7 +37,7 @@ struct LiveBlock {
 // What is known of the last commit before its tree is walked.
 struct NewestCommit {
   lmdb::MetaPage meta;
-  bool certain = false;  // that it is the last one (check_order() of meta_pages.h)
+  bool certain = false;  // that it is the last one, and not the one before (meta_pages.h)
 };
 
 struct EnvironmentCheck {
@@ -46,7 +46,7 @@ struct EnvironmentCheck {
   bool complete = false;   // `entries` and `blocks` are all that the last commit held
   ControlEntries entries;  // small values and dead letters, verbatim
   std::map<BlockNumber, LiveBlock> blocks;
-  std::optional<NewestCommit> newest;  // none: the meta pages are damaged
+  std::optional<NewestCommit> newest;  // none: neither meta page tells
 };
 
 enum class CheckDepth {

@@ -10,6 +10,7 @@
 
 #include "agent/base/bytes.h"
 #include "agent/base/file.h"
+#include "buffer/lmdb.h"
 
 namespace edgehose {
 namespace {
@@ -142,7 +143,40 @@ std::string read_both(int fd, std::size_t page_size) {
   return bytes;
 }
 
+// None: it is not a meta page that this program can have written.
+std::optional<MetaPage> sound_page(std::string_view bytes, std::size_t index) {
+  const Outline outline = outline_of(bytes);
+  if (outline.layout == nullptr || !is_native(*outline.layout) ||
+      outline.version != lmdb::kDataVersion || outline.layout->header != sizeof(lmdb::PageHeader) ||
+      !is_page_size(outline.page_size))
+    return std::nullopt;
+  MetaPage page;
+  std::memcpy(&page, bytes.data(), sizeof page);
+  return judge(page, index).empty() ? std::optional(page) : std::nullopt;
+}
+
+// Every commit but the first frees pages of the one before. False also where the list is lost.
+Result<bool> wrote_its_free_list(int fd, const MetaPage& page) {
+  EH_ASSIGN(const auto freed, lmdb::newest_freed(fd, page.free_list.pad, page.free_list));
+  return freed ? *freed == page.transaction : page.transaction <= 1;
+}
+
 }  // namespace
+
+std::optional<MetaPage> remaining_meta_page(const std::string& path) {
+  const auto fd = open_file(path, O_RDONLY);
+  std::optional<MetaPage> remaining;
+  std::size_t second = lmdb::kPageBytes;  // where the first one does not tell, the size of ours
+  for (std::size_t i = 0; fd && i < 2; ++i) {
+    const auto page = sound_page(lmdb::read_page(fd->get(), i * second, kMetaBytes), i);
+    if (!page) continue;
+    second = page->free_list.pad;
+    if (!wrote_its_free_list(fd->get(), *page).value_or(false)) continue;
+    if (remaining) return std::nullopt;
+    remaining = page;
+  }
+  return remaining;
+}
 
 Result<MetaPages> read_meta_pages(const std::string& path) {
   EH_ASSIGN(const FileDescriptor fd, open_file(path, O_RDONLY));
@@ -174,10 +208,10 @@ Result<std::string> check_order(const std::string& path, const MetaPages& meta) 
   EH_ASSIGN(const FileDescriptor fd, open_file(path, O_RDONLY));
   std::string damage;
   for (const MetaPage& page : meta.pages) {
-    const auto freed = lmdb::newest_freed(fd.get(), meta.page_size(), page.free_list);
-    if (!freed)
-      damage = freed.error().message;
-    else if (*freed ? **freed != page.transaction : page.transaction > 1)
+    const auto own = wrote_its_free_list(fd.get(), page);
+    if (!own)
+      damage = own.error().message;
+    else if (!*own)
       damage = "a meta page and its free list are of two commits";
   }
   if (damage.empty()) return damage;

@@ -24,6 +24,10 @@ struct MetaPages {
   std::size_t page_size() const { return pages[0].free_list.pad; }
 };
 
+// Where the two do not agree: the one that is sound by itself and wrote its own free list. Its
+// commit is the last or the last but one. None where that is neither of them, or both.
+std::optional<lmdb::MetaPage> remaining_meta_page(const std::string& path);
+
 // kUnsupported, with instructions: an intact file that this program must not touch.
 Result<MetaPages> read_meta_pages(const std::string& path);
 

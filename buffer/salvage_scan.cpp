@@ -23,7 +23,9 @@ namespace {
 
 constexpr std::size_t kWindow = 2 << 20;
 constexpr std::uint64_t kWorthThreads = 64ull << 20;
-constexpr std::uint64_t kPiece = 32ull << 20;  // of the file, that one thread takes
+// What one thread takes of the file: pieces begin inside of blocks, so they are few.
+constexpr std::uint64_t kPiece = 32ull << 20;
+constexpr std::uint64_t kPieces = 16;
 constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kLargestHeader = kBlockHeaderBytes + kBlockMaxExtents * kExtentBytes;
 
@@ -97,11 +99,11 @@ class Scan {
     for (const PageSpan& span : options_.where.value_or(std::vector<PageSpan>{{0, size_}}))
       add_data(fd, span.first, std::min(size_, span.first + span.length), spans);
     std::uint64_t bytes = 0;
-    for (const auto& [first, length] : spans) {
-      bytes += length;
-      for (std::uint64_t at = 0; at < length; at += kPiece)
-        pieces_.push_back({first + at, std::min(kPiece, length - at)});
-    }
+    for (const PageSpan& span : spans) bytes += span.length;
+    const std::uint64_t piece = std::max(kPiece, bytes / kPieces / kPage * kPage);
+    for (const auto& [first, length] : spans)
+      for (std::uint64_t at = 0; at < length; at += piece)
+        pieces_.push_back({first + at, std::min(piece, length - at)});
     return bytes;
   }
 

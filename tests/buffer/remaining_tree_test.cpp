@@ -38,6 +38,10 @@ class Remains : public Damage {
     store_.reset();  // without close(): an unclean stop
     remember();
     held_ = read_all();
+    open();
+    lane_records_ = lane(lane_).buffered().records;
+    store_.reset();
+    put(pristine_);
   }
 
   void append_more(unsigned i, SourceId app, SourceId other) {
@@ -101,6 +105,9 @@ class Remains : public Damage {
 
   NewestCommit newest(const std::string& content) {
     put(content);
+    return newest();
+  }
+  NewestCommit newest() {
     const auto check = check_environment(environment(), options_);
     EXPECT_TRUE(check && check->newest);
     return check && check->newest ? *check->newest : NewestCommit{};
@@ -114,8 +121,9 @@ class Remains : public Damage {
     return std::string_view(pristine_).substr(number * kLmdbPage, kLmdbPage);
   }
   // Of the newest commit's tree: branch and leaf pages.
-  std::vector<std::size_t> tree_pages() {
-    std::vector<std::size_t> pages{newest(pristine_).meta.main.root};
+  std::vector<std::size_t> tree_pages() { return pages_below(newest(pristine_).meta.main.root); }
+  std::vector<std::size_t> pages_below(std::size_t root) const {
+    std::vector<std::size_t> pages{root};
     for (std::size_t i = 0; i < pages.size(); ++i) {
       const auto parsed = lmdb::TreePage::parse(page(pages[i]), pages[i]).value();
       for (std::size_t n = 0; parsed.is_branch() && n < parsed.nodes(); ++n)
@@ -140,7 +148,7 @@ class Remains : public Damage {
     return bad;
   }
 
-  std::uint64_t app_end_ = 0;
+  std::uint64_t app_end_ = 0, lane_records_ = 0;
   std::map<std::string, Sequence> held_;
 };
 
@@ -236,6 +244,72 @@ TEST_F(Remains, WithoutFreeListsNumbersGoOnHigher) {
   EXPECT_EQ((*store_->file(FileId(1)))->offset, app_end_);
   EXPECT_EQ(lane(lane_).possible_duplicates, 0u);
   EXPECT_GT(store_->sources()->front().next_sequence, Sequence(kSequencesSkipped));
+}
+
+// One meta page is of the last commit, the other of the one before: either will do. What came with
+// the last one is found, and where its file goes on.
+TEST_F(Remains, OneMetaPageIsEnough) {
+  make_large();
+  for (std::size_t lost = 0; lost < 2; ++lost) {
+    for (const bool zeroed : {true, false}) {
+      SCOPED_TRACE(testing::Message() << lost << (zeroed ? " zeroed" : " of another transaction"));
+      std::string bad = without(lost);
+      if (!zeroed) {
+        bad = pristine_;
+        bad[lost * kLmdbPage + offsetof(lmdb::MetaPage, transaction)] ^= 4;
+      }
+      const auto tree = remaining(bad);
+      ASSERT_TRUE(tree) << tree.error().message;
+      EXPECT_FALSE(tree->certain);
+      EXPECT_EQ(salvage(bad), held_.size());
+      EXPECT_GT(report_.blocks, 0u);
+      open();
+      EXPECT_EQ((*store_->file(FileId(1)))->offset, app_end_);
+      EXPECT_EQ(lane(lane_).possible_duplicates, 0u);
+      EXPECT_EQ(lane(lane_).buffered().records, lane_records_);
+      EXPECT_GT(store_->sources()->front().next_sequence, Sequence(kSequencesSkipped));
+    }
+  }
+}
+
+// What an earlier salvage left in another file is found there when its reference is lost.
+TEST_F(Remains, LostReferencesAreFoundAgain) {
+  make_large();
+  put(without_meta_pages());
+  read_all();  // which salvages it
+  held_ = read_all();
+  pristine_ = read_file(environment(), 64 << 20).value();
+  const auto pages = pages_below(newest().meta.main.root);
+  ASSERT_GT(pages.size(), 3u);
+  const std::string bad = without(pages[pages.size() / 2]);
+  std::ofstream(environment(), std::ios::binary | std::ios::trunc) << bad;
+  const auto check = check_environment(environment(), options_);
+  ASSERT_TRUE(check && check->newest);
+  const auto tree = read_remaining_tree(environment(), check->newest->meta, true, {});
+  ASSERT_TRUE(tree) << tree.error().message;
+  EXPECT_TRUE(tree->certain);
+  EXPECT_EQ(read_all(), held_);
+  expect_consistent();
+}
+
+// The copies are of the last commit, what is left of the tree may not be.
+TEST_F(Remains, CopiesThatKnowMoreAreBelieved) {
+  make_large();
+  open();
+  const auto end = store_->end_block();
+  acknowledge(claim_blocks(lane_, blocks(lane_.source).front(), end).id);
+  store_.reset();
+  copy();
+  remember();
+  std::array<lmdb::MetaPage, 2> metas;
+  for (std::size_t i = 0; i < 2; ++i)
+    std::memcpy(&metas[i], pristine_.data() + i * kLmdbPage, sizeof metas[i]);
+  const std::size_t last = metas[0].transaction > metas[1].transaction ? 0 : 1;
+  put(without(last));
+  ASSERT_TRUE(recover_if_needed(options_, clock_));
+  open();
+  EXPECT_EQ(lane(lane_).buffered().records, 0u);
+  EXPECT_EQ((*store_->file(FileId(1)))->offset, app_end_);
 }
 
 TEST_F(Remains, WhatDoesNotAddUpIsNotBelieved) {
