@@ -261,6 +261,8 @@ int main(int argc, char** argv) {
   scenario("cut short by a twentieth", filled, options,
            [](const std::string& file) { fs::resize_file(file, fs::file_size(file) / 20 * 19); });
   scenario("a leaf page zeroed", filled, options, zero_a_leaf);
+  scenario("one meta page zeroed", filled, options,
+           [](const std::string& file) { overwrite(file, 0); });
   scenario("both meta pages zeroed", filled, options, [](const std::string& file) {
     overwrite(file, 0);
     overwrite(file, 1);
