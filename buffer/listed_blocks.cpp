@@ -13,7 +13,7 @@
 namespace edgehose {
 namespace {
 
-constexpr std::size_t kGroup = 16;         // blocks that follow each other, for one thread
+constexpr std::size_t kGroup = 64;         // blocks that follow each other, for one thread
 constexpr std::size_t kWorthThreads = 64;  // blocks
 constexpr std::uint64_t kLargestFront =
     kBlockHeaderBytes + kBlockMaxExtents * kExtentBytes + kReferenceBytes;
@@ -26,24 +26,30 @@ class Lister {
   }
 
   std::vector<std::optional<BlockSummary>> run() {
-    each([this](std::size_t i) { read_[i] = front(blocks_[i]->first, blocks_[i]->second); });
-    each([this](std::size_t i) {
-      if (read_[i] && is_bad(*read_[i])) read_[i].reset();
+    each(POSIX_FADV_RANDOM, [this](int file, std::size_t i) {
+      read_[i] = front(file, blocks_[i]->first, blocks_[i]->second);
+    });
+    each(POSIX_FADV_SEQUENTIAL, [this](int file, std::size_t i) {
+      if (read_[i] && is_bad(file, *read_[i])) read_[i].reset();
     });
     return std::move(read_);
   }
 
  private:
   // For every block, the newest first: by as many threads as that is worth, since a disk reads
-  // faster when it is asked for several things.
+  // faster when it is asked for several things. The kernel reads ahead for each descriptor by
+  // itself.
   template <class Look>
-  void each(Look look) {
+  void each(int advice, Look look) {
     std::atomic<std::size_t> taken{0};  // from the end
     const auto work = [&] {
+      const auto own = open_file(in_.files.back().path, O_RDONLY);
+      const int file = own ? own->get() : file_;
+      ::posix_fadvise(file, 0, 0, advice);
       for (std::size_t n = taken.fetch_add(kGroup); n < blocks_.size();
            n = taken.fetch_add(kGroup)) {
         const std::size_t end = blocks_.size() - n;
-        for (std::size_t i = end - std::min(end, kGroup); i < end; ++i) look(i);
+        for (std::size_t i = end - std::min(end, kGroup); i < end; ++i) look(file, i);
         in_.progress.advance(0);
       }
     };
@@ -54,8 +60,8 @@ class Lister {
     for (std::thread& other : others) other.join();
   }
 
-  std::optional<BlockSummary> front(BlockNumber number, const LiveBlock& live) const {
-    const auto value = read_front(file_, *live.offset, std::min(live.size, kLargestFront));
+  std::optional<BlockSummary> front(int file, BlockNumber number, const LiveBlock& live) const {
+    const auto value = read_front(file, *live.offset, std::min(live.size, kLargestFront));
     const auto header = value ? decode_header(*value) : tl::unexpected(value.error());
     if (!header || header->number != number || header->source != live.source) return std::nullopt;
     const bool key = (header->flags & kBlockSealed) == 0 || in_.keys.has(header->key);
@@ -64,9 +70,9 @@ class Lister {
     return block.size == live.size ? block : referred(std::move(block), *value);
   }
 
-  bool is_bad(const BlockSummary& block) const {
+  bool is_bad(int file, const BlockSummary& block) const {
     if (block.archive != in_.files.back().id || in_.clock.now() >= in_.check_until) return false;
-    const auto stored = read_found(file_, block);
+    const auto stored = read_found(file, block);
     const auto opened = stored ? open_block(*stored, &in_.keys) : tl::unexpected(stored.error());
     return !opened && opened.error().code == ErrorCode::kCorrupt;
   }
@@ -91,7 +97,6 @@ class Lister {
 
 Result<std::vector<std::optional<BlockSummary>>> read_listed(const ListedBlocks& input) {
   EH_ASSIGN(const FileDescriptor file, open_file(input.files.back().path, O_RDONLY));
-  ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_RANDOM);
   input.progress.begin("listing what the damaged buffer holds");
   return Lister(input, file.get()).run();
 }
