@@ -176,6 +176,8 @@ class Promise(promise.PromiseCase):
         promise.wait_until(lambda: "app.log.1.xz" in agent.output(), what="the log names the .xz file")
         self.box.delivered(200)
         agent.stop()
+        self.assertEqual(self.box.start("--once").wait(), 1, "it is still there, and was not read")
+        self.app(".1.xz").unlink()
         self.finish(200)
 
     def test_a_copy_under_the_same_glob_is_not_read_again(self):

@@ -1,5 +1,5 @@
-// Preloaded (LD_PRELOAD): fdatasync of a file below $HANG_BELOW does not return while the file
-// $HANG_WHILE is there, as on a dying disk.
+// Preloaded (LD_PRELOAD): a dying disk. Of a file below $HANG_BELOW fdatasync does not return while
+// the file $HANG_WHILE is there; below $CRAWL_BELOW each pread of a MiB or more takes a second.
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -18,6 +18,11 @@ bool is_below(int fd, const char* directory) {
   return std::strncmp(path, directory, std::strlen(directory)) == 0;
 }
 
+void crawl(int fd, size_t size) {
+  const char* const below = std::getenv("CRAWL_BELOW");
+  if (size >= 1 << 20 && below != nullptr && is_below(fd, below)) ::usleep(1'000'000);
+}
+
 }  // namespace
 
 extern "C" int fdatasync(int fd) {
@@ -28,4 +33,12 @@ extern "C" int fdatasync(int fd) {
   using Function = int (*)(int);
   static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "fdatasync"));
   return real(fd);
+}
+
+// What pread() is where offsets have 64 bits: the headers call it by another name then.
+extern "C" ssize_t pread(int fd, void* out, size_t size, off_t offset) {
+  crawl(fd, size);
+  using Function = ssize_t (*)(int, void*, size_t, off_t);
+  static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "pread64"));
+  return real(fd, out, size, offset);
 }
