@@ -127,16 +127,13 @@ std::vector<std::string> recorded() {
 }
 
 TEST(RecordedSet, IsComplete) {
-  if (recorded().empty()) GTEST_SKIP() << "the recordings are not there: " << vectors(kRoot);
+  if (!test::vectors_are_there())
+    GTEST_SKIP() << "the recordings are not there: " << vectors(kRoot);
   EXPECT_EQ(recorded().size(), 47u);
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Recorded);
 INSTANTIATE_TEST_SUITE_P(Clients, Recorded, testing::ValuesIn(recorded()),
                          [](const auto& c) { return test::identifier(c.param); });
-
-json load_or_skip(const std::string& path) {
-  return std::filesystem::exists(vectors(path)) ? read_json(vectors(path)) : json();
-}
 
 Result<SharedConfig> parse_files(const json& input) {
   SharedConfig files;
@@ -147,8 +144,8 @@ Result<SharedConfig> parse_files(const json& input) {
 }
 
 TEST(SharedConfigGrammar, Vectors) {
-  const json all = load_or_skip("credentials/profile-parser-tests.json");
-  if (all.is_null()) GTEST_SKIP() << "the vectors are not there";
+  if (!test::vectors_are_there()) GTEST_SKIP() << "the vectors are not there";
+  const json all = read_json(vectors("credentials/profile-parser-tests.json"));
   int checked = 0;
   for (const json& one : all["tests"]) {
     SCOPED_TRACE(one["name"]);
@@ -203,8 +200,8 @@ json plan_as_json(const ProfilePlan& plan, const SharedConfig& files) {
 }
 
 TEST(ProfilePlans, Vectors) {
-  json all = load_or_skip(std::string(kRoot) + "assume-role-tests.json");
-  if (all.is_null()) GTEST_SKIP() << "the vectors are not there";
+  if (!test::vectors_are_there()) GTEST_SKIP() << "the vectors are not there";
+  json all = read_json(vectors(std::string(kRoot) + "assume-role-tests.json"));
   for (json& one : all) {
     SCOPED_TRACE(one["docs"]);
     SharedConfig files;

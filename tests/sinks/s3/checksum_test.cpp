@@ -36,7 +36,8 @@ std::string input_of(const nlohmann::json& vector) {
 
 TEST(S3Checksum, Vectors) {
   const std::string path = EDGEHOSE_VECTORS_DIR "/s3/checksums.json";
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "the vectors are not at " << path;
+  if (!std::filesystem::is_directory(EDGEHOSE_VECTORS_DIR))
+    GTEST_SKIP() << "the vectors are not at " << path;
   std::ifstream file(path);
   int compared = 0;
   const nlohmann::json document = nlohmann::json::parse(file);
