@@ -4,6 +4,7 @@
 
 #include "sinks/aws/credentials_json.h"
 #include "sinks/aws/digest.h"
+#include "sinks/aws/partition.h"
 #include "sinks/aws/sigv4.h"
 #include "sinks/aws/time.h"
 #include "sinks/aws/uri.h"
@@ -83,8 +84,7 @@ std::string sts_url(const Search& search) {
     if (!url.empty()) return url.ends_with('/') ? url : url + "/";
   const std::string region = known_region(search);
   if (region.empty()) return "https://sts.amazonaws.com/";
-  const char* domain = region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-  return fmt::format("https://sts.{}.{}/", region, domain);
+  return fmt::format("https://sts.{}.{}/", region, domain_of(region));
 }
 
 Result<Credentials> assume_role(Search& search, const Role& role, const Credentials& base) {

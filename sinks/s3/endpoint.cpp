@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sinks/aws/partition.h"
 #include "sinks/aws/uri.h"
 
 namespace edgehose {
@@ -36,17 +37,6 @@ Status check_region(const std::string& region) {
   if (!region.empty() && std::all_of(region.begin(), region.end(), allowed)) return {};
   return fail(ErrorCode::kInvalid, "region: \"{}\" is no region's name, such as \"eu-west-1\"",
               region);
-}
-
-// Source: partitions.json of AWS's SDKs.
-std::string suffix_of(const std::string& region) {
-  if (region.starts_with("cn-")) return ".amazonaws.com.cn";
-  if (region.starts_with("eusc-")) return ".amazonaws.eu";
-  if (region.starts_with("us-iso-")) return ".c2s.ic.gov";
-  if (region.starts_with("us-isob-")) return ".sc2s.sgov.gov";
-  if (region.starts_with("us-isof-")) return ".csp.hci.ic.gov";
-  if (region.starts_with("eu-isoe-")) return ".cloud.adc-e.uk";
-  return ".amazonaws.com";
 }
 
 struct Url {
@@ -99,9 +89,9 @@ Result<S3Endpoint> S3Endpoint::resolve(const S3Bucket& bucket) {
   EH_TRY(check_bucket(bucket));
   EH_TRY(check_region(bucket.region));
   const std::string& region = bucket.region;
-  EH_ASSIGN(const Url url,
-            split(bucket.endpoint.empty() ? "https://s3." + region + suffix_of(region)
-                                          : bucket.endpoint));
+  EH_ASSIGN(const Url url, split(bucket.endpoint.empty() ? fmt::format("https://s3.{}.{}", region,
+                                                                       aws::domain_of(region))
+                                                         : bucket.endpoint));
   S3Endpoint endpoint;
   endpoint.host_ = without_own_port(url);
   endpoint.base_ = url.path;

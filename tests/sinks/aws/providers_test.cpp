@@ -86,6 +86,23 @@ TEST(Config, ARoleIsAssumedWithWhatTheChainGives) {
                         "SignedHeaders=content-type;host;x-amz-date"));
 }
 
+TEST(Config, StsIsAskedInTheRegionsPartition) {
+  const std::pair<const char*, const char*> regions[] = {
+      {"eu-west-1", "https://sts.eu-west-1.amazonaws.com/"},
+      {"us-gov-west-1", "https://sts.us-gov-west-1.amazonaws.com/"},
+      {"cn-north-1", "https://sts.cn-north-1.amazonaws.com.cn/"},
+      {"eusc-de-east-1", "https://sts.eusc-de-east-1.amazonaws.eu/"}};
+  for (const auto& [region, url] : regions) {
+    World world;
+    world.variables = {{"AWS_ACCESS_KEY_ID", "AKIA"}, {"AWS_SECRET_ACCESS_KEY", "key"}};
+    CredentialsConfig config;
+    config.role = {.arn = "arn:aws:iam::1:role/r"};
+    EXPECT_FALSE(world.find(config, region));
+    ASSERT_FALSE(world.asked.empty());
+    EXPECT_EQ(world.asked[0].url, url);
+  }
+}
+
 TEST(InstanceMetadata, NeverFallsBackToVersionOne) {
   World world;
   world.answers = {{404, ""}, {200, "role"}, {200, metadata_json()}};
