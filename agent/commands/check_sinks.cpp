@@ -132,14 +132,23 @@ std::string note_of(const StoreCheck& store, const std::string& sink) {
   return note == store.notes.end() ? "" : note->second;
 }
 
-// Full before a batch is, the buffer makes batches of what it holds: smaller ones, and late.
+// Full before a batch is, the buffer makes batches of what it holds: smaller ones, and late. What
+// is claimed is not dropped, so a policy that drops may find nothing else.
 void tell_large_batch(const SinkConfig& sink, const Config& config, Findings& findings) {
   const std::optional<std::uint64_t> limit = config.buffer.max_size;  // default: by the disk's size
-  if (!limit || sink.batch.max_size < *limit) return;
-  findings.warnings.push_back(fmt::format(
-      "sink {}: batch.max_size ({}) is not below buffer.max_size ({}): the buffer is full before a "
-      "batch is, and reading waits or records are dropped until it is delivered",
-      sink.name, format_size(sink.batch.max_size), format_size(*limit)));
+  if (!limit) return;
+  if (sink.batch.max_size >= *limit)
+    return findings.warnings.push_back(fmt::format(
+        "sink {}: batch.max_size ({}) is not below buffer.max_size ({}): the buffer is full before "
+        "a batch is, and reading waits or records are dropped until it is delivered",
+        sink.name, format_size(sink.batch.max_size), format_size(*limit)));
+  if (config.buffer.when_full == WhenFull::kDropOldest &&
+      sink.concurrency * sink.batch.max_size >= *limit)
+    findings.warnings.push_back(fmt::format(
+        "sink {}: {} batches of {} (concurrency, batch.max_size) are not below buffer.max_size "
+        "({}): what is under way is not dropped, so while the sink is away reading may wait as "
+        "with \"block\"",
+        sink.name, sink.concurrency, format_size(sink.batch.max_size), format_size(*limit)));
 }
 
 }  // namespace

@@ -124,8 +124,9 @@ Command status_command() {
               "nothing was acknowledged for 10 minutes, a call on a destination hangs, commits\n"
               "fail, or the buffer is at 90 % or full.\n"
               "down: no agent runs, its intake stands still, commits have failed for a minute,\n"
-              "the buffer's file is gone and cannot be put back, or the buffer is full, its\n"
-              "policy is to block and no sink has delivered for a minute.",
+              "the buffer's file is gone and cannot be put back, or the buffer is full, nothing\n"
+              "may be dropped (block; drop_oldest where all of it is under way) and no sink has\n"
+              "delivered for a minute.",
           .options = {{"json", "",
                        "The same as JSON, for programs: versioned by its field \"format\""}},
           .examples =

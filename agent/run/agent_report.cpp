@@ -61,6 +61,7 @@ std::string Agent::make_status() const {
   input.when_full = name(config_.buffer.when_full);
   input.buffer_full = intake.blocked;
   input.disk_full = intake.disk_full;
+  input.drops = intake.drops;
   input.intake_problem = intake.problem;
   if (!intake.problem.empty())
     input.intake_problem_for = std::max(clock_->now() - intake.problem_began, Duration::zero());

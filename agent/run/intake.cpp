@@ -318,6 +318,7 @@ IntakeStatus Intake::state() const {
   status.pending_bytes = budget_.used;
   status.blocked = blocked();
   status.disk_full = disk_full_;
+  status.drops = drops();
   status.displaced = displaced_;
   status.displaced_since = displaced_since_;
   status.nothing_held = nothing_held();

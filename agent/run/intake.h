@@ -16,6 +16,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ struct IntakeStatus {
   std::uint64_t pending_bytes = 0;
   bool blocked = false;   // the buffer is full and sources wait
   std::string disk_full;  // why it is, where its disk is full and not the buffer
+  bool drops = false;     // blocked, and the policy drops what sinks make no room for
   std::string displaced;  // the buffer's file is not where it was; why, and what to do
   Instant displaced_since{};
   bool nothing_held = false;  // everything that is committed was delivered
@@ -173,6 +175,7 @@ class Intake {
   Status drop_pending(Store::Transaction& transaction, SourceSlot& slot);
   Result<bool> come_down(Store::Transaction& transaction, const Made& made);
   bool patient() const;
+  bool drops() const;
   Result<Counter> drop(Store::Transaction& transaction, std::uint64_t bytes, DropScope scope);
   void go_behind_dropped(const Store::Transaction& transaction);
   Result<bool> drop_and_append(Store::Transaction& transaction, const RawBlock& block,
@@ -250,6 +253,7 @@ class Intake {
   Instant next_drop_report_{};
   // Full since then, and no sink has made room: what the drop policies wait for before they drop.
   Instant full_since_{};
+  std::optional<Instant> last_drop_;
   Instant next_full_report_{};
   bool full_told_ = false;
   Counter dropping_;  // by policy, since the last log line about it

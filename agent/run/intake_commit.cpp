@@ -13,6 +13,8 @@ namespace {
 constexpr Duration kBlockedRetry = std::chrono::seconds(5);
 // A sink that is at work has so long to make room before a policy drops anything.
 constexpr Duration kDropPatience = std::chrono::seconds(5);
+// What a policy that drops dropped so lately it goes on dropping; else all that is left is claimed.
+constexpr Duration kDropsLately = 3 * kBlockedRetry;
 constexpr Duration kTellFullEvery = std::chrono::minutes(1);
 constexpr Duration kFirstRetry = std::chrono::seconds(1);
 constexpr Duration kLongestRetry = std::chrono::seconds(30);
@@ -92,6 +94,7 @@ Status Intake::try_commit(Attempt attempt) {
   }();
 
   if (status) {
+    if (dropping_.records > dropping_before.records) last_drop_ = clock_.now();
     committed(attempt, std::move(made));
     return {};
   }
@@ -175,6 +178,13 @@ Status Intake::drop_pending(Store::Transaction& transaction, SourceSlot& slot) {
 
 bool Intake::patient() const {
   return full_since_ == Instant{} || clock_.now() - full_since_ < kDropPatience;
+}
+
+// drop_oldest has nothing to drop where everything is claimed: it waits then, as block does.
+bool Intake::drops() const {
+  if (!blocked() || options_.when_full == WhenFull::kBlock) return false;
+  if (options_.when_full == WhenFull::kDropNewest || patient()) return true;
+  return last_drop_ && clock_.now() - *last_drop_ < kDropsLately;
 }
 
 // A lowered limit may leave more beyond it than one transaction drops: each takes its part, and

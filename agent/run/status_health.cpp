@@ -80,8 +80,9 @@ void judge_full(const ReportInput& input, const StatusReport& report, Judge& jud
   const bool disk = !input.disk_full.empty();
   const std::string what =
       disk ? fmt::format("the buffer's disk is full ({})", input.disk_full) : "the buffer is full";
-  if (input.when_full != "block")
-    return judge.degraded(fmt::format("{}: records are dropped ({})", what, input.when_full));
+  if (input.drops)
+    return judge.degraded(
+        fmt::format("{}: records are dropped unless sinks make room ({})", what, input.when_full));
   if (makes_room(report, input.now))
     return judge.degraded(what + ": what is read is what sinks make room for");
   judge.down(fmt::format("{}: nothing is read until {}a sink delivers", what,

@@ -3,9 +3,10 @@
 //
 // Health, the worst that applies:
 //   down      no daemon; the intake loop has not beaten for kIntakeSilence; commits have failed for
-//             kCommitsFail; the buffer or its disk is full, the policy is "block" and no sink has
-//             delivered for kCatchesUp: nothing is read; the buffer's file was deleted, moved or
-//             replaced and cannot be put back
+//             kCommitsFail; the buffer or its disk is full, nothing may be dropped ("block", or
+//             "drop_oldest" where all of it is claimed) and no sink has delivered for kCatchesUp:
+//             nothing is read; the buffer's file was deleted, moved or replaced and cannot be put
+//             back
 //   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the
 //             policy); its disk is full, or leaves it less than the rest of that; a source has a
 //             problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
@@ -184,6 +185,7 @@ struct ReportInput {
   std::string when_full = "block";
   bool buffer_full = false;    // the last append was refused
   std::string disk_full;       // why, where it is the disk that is full
+  bool drops = false;          // full, and the policy drops what sinks make no room for
   std::string intake_problem;  // why commits fail; empty: they do not
   Duration intake_problem_for{};
   std::string displaced;      // the buffer's file was taken away: which, and what to do

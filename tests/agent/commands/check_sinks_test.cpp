@@ -19,6 +19,7 @@ struct Setup {
   std::optional<std::uint64_t> buffer = std::nullopt;
   std::string note{};  // that the buffer has of the sink
   std::string data_dir = "/var/lib/edgehose";
+  WhenFull when_full = WhenFull::kBlock;
 };
 
 struct Found : Findings {
@@ -32,6 +33,7 @@ Found found(const Setup& setup) {
   Config config;
   config.agent.data_dir = setup.data_dir;
   config.buffer.max_size = setup.buffer;
+  config.buffer.when_full = setup.when_full;
   config.sinks = {{"archive", "directory", {}, sink}};
   StoreCheck store;
   store.notes["archive"] = setup.note;
@@ -95,6 +97,17 @@ TEST(CheckSinks, ABatchThatTheBufferCannotHoldIsTold) {
   ASSERT_EQ(warnings({}, 8 << 20).size(), 1u);
   EXPECT_THAT(warnings({}, 8 << 20)[0], HasSubstr("batch.max_size (8 MiB) is not below"));
   EXPECT_THAT(warnings({}, 9 << 20), IsEmpty());
+}
+
+TEST(CheckSinks, BatchesThatLeaveNothingToDropAreTold) {
+  const auto told = [](std::uint64_t buffer, WhenFull policy) {
+    return found({.buffer = buffer, .when_full = policy}).warnings;
+  };
+  ASSERT_EQ(told(16 << 20, WhenFull::kDropOldest).size(), 1u);
+  EXPECT_THAT(told(16 << 20, WhenFull::kDropOldest)[0],
+              HasSubstr("2 batches of 8 MiB (concurrency, batch.max_size) are not below"));
+  EXPECT_THAT(told(17 << 20, WhenFull::kDropOldest), IsEmpty());
+  EXPECT_THAT(told(16 << 20, WhenFull::kDropNewest), IsEmpty()) << "it needs nothing to drop";
 }
 
 }  // namespace

@@ -116,6 +116,32 @@ TEST_F(IntakeTest, DropOldestSkipsWhatIsClaimedAndCounts) {
   EXPECT_EQ((*first)->first, Sequence{1});
 }
 
+// Batches that are larger than the buffer: soon they have all of it, and nothing more is read.
+TEST_F(IntakeTest, DropOldestTellsWhereItHasNothingToDrop) {
+  store_options_.max_size = 2 << 20;
+  options_.when_full = WhenFull::kDropOldest;
+  start();
+  dense_lines(200'000);
+  run();
+  ASSERT_TRUE(intake_->status().read().blocked);
+  EXPECT_TRUE(intake_->status().read().drops) << "unless a sink makes room meanwhile";
+  const auto pass = [&](int time) {
+    for (int i = 0; i < time; ++i) {
+      clock_.advance(seconds(1));
+      run();
+    }
+    return lane().committed.records;
+  };
+  const std::uint64_t committed = pass(40);
+  EXPECT_TRUE(intake_->status().read().blocked);
+  EXPECT_FALSE(intake_->status().read().drops);
+  EXPECT_EQ(pass(40), committed);
+  EXPECT_FALSE(source_->lines.empty());
+  for (const Claim& claim : claims_.take()) settle(claim);
+  run();
+  EXPECT_GT(pass(10), committed);
+}
+
 // More blocks than one transaction drops, and no sink that takes any.
 TEST_F(IntakeTest, DropOldestComesDownToALimitThatWasLowered) {
   options_.when_full = WhenFull::kDropOldest;

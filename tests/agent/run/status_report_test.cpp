@@ -125,14 +125,20 @@ TEST(StatusReport, ASourceWithAProblemDegrades) {
   EXPECT_EQ(make_report(input).health, Health::kDegraded);
 }
 
-TEST(StatusReport, FullBufferIsDownOnlyWhereItBlocks) {
+TEST(StatusReport, FullBufferIsDownUnlessItDrops) {
   ReportInput input = sound();
   input.buffer_full = true;
   EXPECT_EQ(make_report(input).health, Health::kDown);
   input.when_full = "drop_oldest";
+  input.drops = true;
   EXPECT_EQ(make_report(input).health, Health::kDegraded);
+  EXPECT_THAT(
+      make_report(input).reasons,
+      ElementsAre("the buffer is full: records are dropped unless sinks make room (drop_oldest)"));
+  input.drops = false;  // all of it is claimed
+  EXPECT_EQ(make_report(input).health, Health::kDown);
   EXPECT_THAT(make_report(input).reasons,
-              ElementsAre("the buffer is full: records are dropped (drop_oldest)"));
+              ElementsAre("the buffer is full: nothing is read until a sink delivers"));
 }
 
 TEST(StatusReport, AFullDiskIsToldFromAFullBuffer) {
@@ -144,9 +150,10 @@ TEST(StatusReport, AFullDiskIsToldFromAFullBuffer) {
               ElementsAre("the buffer's disk is full (the file system of /data has 0 B free): "
                           "nothing is read until there is more, or a sink delivers"));
   input.when_full = "drop_newest";
+  input.drops = true;
   EXPECT_THAT(make_report(input).reasons,
               ElementsAre("the buffer's disk is full (the file system of /data has 0 B free): "
-                          "records are dropped (drop_newest)"));
+                          "records are dropped unless sinks make room (drop_newest)"));
 }
 
 TEST(StatusReport, WhatTheDiskLeavesIsWhatIsFree) {
