@@ -55,6 +55,10 @@ ReportInput without_agent(const LoadedConfig& loaded, const Clock& clock) {
   input.when_full = name(config.buffer.when_full);
   const auto id = agent_id(config.agent, false);
   input.agent = id && loaded.whole ? *id : "?";
+  for (const Component& source : config.sources) {
+    SourceHealth& health = input.sources.emplace_back();
+    health.name = source.name;
+  }
   for (const Component& sink : config.sinks)
     input.sinks.push_back(
         {.name = sink.name, .courier = {}, .max_age = {}, .inputs = sink_inputs(sink)});

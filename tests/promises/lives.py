@@ -81,9 +81,12 @@ class Promise(promise.PromiseCase):
     def test_status_without_a_daemon_reads_the_buffer(self):
         self.box.log(lines=100)
         self.box.run_once()
-        result = self.box.call("status", "--json")
-        self.assertIn('"running": false', result.stdout)
-        self.assertIn('"delivered"', result.stdout)
+        status = self.box.status()
+        self.assertFalse(status["running"])
+        source, sink = self.source(status), self.sink(status)
+        self.assertTrue(source["configured"])
+        self.assertEqual(source["committed"]["records"], 100)
+        self.assertEqual(sink["delivered"]["records"], 100)
 
     def test_an_idle_agent_sleeps(self):
         self.box.log(lines=1000)

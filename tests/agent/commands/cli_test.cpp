@@ -137,6 +137,23 @@ TEST_F(CliTest, StatusOfAnAgentThatNeverRanIsDown) {
   EXPECT_THAT(run("status --json --config c.toml").out, HasSubstr("\"running\": false"));
 }
 
+// What the config names is told from what the buffer alone knows.
+TEST_F(CliTest, StatusWithoutAnAgentKnowsTheConfigsSources) {
+  write_config();
+  write("in/a.log", "12345\n");
+  ASSERT_EQ(run("run --once --config c.toml").code, 0);
+  const std::string as_app = run("status --json --config c.toml").out;
+  EXPECT_THAT(as_app, HasSubstr("\"records\": 1"));
+  EXPECT_THAT(as_app, Not(HasSubstr("\"configured\": false")));
+  std::string config = read("c.toml");
+  config.replace(config.find("[sources.app]"), 13, "[sources.two]");
+  write("c.toml", config);
+  const std::string as_two = run("status --json --config c.toml").out;
+  EXPECT_THAT(as_two, HasSubstr("\"name\": \"app\""));
+  EXPECT_THAT(as_two, HasSubstr("\"name\": \"two\""));
+  EXPECT_THAT(as_two, HasSubstr("\"configured\": false"));
+}
+
 TEST_F(CliTest, CheckShowsWhatAConfigMeans) {
   write_config();
   write("in/a.log", "12345\n");
