@@ -127,8 +127,7 @@ std::vector<std::string> recorded() {
 }
 
 TEST(RecordedSet, IsComplete) {
-  if (!test::vectors_are_there())
-    GTEST_SKIP() << "the recordings are not there: " << vectors(kRoot);
+  EDGEHOSE_NEED_VECTORS();
   EXPECT_EQ(recorded().size(), 47u);
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Recorded);
@@ -144,7 +143,7 @@ Result<SharedConfig> parse_files(const json& input) {
 }
 
 TEST(SharedConfigGrammar, Vectors) {
-  if (!test::vectors_are_there()) GTEST_SKIP() << "the vectors are not there";
+  EDGEHOSE_NEED_VECTORS();
   const json all = read_json(vectors("credentials/profile-parser-tests.json"));
   int checked = 0;
   for (const json& one : all["tests"]) {
@@ -200,7 +199,7 @@ json plan_as_json(const ProfilePlan& plan, const SharedConfig& files) {
 }
 
 TEST(ProfilePlans, Vectors) {
-  if (!test::vectors_are_there()) GTEST_SKIP() << "the vectors are not there";
+  EDGEHOSE_NEED_VECTORS();
   json all = read_json(vectors(std::string(kRoot) + "assume-role-tests.json"));
   for (json& one : all) {
     SCOPED_TRACE(one["docs"]);

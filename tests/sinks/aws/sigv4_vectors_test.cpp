@@ -120,8 +120,7 @@ TEST_P(SigV4Suite, Query) {
 
 TEST(SigV4SuiteSet, IsComplete) {
   const auto names = test::folders_of(vectors(kSuite));
-  if (!test::vectors_are_there())
-    GTEST_SKIP() << "the official vectors are not there: " << vectors(kSuite);
+  EDGEHOSE_NEED_VECTORS();
   EXPECT_EQ(names.size(), 38u);
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(SigV4Suite);
@@ -150,7 +149,7 @@ INSTANTIATE_TEST_SUITE_P(Extra, EncodedTwice,
 
 TEST(S3Examples, Signatures) {
   const std::string path = vectors("sigv4/s3-doc-examples.json");
-  if (!test::vectors_are_there()) GTEST_SKIP() << "the examples are not there: " << path;
+  EDGEHOSE_NEED_VECTORS();
   const Secret secret("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
   const SigningScope scope{"us-east-1", "s3"};
   const WallTime at = *parse_time("2013-05-24T00:00:00Z");

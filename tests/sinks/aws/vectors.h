@@ -12,12 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/sinks/need_vectors.h"
+
 namespace edgehose::aws::test {
 
 inline std::string vectors(const std::string& path) { return EDGEHOSE_VECTORS_DIR "/" + path; }
-
-// False: they are nowhere. Where they are, one that is missing is a failure.
-inline bool vectors_are_there() { return std::filesystem::is_directory(EDGEHOSE_VECTORS_DIR); }
 
 inline std::string read_text(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -7,6 +7,7 @@
 
 #include "agent/base/text.h"
 #include "sinks/object/age/decryptor.h"
+#include "tests/sinks/need_vectors.h"
 #include "tests/sinks/object/support.h"
 
 namespace edgehose {
@@ -117,8 +118,7 @@ std::vector<std::string> names() {
 }
 
 TEST(AgeVectorSet, IsComplete) {
-  if (names().empty())
-    GTEST_SKIP() << "the official vectors are not there: " EDGEHOSE_VECTORS_DIR "/age";
+  EDGEHOSE_NEED_VECTORS();
   EXPECT_EQ(names().size(), 143u);
 }
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(AgeVectors);

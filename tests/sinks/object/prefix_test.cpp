@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "sinks/object/prefix.h"
+#include "tests/sinks/need_vectors.h"
 #include "tests/sinks/object/support.h"
 
 namespace edgehose {
@@ -39,6 +40,7 @@ std::string at(std::string_view pattern, std::int64_t seconds, std::string_view 
 }
 
 TEST(Prefix, TheGuidesExamples) {
+  EDGEHOSE_NEED_VECTORS();
   const auto all = nlohmann::json::parse(
       test::read_whole(EDGEHOSE_VECTORS_DIR "/firehose/prefix-examples.json"));
   int seen = 0;
