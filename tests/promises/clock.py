@@ -1,4 +1,4 @@
-"""A clock that is a year off, or jumps by one, changes stamps: never what arrives, nor when it goes."""
+"""A clock that is a year off, another one in each life, changes stamps: never what arrives, nor when it goes."""
 
 import glob
 import os
