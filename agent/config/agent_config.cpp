@@ -61,6 +61,11 @@ std::string wrong_timezone(const std::string& name) {
                      quote(name));
 }
 
+// It would leave the buffer in plain text where somebody meant to encrypt it.
+std::string wrong_keys(const std::vector<SecretRef>& keys) {
+  return keys.empty() ? "must not be empty; leave it out for a buffer that is not encrypted" : "";
+}
+
 std::pair<std::string, WhenFull> named(WhenFull policy) {
   return {std::string(name(policy)), policy};
 }
@@ -87,8 +92,7 @@ Fields<AgentConfig> agent_fields() {
           .unset_means("derived from the machine id, kept in DATA_DIR/agent-id")
           .example("\"gw-0042\""),
       field<&AgentConfig::data_dir>("data_dir", "Where the buffer is kept.").check(not_absolute),
-      field<&AgentConfig::labels>("labels",
-                                  "Reach prefixes (`!{label:NAME}`), documents and fields.")
+      field<&AgentConfig::labels>("labels", "Reach prefixes: `!{label:NAME}`.")
           .check(wrong_labels)
           .unset_means("none")
           .example("{ site = \"north\", line = \"7\" }"),
@@ -145,6 +149,7 @@ Fields<BufferConfig> buffer_fields() {
           "encryption_keys",
           "Encrypts the buffer at rest. Newest first: the first one "
           "seals, the others open what older ones sealed.")
+          .check(wrong_keys)
           .unset_means("not encrypted")
           .example("[{ file = \"/etc/edgehose/buffer.key\" }]"),
       field<&BufferConfig::free_disk_percent>(
