@@ -54,8 +54,16 @@ void check_socket(const AgentConfig& agent, const ServiceUnit& unit, Findings& f
         "{}: nobody can ask the running agent; `edgehose status` will read the buffer", what));
   };
   if (const auto address = socket_address(path); !address) return warn(address.error().message);
-  if (is_at_or_below(directory, agent.data_dir) || unit.makes(directory)) return;
   struct stat info {};
+  if (::lstat(path.c_str(), &info) == 0 && !S_ISSOCK(info.st_mode))
+    return warn(fmt::format(
+        "the control socket {} cannot be made: what lies there is not a socket: move it away",
+        path));
+  if (is_at_or_below(directory, "/proc") || is_at_or_below(directory, "/sys"))
+    return warn(fmt::format(
+        "the control socket {} cannot be made: {} is made up by the kernel and keeps no files",
+        path, directory));
+  if (is_at_or_below(directory, agent.data_dir) || unit.makes(directory)) return;
   if (::stat(directory.c_str(), &info) != 0)
     warn(fmt::format("the control socket {} cannot be made: {} is not there", path, directory));
   else if (::access(directory.c_str(), W_OK | X_OK) != 0)

@@ -3,6 +3,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include "agent/commands/check_report.h"
 #include "agent/commands/service_user.h"
 
@@ -62,8 +66,27 @@ TEST(CheckStore, AControlSocketThatCannotBeMadeIsAWarning) {
   agent.status_socket = "/tmp/" + std::string(120, 'x');
   ASSERT_EQ(of_the_socket(agent).size(), 1u);
   EXPECT_THAT(of_the_socket(agent)[0], HasSubstr("its path is longer than 107 bytes"));
+  agent.status_socket = "/proc/status.sock";
+  ASSERT_EQ(of_the_socket(agent).size(), 1u);
+  EXPECT_THAT(of_the_socket(agent)[0], HasSubstr("/proc is made up by the kernel"));
   agent.status_socket = "/tmp/status.sock";
   EXPECT_THAT(of_the_socket(agent), IsEmpty());
+}
+
+TEST(CheckStore, ANamesakeOfTheControlSocketIsAWarning) {
+  std::string there = testing::TempDir() + "check_store.XXXXXX";
+  ASSERT_NE(::mkdtemp(there.data()), nullptr);
+  AgentConfig agent;
+  agent.data_dir = there;  // where it lies makes no difference
+  agent.status_socket = there + "/status.sock";
+  EXPECT_THAT(of_the_socket(agent), IsEmpty());
+  std::ofstream(agent.status_socket) << "precious";
+  ASSERT_EQ(of_the_socket(agent).size(), 1u);
+  EXPECT_THAT(of_the_socket(agent)[0], HasSubstr("what lies there is not a socket: move it away"));
+  std::filesystem::remove(agent.status_socket);
+  std::filesystem::create_symlink("/dev/null", agent.status_socket);
+  EXPECT_EQ(of_the_socket(agent).size(), 1u);
+  std::filesystem::remove_all(there);
 }
 
 TEST(CheckStore, ASocketWhereTheUnitMakesItsDirectoryIsFine) {
