@@ -183,11 +183,12 @@ Status Prefix::add_label(std::string_view name, const Labels& labels) {
                  hint.empty() ? ": set it in [agent] labels" : hint);
   }
   const std::string& value = found->second;
-  if (value.find('/') != std::string::npos || std::ranges::any_of(value, is_control))
-    return wrong(
-        "!{{label:{}}}: its value \"{}\" holds a '/' or a control character, which a key "
-        "cannot take",
-        name, safe(value));
+  if (std::ranges::any_of(value, is_control))  // no label of a config: those are printable
+    return wrong("!{{label:{}}}: its value holds a control character, which a key cannot take",
+                 name);
+  if (value.find('/') != std::string::npos)
+    return wrong("!{{label:{}}}: its value \"{}\" holds a '/', which a key cannot take", name,
+                 value);
   parts_.push_back({Part::Kind::kText, value, {}});
   return {};
 }

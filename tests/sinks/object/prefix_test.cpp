@@ -16,7 +16,7 @@ using testing::HasSubstr;
 
 constexpr WallTime kExample{1'535'365'800'000'000'000};  // 2018-08-27T10:30:00Z, a Monday
 const std::map<std::string, std::string> kLabels = {
-    {"site", "north"}, {"line", "7"}, {"bad", "a/b"}, {"empty", ""}};
+    {"site", "north"}, {"line", "7"}, {"bad", "a/b"}, {"bell", "a\a"}, {"empty", ""}};
 
 std::string render(std::string_view text, std::string_view zone = "UTC", WallTime time = kExample) {
   std::vector<std::string> warnings;
@@ -92,7 +92,8 @@ TEST(Prefix, ErrorsNameTheRightSpelling) {
   EXPECT_THAT(error_of("!{timestamp:}"), HasSubstr("says nothing"));
   EXPECT_THAT(error_of("!{timestamp:bb}"), HasSubstr("the letter b"));
   EXPECT_THAT(error_of("!{timestamp:yyyy'}"), HasSubstr("single quote"));
-  EXPECT_THAT(error_of("!{label:bad}/"), HasSubstr("'/'"));
+  EXPECT_THAT(error_of("!{label:bad}/"), HasSubstr("its value \"a/b\" holds a '/'"));
+  EXPECT_THAT(error_of("!{label:bell}/"), HasSubstr("its value holds a control character"));
   EXPECT_THAT(error_of("${GATEWAY}/"), HasSubstr("write !{"));
 }
 
