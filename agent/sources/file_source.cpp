@@ -25,6 +25,7 @@ namespace {
 // compressed file that was read before.
 constexpr std::uint64_t kDrainBytes = 4u << 20;
 constexpr Duration kUnsafePatience = std::chrono::seconds(1);
+constexpr Duration kTellListingEvery = std::chrono::minutes(1);
 
 void watch_descriptor(int epoll, int fd) {
   epoll_event event{};
@@ -61,6 +62,7 @@ class FileSource final : public Source {
     }
     flush_partials(out);
     tell_failures();
+    tell_listing();
     files_.losses.truncated_records += reader_.counts().truncated - before.truncated;
     files_.losses.lost_bytes += reader_.counts().lost - before.lost;
     return result();
@@ -140,6 +142,17 @@ class FileSource final : public Source {
               more == 0 ? "" : fmt::format(" (and {} more)", format_count(more)));
   }
 
+  // Once for each time that it begins, or another directory is the first one.
+  void tell_listing() {
+    const std::string& problem = files_.listing_problem;
+    if (problem.empty()) listing_told_.clear();
+    const Instant now = table_->clock().now();
+    if (problem == listing_told_ || now < next_listing_report_) return;
+    log::warn("source {}: {}", name(), problem);
+    listing_told_ = problem;
+    next_listing_report_ = now + kTellListingEvery;
+  }
+
   Instant partial_due(const TrackedFile& file) const {
     return table_->environment().once ? file.grown
                                       : file.grown + files_.config.partial_line_timeout;
@@ -216,6 +229,8 @@ class FileSource final : public Source {
   FileDescriptor events_;
   std::vector<TrackedFile*> partials_;
   bool sync_failed_ = false;
+  std::string listing_told_;
+  Instant next_listing_report_{};
 };
 
 SourceHealth FileSource::health() const {
@@ -235,8 +250,10 @@ SourceHealth FileSource::health() const {
     if (file->problem.empty()) continue;
     if (unreadable++ == 0) health.problem = file->problem;
   }
-  if (unreadable > 1) health.problem += fmt::format(" (and {} other files)", unreadable - 1);
-  if (health.problem.empty()) health.problem = files_.listing_problem;
+  if (unreadable > 1)
+    health.problem += fmt::format(" (and {})", format_count(unreadable - 1, "other file"));
+  if (!files_.listing_problem.empty())
+    health.problem += (health.problem.empty() ? "" : "; ") + files_.listing_problem;
   health.unreadable = !health.problem.empty();
   if (health.problem.empty() && table_->looked() && files_.named == 0) health.problem = no_match();
   if (health.problem.empty()) health.problem = table_->watch_problem();

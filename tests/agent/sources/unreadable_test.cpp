@@ -77,6 +77,37 @@ TEST_F(Limits, AnUnreadableDirectoryIsNamed) {
   ::chmod(path("deep").c_str(), 0755);
 }
 
+// Once for each time that it begins, and not hidden behind files that cannot be read.
+TEST_F(Limits, AnUnreadableDirectoryIsInTheLogAndBesideUnreadableFiles) {
+  for (const char* name : {"a.log", "b.log"}) {
+    append(name, "secret\n");
+    ::chmod(path(name).c_str(), 0);
+  }
+  const std::string own = path("own"), deep = own + "/deep";
+  std::filesystem::create_directory(own);
+  ::chmod(own.c_str(), 0777);
+  config.paths = {dir + "/*.log", own + "/*/*.log"};
+  as_another_user([&] {
+    std::filesystem::create_directory(deep);
+    for (int time = 0; time < 2; ++time) {
+      ::chmod(deep.c_str(), 0);
+      ::testing::internal::CaptureStderr();
+      run(2min);
+      const std::string log = ::testing::internal::GetCapturedStderr();
+      const std::string problem = source->health().problem;
+      EXPECT_NE(problem.find("(and 1 other file); "), std::string::npos) << problem;
+      EXPECT_NE(problem.find(deep + " cannot be listed"), std::string::npos) << problem;
+      const auto told = log.find(deep + " cannot be listed");
+      EXPECT_NE(told, std::string::npos) << log;
+      EXPECT_EQ(told, log.rfind(deep + " cannot be listed")) << log;
+      ::chmod(deep.c_str(), 0700);
+      run(config.poll_interval + 1s);
+      EXPECT_EQ(source->health().problem.find("cannot be listed"), std::string::npos);
+    }
+    std::filesystem::remove_all(deep);
+  });
+}
+
 TEST_F(Limits, FormatsThatCannotBeReadAreToldWithWhatWasUnread) {
   append("a.log", lines("a", 0, 50));
   run(1s);
