@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds (Release, build-bench/) and measures; prints the table of README.md.
 #   bash tests/bench/run.sh            1 GB of log, about half an hour (most of it: ten lines a second)
-#   bash tests/bench/run.sh --quick    128 MB, about five minutes
+#   bash tests/bench/run.sh --quick    128 MB, about five minutes; as root a quarter of an hour
 #   bash tests/bench/run.sh --help     what can be chosen
 # Bytes written to the device need root: the buffer then lies on a loop device of its own.
 set -euo pipefail
