@@ -281,6 +281,8 @@ TEST_F(NumberedLogs, ThatShareABannerAreReadAfterAMinuteAtMost) {
     run(1s);
   }
   EXPECT_GE(out.got.size(), 80u);
+  run(5min);
+  expect_once(banner + banner + lines("b", 0, 90));
 }
 
 }  // namespace
