@@ -71,7 +71,6 @@ void FileTable::apply_seen(Look& look, const Change& change) {
     file.dirty = true;
     make_urgent(file);
   }
-  if (!found.named) file.leaving = true;
   file.identity.filesystem = found.stat.filesystem;
   file.format = look.now[*change.seen].format;
   if (file.note.compressed && file.format == Format::kPlain) file.note.complete = true;
@@ -216,7 +215,7 @@ void FileTable::apply_copy(Look& look, const Change& change) {
   copy.crc_known = change.crc_known;
   if (change.kind == ChangeKind::kResumed) copy.note.marks = old.note.marks;
   copy.committed = change.offset;
-  copy.leaving = true;
+  if (found.rotated) copy.renamed = clock_.now();
   if (!copy.compressed())
     if (const auto fd = open_seen(found)) remember_tail(copy, fd->get());
   log::debug("{} continues {} at byte {}", found.path, old.path, change.offset);

@@ -26,6 +26,7 @@ namespace {
 constexpr std::uint64_t kDrainBytes = 4u << 20;
 constexpr Duration kUnsafePatience = std::chrono::seconds(1);
 constexpr Duration kTellListingEvery = std::chrono::minutes(1);
+constexpr Duration kLeaving = std::chrono::seconds(10);  // after the last change of a file's name
 
 void watch_descriptor(int epoll, int fd) {
   epoll_event event{};
@@ -90,8 +91,8 @@ class FileSource final : public Source {
   }
 
   Duration commit_patience(Duration profile_limit) const override {
-    return files_.copytruncated || files_.in_memory ? std::min(profile_limit, kUnsafePatience)
-                                                    : profile_limit;
+    const bool unsafe = files_.copytruncated || files_.in_memory || files_.nameless;
+    return unsafe ? std::min(profile_limit, kUnsafePatience) : profile_limit;
   }
 
   SourceHealth health() const override;
@@ -127,11 +128,22 @@ class FileSource final : public Source {
       case VisitEnd::kFailed: break;
     }
     if (file.crc_known) set_mark(file.note.marks, file.line.begin, file.line.crc);
-    if (file.leaving && file.line.begin != before) files_.urgent = true;
+    if (file.line.begin != before) handed_in(file);
     if (file.line.unfinished() && !file.in_partial_list && !file.compressed()) {
       file.in_partial_list = true;
       partials_.push_back(&file);
     }
+  }
+
+  // A rotation may be compressed or deleted next: what it still gives is committed without delay. A
+  // writer that stays on it goes on for ever, though, and each line would be a commit: after a while
+  // it is a log like others, or can be read once only.
+  void handed_in(const TrackedFile& file) {
+    if (file.renamed == Instant{}) return;
+    if (table_->clock().now() - file.renamed < kLeaving)
+      files_.urgent = true;
+    else if (file.gone)
+      files_.nameless = true;
   }
 
   void tell_failures() {
@@ -163,7 +175,7 @@ class FileSource final : public Source {
       if (!file->finished && file->line.unfinished()) {
         if (file->queued || out.full() || partial_due(*file) > table_->clock().now()) return false;
         reader_.flush_partial(*file, out);
-        if (file->leaving) files_.urgent = true;
+        handed_in(*file);
       }
       file->in_partial_list = false;
       return true;

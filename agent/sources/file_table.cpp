@@ -329,7 +329,7 @@ void FileTable::settled(std::size_t source, bool committed) {
     file->committed = file->line.begin;
     file->same_boot = true;
   }
-  sources_[source]->urgent = false;
+  sources_[source]->urgent = sources_[source]->nameless = false;
   sources_[source]->committed = sources_[source]->written;
   if (source == 0)
     to_erase_.erase(to_erase_.begin(),
@@ -337,7 +337,7 @@ void FileTable::settled(std::size_t source, bool committed) {
 }
 
 void FileTable::make_urgent(TrackedFile& file) {
-  file.leaving = true;
+  file.renamed = clock_.now();
   if (file.line.begin != file.committed) sources_[file.source]->urgent = true;
 }
 

@@ -87,6 +87,7 @@ struct SourceFiles {
   std::uint64_t aside = 0;  // descriptors open beside the reader's, at most held_limit()
   bool copytruncated = false;
   bool in_memory = false;
+  bool nameless = false;  // of what is not committed, some is from files without a name
   bool urgent = false;
 
   std::uint64_t held_limit() const { return edgehose::held_limit(config.max_open_files); }

@@ -40,7 +40,7 @@ struct TrackedFile {
   bool in_memory = false;
   bool empty_rotation = false;  // it had a rotation's name when it had no byte yet
   bool gone = false;            // no name leads to it
-  bool leaving = false;         // rotated: commit what it still gives without delay
+  Instant renamed{};            // when its name was last seen to change, or to go
   Instant gone_since{};
   std::uint64_t goal = 0;     // its size at the first look
   std::uint64_t at_risk = 0;  // bytes of a vanished content not read; counted lost after a while
