@@ -29,7 +29,8 @@ class Comparer {
 
   // Files whose inode is known.
   void index_by_inode();
-  bool match(std::size_t s, bool same_file_system);
+  bool same_file_system(std::size_t k, std::size_t s) const;
+  bool match(std::size_t s, bool known_system);
   std::optional<bool> lives_at(std::size_t k, std::size_t s);
   std::nullopt_t unclear_where(std::size_t k, std::size_t s);
   std::nullopt_t cannot_ask(std::size_t s);

@@ -47,6 +47,7 @@ void FileTable::own(TrackedFile& file, const FoundFile& found) {
   file.owned = true;
   file.size = found.stat.size;
   file.mtime_ns = found.stat.mtime_ns;
+  file.device = found.stat.device;
   file.in_memory = found.stat.in_memory;
   file.empty_rotation = found.rotated && (file.empty_rotation || file.size == 0);
   saw(file);

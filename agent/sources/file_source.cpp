@@ -136,8 +136,8 @@ class FileSource final : public Source {
   }
 
   // A rotation may be compressed or deleted next: what it still gives is committed without delay. A
-  // writer that stays on it goes on for ever, though, and each line would be a commit: after a while
-  // it is a log like others, or can be read once only.
+  // writer that stays on it goes on for ever, though, and each line would be a commit: after a
+  // while it is a log like others, or can be read once only.
   void handed_in(const TrackedFile& file) {
     if (file.renamed == Instant{}) return;
     if (table_->clock().now() - file.renamed < kLeaving)
@@ -199,9 +199,9 @@ class FileSource final : public Source {
   void make_all_durable(const std::vector<TrackedFile*>& files) {
     std::set<std::uint64_t> flushed;
     for (TrackedFile* file : files) {
-      if (flushed.contains(file->identity.filesystem)) continue;
+      if (flushed.contains(file->device)) continue;
       if (files.size() > kManyFiles && flush_file_system(*file))
-        flushed.insert(file->identity.filesystem);
+        flushed.insert(file->device);
       else
         make_durable(*file);
     }

@@ -33,7 +33,12 @@ constexpr std::uint32_t kLocal[] = {
     EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,   BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
     RAMFS_MAGIC,      MSDOS_SUPER_MAGIC, EXFAT_SUPER_MAGIC, kUbifsMagic,      JFFS2_SUPER_MAGIC};
 
-std::int64_t nanoseconds(const statx_timestamp& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; }
+// Times that an int64 has no room for (from 2262 on), or that could not be subtracted from others,
+// are its bounds.
+std::int64_t nanoseconds(const statx_timestamp& t) {
+  constexpr std::int64_t kSecond = 1'000'000'000, kMost = INT64_MAX / kSecond - 1;
+  return std::clamp<std::int64_t>(t.tv_sec, -kMost / 4, kMost) * kSecond + t.tv_nsec;
+}
 
 bool is_rotation_mark(std::string_view word) {
   if (word.empty()) return false;
@@ -69,6 +74,7 @@ Result<FileStat> StatCache::stat(int fd, const char* path) {
   const FileSystem& fs = file_system(s.device, fd, path);
   s.filesystem = fs.id;
   s.in_memory = fs.in_memory;
+  s.numbered = fs.numbered;
   s.local = fs.local;
   s.inode = x.stx_ino;
   s.birth_ns = (x.stx_mask & STATX_BTIME) != 0 ? nanoseconds(x.stx_btime) : 0;
@@ -90,7 +96,9 @@ StatCache::FileSystem StatCache::file_system(std::uint64_t device, int fd, const
     const auto type = static_cast<std::uint32_t>(f.f_type);  // an int, maybe negative, on 32 bit
     fs.in_memory = type == TMPFS_MAGIC || type == RAMFS_MAGIC;
     fs.local = std::ranges::find(kLocal, type) != std::end(kLocal);
-    if (fs.id == 0) fs.id = type;
+    // FUSE, NFS, tmpfs of older kernels. Its device number would be another after each boot.
+    fs.numbered = fs.id != 0;
+    if (!fs.numbered) fs.id = type;
   }
   file_systems_.emplace(device, fs);
   return fs;

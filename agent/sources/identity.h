@@ -25,6 +25,7 @@ struct FileStat {
   bool regular = false;
   bool directory = false;
   bool in_memory = false;  // tmpfs or ramfs: gone after a power cut
+  bool numbered = true;    // false: it has no id, and `filesystem` is its type: of others as well
   bool local = false;      // of a file system that is written to on this machine alone
 };
 
@@ -39,6 +40,7 @@ class StatCache {
   struct FileSystem {
     std::uint64_t id = 0;
     bool in_memory = false;
+    bool numbered = true;
     bool local = false;
   };
   Result<FileStat> stat(int fd, const char* path);

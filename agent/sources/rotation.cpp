@@ -5,6 +5,11 @@
 #include "agent/sources/comparer.h"
 
 namespace edgehose {
+namespace {
+
+std::string_view directory_of(std::string_view path) { return path.substr(0, path.rfind('/') + 1); }
+
+}  // namespace
 
 Comparer::Comparer(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now)
     : before_(before),
@@ -57,13 +62,13 @@ void Comparer::index_by_inode() {
 
 // Finds the content that lives at this inode, of the same file system or of another one; false:
 // none does.
-bool Comparer::match(std::size_t s, bool same_file_system) {
+bool Comparer::match(std::size_t s, bool known_system) {
   const FileStat& stat = now_[s].stat;
   const auto [first, last] = by_inode_.equal_range(stat.inode);
   std::vector<std::size_t> candidates;
   for (auto it = first; it != last; ++it)
     if (seen_of_[it->second] == kNone && same_inode(before_[it->second].identity, stat) &&
-        (before_[it->second].identity.filesystem == stat.filesystem) == same_file_system)
+        same_file_system(it->second, s) == known_system)
       candidates.push_back(it->second);
   std::stable_partition(candidates.begin(), candidates.end(),
                         [&](std::size_t k) { return !before_[k].finished; });
@@ -78,10 +83,18 @@ bool Comparer::match(std::size_t s, bool same_file_system) {
   return false;
 }
 
+// Those that have no id cannot be told apart, and two small volumes give the same inode numbers:
+// there the number counts within its directory only.
+bool Comparer::same_file_system(std::size_t k, std::size_t s) const {
+  const SeenFile& seen = now_[s];
+  if (before_[k].identity.filesystem != seen.stat.filesystem) return false;
+  return seen.stat.numbered || directory_of(before_[k].path) == directory_of(seen.path);
+}
+
 // None: asked.
 std::optional<bool> Comparer::lives_at(std::size_t k, std::size_t s) {
   const KnownContent& known = before_[k];
-  if (!known.finished && known.identity.filesystem == now_[s].stat.filesystem) return true;
+  if (!known.finished && same_file_system(k, s)) return true;
   // The number alone proves nothing: another file system, or one that was gone before.
   if (known.identity.prefix_length == 0) return false;
   if (now_[s].unopened) return cannot_ask(s);

@@ -37,6 +37,7 @@ struct TrackedFile {
   // As of the last look.
   std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
+  std::uint64_t device = 0;  // this boot's number
   bool in_memory = false;
   bool empty_rotation = false;  // it had a rotation's name when it had no byte yet
   bool gone = false;            // no name leads to it

@@ -1,6 +1,9 @@
 // What was read is on the disk before its position is committed. The calls themselves are watched
 // here; that they suffice through power cuts is shown by tests/crash/powercut.py.
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +16,7 @@ namespace {
 
 struct Calls {
   bool syncfs_fails = false;
+  bool fuse = false;  // every file system looks like one: a type, and no id
   int syncfs = 0;
   std::map<ino_t, off_t> synced;  // size that each file had at its last fdatasync
 } calls;
@@ -30,6 +34,15 @@ extern "C" int fdatasync(int fd) {
   struct stat info {};
   if (::fstat(fd, &info) == 0) calls.synced[info.st_ino] = info.st_size;
   return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
+extern "C" int statfs(const char* path, struct statfs* f) noexcept {
+  const int fd = ::open(path, O_PATH | O_CLOEXEC);
+  const int result = ::fstatfs(fd, f);
+  ::close(fd);
+  if (!calls.fuse || result != 0) return result;
+  *f = {};
+  f->f_type = FUSE_SUPER_MAGIC;
+  return 0;
 }
 
 namespace edgehose::testing {
@@ -96,6 +109,25 @@ TEST_F(DurableInput, OfManyFilesIsSyncedWithTheirFileSystemOnce) {
   commit();
   EXPECT_EQ(out.got.size(), 40u * 9);
   EXPECT_EQ(calls.syncfs, 1);
+}
+
+TEST_F(DurableInput, OfEachOfTwoFileSystemsThatLookLikeOneIsSynced) {
+  struct stat here {
+  }, there{};
+  std::string other = "/dev/shm/edgehose-sources-XXXXXX";
+  ASSERT_NE(::mkdtemp(other.data()), nullptr);
+  ASSERT_EQ(::stat(dir.c_str(), &here) + ::stat(other.c_str(), &there), 0);
+  ASSERT_NE(here.st_dev, there.st_dev);
+  calls.fuse = true;
+  config.paths.push_back(other + "/*.log");
+  fill(20);
+  for (int i = 0; i < 20; ++i)
+    std::ofstream(other + "/f" + std::to_string(i) + ".log") << lines("other", 20 * i, 20 * i + 9);
+  run(1s);
+  commit();
+  EXPECT_EQ(out.got.size(), 40u * 9);
+  EXPECT_EQ(calls.syncfs, 2);
+  std::filesystem::remove_all(other);
 }
 
 TEST_F(DurableInput, OfManyFilesIsSyncedOneByOneWhereTheFileSystemCannotBe) {

@@ -121,6 +121,35 @@ TEST(Rotation, SuspectBytesAreAnotherContent) {
             ChangeKind::kTruncated);
 }
 
+// FUSE and NFS: two mounts look like one file system, with the same numbers and no births.
+File unnumbered(std::string_view path, std::uint64_t inode, std::string content) {
+  File f = seen(path, inode, std::move(content));
+  f.seen.stat.numbered = false;
+  f.seen.stat.birth_ns = 0;
+  return f;
+}
+
+TEST(Rotation, EqualNumbersOfFileSystemsWithoutAnIdAreToldApartByTheirDirectories) {
+  const std::string one = "one " + kLong, two = "two " + kLong;
+  const std::vector<KnownContent> before{known("/m/1/a", 64, one, 3000),
+                                         known("/m/2/a", 64, two, 3000)};
+  std::vector<File> now{unnumbered("/m/1/a.1", 64, one), unnumbered("/m/2/a", 64, two + "more")};
+  for (int turn = 0; turn < 2; ++turn) {  // in whichever order they are found
+    for (const Change& change : decide(before, now)) {
+      ASSERT_TRUE(change.known && change.seen);
+      EXPECT_EQ(before[*change.known].path.substr(0, 5), now[*change.seen].seen.path.substr(0, 5));
+    }
+    std::swap(now[0], now[1]);
+  }
+}
+
+TEST(Rotation, InAnotherDirectoryOfFileSystemsWithoutAnIdTheBytesDecide) {
+  const KnownContent k = known("/m/1/a", 64, kLong, 3000);
+  EXPECT_EQ(of_seen(decide({k}, {unnumbered("/m/2/b", 64, std::string(4000, 'y'))}), 0),
+            ChangeKind::kNew);
+  EXPECT_EQ(of_seen(decide({k}, {unnumbered("/m/1/old/a", 64, kLong)}), 0), ChangeKind::kRenamed);
+}
+
 TEST(Rotation, TheSameInodeBornAgainIsNew) {
   File f = seen("/l/a", 1, "tiny\n");
   f.seen.stat.birth_ns = 999;
