@@ -45,6 +45,7 @@ class Comparer {
   bool begins_like_an_unread_one(std::size_t s, const std::string& family);
   void place_as_new(std::size_t s, bool rotated, bool followed);
   bool place_as_copy(std::size_t s);
+  bool ask_lengths(const std::vector<std::size_t>& known, std::size_t s);
   std::vector<std::size_t> same_starts(std::string_view head) const;
   enum class Likeness { kAsked, kDifferent, kSame, kBeginning, kUnclear, kGrowing };
   Likeness compare_contents(std::size_t k, std::size_t s);

@@ -1,6 +1,8 @@
 // Hashing in a FileTable: what tells copies may be gigabytes, so a step at a time.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "agent/sources/file_reader.h"
 #include "agent/sources/file_table.h"
 
@@ -27,18 +29,27 @@ Result<std::optional<ContentCrc>> FileTable::hash(const FoundFile& found, Format
         Hashing{key, found.stat, found.selection, format, std::move(hasher)});
   }
   hashing_->wanted = true;
+  if (const auto given = hashing_->answer(length)) return given;
   hashing_->hasher.extend(length);
   if (Status step = hashing_->hasher.step(hash_share_); !step) {
     hashing_.reset();
     return tl::unexpected(std::move(step).error());
   }
-  if (hashing_->hasher.done()) return ContentCrc{length, hashing_->hasher.crc()};
+  if (hashing_->hasher.done()) {
+    hashing_->answers.push_back({length, hashing_->hasher.crc()});
+    return hashing_->answers.back();
+  }
   sources_[found.selection]->waker.wake();
   return std::nullopt;
 }
 
-// Whether what was hashed so far is the beginning of what is asked for. A plain file that only grew
-// still holds it.
+std::optional<ContentCrc> FileTable::Hashing::answer(std::uint64_t length) const {
+  const auto at = std::ranges::find(answers, length, &ContentCrc::length);
+  return at == answers.end() ? std::nullopt : std::optional(*at);
+}
+
+// Whether what was hashed so far is the beginning of what is asked for, or holds the answer. A
+// plain file that only grew still holds it.
 bool FileTable::continues(const FoundFile& found, Format format, std::uint64_t length) {
   if (!hashing_ || hashing_->file != FileKey(found.stat.device, found.stat.inode) ||
       hashing_->format != format)
@@ -46,11 +57,10 @@ bool FileTable::continues(const FoundFile& found, Format format, std::uint64_t l
   const ContentHasher& hasher = hashing_->hasher;
   const bool same_file =
       hashing_->stat.size == found.stat.size && hashing_->stat.mtime_ns == found.stat.mtime_ns;
-  if (hasher.ended()) return same_file && length == hasher.length();
-  if (length < hasher.hashed()) return false;
+  if (length < hasher.hashed() && !hashing_->answer(length)) return false;
   if (same_file) return true;
   const std::string& tail = hasher.tail();
-  if (format != Format::kPlain || found.stat.size < hasher.hashed()) return false;
+  if (hasher.ended() || format != Format::kPlain || found.stat.size < hasher.hashed()) return false;
   const auto file = open_seen(found);
   if (!file) return false;
   std::string now(tail.size(), '\0');

@@ -13,7 +13,8 @@
 namespace edgehose {
 namespace {
 
-constexpr int kMaxRounds = 64;  // of questions in one look; the rest waits for the next
+constexpr int kMaxRounds = 64;    // of questions in one look; the rest waits for the next
+constexpr int kMaxUndecided = 5;  // looks in a row that names which change all the time may spoil
 
 Result<std::string> read_head(ByteStream& content) {
   std::string head(kPrefixBytes, '\0');
@@ -47,7 +48,7 @@ void FileTable::look() {
   hold_back(look, changes);
   for (const auto& [id, file] : files_)
     if (!file->finished && !file->gone) by_path_[file->path] = file.get();
-  forget_observed(look.undecided);
+  forget_observed(look.undecided || look.unanswered);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     bound_held(i);
     set_aside(i);
@@ -58,6 +59,7 @@ void FileTable::look() {
   watcher_.watch(look.found.directories);
   directories_ = std::move(look.found.directories);
   looked_ = looked_ || !look.undecided;
+  undecided_ = look.undecided ? undecided_ + 1 : 0;
   last_look_ = clock_.now();
   look_at_ = last_look_ + (look.soon || hash_waits_ ? kLookPause
                            : waiting_ || starved_   ? std::min(poll_interval_, kWatchCopies)
@@ -219,14 +221,18 @@ std::vector<Change> FileTable::decide(Look& look) {
     for (std::size_t i = 0; i < look.now.size(); ++i)
       look.found.files[i].rotated = comparison.rotated[i];
     if (comparison.questions.empty()) return std::move(comparison.changes);
-    for (const Question& question : comparison.questions)
-      if (!answer(look, question)) {
-        look.undecided = look.soon = true;
-        return {};
-      }
+    for (const Question& question : comparison.questions) {
+      const SeenFile& seen = look.now[question.seen];
+      if (seen.hashing || seen.unopened || answer(look, question)) continue;
+      look.undecided = look.soon = true;
+      return {};
+    }
+    // What it is still about waits. All others are decided: there may always be one such file.
+    look.unanswered = round + 1 == kMaxRounds;
+    if (look.unanswered)
+      for (SeenFile& seen : look.now) seen.hashing = true;
   }
-  look.undecided = true;
-  return {};
+  return compare(look.before, look.now).changes;
 }
 
 // The file that was seen, not another one that has its name by now (kNotFound).
@@ -243,10 +249,14 @@ Result<FileDescriptor> FileTable::open_seen(const FoundFile& found) {
 
 // The answer goes into the snapshot and, where the file itself gave it, is kept while the file
 // stays as it is. False: names changed under our hands, and nothing of this look may be believed.
+// Where that goes on, as with a file that is replaced all the time, that one alone is left out.
 bool FileTable::answer(Look& look, const Question& question) {
   SeenFile& seen = look.now[question.seen];
   const Status read = read_answer(look.found.files[question.seen], seen, question);
-  if (!read && read.error().code == ErrorCode::kNotFound) return false;
+  if (!read && read.error().code == ErrorCode::kNotFound) {
+    seen.unopened = true;
+    return undecided_ >= kMaxUndecided;
+  }
   const bool damaged = !read && (read.error().code == ErrorCode::kCorrupt ||
                                  read.error().code == ErrorCode::kUnsupported);
   if (!read && !damaged) {

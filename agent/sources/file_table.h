@@ -160,9 +160,11 @@ class FileTable {
     std::size_t source = 0;
     Format format = Format::kPlain;
     ContentHasher hasher;
+    std::vector<ContentCrc> answers{};  // given so far
     bool failed = false;
     bool wanted = false;  // asked for in this look
     bool over() const { return failed || hasher.done(); }
+    std::optional<ContentCrc> answer(std::uint64_t length) const;
   };
   struct Look {
     Discovery found;
@@ -171,7 +173,8 @@ class FileTable {
     std::vector<SeenFile> now;   // by found.files
     std::size_t with_names = 0;  // of `now`; the others are held descriptors
     std::vector<bool> present;   // by known
-    bool undecided = false;      // names changed meanwhile, or too many questions: nothing is known
+    bool undecided = false;      // names changed meanwhile: nothing is known
+    bool unanswered = false;     // too many questions: what they are about waits
     bool soon = false;           // and it is worth looking again at once
     bool doubts = false;         // of a file whose time changed just now
   };
@@ -274,6 +277,7 @@ class FileTable {
   Duration poll_interval_;
   Instant loaded_at_;
   std::uint64_t served_before_ = 1;  // seconds of earlier lives
+  int undecided_ = 0;                // looks in a row
   bool looked_ = false;
   bool waiting_ = false;
   bool look_again_ = false;

@@ -89,7 +89,9 @@ void Comparer::place_as_new(std::size_t s, bool rotated, bool followed) {
 bool Comparer::place_as_copy(std::size_t s) {
   const std::string* head = head_of(s);
   if (head == nullptr) return true;
-  for (const std::size_t k : same_starts(*head)) {
+  const std::vector<std::size_t> known = same_starts(*head);
+  if (!ask_lengths(known, s)) return true;
+  for (const std::size_t k : known) {
     switch (compare_contents(k, s)) {
       case Likeness::kAsked: return true;
       case Likeness::kDifferent: continue;
@@ -100,6 +102,21 @@ bool Comparer::place_as_copy(std::size_t s) {
     }
   }
   return false;
+}
+
+// Asks for all that compare_contents() will want to know of `s` itself: a question in each round
+// would take as many rounds as contents begin alike. The shortest first, so that one pass over the
+// file answers them. False: asked.
+bool Comparer::ask_lengths(const std::vector<std::size_t>& known, std::size_t s) {
+  const bool plain = !is_compressed(now_[s].format);
+  std::set<std::uint64_t> lengths;
+  for (const std::size_t k : known)
+    if (before_[k].crc_known && explained(before_[k], s, present(k)) &&
+        !(plain && now_[s].stat.size < before_[k].offset))
+      lengths.insert(before_[k].offset);
+  bool answered = true;
+  for (const std::uint64_t length : lengths) answered = crc_of(s, length) != nullptr && answered;
+  return answered;
 }
 
 // Contents that begin like this. First those that are being read: until that is done nothing is

@@ -99,7 +99,7 @@ std::optional<bool> Comparer::lives_at(std::size_t k, std::size_t s) {
   if (known.identity.prefix_length == 0) return false;
   if (now_[s].unopened) return cannot_ask(s);
   const std::string* head = head_of(s);
-  if (head == nullptr) return std::nullopt;
+  if (head == nullptr) return unclear_where(k, s);
   if (!same_start(known.identity, *head)) return false;
   if (is_compressed(now_[s].format) || !known.crc_known) return true;
   if (now_[s].stat.size < known.offset) return false;
@@ -172,9 +172,8 @@ void Comparer::shorter(std::size_t k, std::size_t s) {
     return;
   }
   const std::string* head = head_of(s);
-  if (head == nullptr) return;
-  if (!same_start(known.identity, *head)) return replaced(k, s);
-  const auto crc = crc_of(s, now_[s].stat.size);
+  if (head != nullptr && !same_start(known.identity, *head)) return replaced(k, s);
+  const auto crc = head != nullptr ? crc_of(s, now_[s].stat.size) : nullptr;
   if (!crc) {
     unclear_where(k, s);
     return;
@@ -218,14 +217,15 @@ const ContentCrc* Comparer::crc_of(std::size_t s, std::uint64_t length) {
   if (now_[s].unreadable) return &kUnknown;
   for (const ContentCrc& crc : now_[s].crcs)
     if (crc.length == length) return &crc;
-  if (now_[s].hashing)
-    postponed_ = true;
-  else
-    ask({s, length});
+  ask({s, length});
   return nullptr;
 }
 
 void Comparer::ask(const Question& question) {
+  if (now_[question.seen].hashing || now_[question.seen].unopened) {
+    postponed_ = true;
+    return;
+  }
   auto& all = result_.questions;
   if (std::find(all.begin(), all.end(), question) == all.end()) all.push_back(question);
 }

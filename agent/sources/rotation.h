@@ -65,7 +65,8 @@ struct SeenFile {
   std::optional<std::string> head;  // at most kPrefixBytes
   bool unopened = false;            // it cannot be opened or read now: nothing can be asked
   bool unreadable = false;          // it is not (yet) what its name says
-  bool hashing = false;             // an answer is being worked out: no other question now
+  bool hashing = false;             // an answer is being worked out, or left for the next look:
+                                    // no other question now
   std::vector<ContentCrc> crcs;
 };
 

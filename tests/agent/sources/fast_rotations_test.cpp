@@ -1,5 +1,9 @@
 // Several rotations between two looks: what comes first, and what is held before it is deleted.
 #include "agent/sources/file_table.h"
+
+#include <atomic>
+#include <thread>
+
 #include "tests/agent/sources/harness.h"
 
 namespace edgehose::testing {
@@ -162,6 +166,49 @@ TEST_F(FastRotations, CompressedAtOnce) {
   run();
   expect_all();
   EXPECT_EQ(source->health().losses.lost_bytes, 0u);
+}
+
+// More questions than a look has rounds: what they are about waits, and nothing else.
+TEST_F(FastRotations, OneFileWithManyQuestionsDelaysNoOther) {
+  const std::string header(1200, 'h');
+  for (int i = 0; i < 80; ++i) {
+    const std::string tag = "run" + std::to_string(i);
+    append(tag + ".log", header + "\n" + lines(tag, 0, 20));
+  }
+  settle();
+  crash();
+  append("new.log", header + "\n" + lines("new", 0, 5));
+  shell("touch -d @1600000000 new.log");
+  append("other.log", lines("other", 0, 5));
+  append("run7.log", lines("run7", 20, 25));
+  const std::size_t before = out.got.size();
+  drain();
+  EXPECT_EQ(out.got.size(), before + 10);
+  run();
+  EXPECT_EQ(out.got.size(), before + 10 + 6);
+}
+
+// Between a look's walk and its question each file has another inode, always.
+TEST_F(FastRotations, AFileThatIsReplacedAllTheTimeKeepsNoOtherFromBeingRead) {
+  append("other.log", lines("other", 0, 100));
+  for (int i = 0; i < 1000; ++i) append(std::to_string(i) + ".log", "x\n");  // a look takes a while
+  settle();
+  crash();
+  append("other.log", lines("other", 100, 200));
+  append("state.log", "0\n");
+  std::atomic<bool> stop = false;
+  std::thread replacing([&] {
+    for (int i = 0; !stop; ++i) {
+      write("state.tmp", std::to_string(i) + "\n");
+      rename("state.tmp", "state.log");
+    }
+  });
+  run(5s);
+  stop = true;
+  replacing.join();
+  int others = 0;
+  for (const Got& got : out.got) others += got.body.starts_with("other ") ? 1 : 0;
+  EXPECT_EQ(others, 200);
 }
 
 }  // namespace

@@ -84,6 +84,31 @@ TEST_F(Limits, AFileThatIsTouchedAllTheTimeIsComparedRarely) {
   EXPECT_EQ(out.got.size(), 3'000'000u);
 }
 
+// Each step takes longer than until it has the next line.
+TEST_F(HugeFile, ThatGrowsIsToldFromManyThatBeginAlike) {
+  const std::string content = lines("a", 0, 500'000);  // some 12 MB
+  append("a.log", content);
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    FileState& state = store.files[static_cast<std::uint32_t>(1000 + i)];
+    state.path = path("run-" + std::to_string(i));
+    state.identity.inode = 1 + i;
+    state.identity.birth_ns = 1;
+    state.identity.prefix_length = kPrefixBytes;
+    state.identity.prefix_hash = prefix_hash(content.substr(0, kPrefixBytes));
+    state.offset = (4 + 2 * i) << 20;  // what one look hashes, and more
+    state.finished = true;
+  }
+  int more = 0;
+  for (; out.got.empty() && more < 200; ++more) {
+    append("a.log", lines("more", more, more + 1));
+    drain();
+    clock.advance(20ms);
+  }
+  run();
+  EXPECT_LT(more, 200);
+  EXPECT_EQ(out.got.size(), 500'000u + static_cast<std::size_t>(more));
+}
+
 TEST_F(HugeFile, AsACompressedRotationIsReadInSteps) {
   append("beside.log", "beside\n");
   shell(

@@ -143,6 +143,18 @@ TEST(Rotation, EqualNumbersOfFileSystemsWithoutAnIdAreToldApartByTheirDirectorie
   }
 }
 
+TEST(Rotation, ContentsThatBeginAlikeAreAskedAboutTogether) {
+  std::vector<KnownContent> before;  // more than there are rounds
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    before.push_back(known("/l/old", 100 + i, kLong, 1500 + i));
+    before.back().finished = true;
+    before.back().crc = 1;
+  }
+  EXPECT_EQ(of_seen(decide(before, {seen("/l/a", 1, kLong)}), 0), ChangeKind::kNew);
+  before[70].crc = crc32c(0, kLong.substr(0, 1570));
+  EXPECT_EQ(of_seen(decide(before, {seen("/l/a", 1, kLong)}), 0), ChangeKind::kResumed);
+}
+
 TEST(Rotation, InAnotherDirectoryOfFileSystemsWithoutAnIdTheBytesDecide) {
   const KnownContent k = known("/m/1/a", 64, kLong, 3000);
   EXPECT_EQ(of_seen(decide({k}, {unnumbered("/m/2/b", 64, std::string(4000, 'y'))}), 0),
