@@ -77,10 +77,22 @@ std::uint64_t file_size(const std::string& path) {
   return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_size) : 0;
 }
 
+// LMDB follows symlinks, and writes to its lock whatever that is. Of another user they could lead
+// root anywhere; one's own and root's are meant so.
+Status refuse_foreign_symlink(const std::string& path) {
+  struct stat st {};
+  if (::lstat(path.c_str(), &st) != 0 || !S_ISLNK(st.st_mode)) return {};
+  if (st.st_uid == 0 || st.st_uid == ::geteuid()) return {};
+  return fail(ErrorCode::kPermission, "opening {}: it is a symlink of user {}; remove it", path,
+              st.st_uid);
+}
+
 // One attempt, with a map of exactly this size.
 Result<MDB_env*> try_open(const std::string& path, std::uint64_t map_size, bool read_only) {
   if (map_size > std::numeric_limits<std::size_t>::max())
     return fail_errno(ENOMEM, fmt::format("mapping the buffer {}", path));
+  EH_TRY(refuse_foreign_symlink(path));
+  EH_TRY(refuse_foreign_symlink(path + "-lock"));
   MDB_env* env = nullptr;
   EH_TRY(check(mdb_env_create(&env), "creating an LMDB environment"));
   int code = mdb_env_set_mapsize(env, static_cast<std::size_t>(map_size));

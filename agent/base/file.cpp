@@ -44,12 +44,16 @@ Status make_directory(const std::string& path, mode_t mode) {
 }  // namespace
 
 Result<FileDescriptor> open_file(const std::string& path, int flags, mode_t mode) {
+  const bool writes = (flags & O_ACCMODE) != O_RDONLY && (flags & O_DIRECTORY) == 0;
   for (;;) {
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+    const int fd = ::open(path.c_str(), flags | O_CLOEXEC | (writes ? O_NOFOLLOW : 0), mode);
     if (fd >= 0) {
       if ((flags & O_CREAT) != 0) give_to_owner_of_parent(path);
       return FileDescriptor(fd);
     }
+    if (writes && errno == ELOOP)
+      return fail(ErrorCode::kPermission,
+                  "opening {}: nothing is written through a symlink; remove it", path);
     if (errno != EINTR) return fail_errno(errno, fmt::format("opening {}", path));
   }
 }

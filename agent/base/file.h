@@ -31,7 +31,8 @@ class FileDescriptor {
 
 // open(2) with O_CLOEXEC, EINTR handled; the error names the path. What root creates belongs to the
 // owner of the directory it lies in, so that a run by root leaves nothing that the service cannot
-// open.
+// open. Nothing is written through a symlink (ELOOP): who owns the directory could have root
+// overwrite any file.
 Result<FileDescriptor> open_file(const std::string& path, int flags, mode_t mode = 0600);
 
 // The same for what another made for us (a library, bind): what root owns in someone else's

@@ -1,5 +1,6 @@
 // The paths in data_dir while the store is open: deleted, moved, replaced.
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -11,6 +12,32 @@
 
 namespace edgehose {
 namespace {
+
+// Of the owner of data_dir, while root runs the agent.
+TEST_F(StoreTest, IsNotOpenedThroughASymlinkOfAnotherUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: only root makes links of others";
+  open();
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+  const std::string victim = directory_.path() + "/victim";
+  for (const char* name : {"/buffer.mdb-lock", "/buffer.mdb", "/lock", "/buffer.copy"}) {
+    const std::string link = options_.directory + name;
+    std::filesystem::remove(victim);
+    std::ofstream(victim) << "kept";
+    if (std::filesystem::exists(link)) std::filesystem::rename(link, link + ".kept");
+    std::filesystem::create_symlink(victim, link);
+    ASSERT_EQ(::lchown(link.c_str(), 12345, 12345), 0);
+    const auto opened = Store::open(options_, clock_);
+    EXPECT_EQ(std::filesystem::file_size(victim), 4u) << name;
+    if (!opened) {
+      EXPECT_NE(opened.error().message.find("symlink"), std::string::npos)
+          << opened.error().message;
+    }
+    std::filesystem::remove(link);
+    if (std::filesystem::exists(link + ".kept")) std::filesystem::rename(link + ".kept", link);
+  }
+  open();
+}
 
 TEST_F(StoreTest, HoldsItsPlace) {
   open();

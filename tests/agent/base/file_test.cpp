@@ -45,6 +45,20 @@ TEST_F(FileTest, DirectoriesAreMadeWithTheirParents) {
   EXPECT_FALSE(make_directories(directory_ + "/plain/x", 0750));
 }
 
+TEST_F(FileTest, NothingIsWrittenThroughASymlink) {
+  const std::string victim = directory_ + "/victim";
+  ASSERT_TRUE(replace_file(victim, "kept", 0600));
+  for (const char* name : {"/link", "/f.tmp"})
+    std::filesystem::create_symlink(victim, directory_ + name);
+  for (const int flags : {O_WRONLY | O_CREAT | O_TRUNC, O_RDWR | O_CREAT, O_RDWR}) {
+    const auto opened = open_file(directory_ + "/link", flags);
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().message.find("symlink; remove it"), std::string::npos);
+  }
+  EXPECT_FALSE(replace_file(directory_ + "/f", "x", 0600));
+  EXPECT_EQ(*read_file(directory_ + "/link", 100), "kept");
+}
+
 TEST_F(FileTest, WhatRootMakesBelongsToTheDirectorysOwner) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root: only root gives files away";
   ASSERT_EQ(::chown(directory_.c_str(), 12345, 12345), 0);
