@@ -104,7 +104,7 @@ void FileTable::set_aside(std::size_t index) {
     deleting = deleting || nameless;
   }
   for (TrackedFile* file : source.files) {
-    if (file->finished || file->in_open_list) continue;
+    if (file->finished || file->open_lists > 0) continue;
     if (file->gone) {
       if (file->fd.valid()) ++source.aside;
       deleting = deleting || file->fd.valid();
@@ -189,7 +189,7 @@ void FileTable::forget_old() {
   std::vector<TrackedFile*> finished;
   for (const auto& [id, file] : files_)
     if (file->finished && !file->dirty && !file->queued && file->at_risk == 0 &&
-        !file->in_open_list && !file->in_partial_list)
+        file->open_lists == 0 && !file->in_partial_list)
       finished.push_back(file.get());
   std::sort(finished.begin(), finished.end(), [](const TrackedFile* a, const TrackedFile* b) {
     return std::pair(a->note.last_seen, a->id.value) > std::pair(b->note.last_seen, b->id.value);

@@ -13,7 +13,8 @@
 namespace edgehose {
 namespace {
 
-constexpr int kMaxRounds = 64;    // of questions in one look; the rest waits for the next
+constexpr int kMaxRounds = 64;  // of questions in one look; the rest waits for the next
+constexpr Duration kStep = std::chrono::seconds(1);  // of the wall clock: more is no drift
 constexpr int kMaxUndecided = 5;  // looks in a row that names which change all the time may spoil
 
 Result<std::string> read_head(ByteStream& content) {
@@ -35,6 +36,7 @@ void FileTable::look() {
   hash_share_ = kHashShare;
   hash_waits_ = false;
   look_again_ = false;
+  watch_wall_clock();
   gather(look);
   const std::vector<Change> changes = decide(look);
   look.present.resize(look.known.size());
@@ -65,6 +67,13 @@ void FileTable::look() {
                            : waiting_ || starved_   ? std::min(poll_interval_, kWatchCopies)
                                                     : poll_interval_);
   rest_until_ = last_look_ + rest(look);
+}
+
+// After a jump a copy that is being made looks old for a while.
+void FileTable::watch_wall_clock() {
+  const Duration lead = Duration(clock_.wall().value) - clock_.now().time_since_epoch();
+  if (wall_lead_ && std::chrono::abs(lead - *wall_lead_) > kStep) stepped_ = clock_.now();
+  wall_lead_ = lead;
 }
 
 void FileTable::gather_known(Look& look) {
@@ -191,8 +200,9 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
   before.first_look = before.first_look || !looked_;
   seen.first_look = before.first_look;
   // What the clock says stood still before we came need not be watched for it.
-  const std::int64_t age_ns = clock_.wall().value - file.stat.mtime_ns;
-  seen.quiet = clock_.now() - before.since >= kQuiet || age_ns >= kOldEnough.count();
+  const bool stepped = stepped_ && clock_.now() - *stepped_ < kOldEnough;
+  const bool old = clock_.wall().value - file.stat.mtime_ns >= kOldEnough.count();
+  seen.quiet = clock_.now() - before.since >= kQuiet || (old && !stepped);
   seen.waited_long = clock_.now() - before.first >= kWaitForQuiet;
   seen.head = before.head;
   seen.unreadable = before.unreadable;

@@ -34,12 +34,12 @@ FileReader::FileReader(const FileSourceConfig& config, const Clock& clock)
 void FileReader::used(TrackedFile& file) {
   std::erase_if(open_, [&](TrackedFile* open) {
     if (open != &file && open->fd.valid()) return false;
-    open->in_open_list = false;
+    --open->open_lists;
     if (open == decoding_) decoding_ = nullptr;
     return true;
   });
   open_.push_front(&file);
-  file.in_open_list = true;
+  ++file.open_lists;
   while (open_.size() > bound_ && close_oldest(file)) {
   }
 }
@@ -51,7 +51,7 @@ bool FileReader::close_oldest(const TrackedFile& but) {
     if (oldest == &but || oldest->gone || oldest == decoding_ || !oldest->fd.valid()) continue;
     open_.erase(it);
     oldest->fd.reset();
-    oldest->in_open_list = false;
+    --oldest->open_lists;
     return true;
   }
   return false;

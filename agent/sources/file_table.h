@@ -15,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -193,6 +194,7 @@ class FileTable {
   Duration rest(const Look& look) const;
   bool settled() const;
   bool may_rest();
+  void watch_wall_clock();
   void gather(Look& look);
   void gather_known(Look& look);
   void tell_own(const std::vector<OwnOutput>& own);
@@ -274,6 +276,8 @@ class FileTable {
   Instant last_look_{};
   Instant rest_until_{};  // until then looks may be left out; earlier than look_at_: none may
   std::map<std::string, FileStat> directories_;  // of the last look
+  std::optional<Duration> wall_lead_;            // of the wall clock, at the last look
+  std::optional<Instant> stepped_;               // when it was last seen to have jumped
   Duration poll_interval_;
   Instant loaded_at_;
   std::uint64_t served_before_ = 1;  // seconds of earlier lives

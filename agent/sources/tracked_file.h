@@ -61,7 +61,9 @@ struct TrackedFile {
   Instant doubted{};
   bool suspect = false;  // its bytes are not those that were read: look again
   bool queued = false;
-  bool in_open_list = false;     // the reader still points to it: not to be forgotten yet
+  // Readers that still point to it, or it is not to be forgotten yet: a file that goes to another
+  // source's glob is of two for a while.
+  int open_lists = 0;
   bool in_partial_list = false;  // so does the source
   std::string problem;           // why it cannot be read, as far as that may pass
 

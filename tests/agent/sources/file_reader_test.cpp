@@ -22,5 +22,22 @@ TEST_F(FileReaderTest, AnInodeNumberGivenAgainIsAnotherFile) {
   EXPECT_EQ(out.got.size(), 1u);
 }
 
+// Renamed from one source's glob into another's: both readers point to it.
+TEST_F(FileReaderTest, WhatTwoReadersPointToIsNotForgottenWhenOneLetsGo) {
+  TrackedFile file, other;
+  for (TrackedFile* f : {&file, &other}) {
+    f->path = path(f == &file ? "a.log" : "b.log");
+    append(f == &file ? "a.log" : "b.log", "x\n");
+    f->identity = identity_of(StatCache().path(f->path).value(), "");
+  }
+  FileReader one(config, clock), two(config, clock);
+  ASSERT_TRUE(one.descriptor(file) && two.descriptor(file));
+  two.close(file);
+  ASSERT_TRUE(one.descriptor(other));
+  EXPECT_EQ(file.open_lists, 1) << "the second one";
+  ASSERT_TRUE(two.descriptor(other));
+  EXPECT_EQ(file.open_lists, 0);
+}
+
 }  // namespace
 }  // namespace edgehose::testing

@@ -285,5 +285,21 @@ TEST_F(NumberedLogs, ThatShareABannerAreReadAfterAMinuteAtMost) {
   expect_once(banner + banner + lines("b", 0, 90));
 }
 
+// A board without a clock of its own hears of the time while copytruncate copies.
+TEST_F(OneCopy, AJumpOfTheClockMakesNoHalfCopyWhole) {
+  config.paths = {dir + "/a.log*"};
+  const std::string content = lines("a", 0, 300);
+  append("a.log", content);
+  settle();
+  const std::size_t half = content.find("a 200 ");
+  write("a.log.1", content.substr(0, half));
+  shell("touch -d @" + std::to_string(clock.wall().value / 1'000'000'000) + " a.log.1");
+  clock.set_wall(WallTime(clock.wall().value + 3'600'000'000'000));
+  run(1s);
+  append("a.log.1", content.substr(half));
+  run();
+  expect_once(content);
+}
+
 }  // namespace
 }  // namespace edgehose::testing
