@@ -98,6 +98,8 @@ void Screen::sources() {
       details.push_back(fmt::format("{} truncated", format_count(source.truncated_records)));
     if (source.lost_bytes > 0)
       details.push_back(fmt::format("{} lost unread", format_size(source.lost_bytes)));
+    if (source.copied_bytes > 0)
+      details.push_back(fmt::format("{} in copies", format_size(source.copied_bytes)));
     if (source.not_taken.records > 0)
       details.push_back(
           fmt::format("{} not taken (buffer full)", format_count(source.not_taken.records)));

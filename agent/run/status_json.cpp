@@ -77,6 +77,7 @@ Json source_json(const SourceReport& s) {
           {"committed", counter_json(s.committed)},
           {"not_taken", counter_json(s.not_taken)},
           {"behind_bytes", s.behind_bytes},
+          {"copied_bytes", s.copied_bytes},
           {"truncated_records", s.truncated_records},
           {"lost_bytes", s.lost_bytes},
           {"problem", s.problem}};
@@ -91,6 +92,7 @@ SourceReport source_from(const Json& j) {
   s.committed = counter_from(j.at("committed"));
   s.not_taken = counter_from(j.at("not_taken"));
   j.at("behind_bytes").get_to(s.behind_bytes);
+  s.copied_bytes = j.value("copied_bytes", s.copied_bytes);
   j.at("truncated_records").get_to(s.truncated_records);
   j.at("lost_bytes").get_to(s.lost_bytes);
   j.at("problem").get_to(s.problem);

@@ -30,6 +30,7 @@ SourceReport source_report(const SourceHealth& health) {
   report.files = health.files;
   report.read = {health.read_records, health.read_bytes};
   report.behind_bytes = health.behind_bytes;
+  report.copied_bytes = health.copied_bytes;
   report.truncated_records = health.losses.truncated_records;
   report.lost_bytes = health.losses.lost_bytes;
   report.problem = health.problem;

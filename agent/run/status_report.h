@@ -57,6 +57,7 @@ struct SourceReport {
   Counter committed;                    // ever
   Counter not_taken;                    // ever: refused by drop_newest
   std::uint64_t behind_bytes = 0;       // there, not yet in the buffer
+  std::uint64_t copied_bytes = 0;       // since start: not read, in files taken for copies
   std::uint64_t truncated_records = 0;  // ever
   std::uint64_t lost_bytes = 0;         // ever: known to have vanished before they were read
   std::string problem;

@@ -53,8 +53,12 @@ class Comparer {
   bool put_back(std::size_t k, std::size_t s) const;
   Likeness compare_shorter(std::size_t k, std::size_t s);
   Likeness compare_by_marks(std::size_t k, std::size_t s);
-  bool explained(const KnownContent& known, std::size_t s, bool is_present) const;
+  bool explained(std::size_t k, std::size_t s) const;
+  bool rotation_of(std::size_t k, std::size_t s) const;
+  bool begins_anew(std::size_t k, std::size_t s) const;
+  bool next_in_series(std::string_view other, std::string_view path) const;
   bool settle_copy(std::size_t k, std::size_t s);
+  void add_copy(Change change);
   bool settle_shorter_copy(std::size_t k, std::size_t s);
   bool present(std::size_t k) const { return seen_of_[k] != kNone; }
   bool being_read(std::size_t k) const;
@@ -76,6 +80,8 @@ class Comparer {
   std::vector<std::size_t> taken_;    // by known: the copy that resumes it
   std::vector<bool> settled_;         // by known: has its change
   std::unordered_multimap<std::uint64_t, std::size_t> by_inode_;
+  std::unordered_set<std::string_view> known_paths_;
+  std::unordered_set<std::string_view> paths_;  // these, and those of all files that were seen
   std::unordered_set<std::string> families_;
   // By family: plain files of whose content nothing was read.
   std::unordered_map<std::string, std::vector<std::size_t>> unread_;

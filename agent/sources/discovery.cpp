@@ -211,21 +211,12 @@ class Walk {
                                       const std::unordered_set<std::string>& known) const {
     std::optional<std::size_t> owner;
     const auto owned = [&](std::string_view original) {
-      if (known.contains(std::string(original))) owner = selecting(join(directory, original));
+      if (known.contains(std::string(original)))
+        owner = selecting(selections_, join(directory, original));
       return owner.has_value();
     };
     (void)(owned(name) || owned(family_of(name)) || any_stem(name, owned));
     return owner;
-  }
-
-  std::optional<std::size_t> selecting(const std::string& path) const {
-    for (std::size_t i = 0; i < selections_.size(); ++i) {
-      const FileSelection& selection = selections_[i];
-      if (!excluded(selection.exclude, path) &&
-          std::ranges::any_of(selection.paths, [&](const Glob& g) { return g.matches(path); }))
-        return i;
-    }
-    return std::nullopt;
   }
 
   void hide(const std::string& path, int error) {
@@ -277,6 +268,15 @@ bool Discovery::hides(const std::string& path) const {
     if (hidden.contains(at)) return true;
     if (at.size() <= 1) return false;
   }
+}
+
+std::optional<std::size_t> selecting(const std::vector<FileSelection>& selections,
+                                     const std::string& path) {
+  for (std::size_t i = 0; i < selections.size(); ++i)
+    if (!excluded(selections[i].exclude, path) &&
+        std::ranges::any_of(selections[i].paths, [&](const Glob& g) { return g.matches(path); }))
+      return i;
+  return std::nullopt;
 }
 
 Discovery discover(const std::vector<FileSelection>& selections,

@@ -25,6 +25,10 @@ struct FileSelection {
 Result<FileSelection> parse_selection(const std::vector<std::string>& paths,
                                       const std::vector<std::string>& exclude);
 
+// The first selection whose paths name it and whose exclude does not. Looks at the name alone.
+std::optional<std::size_t> selecting(const std::vector<FileSelection>& selections,
+                                     const std::string& path);
+
 struct FoundFile {
   std::string path;
   FileStat stat;

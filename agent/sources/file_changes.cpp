@@ -219,7 +219,7 @@ void FileTable::apply_copy(Look& look, const Change& change) {
   if (found.rotated) copy.renamed = clock_.now();
   if (!copy.compressed())
     if (const auto fd = open_seen(found)) remember_tail(copy, fd->get());
-  log::debug("{} continues {} at byte {}", found.path, old.path, change.offset);
+  tell_copy(copy, old, change);
   if (change.kind == ChangeKind::kDuplicate) {
     copy.note.complete = copy.compressed();
     return;
@@ -230,6 +230,18 @@ void FileTable::apply_copy(Look& look, const Change& change) {
     finish(old);
   }
   make_ready(copy);
+}
+
+// By its bytes alone: it may be a log of its own that begins with the same lines.
+void FileTable::tell_copy(const TrackedFile& copy, const TrackedFile& old, const Change& change) {
+  if (!change.by_bytes)
+    return log::debug("{} continues {} at byte {}", copy.path, old.path, change.offset);
+  SourceFiles& source = *sources_[copy.source];
+  source.copied_bytes += change.offset;
+  log::info(
+      "source {}: {} begins with the {} bytes that were read of {}: it is taken for its copy, "
+      "and they are not read again",
+      source.config.name, copy.path, format_count(change.offset), old.path);
 }
 
 void FileTable::apply_gone(TrackedFile& file) {

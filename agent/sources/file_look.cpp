@@ -81,6 +81,7 @@ void FileTable::gather_known(Look& look) {
     KnownContent known;
     known.path = file->path;
     known.identity = file->identity;
+    if (file->owned || file->selected) known.source = file->source;
     known.offset = file->line.begin;
     known.crc = file->line.crc;
     known.crc_known = file->crc_known;
@@ -189,6 +190,7 @@ void FileTable::gather_nameless(Look& look) {
 SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
   SeenFile seen;
   seen.path = file.path;
+  seen.source = file.selection;
   seen.stat = file.stat;
   seen.named = file.named;
   seen.excluded = file.excluded;

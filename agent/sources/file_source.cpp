@@ -252,6 +252,7 @@ SourceHealth FileSource::health() const {
   health.read_bytes = reader_.counts().bytes;
   health.read_records = reader_.counts().records;
   health.losses = files_.losses;
+  health.copied_bytes = files_.copied_bytes;
   std::size_t unreadable = 0;
   for (const TrackedFile* file : files_.files) {
     if (!file->gone && file->note.unreadable && unreadable++ == 0)

@@ -94,6 +94,10 @@ Status FileTable::load_positions() {
     auto file = std::make_unique<TrackedFile>();
     file->id = id;
     file->path = state.path;
+    auto by = selecting(selections_, state.path);
+    if (!by) by = selecting(selections_, family_of(state.path));
+    file->selected = by.has_value();
+    file->source = by.value_or(0);
     file->identity = state.identity;
     file->line = {state.offset, state.offset, state.crc, state.crc};
     file->crc_known = state.crc_known;

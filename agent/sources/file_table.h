@@ -85,6 +85,7 @@ struct SourceFiles {
   bool known_before = false;  // an earlier process read this source: "the very first look" is over
   std::string listing_problem;
   SourceLosses losses, written, committed;  // ever; in the transaction at hand; durable
+  std::uint64_t copied_bytes = 0;           // since the start: not read, in files taken for copies
   std::uint64_t aside = 0;  // descriptors open beside the reader's, at most held_limit()
   bool copytruncated = false;
   bool in_memory = false;
@@ -226,6 +227,7 @@ class FileTable {
   void apply_overwritten(Look& look, const Change& change);
   void apply_tail_lost(Look& look, const Change& change);
   void apply_copy(Look& look, const Change& change);
+  void tell_copy(const TrackedFile& copy, const TrackedFile& old, const Change& change);
   void apply_unreadable(Look& look, const Change& change);
   const TrackedFile* compressed_from(const Look& look, const FoundFile& found) const;
   void apply_gone(TrackedFile& file);

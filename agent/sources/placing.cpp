@@ -16,6 +16,28 @@ std::string prefix_key(std::uint32_t length, const PrefixHash& hash) {
   return key;
 }
 
+std::string_view directory_of(std::string_view path) { return path.substr(0, path.rfind('/') + 1); }
+
+// The log that a name tells of without its directory, also where the number or date stands in front
+// of the ending: "app.log" of app.log.1, app.1.log and app-20261126.log.gz.
+std::string stem_of(std::string_view path) {
+  const std::string family = family_of(path.substr(path.rfind('/') + 1));
+  const std::size_t ending = family.rfind('.');
+  if (ending == std::string::npos || ending == 0) return family;
+  return family_of(std::string_view(family).substr(0, ending)) + family.substr(ending);
+}
+
+// "app.log.1" is a rotation, also while no app.log is there; "port-1" need not be one.
+bool follows_a_dot(std::string_view path) {
+  const std::size_t family = family_of(path).size();
+  return family < path.size() && path[family] == '.';
+}
+
+// A time older than the file itself was set by whoever copied it; a log has that of its last write.
+bool time_was_set(const FileStat& stat) {
+  return stat.birth_ns != 0 && stat.mtime_ns < stat.birth_ns;
+}
+
 }  // namespace
 
 void Comparer::index_families() {
@@ -141,7 +163,7 @@ std::vector<std::size_t> Comparer::same_starts(std::string_view head) const {
 Comparer::Likeness Comparer::compare_contents(std::size_t k, std::size_t s) {
   const KnownContent& known = before_[k];
   const SeenFile& seen = now_[s];
-  if (!explained(known, s, present(k))) return Likeness::kDifferent;
+  if (!explained(k, s)) return Likeness::kDifferent;
   const bool shorter = !is_compressed(seen.format) && seen.stat.size < known.offset;
   if (!known.crc_known) return shorter ? Likeness::kDifferent : Likeness::kSame;
   if (shorter) return compare_shorter(k, s);
@@ -200,11 +222,48 @@ Comparer::Likeness Comparer::compare_by_marks(std::size_t k, std::size_t s) {
   return Likeness::kDifferent;
 }
 
-bool Comparer::explained(const KnownContent& known, std::size_t s, bool is_present) const {
+bool Comparer::explained(std::size_t k, std::size_t s) const {
+  const KnownContent& known = before_[k];
+  if (rotation_of(k, s)) return true;
+  if (!present(k) && restored(known, now_[s])) return true;
+  return known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes &&
+         !begins_anew(k, s);
+}
+
+bool Comparer::rotation_of(std::size_t k, std::size_t s) const {
+  return rotated(s) && family_of(before_[k].path) == family_of(now_[s].path);
+}
+
+// However much is equal: a job writes the same lines every night, a service the same banner at each
+// start. So what stands where a log was known is no copy, nor what has the name of a log of which a
+// rotation, or a namesake in another directory, has the bytes; nor what another source read, for
+// that goes elsewhere. What cannot be told is rather read twice than lost. But a copy that kept its
+// time is one: put back, or replaced by itself and what came behind, as rsync does.
+bool Comparer::begins_anew(std::size_t k, std::size_t s) const {
+  const KnownContent& known = before_[k];
   const SeenFile& seen = now_[s];
-  if (known.offset >= kStrongEvidence && known.identity.prefix_length == kPrefixBytes) return true;
-  if (!is_present && restored(known, seen)) return true;
-  return rotated(s) && family_of(known.path) == family_of(seen.path);
+  const std::string_view place = present(k) ? now_[seen_of_[k]].path : known.path;
+  const std::optional<std::size_t> source = present(k) ? now_[seen_of_[k]].source : known.source;
+  if (source && seen.source != source) return true;
+  if (rotated(s) || follows_a_dot(seen.path)) return false;
+  if (time_was_set(seen.stat)) {
+    if (seen.stat.mtime_ns == known.mtime_ns) return false;
+    const bool back = seen.stat.mtime_ns < known.mtime_ns || seen.stat.size > known.offset;
+    if (known.path == seen.path && !present(k) && back) return false;
+  }
+  return known_paths_.contains(seen.path) || next_in_series(place, seen.path);
+}
+
+// Whether `path` is a log's own name and `other` tells of the same log; or both are numbered or
+// dated and no log has the name without that. A number where the other has none is that one's
+// rotation.
+bool Comparer::next_in_series(std::string_view other, std::string_view path) const {
+  const std::string stem = stem_of(path);
+  if (stem != stem_of(other)) return false;
+  const std::string_view directory = directory_of(path);
+  if (path.substr(directory.size()) == stem) return true;
+  if (other.substr(directory_of(other).size()) == stem) return false;
+  return !paths_.contains(std::string(directory).append(stem));
 }
 
 bool Comparer::settle_copy(std::size_t k, std::size_t s) {
@@ -217,13 +276,13 @@ bool Comparer::settle_copy(std::size_t k, std::size_t s) {
     return true;
   }
   if (known.complete && !known.crc_known) {  // skipped: no position inside it is known
-    add({ChangeKind::kDuplicate, k, s, known.offset, known.crc, false});
+    add_copy({ChangeKind::kDuplicate, k, s, known.offset, known.crc, false});
     return true;
   }
   if (!present(k)) {
     taken_[k] = s;
     settled_[k] = true;
-    add({ChangeKind::kResumed, k, s, known.offset, known.crc, known.crc_known});
+    add_copy({ChangeKind::kResumed, k, s, known.offset, known.crc, known.crc_known});
     return true;
   }
   // The original is there too, and is what is read on. How much a compressed file holds is known
@@ -237,9 +296,14 @@ bool Comparer::settle_copy(std::size_t k, std::size_t s) {
     return true;
   }
   if (more) taken_[k] = s;  // copies of what is read on there wait for it
-  add({more ? ChangeKind::kResumed : ChangeKind::kDuplicate, k, s, known.offset, known.crc,
-       known.crc_known});
+  add_copy({more ? ChangeKind::kResumed : ChangeKind::kDuplicate, k, s, known.offset, known.crc,
+            known.crc_known});
   return true;
+}
+
+void Comparer::add_copy(Change change) {
+  change.by_bytes = !rotation_of(*change.known, *change.seen);
+  add(change);
 }
 
 bool Comparer::settle_shorter_copy(std::size_t k, std::size_t s) {
@@ -249,7 +313,7 @@ bool Comparer::settle_shorter_copy(std::size_t k, std::size_t s) {
   const ContentCrc* crc = compressed ? nullptr : crc_of(s, change.offset);
   change.crc_known = crc != nullptr && crc->crc.has_value();
   if (change.crc_known) change.crc = *crc->crc;
-  add(change);
+  add_copy(change);
   return true;
 }
 

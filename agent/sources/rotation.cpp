@@ -17,13 +17,13 @@ Comparer::Comparer(const std::vector<KnownContent>& before, const std::vector<Se
       seen_of_(before.size(), kNone),
       taken_(before.size(), kNone),
       settled_(before.size(), false) {
-  std::unordered_set<std::string_view> paths;
-  for (const KnownContent& known : before_) paths.insert(known.path);
-  for (const SeenFile& seen : now_) paths.insert(seen.path);
+  for (const KnownContent& known : before_) known_paths_.insert(known.path);
+  paths_ = known_paths_;
+  for (const SeenFile& seen : now_) paths_.insert(seen.path);
   for (const SeenFile& seen : now_)
     result_.rotated.push_back(
         has_rotated_name(seen.path) &&
-        (!seen.named || is_compressed(seen.format) || paths.contains(family_of(seen.path))));
+        (!seen.named || is_compressed(seen.format) || paths_.contains(family_of(seen.path))));
 }
 
 Comparison Comparer::run() {

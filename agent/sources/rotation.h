@@ -25,7 +25,8 @@
 namespace edgehose {
 
 struct KnownContent {
-  std::string_view path;  // where it was last seen
+  std::string_view path;              // where it was last seen
+  std::optional<std::size_t> source;  // who reads it; none: not known
   FileIdentity identity;
   std::uint64_t offset = 0;
   std::uint32_t crc = 0;
@@ -52,6 +53,7 @@ struct ContentCrc {
 
 struct SeenFile {
   std::string_view path;
+  std::size_t source = 0;  // who would read it
   FileStat stat;
   Format format = Format::kPlain;
   bool named = true;      // by a source's globs; else a neighbour of such a file
@@ -101,6 +103,8 @@ struct Change {
   bool settles = true;  // kWait: time or reading will decide it; false: somebody must let us read
   // kWait: it may have what was not read yet; what is younger comes after it.
   bool precedes = false;
+  // kResumed, kDuplicate: its name is no rotation's of that content: taken for a copy by its bytes.
+  bool by_bytes = false;
 };
 
 struct Comparison {

@@ -51,6 +51,7 @@ struct SourceHealth {
   std::uint64_t read_bytes = 0;  // since start
   std::uint64_t read_records = 0;
   std::uint64_t behind_bytes = 0;  // there, not yet read
+  std::uint64_t copied_bytes = 0;  // since start: not read, in files taken for copies
   SourceLosses losses;             // ever, what is not committed included
   std::string problem;             // what keeps it from reading, and what to do; empty: nothing
   bool unreadable = false;         // there is something that `problem` keeps it from reading

@@ -31,7 +31,8 @@ struct TrackedFile {
   bool crc_known = true;
   bool finished = false;  // its content is no longer there; kept to recognise copies
   bool same_boot = true;
-  bool owned = false;  // false: known from the store only, not seen since the start
+  bool owned = false;     // false: known from the store only, not seen since the start
+  bool selected = false;  // its path told whose it is when it was loaded
   WallTime seen;
 
   // As of the last look.

@@ -188,14 +188,40 @@ class Promise(promise.PromiseCase):
         self.finish(2010)
 
     def test_restored_under_another_inode(self):
-        """As log2ram does at boot: the same bytes in a new file, then more."""
+        """As log2ram does it: the same bytes in a new file that kept its time, then more."""
         self.log_part(0, 2000)
         self.box.run_once()
-        shutil.copy(self.app(), self.box.root / "saved")
+        shutil.copy2(self.app(), self.box.root / "saved")
         self.app().unlink()
-        shutil.copy(self.box.root / "saved", self.app())
+        shutil.copy2(self.box.root / "saved", self.app())
+        self.box.run_once()
+        self.assertIn("taken for its copy", self.box.agent_log.read_text())
         self.log_part(2000, 500, append=True)
         self.finish(2500)
+
+    def test_the_same_lines_every_night_are_read_every_night(self):
+        """A job without time stamps, a service's banner: new logs, however their old ones are put away."""
+        night = b"".join(b"step %d of the nightly job: all is well, nothing to be done\n" % i for i in range(60))
+        job = self.box.logs / "job.log"
+        old = [self.box.logs / name for name in ("job.log.1", "job-20261127.log", "job.log.2")]
+        agent = None
+        for n in range(8):
+            if n == 4:  # stopped up to here, running from here on
+                agent = self.box.start()
+            if n % 4:
+                os.replace(job, old[n % 4 - 1])
+                if n % 4 == 3:  # compressed at once
+                    old[2].with_name("job.log.2.gz").write_bytes(gzip.compress(old[2].read_bytes()))
+                    old[2].unlink()
+            elif n:
+                job.unlink()
+            job.write_bytes(night)
+            if agent:
+                self.box.delivered((n + 1) * 60)
+            else:
+                self.box.run_once()
+        agent.stop()
+        self.assertEqual(sorted(self.box.lines()), sorted(night.splitlines() * 8))
 
     def test_objects_below_a_source_are_not_read_again(self):
         """The sink writes into the tree that the source reads, by a link too: nothing comes round."""
