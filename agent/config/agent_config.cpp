@@ -124,7 +124,10 @@ Fields<AgentConfig> agent_fields() {
 
 Fields<BufferConfig> buffer_fields() {
   return {
-      size_field<&BufferConfig::max_size>("max_size", "What the buffer may take of the disk.")
+      size_field<&BufferConfig::max_size>(
+          "max_size",
+          "What buffered records may take of the disk. `edgehose check` prints what all "
+          "of data_dir takes at worst.")
           .range(8 << 20, 1ull << 40)
           .unset_means("the smaller of 512 MiB and 5 % of the file system, but 32 MiB at least")
           .example("\"512MiB\""),
