@@ -234,7 +234,7 @@ void FileTable::apply_copy(Look& look, const Change& change) {
 
 // By its bytes alone: it may be a log of its own that begins with the same lines.
 void FileTable::tell_copy(const TrackedFile& copy, const TrackedFile& old, const Change& change) {
-  if (!change.by_bytes)
+  if (!change.by_bytes || change.offset == 0)
     return log::debug("{} continues {} at byte {}", copy.path, old.path, change.offset);
   SourceFiles& source = *sources_[copy.source];
   source.copied_bytes += change.offset;

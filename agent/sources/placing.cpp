@@ -133,7 +133,7 @@ bool Comparer::ask_lengths(const std::vector<std::size_t>& known, std::size_t s)
   const bool plain = !is_compressed(now_[s].format);
   std::set<std::uint64_t> lengths;
   for (const std::size_t k : known)
-    if (before_[k].crc_known && explained(before_[k], s, present(k)) &&
+    if (before_[k].crc_known && explained(k, s) &&
         !(plain && now_[s].stat.size < before_[k].offset))
       lengths.insert(before_[k].offset);
   bool answered = true;
