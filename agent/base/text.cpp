@@ -24,10 +24,9 @@ std::optional<double> take_number(std::string_view& text) {
   return value;
 }
 
-void trim(std::string_view& text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-}
+constexpr std::string_view kWhite = " \t\r\n";
+
+void trim(std::string_view& text) { text = trimmed(text); }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -82,6 +81,14 @@ std::optional<std::string> from_hex(std::string_view hex) {
   }
   return out;
 }
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(kWhite);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kWhite) - first + 1);
+}
+
+bool blank(std::string_view text) { return trimmed(text).empty(); }
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
   trim(text);

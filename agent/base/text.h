@@ -31,6 +31,10 @@ std::string format_count(std::uint64_t n, std::string_view one, std::string_view
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates);
 
+// Without white space (blanks, tabs, ends of lines) around it.
+std::string_view trimmed(std::string_view text);
+bool blank(std::string_view text);  // nothing but white space
+
 // A glob that matches this text alone: its wildcards are escaped.
 std::string quote_glob(std::string_view text);
 

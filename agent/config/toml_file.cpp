@@ -17,6 +17,7 @@
 #include <cctype>
 
 #include "agent/base/file.h"
+#include "agent/base/text.h"
 
 namespace edgehose::config {
 namespace {
@@ -120,12 +121,6 @@ Value& leaf(Table& table) {
     value = &inner->front().value;
   }
   return *value;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
 }
 
 }  // namespace

@@ -1,18 +1,13 @@
 #include "sinks/aws/environment.h"
 
+#include "agent/base/text.h"
+
 namespace edgehose::aws {
 
 std::string lower_case(std::string text) {
   for (char& c : text)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return text;
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kWhite = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kWhite);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kWhite) - first + 1);
 }
 
 std::string Environment::get(const char* name) const {

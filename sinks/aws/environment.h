@@ -27,7 +27,6 @@ class Environment {
   Lookup lookup_;
 };
 
-std::string lower_case(std::string text);         // ASCII
-std::string_view trimmed(std::string_view text);  // without white space at its ends
+std::string lower_case(std::string text);  // ASCII
 
 }  // namespace edgehose::aws

@@ -1,5 +1,6 @@
 #include "sinks/aws/instance_metadata.h"
 
+#include "agent/base/text.h"
 #include "sinks/aws/credentials_json.h"
 #include "sinks/aws/uri.h"
 

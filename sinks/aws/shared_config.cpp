@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/base/text.h"
 #include "sinks/aws/environment.h"
 
 namespace edgehose::aws {

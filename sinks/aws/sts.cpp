@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/base/text.h"
 #include "sinks/aws/credentials_json.h"
 #include "sinks/aws/digest.h"
 #include "sinks/aws/partition.h"

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "agent/base/text.h"
 #include "sinks/aws/environment.h"
 
 namespace edgehose::aws {

@@ -14,12 +14,6 @@ constexpr std::size_t kMaxHeaders = 128;
 // What an answer may have beside its body: headers, of which libcurl takes 300 KB, TLS, chunks.
 constexpr std::uint64_t kBesideBody = 512 << 10;
 
-std::string trimmed(std::string_view text) {
-  const std::size_t from = text.find_first_not_of(" \t\r\n");
-  if (from == std::string_view::npos) return {};
-  return std::string(text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1));
-}
-
 }  // namespace
 
 Exchange::Exchange(std::uint64_t id, HttpRequest request, ExchangeContext& context)
@@ -98,7 +92,7 @@ std::size_t Exchange::take_header(char* line, std::size_t size, std::size_t coun
   std::string name(text.substr(0, colon));
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  response.headers.push_back({std::move(name), trimmed(text.substr(colon + 1))});
+  response.headers.push_back({std::move(name), std::string(trimmed(text.substr(colon + 1)))});
   return text.size();
 }
 

@@ -1,4 +1,6 @@
 // What libcurl is told of an exchange before it begins.
+#include <fmt/ranges.h>
+
 #include "agent/base/file.h"
 #include "sinks/http/ca_bundle.h"
 #include "sinks/http/exchange.h"
@@ -11,12 +13,6 @@ constexpr long kUploadBuffer = 64 << 10;
 constexpr long kReceiveBuffer = 16 << 10;
 constexpr long kContinueMs = 5'000;  // for the answer to "Expect: 100-continue" over slow links
 constexpr std::size_t kMaxAuthorities = 4 << 20;  // bytes of a PEM file; the system's has 0.2 MB
-
-std::string joined(const std::vector<std::string>& parts) {
-  std::string all;
-  for (const std::string& part : parts) all += all.empty() ? part : "," + part;
-  return all;
-}
 
 }  // namespace
 
@@ -151,7 +147,8 @@ Status Exchange::set_proxy(Setter& set) {
   const ProxyConfig& proxy = context_.options.config.proxy;
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC | CURLAUTH_DIGEST));
-  if (!proxy.exclude.empty()) set(CURLOPT_NOPROXY, joined(proxy.exclude).c_str());
+  if (!proxy.exclude.empty())
+    set(CURLOPT_NOPROXY, fmt::format("{}", fmt::join(proxy.exclude, ",")).c_str());
   if (proxy.url.empty()) return {};
   set.text(CURLOPT_PROXY, proxy.url);
   if (proxy.user.empty()) return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/base/text.h"
 #include "sinks/object/age/bech32.h"
 
 namespace edgehose {
@@ -34,12 +35,6 @@ std::string_view mistaken_recipient(std::string_view text) {
     return "recipients of age plugins are not supported: give an X25519 recipient (age1 and 58 "
            "characters)";
   return {};
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
 }  // namespace
