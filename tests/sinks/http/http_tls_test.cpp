@@ -8,6 +8,7 @@
 #include "agent/base/text.h"
 #include "sinks/http/ca_bundle.h"
 #include "tests/sinks/http/fault_server.h"
+#include "tests/sinks/http/tls_server.h"
 
 namespace edgehose {
 namespace {
@@ -17,20 +18,10 @@ using ::testing::Not;
 
 class HttpTlsTest : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    char name[] = "/tmp/edgehose-certs-XXXXXX";
-    directory() = ::mkdtemp(name);
-    const std::string command =
-        "bash " EDGEHOSE_SOURCE_DIR "/tests/support/make_certs.sh " + directory();
-    ASSERT_EQ(std::system(command.c_str()), 0);
+  static std::string file(const std::string& name) {
+    static const TestCertificates certificates;
+    return certificates.file(name);
   }
-  static void TearDownTestSuite() { std::filesystem::remove_all(directory()); }
-
-  static std::string& directory() {
-    static std::string path;
-    return path;
-  }
-  static std::string file(const std::string& name) { return directory() + "/" + name; }
 
   static std::string url(const FaultServer& server) {
     return "https://localhost:" + server.port() + "/x";
