@@ -123,6 +123,39 @@ TEST_F(IntakeOnASmallDisk, DropOldestDropsWhereOnlyCommitsAreRefused) {
   EXPECT_LT(state.dropped[kFull].records, 55u) << "no more than has to go";
 }
 
+// Records, and that they are dropped, cannot be written.
+TEST_F(IntakeOnASmallDisk, AcknowledgementsAreCommittedWhereDroppingFailsToo) {
+  options_.when_full = WhenFull::kDropNewest;
+  batch_ = {64 << 10, hours(1)};
+  fill_with_gaps();
+  start();
+  run();
+  const std::vector<Claim> claims = claims_.take();
+  ASSERT_GE(claims.size(), 2u);
+  disk_.fill(0);
+  dense_lines(250'000);
+  run();
+  ASSERT_NE(intake_->status().read().disk_full, "");
+  Instant tried{};  // with records; what comes in the same instant is the attempt to drop them
+  unsigned failed = 0;
+  source_->on_checkpoint = [&]() -> Status {
+    if (std::exchange(tried, clock_.now()) != clock_.now()) return {};
+    ++failed;
+    return fail(ErrorCode::kIo, "not to be written");
+  };
+  pass(seconds(30));
+  const unsigned before = failed;
+  settle(claims.back());  // it lets nothing go: what was cut earlier is not delivered
+  clock_.advance(minutes(1));
+  run();
+  EXPECT_GT(failed, before);
+  const auto stored = store_->claims();
+  ASSERT_TRUE(stored);
+  const auto last = std::ranges::find(*stored, claims.back().id, &Claim::id);
+  ASSERT_NE(last, stored->end());
+  EXPECT_TRUE(last->done) << "in that instant, not at the next attempt";
+}
+
 TEST_F(IntakeOnASmallDisk, DropNewestDropsWhereTheDiskIsFull) {
   options_.when_full = WhenFull::kDropNewest;
   start_and_fill_disk();
