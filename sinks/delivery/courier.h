@@ -134,6 +134,7 @@ class Courier {
   void too_large(Held& held, const TooLarge& verdict, Instant now);
   void key_refused(Held& held, const KeyRefused& verdict, Instant now);
   void park(Held& held, const Park& verdict, Instant now);
+  void park_unsure(Held& held, std::string_view what, std::string_view reason, Instant now);
   void bury(Held& held, const Rejected& verdict, Instant now);
   void settle(Held& held, std::vector<DeadLetter> dead);
   bool counts(const Held& held) const;

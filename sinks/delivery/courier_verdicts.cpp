@@ -133,6 +133,14 @@ void Courier::park(Held& held, const Park& verdict, Instant now) {
          now + verdict.probe_every.value_or(probe_interval(probes_, random_)));
 }
 
+// What would double its records, if it has arrived, waits for a person.
+void Courier::park_unsure(Held& held, std::string_view what, std::string_view reason, Instant now) {
+  park(held,
+       Park{fmt::format("{}: {}, since an earlier attempt may have arrived: {}",
+                        held.batch.claim.key, what, reason)},
+       now);
+}
+
 // Cut anew, or given up, its records may go under other keys: right only where nothing arrived
 // under the old one, or where the destination tells records apart, or nothing at all. Whether an
 // earlier life's attempt did, only a sink can know: it asks, or its destination's rules never
@@ -150,11 +158,7 @@ void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
   if (claim.replay()) return bury(held, verdict, now);
   if (!may_cut_anew(held, verdict.absent))
-    return park(held,
-                Park{fmt::format("{}: refused, and not given up, since an earlier attempt may have "
-                                 "arrived: {}",
-                                 claim.key, verdict.reason)},
-                now);
+    return park_unsure(held, "refused, and not given up", verdict.reason, now);
   const bool whole = verdict.records.empty() || verdict.records.size() >= claim.size.records;
   if (!whole) {
     refused_ = 0;
@@ -178,11 +182,7 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   if (sent <= 1)
     return rejected(held, Rejected{{}, verdict.reason, "too large", verdict.absent}, now);
   if (!may_cut_anew(held, verdict.absent))
-    return park(held,
-                Park{fmt::format("{}: too large, and not halved, since an earlier attempt may have "
-                                 "arrived: {}",
-                                 claim.key, verdict.reason)},
-                now);
+    return park_unsure(held, "too large, and not halved", verdict.reason, now);
   if (const auto count = halving_lines_.pass(now))
     log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(),
               claim.key, verdict.reason, *count);
