@@ -69,6 +69,7 @@ struct HttpResponse {
   bool maybe_arrived = false;  // all of the request was handed over: it may have been acted upon
   bool verified = false;       // over TLS, with a certificate that was verified
 
+  bool succeeded() const { return status >= 200 && status < 300; }
   // The first header of that lower-case name; null: there is none.
   const std::string* header(std::string_view name) const;
 };

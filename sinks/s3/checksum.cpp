@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -103,6 +104,13 @@ ChecksumBuilder::ChecksumBuilder(S3Checksum kind) : kind_(kind) {
 ChecksumBuilder::~ChecksumBuilder() = default;
 ChecksumBuilder::ChecksumBuilder(ChecksumBuilder&&) noexcept = default;
 ChecksumBuilder& ChecksumBuilder::operator=(ChecksumBuilder&&) noexcept = default;
+
+bool comparable_checksums(std::string_view a, std::string_view b) {
+  const auto parts = [](std::string_view text) {
+    return text.substr(std::min(text.find('-'), text.size()));
+  };
+  return !a.empty() && !b.empty() && parts(a) == parts(b);
+}
 
 void ChecksumBuilder::add(std::string_view bytes) {
   switch (kind_) {

@@ -18,6 +18,10 @@ std::string_view checksum_header(S3Checksum kind);
 // "CRC64NVME", as x-amz-checksum-algorithm wants it.
 std::string_view checksum_algorithm(S3Checksum kind);
 
+// Whether two values of one kind tell of the same or of different bytes: both are there, and both
+// of a whole object, or of as many parts ("AAAA==-3").
+bool comparable_checksums(std::string_view a, std::string_view b);
+
 class ChecksumBuilder {
  public:
   explicit ChecksumBuilder(S3Checksum kind);

@@ -33,8 +33,7 @@ Status check_bucket(const S3Bucket& bucket) {
 }
 
 Status check_region(const std::string& region) {
-  const auto allowed = [](char c) { return lower_alphanumeric(c) || c == '-'; };
-  if (!region.empty() && std::all_of(region.begin(), region.end(), allowed)) return {};
+  if (is_region(region)) return {};
   return fail(ErrorCode::kInvalid, "region: \"{}\" is no region's name, such as \"eu-west-1\"",
               region);
 }
@@ -84,6 +83,11 @@ bool virtual_host(const S3Bucket& bucket, const Url& url) {
 }
 
 }  // namespace
+
+bool is_region(std::string_view name) {
+  const auto allowed = [](char c) { return lower_alphanumeric(c) || c == '-'; };
+  return !name.empty() && std::all_of(name.begin(), name.end(), allowed);
+}
 
 Result<S3Endpoint> S3Endpoint::resolve(const S3Bucket& bucket) {
   EH_TRY(check_bucket(bucket));

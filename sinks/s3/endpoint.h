@@ -23,6 +23,9 @@ struct S3Bucket {
   S3Addressing addressing = S3Addressing::kAuto;
 };
 
+// Whether it may be a region's name, which becomes part of a URL: "eu-west-1".
+bool is_region(std::string_view name);
+
 class S3Endpoint {
  public:
   // The error says which part is wrong: a bucket's name, a region's, the endpoint's URL.

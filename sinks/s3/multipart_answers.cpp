@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/base/text.h"
 #include "sinks/aws/xml.h"
 #include "sinks/s3/s3_error.h"
 
@@ -86,8 +87,8 @@ std::optional<ListedUploads> read_uploads(const HttpResponse& answer) {
   }
 }
 
-bool blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+bool tells_nothing(const HttpResponse& answer) {
+  return answer.status == 0 || answer.status == 429 || answer.status >= 500;
 }
 
 bool not_known_there(const HttpResponse& answer) {
@@ -101,7 +102,7 @@ bool not_allowed(const HttpResponse& answer) {
 }
 
 bool is_gone(const HttpResponse& answer) {
-  return (answer.status >= 200 && answer.status < 300) ||
+  return answer.succeeded() ||
          (answer.status == 404 && read_s3_error(answer).code != "NoSuchBucket");
 }
 

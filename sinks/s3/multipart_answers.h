@@ -37,8 +37,9 @@ struct ListedUploads {
 constexpr std::size_t kMaxListed = 10'000;
 std::optional<ListedUploads> read_uploads(const HttpResponse& answer);
 
-// Nothing to be seen.
-bool blank(std::string_view text);
+// Whether the answer to a question tells nothing of what was asked: there was none, or the service
+// could not see to it now.
+bool tells_nothing(const HttpResponse& answer);
 // The service does not know the request at all.
 bool not_known_there(const HttpResponse& answer);
 // Whether the agent may not do that, or the service cannot: a reason to go on without.

@@ -18,21 +18,13 @@ bool faults_part(const std::string& code) {
   return std::ranges::find(kFaults, code) != std::end(kFaults);
 }
 
-// Of one kind, and both of a whole object, or of as many parts ("AAAA==-3").
-bool comparable(const std::string& a, const std::string& b) {
-  const auto parts = [](std::string_view text) {
-    return text.substr(std::min(text.find('-'), text.size()));
-  };
-  return !a.empty() && !b.empty() && parts(a) == parts(b);
-}
-
 }  // namespace
 
 bool same_object(const HttpResponse& head, S3Checksum kind, const std::string& checksum,
                  std::uint64_t size, bool renewed) {
   if (head.status != 200) return false;
   const std::string* kept = head.header(checksum_header(kind));
-  if (kept != nullptr && comparable(*kept, checksum)) {
+  if (kept != nullptr && comparable_checksums(*kept, checksum)) {
     if (*kept == checksum) return true;
     if (!renewed) return false;
   }
@@ -178,7 +170,7 @@ bool MultipartUpload::take_look(HttpResponse answer) {
   const bool same = same_object(answer, task_.place.options.checksum, task_.facts.checksum,
                                 task_.facts.size, task_.renewed);
   const bool kept = task_.create_only || task_.place.options.create_only;
-  if (step_ == Step::kLookFirst && answer.status == 0)
+  if (step_ == Step::kLookFirst && tells_nothing(answer))
     return over(std::move(answer), To::kClearing);
   if (step_ == Step::kLookFirst && !same && !(answer.status == 200 && kept)) return go(Step::kList);
   if (step_ == Step::kLookTaken) {
@@ -192,8 +184,7 @@ bool MultipartUpload::take_look(HttpResponse answer) {
     existing_ = std::move(answer);
     return true;
   }
-  const bool unclear = answer.status == 0 || answer.status == 429 || answer.status >= 500;
-  return unclear ? true : begin_anew();
+  return tells_nothing(answer) ? true : begin_anew();
 }
 
 // What went up in this very attempt would end in the same way again.

@@ -7,6 +7,7 @@
 #include "sinks/aws/credentials_json.h"
 #include "sinks/aws/xml.h"
 #include "sinks/http/retry_after.h"
+#include "sinks/s3/endpoint.h"
 
 namespace edgehose {
 namespace {
@@ -119,12 +120,6 @@ std::string words_of(const HttpResponse& response, const S3Error& error) {
   return words;
 }
 
-bool is_region(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
-
 Verdict judge_region(const S3Error& error, const std::string& region, std::string words,
                      std::string_view advice) {
   if (!is_region(error.region) || error.region == region)
@@ -204,14 +199,22 @@ bool faults_completion(const std::string& code) {
 std::optional<Verdict> refused_for_good(const UploadResponse& upload) {
   const HttpResponse& answer = upload.answer;
   const bool completion = upload.to == UploadResponse::To::kComplete;
-  if (answer.status == 0 || (completion && faults_completion(read_s3_error(answer).code)))
-    return std::nullopt;
+  // Only to a completion a 2xx may be a refusal.
+  if (answer.status == 0 || (answer.succeeded() && !completion)) return std::nullopt;
+  if (completion && faults_completion(read_s3_error(answer).code)) return std::nullopt;
   Verdict verdict = judge_s3_refusal(answer, upload.region);
   const bool leaves = std::holds_alternative<TooLarge>(verdict) ||
                       std::holds_alternative<Rejected>(verdict) ||
                       std::holds_alternative<KeyRefused>(verdict);
   if (!leaves) return std::nullopt;
   return verdict;
+}
+
+std::string not_of_s3(const HttpResponse& answer, std::string_view why) {
+  return fmt::format(
+      "the answer {} is not S3's{}: something between here and there, such as a "
+      "portal that wants a login",
+      answer.status, why.empty() ? "" : fmt::format(" ({})", why));
 }
 
 Verdict judge_s3_silence(const HttpResponse& response) {

@@ -31,6 +31,8 @@ bool faults_completion(const std::string& code);
 // The verdict, where the answer is one that has the records go another way than under this key:
 // halved, under another name, to the dead letters. None: it is not.
 std::optional<Verdict> refused_for_good(const UploadResponse& upload);
+// Of an answer that is not one that S3 gives. `why`: what is odd about it; empty: it is plain.
+std::string not_of_s3(const HttpResponse& answer, std::string_view why = {});
 // Of no answer (status 0).
 Verdict judge_s3_silence(const HttpResponse& response);
 

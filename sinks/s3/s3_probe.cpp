@@ -89,17 +89,13 @@ Status Probe::try_all() {
     EH_ASSIGN(answer, begin_upload());
   }
   if (not_known_there(answer)) return look_at_bucket();
-  if (answer.status < 200 || answer.status >= 300) {
+  if (!answer.succeeded()) {
     const Verdict verdict = judge_s3_refusal(answer, config_.bucket.region);
     failed(reason_of(verdict));
     return {};
   }
   const auto upload = read_begun(answer);
-  if (!upload)
-    return fail(ErrorCode::kUnavailable,
-                "the answer {} is not S3's: something between here and there, such as a portal "
-                "that wants a login",
-                answer.status);
+  if (!upload) return fail(ErrorCode::kUnavailable, "{}", not_of_s3(answer));
   good(fmt::format("the bucket {} is in {}", config_.bucket.name, config_.bucket.region));
   good("an upload could be begun under the prefix, with these options");
   EH_TRY(abort(*upload));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/base/text.h"
 #include "sinks/object/object_encoder.h"
 #include "sinks/s3/multipart_answers.h"
 #include "sinks/s3/multipart_upload.h"
@@ -39,18 +40,14 @@ Verdict judge_unsent(const Error& error) {
   }
 }
 
-Retry not_of_s3(const HttpResponse& answer, std::string_view why) {
-  return {fmt::format("the answer {} is not S3's ({}): something between here and there, such as a "
-                      "portal that wants a login",
-                      answer.status, why),
-          {},
-          true};
+Retry judge_stranger(const HttpResponse& answer, std::string_view why) {
+  return {not_of_s3(answer, why), {}, true};
 }
 
 // It is sent again soon; a service that has it wrong each time (it makes checksums in its own way)
 // gets it rarely: each time costs the whole object.
 Verdict judge_checksum(const Batch& batch, const std::string& kept, const std::string& sent) {
-  if (kept.empty() || sent.empty() || kept == sent) return Delivered{};
+  if (kept == sent || !comparable_checksums(kept, sent)) return Delivered{};
   const std::string wrong = "S3 has kept other bytes than were sent: the checksums differ";
   if (batch.wrong_there)
     return Park{wrong + " each time; set \"checksum\" to one that the service knows, or \"none\"",
@@ -84,8 +81,6 @@ Verdict absent(Verdict refusal) {
   return refusal;
 }
 
-bool succeeded(const HttpResponse& answer) { return answer.status >= 200 && answer.status < 300; }
-
 Verdict judge_failure(const UploadResponse& upload) {
   if (upload.answer.status == 0) return judge_s3_silence(upload.answer);
   return judge_s3_refusal(upload.answer, upload.region);
@@ -93,10 +88,10 @@ Verdict judge_failure(const UploadResponse& upload) {
 
 Verdict judge_whole(const Batch& batch, const UploadResponse& upload, S3Checksum checksum) {
   const HttpResponse& answer = upload.answer;
-  if (!succeeded(answer)) return judge_failure(upload);
+  if (!answer.succeeded()) return judge_failure(upload);
   const std::string* tag = answer.header("etag");
   if (answer.status != 200 || tag == nullptr || tag->empty() || !blank(answer.body))
-    return not_of_s3(answer, tag == nullptr ? "it has no ETag" : "it has a text");
+    return judge_stranger(answer, tag == nullptr ? "it has no ETag" : "it has a text");
   const std::string* kept = answer.header(checksum_header(checksum));
   return judge_checksum(batch, kept == nullptr ? "" : *kept, upload.checksum);
 }
@@ -118,7 +113,7 @@ Verdict judge_completed(const Batch& batch, const UploadResponse& upload, S3Chec
   if (faults_completion(code))
     return judge_fault(code,
                        fmt::format("S3 answers {} {} to the completion", answer.status, code));
-  if (!succeeded(answer)) {
+  if (!answer.succeeded()) {
     Verdict verdict = judge_failure(upload);
     auto* retry = std::get_if<Retry>(&verdict);
     // S3 does not know it: it may have been completed before.
@@ -127,7 +122,7 @@ Verdict judge_completed(const Batch& batch, const UploadResponse& upload, S3Chec
   }
   if (const auto completed = read_completed(answer, checksum))
     return judge_checksum(batch, completed->checksum, upload.checksum);
-  if (code.empty()) return not_of_s3(answer, "it does not tell of the object");
+  if (code.empty()) return judge_stranger(answer, "it does not tell of the object");
   Verdict verdict = judge_s3_refusal(answer, upload.region);
   if (auto* retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = true;
   return verdict;
@@ -135,8 +130,8 @@ Verdict judge_completed(const Batch& batch, const UploadResponse& upload, S3Chec
 
 // Nothing is there under the key before all parts are put together.
 Verdict judge_on_the_way(const UploadResponse& upload) {
-  Verdict verdict = succeeded(upload.answer)
-                        ? not_of_s3(upload.answer, "not what it says of a part of an object")
+  Verdict verdict = upload.answer.succeeded()
+                        ? judge_stranger(upload.answer, "not what it says of a part of an object")
                         : judge_failure(upload);
   if (auto* retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = false;
   return verdict;

@@ -1,6 +1,7 @@
 #include "sinks/s3/s3_transport.h"
 
 #include "agent/base/check.h"
+#include "sinks/s3/multipart_answers.h"
 #include "sinks/s3/multipart_upload.h"
 #include "sinks/s3/s3_error.h"
 #include "sinks/s3/s3_requests.h"
@@ -111,7 +112,7 @@ void S3Transport::abandon() {
 
 void S3Transport::prepare(std::vector<Completion>& finished) {
   if (to_prepare_.empty()) {
-    buffer_ = {};
+    buffer_ = std::vector<char>();  // gives the memory back
     return;
   }
   buffer_.resize(kBufferBytes);
@@ -155,9 +156,9 @@ void S3Transport::measured(Job& job) {
 }
 
 Status S3Transport::send(RequestId id, Job& job) {
-  EH_ASSIGN(const Secret key, read_customer_key(config_.upload.encryption));
   const bool look_first = job.response.partial && job.request.maybe_arrived && !job.parts;
   if (look_first && job.look == Look::kNone) return look(id, job, Look::kFirst);
+  EH_ASSIGN(const Secret key, read_customer_key(config_.upload.encryption));
   const WallTime now = client_.server_time();
   client_.start(id.value, job.parts ? job.parts->next(now, key)
                                     : put_object(job.place(config_), job.facts, job.meter.body(),
@@ -199,7 +200,7 @@ void S3Transport::take_first_look(RequestId id, Job& job, HttpResponse answer,
     job.response.existing = std::move(answer);
     return finish(id, finished);
   }
-  if (answer.status == 0 || answer.status == 429 || answer.status >= 500) {
+  if (tells_nothing(answer)) {
     job.response.answer = std::move(answer);
     job.response.to = UploadResponse::To::kClearing;
     return finish(id, finished);

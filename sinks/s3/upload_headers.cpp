@@ -7,6 +7,7 @@
 #include "agent/base/base64.h"
 #include "agent/base/check.h"
 #include "agent/base/text.h"
+#include "sinks/aws/digest.h"
 #include "sinks/aws/uri.h"
 #include "sinks/s3/upload_options.h"
 
@@ -18,10 +19,10 @@ constexpr std::size_t kKeyIdDigits = 16;
 
 std::string base64(std::string_view bytes) { return encode_base64(bytes, true); }
 
-std::string digest_of(std::string_view bytes, const EVP_MD* kind) {
+std::string md5_of(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  EH_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, kind, nullptr) == 1);
+  EH_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr) == 1);
   return {reinterpret_cast<const char*>(digest.data()), size};
 }
 
@@ -69,7 +70,7 @@ void add_customer_key(Headers& headers, const Secret& key) {
   const std::string name = "x-amz-server-side-encryption-customer-";
   headers.add(name + "algorithm", "AES256");
   headers.add(name + "key", base64(key.reveal()), /*secret=*/true);
-  headers.add(name + "key-MD5", base64(digest_of(key.reveal(), EVP_md5())));
+  headers.add(name + "key-MD5", base64(md5_of(key.reveal())));
 }
 
 void add_lock(Headers& headers, const S3ObjectLock& lock, WallTime now) {
@@ -119,7 +120,7 @@ std::vector<HttpHeader> s3_headers(const S3UploadOptions& options, S3Call call, 
 }
 
 std::string customer_key_id(const Secret& customer_key) {
-  return to_hex(digest_of(customer_key.reveal(), EVP_sha256())).substr(0, kKeyIdDigits);
+  return aws::sha256_hex(customer_key.reveal()).substr(0, kKeyIdDigits);
 }
 
 std::size_t metadata_bytes(const std::map<std::string, std::string>& metadata) {

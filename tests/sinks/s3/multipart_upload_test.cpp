@@ -128,10 +128,14 @@ TEST_F(MultipartTest, WhoMayNotListOrAbortGoesOn) {
   EXPECT_EQ(asked(), "POST /k?uploads=");
 }
 
-TEST_F(MultipartTest, WithoutALinkNothingMoreIsAsked) {
-  start(kText, {}, true);
-  EXPECT_TRUE(step("HEAD /k", answer(0)));
-  EXPECT_EQ(told_.to, To::kClearing);
+// Else the object would go up once more although it may be there.
+TEST_F(MultipartTest, WhatIsThereHasToBeToldBeforePartsGoUp) {
+  for (const int status : {0, 429, 500, 503}) {
+    start(kText, {}, true);
+    EXPECT_TRUE(step("HEAD /k", answer(status))) << status;
+    EXPECT_EQ(told_.to, To::kClearing);
+    EXPECT_EQ(told_.answer.status, status);
+  }
 }
 
 TEST_F(MultipartTest, APortalsListIsNone) {

@@ -60,7 +60,7 @@ TEST(S3Sink, WhatIsEncryptedHasOtherBytesEachTime) {
 TEST(S3Sink, AKeyThatIsTakenByAnotherIsKeptAndTold) {
   const Verdict verdict = judged(taken(answer(200, "", "", {{"content-length", "99999"}})));
   EXPECT_EQ(kind(verdict), "park");
-  EXPECT_THAT(reason(verdict), HasSubstr("logs/x.log.zst is taken by an object of other bytes"));
+  EXPECT_THAT(reason_of(verdict), HasSubstr("logs/x.log.zst is taken by an object of other bytes"));
   EXPECT_EQ(kind(judged(taken(other_bytes()))), "park") << "its length proves nothing";
   EXPECT_EQ(kind(judged(taken(answer(403)))), "park");
   EXPECT_EQ(kind(judged(taken(answer(404)))), "unclear") << "gone meanwhile: sent again";
@@ -88,12 +88,12 @@ TEST(S3Sink, WhatIsRefusedMayBeThereAlready) {
     EXPECT_EQ(kind(looked(code, answer(404))), kind(judged(uploaded(answer(400, code)))));
     EXPECT_FALSE(absent(judged(uploaded(answer(400, code))))) << "nobody looked";
     EXPECT_EQ(kind(looked(code, answer(403))), "park") << "without s3:ListBucket both look alike";
-    EXPECT_THAT(reason(looked(code, answer(403))), HasSubstr(code));
-    EXPECT_THAT(reason(looked(code, answer(403))), HasSubstr("s3:ListBucket"));
+    EXPECT_THAT(reason_of(looked(code, answer(403))), HasSubstr(code));
+    EXPECT_THAT(reason_of(looked(code, answer(403))), HasSubstr("s3:ListBucket"));
     EXPECT_EQ(kind(looked(code, answer(503))), "unclear");
     EXPECT_EQ(kind(looked(code, HttpResponse{})), "unclear");
     EXPECT_EQ(kind(looked(code, other_bytes())), "park");
-    EXPECT_THAT(reason(looked(code, other_bytes())), HasSubstr("an object of other bytes"));
+    EXPECT_THAT(reason_of(looked(code, other_bytes())), HasSubstr("an object of other bytes"));
   }
   EXPECT_TRUE(absent(looked("KeyTooLongError", answer(400)))) << "as it answers to such a name";
   EXPECT_EQ(kind(looked("EntityTooLarge", answer(400))), "unclear");

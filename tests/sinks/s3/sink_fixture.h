@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "sinks/s3/s3_error.h"
 #include "sinks/s3/s3_sink.h"
 
 namespace edgehose {
@@ -61,15 +62,6 @@ inline std::string kind(const Verdict& verdict) {
     std::string operator()(const Park&) { return "park"; }
   };
   return std::visit(Kind{}, verdict);
-}
-
-inline std::string reason(const Verdict& verdict) {
-  return std::visit(
-      [](const auto& v) -> std::string {
-        if constexpr (requires { v.reason; }) return v.reason;
-        return "";
-      },
-      verdict);
 }
 
 }  // namespace edgehose
