@@ -4,7 +4,7 @@
 #include "agent/commands/service_unit.h"
 #include "agent/commands/service_user.h"
 #include "agent/commands/table.h"
-#include "agent/commands/version.h"
+#include "agent/base/version.h"
 #include "agent/run/agent.h"
 
 namespace edgehose {

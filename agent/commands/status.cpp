@@ -7,7 +7,7 @@
 #include "agent/commands/running_agent.h"
 #include "agent/commands/status_screen.h"
 #include "agent/commands/table.h"
-#include "agent/commands/version.h"
+#include "agent/base/version.h"
 #include "agent/config/agent_id.h"
 #include "agent/run/agent.h"
 #include "agent/run/registry.h"

@@ -1,5 +1,5 @@
 // edgehose version: ours, and of the libraries it runs with.
-#include "agent/commands/version.h"
+#include "agent/base/version.h"
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>

@@ -10,11 +10,14 @@
 // https://curl.se/libcurl/c/libcurl-multi.html
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "agent/base/clock.h"
+#include "agent/base/version.h"
 #include "sinks/http/http_config.h"
 #include "sinks/http/sockets.h"
 #include "sinks/http/stall.h"
@@ -30,7 +33,7 @@ struct HttpClientOptions {
   Duration connect_timeout = std::chrono::seconds(60);  // name, TCP, proxy and TLS together
   // Shared with others, e.g. the agent's; the sink's own follows from config.max_upload_rate.
   std::vector<std::shared_ptr<UploadBudget>> budgets;
-  std::string user_agent = "edgehose";
+  std::string user_agent = fmt::format("edgehose/{}", kVersion);
 };
 
 class HttpClient {

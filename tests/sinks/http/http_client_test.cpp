@@ -88,6 +88,7 @@ TEST_F(HttpClientTest, HeadersGoAndComeBackInLowerCase) {
   EXPECT_EQ(asked["headers"]["x-amz-meta-k"], "v  w");
   EXPECT_EQ(asked["headers"]["x-empty"], "");
   EXPECT_EQ(asked["headers"]["content-length"], "0");
+  EXPECT_EQ(asked["headers"]["user-agent"], fmt::format("edgehose/{}", kVersion));
   EXPECT_FALSE(asked["headers"].contains("expect"));
 }
 

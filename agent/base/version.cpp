@@ -1,0 +1,7 @@
+#include "agent/base/version.h"
+
+namespace edgehose {
+
+constinit const std::string_view kVersion = EDGEHOSE_VERSION;
+
+}  // namespace edgehose
