@@ -49,6 +49,9 @@ class Comparer {
   std::vector<std::size_t> same_starts(std::string_view head) const;
   enum class Likeness { kAsked, kDifferent, kSame, kBeginning, kUnclear, kGrowing };
   Likeness compare_contents(std::size_t k, std::size_t s);
+  // An archive that was there before its family was followed, and no byte of it read.
+  static bool skipped(const KnownContent& known) { return known.complete && !known.crc_known; }
+  Likeness compare_skipped(std::size_t k, std::size_t s);
   static bool restored(const KnownContent& known, const SeenFile& seen);
   bool put_back(std::size_t k, std::size_t s) const;
   Likeness compare_shorter(std::size_t k, std::size_t s);

@@ -1,5 +1,6 @@
 // Files never seen before: a copy of a known content, a rotation that came and went, or a new log.
 #include <algorithm>
+#include <functional>
 #include <tuple>
 
 #include "agent/sources/comparer.h"
@@ -142,8 +143,9 @@ bool Comparer::ask_lengths(const std::vector<std::size_t>& known, std::size_t s)
 }
 
 // Contents that begin like this. First those that are being read: until that is done nothing is
-// sure, for a common header equals many contents. Then the one read furthest; of equal ones the
-// one that is still followed, or its unfinished line would be read in both.
+// sure, for a common header equals many contents. Then the one read furthest, and what was
+// skipped behind all; of equal ones the one that is still followed, or its unfinished line would be
+// read in both.
 std::vector<std::size_t> Comparer::same_starts(std::string_view head) const {
   std::vector<std::size_t> found;
   for (const std::uint32_t length : prefix_lengths_) {
@@ -151,9 +153,9 @@ std::vector<std::size_t> Comparer::same_starts(std::string_view head) const {
     const auto at = by_prefix_.find(prefix_key(length, prefix_hash(head.substr(0, length))));
     if (at != by_prefix_.end()) found.insert(found.end(), at->second.begin(), at->second.end());
   }
-  std::stable_sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
-    return std::tuple(being_read(a), before_[a].offset, !before_[a].finished) >
-           std::tuple(being_read(b), before_[b].offset, !before_[b].finished);
+  std::ranges::stable_sort(found, std::greater(), [&](std::size_t k) {
+    const KnownContent& known = before_[k];
+    return std::tuple(being_read(k), !skipped(known), known.offset, !known.finished);
   });
   return found;
 }
@@ -163,6 +165,7 @@ std::vector<std::size_t> Comparer::same_starts(std::string_view head) const {
 Comparer::Likeness Comparer::compare_contents(std::size_t k, std::size_t s) {
   const KnownContent& known = before_[k];
   const SeenFile& seen = now_[s];
+  if (skipped(known)) return compare_skipped(k, s);
   if (!explained(k, s)) return Likeness::kDifferent;
   const bool shorter = !is_compressed(seen.format) && seen.stat.size < known.offset;
   if (!known.crc_known) return shorter ? Likeness::kDifferent : Likeness::kSame;
@@ -173,6 +176,17 @@ Comparer::Likeness Comparer::compare_contents(std::size_t k, std::size_t s) {
   if (!crc->crc)  // compressed, and ends before the position
     return put_back(k, s) ? Likeness::kBeginning : compare_by_marks(k, s);
   return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
+}
+
+// Of a skipped archive the start alone is known, which is all of it where it is short. What is made
+// of it is left, too: unpacked as a whole, where the names tell of it, once nobody writes to it.
+Comparer::Likeness Comparer::compare_skipped(std::size_t k, std::size_t s) {
+  const std::uint32_t start = before_[k].identity.prefix_length;
+  if (start < kPrefixBytes && head_of(s)->size() > start) return Likeness::kDifferent;
+  if (is_compressed(now_[s].format))
+    return explained(k, s) ? Likeness::kSame : Likeness::kDifferent;
+  if (!rotation_of(k, s)) return Likeness::kDifferent;
+  return now_[s].quiet ? Likeness::kBeginning : Likeness::kUnclear;
 }
 
 // What was restored under its name while nobody looked, as log2ram does at boot, kept its time.
@@ -275,7 +289,7 @@ bool Comparer::settle_copy(std::size_t k, std::size_t s) {
     waits.settles = !known.hidden;
     return true;
   }
-  if (known.complete && !known.crc_known) {  // skipped: no position inside it is known
+  if (skipped(known)) {
     add_copy({ChangeKind::kDuplicate, k, s, known.offset, known.crc, false});
     return true;
   }
@@ -307,12 +321,14 @@ void Comparer::add_copy(Change change) {
 }
 
 bool Comparer::settle_shorter_copy(std::size_t k, std::size_t s) {
-  const bool compressed = is_compressed(now_[s].format);
-  Change change{ChangeKind::kDuplicate, k, s};
-  change.offset = compressed ? before_[k].offset : now_[s].stat.size;
-  const ContentCrc* crc = compressed ? nullptr : crc_of(s, change.offset);
-  change.crc_known = crc != nullptr && crc->crc.has_value();
-  if (change.crc_known) change.crc = *crc->crc;
+  Change change{ChangeKind::kDuplicate, k, s, before_[k].offset, 0, false};
+  if (!is_compressed(now_[s].format)) {
+    change.offset = now_[s].stat.size;
+    const ContentCrc* const crc = crc_of(s, change.offset);
+    if (crc == nullptr) return true;
+    change.crc = crc->crc.value_or(0);
+    change.crc_known = crc->crc.has_value();
+  }
   add_copy(change);
   return true;
 }

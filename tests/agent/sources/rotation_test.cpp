@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "agent/base/crc32c.h"
 
 namespace edgehose {
@@ -254,6 +256,20 @@ TEST(Rotation, AShorterFileIsACopyIfItIsEqualUpToAMark) {
       << "a header proves nothing";
 }
 
+// One change for each file, also where the last answer is still being worked out.
+TEST(Rotation, ACopyThatIsStillHashedWaits) {
+  KnownContent k = known("/l/a", 1, kLong, 2900);
+  k.marks = {{{2000, crc32c(0, std::string_view(kLong).substr(0, 2000))}, {}}};
+  SeenFile copy = seen("/l/a.1", 2, kLong.substr(0, 2500)).seen;
+  copy.head = kLong.substr(0, kPrefixBytes);
+  copy.crcs = {{2000, k.marks[0].crc}};
+  copy.hashing = true;
+  const Comparison c = compare({k}, {copy});
+  ASSERT_EQ(c.changes.size(), 2u);
+  EXPECT_EQ(c.changes[0].kind, ChangeKind::kWait);
+  EXPECT_EQ(c.changes[1].kind, ChangeKind::kGone);
+}
+
 TEST(Rotation, MarksAreInTheLastQuarterOfWhatWasReadInSmallSteps) {
   ContentMarks marks;
   for (std::uint64_t position = 0; position < 1000000; position += 100) {
@@ -395,15 +411,59 @@ TEST(Rotation, ACompressedFileBehindACommonHeaderIsNoDuplicate) {
   EXPECT_EQ(of_seen(changes, 1), ChangeKind::kResumed);
 }
 
+KnownContent skipped(std::string_view path, std::uint64_t inode, std::string_view content) {
+  KnownContent k = known(path, inode, content, 0);
+  k.offset = 40;  // its size on the disk
+  k.crc_known = false;
+  k.complete = true;
+  return k;
+}
+
 TEST(Rotation, ACopyOfASkippedArchiveIsNotReadEither) {
-  KnownContent skipped = known("/l/a.1.gz", 1, kLong, 0);
-  skipped.offset = 40;  // its size on the disk
-  skipped.crc_known = false;
-  skipped.complete = true;
+  const KnownContent archive = skipped("/l/a.1.gz", 1, kLong);
   const File again = seen("/l/a.2.gz", 2, kLong);
-  EXPECT_EQ(of_seen(decide({skipped}, {again}), 0), ChangeKind::kDuplicate);
-  EXPECT_EQ(of_seen(decide({skipped}, {again, seen("/l/a.1.gz", 1, kLong)}), 0),
+  EXPECT_EQ(of_seen(decide({archive}, {again}), 0), ChangeKind::kDuplicate);
+  EXPECT_EQ(of_seen(decide({archive}, {again, seen("/l/a.1.gz", 1, kLong)}), 0),
             ChangeKind::kDuplicate);
+}
+
+TEST(Rotation, ASkippedArchiveThatIsUnpackedIsSkippedToItsEnd) {
+  const KnownContent archive = skipped("/l/a.1.gz", 1, kLong);
+  const KnownContent log = known("/l/a", 3, "", 0);
+  File unpacked = seen("/l/a.1", 2, kLong);
+  for (const bool kept : {true, false}) {  // gunzip --keep
+    std::vector<File> files = {unpacked};
+    if (kept) files.push_back(seen("/l/a.1.gz", 1, kLong));
+    const auto changes = decide({archive, log}, files);
+    ASSERT_EQ(of_seen(changes, 0), ChangeKind::kDuplicate);
+    const auto change = std::ranges::find(changes, std::optional<std::size_t>(0), &Change::seen);
+    EXPECT_EQ(change->offset, kLong.size());
+    EXPECT_TRUE(change->crc_known);
+    EXPECT_EQ(change->crc, crc32c(0, kLong));
+  }
+  unpacked.seen.quiet = false;  // still being unpacked
+  EXPECT_EQ(of_seen(decide({archive, log}, {unpacked}), 0), ChangeKind::kWait);
+  EXPECT_EQ(of_seen(decide({archive, log}, {seen("/l/b", 2, kLong)}), 0), ChangeKind::kNew)
+      << "its name tells of another log";
+}
+
+TEST(Rotation, WhatWasReadIsKnownBeforeWhatWasSkipped) {
+  KnownContent read = known("/l/a", 2, kLong, 2000);
+  read.finished = true;
+  KnownContent archive = skipped("/l/a.7.gz", 1, kLong);
+  archive.offset = 5000;
+  EXPECT_EQ(of_seen(decide({archive, read}, {seen("/l/a.1", 3, kLong)}), 0), ChangeKind::kResumed);
+}
+
+TEST(Rotation, ASkippedArchiveOfAHeaderAloneIsNoRotationThatBeginsWithIt) {
+  const KnownContent log = known("/l/a", 3, "", 0);
+  const KnownContent archive = skipped("/l/a.7.gz", 1, "# header\n");
+  for (const char* path : {"/l/a.1", "/l/a.1.gz"}) {
+    EXPECT_EQ(of_seen(decide({archive, log}, {seen(path, 2, "# header\nnever read\n")}), 0),
+              ChangeKind::kNew);
+    EXPECT_EQ(of_seen(decide({archive, log}, {seen(path, 2, "# header\n")}), 0),
+              ChangeKind::kDuplicate);
+  }
 }
 
 TEST(Rotation, ACopyWaitsForItsNewOriginalWhateverElseBeganAlike) {
