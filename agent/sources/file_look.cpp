@@ -121,16 +121,12 @@ void FileTable::gather(Look& look) {
   look.found = discover(selections_, followed, stats_, environment_.output);
   tell_own(look.found.own);
   gather_known(look);
-  // Births by file system and inode: the number comes again.
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::int64_t> births;
+  KnownInodes inodes;
   for (const KnownContent& known : look.before)
-    if (!known.finished)
-      births[{known.identity.filesystem, known.identity.inode}] = known.identity.birth_ns;
+    if (!known.finished) inodes.add(known.identity);
   for (auto& [key, observed] : observed_) observed.used = false;
-  for (const FoundFile& file : look.found.files) {
-    const auto born = births.find({file.stat.filesystem, file.stat.inode});
-    look.now.push_back(observe(file, born != births.end() && born->second == file.stat.birth_ns));
-  }
+  for (const FoundFile& file : look.found.files)
+    look.now.push_back(observe(file, inodes.contains(file.stat)));
   look.with_names = look.now.size();
   hide(look);
   gather_nameless(look);

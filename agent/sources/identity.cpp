@@ -128,6 +128,15 @@ bool same_inode(const FileIdentity& identity, const FileStat& stat) {
          (identity.birth_ns == stat.birth_ns || identity.birth_ns == 0 || stat.birth_ns == 0);
 }
 
+void KnownInodes::add(const FileIdentity& identity) {
+  births_[{identity.filesystem, identity.inode}] = identity.birth_ns;
+}
+
+bool KnownInodes::contains(const FileStat& stat) const {
+  const auto born = births_.find({stat.filesystem, stat.inode});
+  return stat.numbered && born != births_.end() && born->second == stat.birth_ns;
+}
+
 bool same_start(const FileIdentity& identity, std::string_view head) {
   if (identity.prefix_length == 0) return true;
   return head.size() >= identity.prefix_length &&

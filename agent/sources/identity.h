@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "agent/base/result.h"
 #include "buffer/state.h"
@@ -59,6 +61,17 @@ FileIdentity identity_of(const FileStat& stat, std::string_view head);
 bool same_inode(const FileIdentity& identity, const FileStat& stat);
 // False where `head`, the first bytes of a content, is not what the identity was made from.
 bool same_start(const FileIdentity& identity, std::string_view head);
+
+// The inodes that are known, each as it was born: the number comes again. Of a file system without
+// an id nothing is: another one may have the same numbers, and FUSE and NFS tell no births.
+class KnownInodes {
+ public:
+  void add(const FileIdentity& identity);
+  bool contains(const FileStat& stat) const;
+
+ private:
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::int64_t> births_;
+};
 
 // What a file's bytes are, by its name's ending or, where given, its first bytes.
 enum class Format { kPlain, kGzip, kZstd, kXz, kBzip2 };

@@ -27,5 +27,25 @@ TEST(FileStat, HasTimesOutOfRangeAtTheBoundsOfIt) {
   ::close(fd);
 }
 
+TEST(KnownInodes, CountWhereTheFileSystemHasAnIdAndTheBirthIsTheSame) {
+  FileStat stat;
+  stat.filesystem = 7;
+  stat.inode = 12;
+  stat.birth_ns = 500;
+  KnownInodes inodes;
+  EXPECT_FALSE(inodes.contains(stat));
+  inodes.add(identity_of(stat, {}));
+  EXPECT_TRUE(inodes.contains(stat));
+  FileStat other = stat;
+  other.birth_ns = 501;
+  EXPECT_FALSE(inodes.contains(other)) << "born again";
+  other = stat;
+  other.filesystem = 8;
+  EXPECT_FALSE(inodes.contains(other));
+  other = stat;
+  other.numbered = false;  // `filesystem` is a type: another mount of it has the same numbers
+  EXPECT_FALSE(inodes.contains(other));
+}
+
 }  // namespace
 }  // namespace edgehose
