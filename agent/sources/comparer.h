@@ -1,5 +1,6 @@
 // Comparer: one run of compare() (rotation.h). Of its implementation only: files whose inode is
-// known are followed in rotation.cpp, those never seen before are placed in placing.cpp.
+// known are followed in rotation.cpp, those never seen before are placed in placing.cpp, by what
+// likeness.cpp tells of two contents.
 //
 // Threading: pure; made for one comparison.
 #pragma once

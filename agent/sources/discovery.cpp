@@ -38,8 +38,6 @@ std::string join(const std::string& directory, std::string_view name) {
   return path.append("/").append(name);
 }
 
-std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
 // Every beginning of `name` that ends before one of ".-_": the names it may be a rotation of.
 template <class Visit>
 bool any_stem(std::string_view name, Visit&& visit) {
@@ -250,18 +248,6 @@ class Walk {
 
 }  // namespace
 
-Result<FileSelection> parse_selection(const std::vector<std::string>& paths,
-                                      const std::vector<std::string>& exclude) {
-  FileSelection selection;
-  for (const std::string& path : paths) {
-    EH_ASSIGN(Glob glob, Glob::parse(path));
-    selection.paths.push_back(std::move(glob));
-  }
-  for (const std::string& pattern : exclude) EH_TRY(check_exclusion(pattern));
-  selection.exclude = exclude;
-  return selection;
-}
-
 bool Discovery::hides(const std::string& path) const {
   if (hidden.empty()) return false;
   for (std::string at = path;; at = parent_directory(at)) {
@@ -270,31 +256,11 @@ bool Discovery::hides(const std::string& path) const {
   }
 }
 
-std::optional<std::size_t> selecting(const std::vector<FileSelection>& selections,
-                                     const std::string& path) {
-  for (std::size_t i = 0; i < selections.size(); ++i)
-    if (!excluded(selections[i].exclude, path) &&
-        std::ranges::any_of(selections[i].paths, [&](const Glob& g) { return g.matches(path); }))
-      return i;
-  return std::nullopt;
-}
-
 Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats,
                    const std::vector<int>& output) {
   stats.clear();
   return Walk(selections, stats, output).run(followed);
-}
-
-std::string directory_hint(const std::vector<std::string>& paths) {
-  std::string hint;
-  for (const std::string& path : paths) {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) continue;
-    hint += fmt::format("{}{} is a directory: write {}/*.log, or {}/** for all files below it",
-                        hint.empty() ? "" : "; ", path, path, path);
-  }
-  return hint;
 }
 
 std::string how_to_grant(const std::string& path, bool directory) {

@@ -13,21 +13,10 @@
 #include <unordered_set>
 #include <vector>
 
-#include "agent/sources/glob.h"
 #include "agent/sources/identity.h"
+#include "agent/sources/selection.h"
 
 namespace edgehose {
-
-struct FileSelection {
-  std::vector<Glob> paths;
-  std::vector<std::string> exclude;
-};
-Result<FileSelection> parse_selection(const std::vector<std::string>& paths,
-                                      const std::vector<std::string>& exclude);
-
-// The first selection whose paths name it and whose exclude does not. Looks at the name alone.
-std::optional<std::size_t> selecting(const std::vector<FileSelection>& selections,
-                                     const std::string& path);
 
 struct FoundFile {
   std::string path;
@@ -69,10 +58,6 @@ struct Discovery {
 Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats,
                    const std::vector<int>& output = {});
-
-// For each of these paths that is a directory: that it is one, and what to write for its files.
-// Empty where none is.
-std::string directory_hint(const std::vector<std::string>& paths);
 
 // "grant it with: setfacl -m u:edgehose:r PATH" for the user that the process runs as.
 std::string how_to_grant(const std::string& path, bool directory);

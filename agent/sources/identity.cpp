@@ -170,13 +170,16 @@ std::string_view name(Format format) {
   return "plain";
 }
 
+std::string_view directory_of(std::string_view path) { return path.substr(0, path.rfind('/') + 1); }
+
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 std::string family_of(std::string_view path) {
-  const std::size_t slash = path.rfind('/') + 1;
-  return std::string(path.substr(0, slash)).append(without_marks(path.substr(slash)));
+  return std::string(directory_of(path)).append(without_marks(base_name(path)));
 }
 
 bool has_rotated_name(std::string_view path) {
-  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const std::string_view name = base_name(path);
   return without_marks(name).size() < name.size();
 }
 

@@ -79,6 +79,9 @@ Format format_of_name(std::string_view path);
 Format format_of_bytes(std::string_view head);
 std::string_view name(Format format);
 
+// "/var/log/" and "app.log" of "/var/log/app.log".
+std::string_view directory_of(std::string_view path);
+std::string_view base_name(std::string_view path);
 // "/var/log/app.log" for itself and its rotations: app.log.1, app.log-20261123.gz, app.log.old.
 std::string family_of(std::string_view path);
 // Whether the name itself says that it is a rotation: it differs from its family's.

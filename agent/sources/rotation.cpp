@@ -5,11 +5,6 @@
 #include "agent/sources/comparer.h"
 
 namespace edgehose {
-namespace {
-
-std::string_view directory_of(std::string_view path) { return path.substr(0, path.rfind('/') + 1); }
-
-}  // namespace
 
 Comparer::Comparer(const std::vector<KnownContent>& before, const std::vector<SeenFile>& now)
     : before_(before),
