@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::string_view kAnyDirectories = "**";
+constexpr int kWalks = 2;  // of one look, where names move meanwhile
 
 // Every other error leaves open what is there.
 bool means_gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
@@ -27,6 +28,7 @@ bool means_gone(int error) { return error == ENOENT || error == ENOTDIR || error
 struct Entry {
   std::string name;
   unsigned char type;
+  ino_t inode;  // 0: not that of the file that the name leads to, or not known
 };
 
 struct DirectoryCloser {
@@ -46,6 +48,8 @@ bool any_stem(std::string_view name, Visit&& visit) {
     if (visit(name.substr(0, at))) return true;
   return false;
 }
+
+using Names = std::map<std::string, ino_t>;
 
 class Walk {
  public:
@@ -69,6 +73,9 @@ class Walk {
     for (const auto& [directory, names] : others_) add_neighbours(directory, names);
     return std::move(result_);
   }
+  // A name led elsewhere than when it was listed. The file that it had then may have another one by
+  // now, not listed or looked at before: so a rotation can hide the oldest file from a walk.
+  bool names_moved() const { return names_moved_; }
 
  private:
   void walk(const Glob& glob) {
@@ -98,8 +105,7 @@ class Walk {
       return !entered_.emplace(stat.device, stat.inode, place).second;
     });
     if (places.empty() || depth > kMaxDepth) return;
-    for (const Entry& entry : list(directory, stat))
-      visit(directory, entry.name, entry.type, places, depth);
+    for (const Entry& entry : list(directory, stat)) visit(directory, entry, places, depth);
   }
 
   // Closed before what is below it is entered: one descriptor is enough for any depth.
@@ -116,14 +122,16 @@ class Walk {
       const dirent* entry = ::readdir(dir.get());
       if (entry == nullptr) break;
       const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") entries.push_back({std::string(name), entry->d_type});
+      const ino_t inode = entry->d_type == DT_REG ? entry->d_ino : 0;
+      if (name != "." && name != "..") entries.push_back({std::string(name), entry->d_type, inode});
     }
     if (errno != 0) cannot_list(directory, errno);
     return entries;
   }
 
-  void visit(const std::string& directory, std::string_view name, unsigned char type,
+  void visit(const std::string& directory, const Entry& entry,
              const std::vector<std::size_t>& places, std::size_t depth) {
+    const std::string& name = entry.name;
     const auto& segments = glob_->segments();
     std::vector<std::size_t> below;
     bool named = false;
@@ -137,14 +145,15 @@ class Walk {
           below.push_back(place + 1);
       }
     }
-    if (type != DT_REG && !below.empty() && enter_below(directory, name, below, depth)) return;
-    if (type == DT_DIR) return;
-    if (type != DT_REG) result_.watchable = false;
+    const bool may_be_directory = entry.type != DT_REG && !below.empty();
+    if (may_be_directory && enter_below(directory, name, below, depth)) return;
+    if (entry.type == DT_DIR) return;
+    if (entry.type != DT_REG) result_.watchable = false;
     const std::string path = join(directory, name);
     if (named && !excluded(selections_[selection_].exclude, path))
-      add(path, selection_, true);
+      add(path, entry.inode, selection_, true);
     else if (places.back() + 1 == segments.size())
-      others_[directory].insert(std::string(name));
+      others_[directory].emplace(name, entry.inode);
   }
 
   bool enter_below(const std::string& directory, std::string_view name,
@@ -157,8 +166,9 @@ class Walk {
     return true;
   }
 
-  void add(const std::string& path, std::size_t selection, bool named) {
+  void add(const std::string& path, ino_t listed, std::size_t selection, bool named) {
     const auto stat = stats_.path(path);
+    names_moved_ = names_moved_ || (listed != 0 && moved(path, listed, stat));
     if (!stat) hide(path, stat.error().sys);
     if (!stat || !stat->regular) return;
     if (!told_.emplace(stat->device, stat->inode).second) return;
@@ -170,6 +180,14 @@ class Walk {
     result_.files.push_back({path, *stat, selection, named,
                              !named && excluded(selections_[selection].exclude, path), false});
     if (named) ++result_.named[selection];
+  }
+
+  // Overlays may list other numbers than the files have, as does a directory where one is mounted.
+  bool moved(const std::string& path, ino_t listed, const Result<FileStat>& stat) const {
+    if (!stat) return means_gone(stat.error().sys);
+    if (stat->inode == listed || !stat->local) return false;
+    const auto directory = result_.directories.find(parent_directory(path));
+    return directory != result_.directories.end() && directory->second.device == stat->device;
   }
 
   void note_directory(const std::string& path, const FileStat& stat) {
@@ -191,16 +209,16 @@ class Walk {
     for (Entry& entry : list(directory, *stat)) {
       if (entry.type == DT_DIR) continue;
       if (entry.type != DT_REG) result_.watchable = false;
-      others_[directory].insert(std::move(entry.name));
+      others_[directory].emplace(std::move(entry.name), entry.inode);
     }
   }
 
-  void add_neighbours(const std::string& directory, const std::set<std::string>& names) {
+  void add_neighbours(const std::string& directory, const Names& names) {
     const auto known = names_.find(directory);
     if (known == names_.end()) return;
-    for (const std::string& name : names)
+    for (const auto& [name, inode] : names)
       if (const auto owner = owner_of(directory, name, known->second))
-        add(join(directory, name), *owner, false);
+        add(join(directory, name), inode, *owner, false);
   }
 
   // The selection that names what this is a rotation of, whether or not that is still there. None:
@@ -241,8 +259,9 @@ class Walk {
   const Glob* glob_ = nullptr;
   std::set<std::tuple<std::uint64_t, std::uint64_t, std::size_t>> entered_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> told_, output_;  // device and inode
-  std::map<std::string, std::set<std::string>> others_;  // files no glob names, by directory
+  std::map<std::string, Names> others_;  // files no glob names, by directory
   std::unordered_map<std::string, std::unordered_set<std::string>> names_;
+  bool names_moved_ = false;
   Discovery result_;
 };
 
@@ -260,7 +279,11 @@ Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats,
                    const std::vector<int>& output) {
   stats.clear();
-  return Walk(selections, stats, output).run(followed);
+  for (int walks = 1;; ++walks) {
+    Walk walk(selections, stats, output);
+    Discovery found = walk.run(followed);
+    if (!walk.names_moved() || walks == kWalks) return found;
+  }
 }
 
 std::string how_to_grant(const std::string& path, bool directory) {

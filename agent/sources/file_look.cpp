@@ -38,8 +38,10 @@ void FileTable::look() {
   end_hashing(look);
   if (starved_) let_go();
   expire();
-  watcher_.watch(look.found.directories);
+  const bool watched_anew = watcher_.watch(look.found.directories);
   directories_ = std::move(look.found.directories);
+  // What happened in a directory until it was watched, nobody tells.
+  look.soon = look.soon || (watched_anew && !as_listed());
   looked_ = looked_ || !look.undecided;
   undecided_ = look.undecided ? undecided_ + 1 : 0;
   last_look_ = clock_.now();

@@ -195,6 +195,7 @@ class FileTable {
   Duration rest(const Look& look) const;
   bool settled() const;
   bool may_rest();
+  bool as_listed();
   void watch_wall_clock();
   void gather(Look& look);
   void gather_known(Look& look);

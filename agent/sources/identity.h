@@ -34,7 +34,9 @@ struct FileStat {
 // statx, and statfs once per mounted device.
 class StatCache {
  public:
-  Result<FileStat> path(const std::string& path);  // symlinks followed
+  virtual ~StatCache() = default;
+  // Symlinks followed. Virtual for tests, in which names change between two calls.
+  virtual Result<FileStat> path(const std::string& path);
   Result<FileStat> descriptor(int fd);
   void clear() { file_systems_.clear(); }  // after mounts may have changed
 

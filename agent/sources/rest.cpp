@@ -32,6 +32,10 @@ bool FileTable::settled() const {
 // before. `stats_` is as of the last look: a mount on a directory shows as another inode.
 bool FileTable::may_rest() {
   if (std::ranges::any_of(sources_, [](const auto& s) { return !s->turns.empty(); })) return false;
+  return as_listed();
+}
+
+bool FileTable::as_listed() {
   return std::ranges::all_of(directories_, [this](const auto& entry) {
     const auto stat = stats_.path(entry.first);
     return stat && stat->device == entry.second.device && stat->inode == entry.second.inode &&

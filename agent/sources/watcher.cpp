@@ -60,8 +60,8 @@ Watcher::Watches::iterator Watcher::remove(Watches::iterator watch) {
   return watches_.erase(watch);
 }
 
-void Watcher::watch(const std::map<std::string, FileStat>& directories) {
-  if (!inotify_.valid()) return;
+bool Watcher::watch(const std::map<std::string, FileStat>& directories) {
+  if (!inotify_.valid()) return false;
   for (auto it = watches_.begin(); it != watches_.end();) {
     const auto wanted = directories.find(it->first);
     const bool same = wanted != directories.end() && wanted->second.device == it->second.device &&
@@ -69,17 +69,20 @@ void Watcher::watch(const std::map<std::string, FileStat>& directories) {
     it = same ? std::next(it) : remove(it);
   }
   std::size_t missing = 0;
+  bool anew = false;
   complete_ = true;
   for (const auto& [directory, stat] : directories) {
     const Added added = add(directory, stat);
     if (added == Added::kOverLimit) ++missing;
     if (added != Added::kBefore) complete_ = false;
+    anew = anew || added == Added::kNow;
   }
   // One directory of two paths has one watch, and events give one of them.
   if (directories_.size() != watches_.size()) complete_ = false;
   std::string problem = missing > 0 ? watches_problem(missing) : std::string();
   if (!problem.empty() && problem_.empty()) log::warn("{}", problem);
   problem_ = std::move(problem);
+  return anew;
 }
 
 bool Watcher::read(const std::function<void(const std::string&)>& changed) {

@@ -23,8 +23,8 @@ class Watcher {
 
   int fd() const { return inotify_.get(); }
   // Watches exactly these directories, as far as the limits allow; where a path leads to another
-  // directory by now, that one.
-  void watch(const std::map<std::string, FileStat>& directories);
+  // directory by now, that one. True where one was not watched before.
+  bool watch(const std::map<std::string, FileStat>& directories);
   // All that happened in them since before that call was or will be told: each was watched already,
   // by this path alone.
   bool complete() const { return complete_; }

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -52,6 +53,26 @@ class Collector final : public RecordSink {
   bool full() const override { return room == 0; }
   std::vector<Got> got;
   std::size_t room = SIZE_MAX;
+};
+
+// Another clock's time. Whoever asks it for the wall clock's is interrupted by what goes on
+// meanwhile: a look asks before it walks, and after that for each file that it does not know.
+class InterruptingClock final : public Clock {
+ public:
+  InterruptingClock(Clock& clock, std::function<void()> meanwhile)
+      : clock_(clock), meanwhile_(std::move(meanwhile)) {}
+  Instant now() const override { return clock_.now(); }
+  WallTime wall() const override {
+    meanwhile_();
+    return clock_.wall();
+  }
+  void wait(std::span<const int> descriptors, Instant deadline) override {
+    clock_.wait(descriptors, deadline);
+  }
+
+ private:
+  Clock& clock_;
+  std::function<void()> meanwhile_;
 };
 
 class FileSourceTest : public ::testing::Test {
@@ -97,8 +118,9 @@ class FileSourceTest : public ::testing::Test {
     return text;
   }
 
-  void start() {
-    auto made = make_file_sources({config}, store, clock, environment);
+  void start() { start(clock); }
+  void start(const Clock& with) {
+    auto made = make_file_sources({config}, store, with, environment);
     ASSERT_TRUE(made) << made.error().message;
     source = std::move((*made)[0]);
   }
