@@ -79,7 +79,7 @@ void FileTable::gather_known(Look& look) {
     }
     known.same_boot = file->same_boot;
     known.complete = file->note.complete;
-    known.draining = file->gone && still_to_be_read(*file);
+    known.draining = still_to_be_read(*file);
     look.known.push_back(file.get());
     look.before.push_back(known);
   }

@@ -192,8 +192,8 @@ bool Comparer::settle_shorter_copy(std::size_t k, std::size_t s) {
 // Here or in the copy that was found of it, or maybe where nobody can look.
 bool Comparer::being_read(std::size_t k) const {
   const KnownContent& known = before_[k];
-  if (taken_[k] != kNone || known.draining) return true;
-  if (!present(k)) return known.hidden;
+  if (taken_[k] != kNone) return true;
+  if (!present(k)) return known.draining || known.hidden;
   const SeenFile& seen = now_[seen_of_[k]];
   return is_compressed(seen.format) ? !known.complete : seen.stat.size > known.offset;
 }

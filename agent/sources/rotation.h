@@ -37,7 +37,7 @@ struct KnownContent {
   bool doubtful = false;  // its time changed and its size did not: written anew, or only touched
   bool empty = false;     // a rotation without a byte: what is in it by now need not be its own
   bool complete = false;  // of a compressed file: all of it was read
-  bool draining = false;  // without a name, and its held descriptor still gives bytes
+  bool draining = false;  // its held descriptor still gives bytes, with or without a name
   bool same_boot = true;  // its position was written in this boot
   bool compressed = false;
   bool hidden = false;  // the directory it was in cannot be listed: whether it is there, who knows

@@ -168,6 +168,24 @@ TEST_F(FastRotations, CompressedAtOnce) {
   EXPECT_EQ(source->health().losses.lost_bytes, 0u);
 }
 
+// It lost its name since the last look and is read through its descriptor. What was made of it
+// begins like another one, of which all that both begin with was read.
+TEST_F(FastRotations, CompressedAtOnceBehindACommonHeader) {
+  environment.inotify = false;
+  append("a.log", "# header\n");
+  settle();
+  rotate();
+  append("a.log", "# header\n");
+  write_some();
+  out.room = 0;
+  run(config.poll_interval + 1s);
+  shell("gzip -c a.log > a.log.2.gz && rm a.log a.log.1");
+  run(config.poll_interval + 1s);
+  out.room = SIZE_MAX;
+  run();
+  expect_once("# header\n# header\n" + lines("a", 0, written_));
+}
+
 // More questions than a look has rounds: what they are about waits, and nothing else.
 TEST_F(FastRotations, OneFileWithManyQuestionsDelaysNoOther) {
   const std::string header(1200, 'h');
