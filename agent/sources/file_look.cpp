@@ -61,6 +61,10 @@ void FileTable::watch_wall_clock() {
 void FileTable::gather_known(Look& look) {
   for (const auto& [id, file] : files_) {
     KnownContent known;
+    known.draining = still_to_be_read(*file);
+    // It was empty when it was last read, and may have no name by now but those of its copies.
+    const bool unknown_start = file->identity.prefix_length == 0 && !file->empty_rotation;
+    if (known.draining && unknown_start && !file->compressed()) learn_start(*file, file->fd);
     known.path = file->path;
     known.identity = file->identity;
     if (file->owned || file->selected) known.source = file->source;
@@ -79,7 +83,6 @@ void FileTable::gather_known(Look& look) {
     }
     known.same_boot = file->same_boot;
     known.complete = file->note.complete;
-    known.draining = still_to_be_read(*file);
     look.known.push_back(file.get());
     look.before.push_back(known);
   }

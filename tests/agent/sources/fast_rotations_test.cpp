@@ -186,6 +186,20 @@ TEST_F(FastRotations, CompressedAtOnceBehindACommonHeader) {
   expect_once("# header\n# header\n" + lines("a", 0, written_));
 }
 
+// The same, and it had no byte yet when it was last looked at.
+TEST_F(FastRotations, WrittenAndCompressedAtOnceBehindACommonHeader) {
+  environment.inotify = false;
+  append("a.log", "# header\n");
+  settle();
+  rotate();
+  settle();
+  append("a.log", "# header\n");
+  write_some();
+  shell("gzip -c a.log > a.log.2.gz && rm a.log a.log.1");
+  run();
+  expect_once("# header\n# header\n" + lines("a", 0, written_));
+}
+
 // More questions than a look has rounds: what they are about waits, and nothing else.
 TEST_F(FastRotations, OneFileWithManyQuestionsDelaysNoOther) {
   const std::string header(1200, 'h');
