@@ -112,7 +112,8 @@ TEST_F(HugeFile, ThatGrowsIsToldFromManyThatBeginAlike) {
 TEST_F(HugeFile, AsACompressedRotationIsReadInSteps) {
   append("beside.log", "beside\n");
   shell(
-      "head -c 8M /dev/zero | gzip -1 > part && for i in $(seq 384); do cat part; done > a.log.1.gz && "
+      "head -c 8M /dev/zero | gzip -1 > part && "
+      "for i in $(seq 384); do cat part; done > a.log.1.gz && "
       "echo after | gzip >> a.log.1.gz && rm part");
   append("a.log", "");
   know_the_content("a.log");

@@ -268,7 +268,8 @@ TEST_F(RotationFiles, SeveralRotationsBetweenTwoLooks) {
     append("a.log", lines("a", 10, 20));
     for (int r = 2; r < 5; ++r) {
       shell(
-          "for i in 3 2 1; do for e in '' .gz; do [ -e a.log.$i$e ] && mv a.log.$i$e a.log.$((i+1))$e; done; done; "
+          "for i in 3 2 1; do for e in '' .gz; do "
+          "[ -e a.log.$i$e ] && mv a.log.$i$e a.log.$((i+1))$e; done; done; "
           "mv a.log a.log.1");
       if (compressed) shell("gzip a.log.1");
       append("a.log", lines("a", r * 10, r * 10 + 10));

@@ -82,7 +82,8 @@ TEST_F(TwoSources, SoDoRotationsThatCameAndWentBetweenLooks) {
   stop();
   for (int n = 1; n < 4; ++n) {
     shell(
-        "for f in a b; do mv $f.log.1 $f.log.2; gzip -f $f.log.2; mv $f.log $f.log.1; done 2>/dev/null; true");
+        "for f in a b; do mv $f.log.1 $f.log.2; gzip -f $f.log.2; mv $f.log $f.log.1; done "
+        "2>/dev/null; true");
     write_both(n * 50, n * 50 + 50);
     if (n == 2) serve(5s);
   }
