@@ -6,12 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "agent/sources/rotation.h"
@@ -33,6 +35,8 @@ class Comparer {
   bool same_file_system(std::size_t k, std::size_t s) const;
   bool match(std::size_t s, bool known_system);
   std::optional<bool> lives_at(std::size_t k, std::size_t s);
+  std::optional<bool> written_over(std::size_t k, std::size_t s);
+  bool is_the_logs_own(std::size_t k, std::size_t s) const;
   std::nullopt_t unclear_where(std::size_t k, std::size_t s);
   std::nullopt_t cannot_ask(std::size_t s);
   void follow(std::size_t k, std::size_t s);
@@ -41,7 +45,7 @@ class Comparer {
   void replaced(std::size_t k, std::size_t s);
 
   // Files never seen before.
-  void index_families();
+  void index_contents();
   void place(std::size_t s);
   bool begins_like_an_unread_one(std::size_t s, const std::string& family);
   void place_as_new(std::size_t s, bool rotated, bool followed);
@@ -90,7 +94,7 @@ class Comparer {
   // By family: plain files of whose content nothing was read.
   std::unordered_map<std::string, std::vector<std::size_t>> unread_;
   std::set<std::uint32_t> prefix_lengths_;
-  std::unordered_map<std::string, std::vector<std::size_t>> by_prefix_;
+  std::map<std::pair<std::uint32_t, PrefixHash>, std::vector<std::size_t>> by_prefix_;
   bool postponed_ = false;  // the question at hand
   Comparison result_;
 

@@ -49,6 +49,7 @@ void FileTable::own(TrackedFile& file, const FoundFile& found) {
   file.mtime_ns = found.stat.mtime_ns;
   file.device = found.stat.device;
   file.in_memory = found.stat.in_memory;
+  file.rotated = found.rotated;
   file.empty_rotation = found.rotated && (file.empty_rotation || file.size == 0);
   saw(file);
   if (file.in_memory) sources_[file.source]->in_memory = true;
@@ -190,6 +191,7 @@ void FileTable::apply_overwritten(Look& look, const Change& change) {
   log::debug("{} was overwritten: compared with what was read once it stands still", old.path);
   note_truncation(old.source, old.path);
   end_content(old, unread_before(old, look.found.files[*change.seen].stat.size));
+  old.identity.inode = 0;  // what is there may begin as it did: its bytes alone tell it from now on
 }
 
 void FileTable::apply_tail_lost(Look& look, const Change& change) {

@@ -174,6 +174,13 @@ bool FileReader::begins_in_a_rotation(const TrackedFile& file, const FileStat& s
   return file.empty() && stat.size > 0 && !file.gone;
 }
 
+// A rotation that held less than what tells contents apart, and grew since the last look.
+bool FileReader::may_be_written_over(const TrackedFile& file, const FileStat& stat) {
+  const std::uint32_t start = file.identity.prefix_length;
+  return file.rotated && !file.gone && start > 0 && start < kPrefixBytes &&
+         stat.size > kPrefixBytes && stat.size != file.size;
+}
+
 VisitEnd FileReader::doubt(TrackedFile& file) {
   if (file.doubted != Instant{}) return VisitEnd::kAtEnd;
   file.doubted = clock_.now();
@@ -195,6 +202,7 @@ VisitEnd FileReader::visit_plain(TrackedFile& file, RecordSink& out) {
   const auto stat = stats_.descriptor(file.fd.get());
   if (!stat) return failed(file, stat.error());
   if (begins_in_a_rotation(file, *stat)) return VisitEnd::kSuspect;
+  if (may_be_written_over(file, *stat)) return VisitEnd::kUnclear;
   if (stat->size != file.verified_size || stat->mtime_ns != file.verified_mtime_ns) {
     if (!verify(file, *stat)) return VisitEnd::kSuspect;
     if (may_be_rewritten(file, *stat)) return doubt(file);

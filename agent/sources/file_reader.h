@@ -44,6 +44,7 @@ enum class VisitEnd {
   kSuspect,   // other bytes than were read before: a look must decide
   kDoubtful,  // written to without growing: a look must compare all that was read
   kMoved,     // its name leads to another file, or to none: a look must find it
+  kUnclear,   // a rotation that may be another one's copy by now: a look must compare them
   kFailed,    // file.problem says why
 };
 
@@ -87,6 +88,7 @@ class FileReader {
   bool verify(TrackedFile& file, const FileStat& stat);
   static bool may_be_rewritten(const TrackedFile& file, const FileStat& stat);
   static bool begins_in_a_rotation(const TrackedFile& file, const FileStat& stat);
+  static bool may_be_written_over(const TrackedFile& file, const FileStat& stat);
   VisitEnd doubt(TrackedFile& file);
   bool verify_tail(TrackedFile& file);
   bool begin_line(TrackedFile& file);

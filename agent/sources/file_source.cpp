@@ -118,6 +118,7 @@ class FileSource final : public Source {
         table_->look_again();
         break;
       case VisitEnd::kMoved:
+      case VisitEnd::kUnclear:
         table_->hold_back_younger(file);
         table_->look_again();
         break;

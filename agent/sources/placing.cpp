@@ -7,23 +7,14 @@
 
 namespace edgehose {
 
-namespace {
-
-std::string prefix_key(std::uint32_t length, const PrefixHash& hash) {
-  std::string key(reinterpret_cast<const char*>(hash.data()), hash.size());
-  key.append(reinterpret_cast<const char*>(&length), sizeof length);
-  return key;
-}
-
-}  // namespace
-
-void Comparer::index_families() {
+void Comparer::index_contents() {
+  if (!families_.empty()) return;
   for (std::size_t k = 0; k < before_.size(); ++k) {
     const KnownContent& known = before_[k];
     families_.insert(family_of(known.path));
     if (known.identity.prefix_length == 0) continue;
     prefix_lengths_.insert(known.identity.prefix_length);
-    by_prefix_[prefix_key(known.identity.prefix_length, known.identity.prefix_hash)].push_back(k);
+    by_prefix_[{known.identity.prefix_length, known.identity.prefix_hash}].push_back(k);
   }
 }
 
@@ -126,7 +117,7 @@ std::vector<std::size_t> Comparer::same_starts(std::string_view head) const {
   std::vector<std::size_t> found;
   for (const std::uint32_t length : prefix_lengths_) {
     if (length > head.size()) break;
-    const auto at = by_prefix_.find(prefix_key(length, prefix_hash(head.substr(0, length))));
+    const auto at = by_prefix_.find({length, prefix_hash(head.substr(0, length))});
     if (at != by_prefix_.end()) found.insert(found.end(), at->second.begin(), at->second.end());
   }
   std::ranges::stable_sort(found, std::greater(), [&](std::size_t k) {

@@ -37,7 +37,7 @@ Comparison Comparer::run() {
   std::stable_sort(unmatched.begin(), unmatched.end(), [&](std::size_t a, std::size_t b) {
     return std::pair(rank(a), now_[a].stat.mtime_ns) < std::pair(rank(b), now_[b].stat.mtime_ns);
   });
-  if (!unmatched.empty()) index_families();
+  if (!unmatched.empty()) index_contents();
   for (const std::size_t s : unmatched) {
     place(s);
     wait_for_answer(s);
@@ -70,10 +70,18 @@ bool Comparer::match(std::size_t s, bool known_system) {
   for (const std::size_t k : candidates) {
     const std::optional<bool> same = lives_at(k, s);
     if (!same) return true;  // a question was asked
-    if (*same) {
+    if (!*same) continue;
+    const std::optional<bool> over = written_over(k, s);
+    if (!over) {
+      unclear_where(k, s);
+      return true;
+    }
+    if (!*over) {
       follow(k, s);
       return true;
     }
+    if (!before_[k].finished) add({ChangeKind::kOverwritten, k, s});
+    settled_[k] = true;
   }
   return false;
 }

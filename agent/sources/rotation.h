@@ -84,7 +84,7 @@ enum class ChangeKind {
   kNew,          // a content never seen before: from 0
   kSkipped,      // was there before this family was followed: noted, not read
   kTruncated,    // another content is in its place (seen: from 0); it may live on in a copy
-  kOverwritten,  // of a rotation: another content is in its place, which is not clear yet (kWait)
+  kOverwritten,  // of a rotation: another content is in its place, with a change of its own (kWait)
   kTailLost,     // a power cut took its end: go on at what is left
   kResumed,      // a copy of a known content: go on there where that was left
   kDuplicate,    // a copy whose every byte was read already

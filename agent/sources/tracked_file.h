@@ -40,6 +40,7 @@ struct TrackedFile {
   std::int64_t mtime_ns = 0;
   std::uint64_t device = 0;  // this boot's number
   bool in_memory = false;
+  bool rotated = false;         // Comparison::rotated
   bool empty_rotation = false;  // it had a rotation's name when it had no byte yet
   bool gone = false;            // no name leads to it
   Instant renamed{};            // when its name was last seen to change, or to go

@@ -182,6 +182,43 @@ TEST_F(OneCopy, ThatBeginsLikeTheOneBeforeAndIsLonger) {
   expect_once(headers + all);
 }
 
+TEST_F(OneCopy, OverARotationOfTheHeaderAlone) {
+  const std::string header = "# header\n";
+  for (const bool stopped : {false, true}) {
+    for (int n = 0; n < 2; ++n) {
+      append("a.log", header);
+      all += header;
+      if (n > 0) round(n + 2 * stopped);
+      settle();
+      if (stopped) crash();
+      rotate();
+      settle();
+    }
+    append("a.log", "more\n");
+    all += "more\n";
+    settle();
+    remove("a.log");
+    remove("a.log.1");
+    settle();
+  }
+  run(90s);
+  expect_once(all);
+  EXPECT_EQ(source->health().losses.lost_bytes, 0u);
+}
+
+// No copy: whoever was slow to reopen goes on in it.
+TEST_F(OneCopy, OrTheRestOfARotationOfItsHeader) {
+  const std::string header = "# header\n";
+  append("a.log", header);
+  settle();
+  rename("a.log", "a.log.1");
+  append("a.log", header + lines("new", 0, 100));
+  settle();
+  append("a.log.1", lines("old", 0, 100));
+  run(1s);
+  expect_once(header + header + lines("new", 0, 100) + lines("old", 0, 100));
+}
+
 TEST_F(OneCopy, CompressedInPlaceIsReadEachTime) {
   environment.once = true;
   for (int n = 0; n < 5; ++n) {

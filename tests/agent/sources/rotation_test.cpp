@@ -344,6 +344,36 @@ TEST(Rotation, ARotationThatIsOverwrittenWaitsUntilItIsClear) {
 }
 
 // Where births are not told, an archive may have the number of a log that is gone.
+// cp a a.1; : >a
+TEST(Rotation, ACopyOfTheLogThatIsWrittenOverARotationOfItsHeaderIsNotItsRest) {
+  const std::string content = "# header\n" + kLong;
+  const KnownContent header = known("/l/a.1", 1, "# header\n", 9);
+  const KnownContent log = known("/l/a", 2, content, 2500);
+  const File copy = seen("/l/a.1", 1, content);
+  auto changes = decide({header, log}, {copy, seen("/l/a", 2, "")});  // read before the other
+  ASSERT_EQ(changes.size(), 3u);
+  EXPECT_EQ(changes[0].kind, ChangeKind::kOverwritten);
+  EXPECT_EQ(changes[1].kind, ChangeKind::kTruncated);
+  EXPECT_EQ(changes[2].kind, ChangeKind::kResumed);
+  EXPECT_EQ(changes[2].offset, 2500u);
+  // Not truncated yet.
+  changes = decide({header, log}, {copy, seen("/l/a", 2, content)});
+  ASSERT_EQ(changes.size(), 3u);
+  EXPECT_EQ(changes[0].kind, ChangeKind::kOverwritten);
+  EXPECT_EQ(changes[1].kind, ChangeKind::kSame);
+  EXPECT_EQ(changes[2].kind, ChangeKind::kWait);
+}
+
+TEST(Rotation, WhatTheLogDoesNotHoldIsTheRestOfItsRotation) {
+  const KnownContent header = known("/l/a.1", 1, "# header\n", 9);
+  const File grown = seen("/l/a.1", 1, "# header\n" + kLong);
+  const KnownContent other = known("/l/a", 2, "# header\n" + std::string(3000, 'y'), 2500);
+  EXPECT_EQ(of_seen(decide({header, other}, {grown}), 0), ChangeKind::kSame);
+  // The same lines again, as a job writes them every night.
+  const KnownContent before = known("/l/a.2", 2, "# header\n" + kLong, 2500);
+  EXPECT_EQ(of_seen(decide({header, before}, {grown}), 0), ChangeKind::kSame);
+}
+
 TEST(Rotation, AnInodesNumberAloneProvesNothingOfACompressedFile) {
   auto k = known("/l/a.1", 1, kLong, 3000);
   k.identity.birth_ns = 0;

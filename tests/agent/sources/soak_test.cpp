@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "agent/base/log.h"
+#include "agent/sources/identity.h"
 #include "buffer/block.h"
 #include "tests/agent/sources/harness.h"
 
@@ -65,9 +66,28 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
       for (const auto& e : std::filesystem::directory_iterator(dir))
         files += " " + e.path().filename().string() + ":" +
                  std::to_string(std::filesystem::file_size(e.path()));
-      std::fprintf(stderr, "-- %s  room %zd got %zu |%s\n", what.c_str(), out.room, out.got.size(),
-                   files.c_str());
+      std::fprintf(stderr, "-- %s  room %zd got %zu |%s\n%s", what.c_str(), out.room,
+                   out.got.size(), files.c_str(), news().c_str());
     }
+  }
+
+  // For the story: the lines that came since it was last told, and the positions as committed.
+  std::string news() {
+    std::string text;
+    for (told_ = std::min(told_, out.got.size()); told_ < out.got.size(); ++told_)
+      text += " " + std::to_string(out.got[told_].file.value) + ":" +
+              std::to_string(number(out.got[told_].body, " end "));
+    if (!text.empty()) text = "   got" + text + "\n";
+    for (const auto& [id, state] : store.files) {
+      std::string position = "   #" + std::to_string(id) + " " + state.path.substr(dir.size() + 1) +
+                             " " + std::to_string(state.offset) +
+                             (state.finished ? " finished" : "") +
+                             (state.crc_known ? "" : " skipped") + " start " +
+                             std::to_string(state.identity.prefix_length) + " inode " +
+                             std::to_string(state.identity.inode) + "\n";
+      if (told_positions_.insert(position).second) text += position;
+    }
+    return text;
   }
 
   // --- the source and its store
@@ -116,7 +136,8 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     }
     for (; counted_ < committed; ++counted_)
       if (const int n = number(out.got[counted_].body, " end "); n >= 0) {
-        ASSERT_TRUE(safe_.insert(n).second) << "twice: " << n << " after " << story_;
+        ASSERT_TRUE(safe_.insert(n).second || ambiguous_.contains(n))
+            << "twice: " << n << " after " << story_;
       }
   }
 
@@ -129,6 +150,9 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     }
     real_.reset();
     if (chance(3)) meanwhile();
+    // What is copied to a.log.1 is less than 1 KiB, and nothing tells any more that this is its
+    // name.
+    if (!exists("a.log")) ambiguous_.insert(in_small_copies_.begin(), in_small_copies_.end());
     if (chance(4)) {
       note("boot");
       environment.boot_id += "+";
@@ -250,6 +274,8 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     }
     copy("a.log", "a.log.1");
     holders_["a.log.1"] = holders_["a.log"];
+    if (std::filesystem::file_size(path("a.log")) < kPrefixBytes)
+      in_small_copies_.insert(holders_["a.log"].begin(), holders_["a.log"].end());
     if (source && chance(3)) {
       note("meanwhile drained");
       drain();
@@ -405,9 +431,13 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
   std::string header_, story_;
   std::map<std::string, Lines> holders_;  // by name: the whole lines in it
   Lines ended_, safe_, at_risk_;          // written whole; committed; lost by their last holder
+  // Copies of less than 1 KiB are known by their name alone, and that is a rotation's where the log
+  // is known. A restart that finds no log, nor a position under its name, may read them again.
+  Lines in_small_copies_, ambiguous_;
   int next_ = 0, open_line_ = -1;
   std::string open_in_;
-  std::size_t counted_ = 0;
+  std::size_t counted_ = 0, told_ = 0;
+  std::set<std::string> told_positions_;
 };
 
 TEST_P(Soak, EveryLineOnce) {
@@ -429,7 +459,7 @@ TEST_P(Soak, EveryLineOnce) {
   for (int i = 0; i < next_; ++i) {
     if (ended_.contains(i) && ended[i] == 0 && !at_risk_.contains(i))
       lost += " " + std::to_string(i);
-    if (begun[i] > 1 || ended[i] > 1) twice += " " + std::to_string(i);
+    if ((begun[i] > 1 || ended[i] > 1) && !ambiguous_.contains(i)) twice += " " + std::to_string(i);
   }
   EXPECT_EQ(lost, "") << story_;
   EXPECT_EQ(twice, "") << story_;
@@ -442,8 +472,10 @@ TEST_P(Soak, EveryLineOnce) {
 std::vector<unsigned> seeds() {
   unsigned first = 1, last = 5;  // of those that rename alone the first
   // Each of these found a fault once.
-  std::vector<unsigned> all = {112, 205, 304,  365,  424,  429, 451, 464, 557,
-                               708, 755, 1646, 1655, 1680, 146, 249, 275, 352};
+  std::vector<unsigned> all = {112,  146,  205,  249,  275,  304,  352,  365,  424,
+                               429,  451,  464,  557,  612,  708,  755,  1070, 1072,
+                               1141, 1646, 1655, 1680, 1983, 2033, 2138, 2693, 3017,
+                               3093, 3132, 3296, 3363, 3460, 3479, 3644, 3710, 3955};
   if (const char* given = std::getenv("EDGEHOSE_SOAK_SEEDS")) {
     std::sscanf(given, "%u-%u", &first, &last);
     all.clear();
