@@ -189,7 +189,7 @@ void FileTable::end_content(TrackedFile& old, std::optional<std::uint64_t> unrea
 void FileTable::apply_overwritten(Look& look, const Change& change) {
   TrackedFile& old = *look.known[*change.known];
   log::debug("{} was overwritten: compared with what was read once it stands still", old.path);
-  note_truncation(old.source, old.path);
+  if (!look.before[*change.known].empty) note_truncation(old.source, old.path);
   end_content(old, unread_before(old, look.found.files[*change.seen].stat.size));
   old.identity.inode = 0;  // what is there may begin as it did: its bytes alone tell it from now on
 }

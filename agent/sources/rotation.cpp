@@ -186,13 +186,14 @@ void Comparer::shorter(std::size_t k, std::size_t s) {
 }
 
 // What is written over a rotation is a copy of a content that was followed, as a rule: to be
-// compared once it stands still. A log begins anew.
+// compared once it stands still. Into an empty one its own writer may go on, if that was slow to
+// reopen. A log begins anew.
 void Comparer::replaced(std::size_t k, std::size_t s) {
   seen_of_[k] = kNone;
   settled_[k] = true;
   if (rotated(s)) {
     add({ChangeKind::kOverwritten, k, s});
-    wait(s);
+    wait(s).precedes = before_[k].empty;
     return;
   }
   unread_[family_of(now_[s].path)].push_back(s);

@@ -48,6 +48,18 @@ TEST_F(OldestFirst, AfterSeveralRotationsBetweenTwoLooks) {
   EXPECT_EQ(text(), lines("a", 0, written_));
 }
 
+// It may be a copy as well, and waits until it is clear: what is younger waits with it.
+TEST_F(OldestFirst, AlsoWhatItsWriterBeginsInARotation) {
+  append("a.log", "");
+  settle();
+  rename("a.log", "a.log.1");
+  settle();
+  write_some("a.log.1");
+  write_some("a.log");
+  run(5s);
+  EXPECT_EQ(text(), lines("a", 0, written_));
+}
+
 // What is still written to under a rotated name is waited for, but not for ever.
 TEST_F(OldestFirst, AtMostForAWhile) {
   write_some("a.log");
