@@ -20,7 +20,10 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::string_view kAnyDirectories = "**";
-constexpr int kWalks = 2;  // of one look, where names move meanwhile
+// Of one look, at most, where names move meanwhile: a rotation of a hundred files takes longer than
+// a walk over them. Walks over many files cost more than they may.
+constexpr int kWalks = 4, kWalksOfMany = 2;
+constexpr std::size_t kMany = 2000;
 
 // Every other error leaves open what is there.
 bool means_gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
@@ -282,7 +285,8 @@ Discovery discover(const std::vector<FileSelection>& selections,
   for (int walks = 1;; ++walks) {
     Walk walk(selections, stats, output);
     Discovery found = walk.run(followed);
-    if (!walk.names_moved() || walks == kWalks) return found;
+    const int most = found.files.size() > kMany ? kWalksOfMany : kWalks;
+    if (!walk.names_moved() || walks >= most) return found;
   }
 }
 

@@ -4,8 +4,8 @@
 // Only regular files. Symlinks are followed; a directory is entered once for each place of a glob,
 // so a loop of links ends; a file with several names is told once, under the first of them.
 //
-// Where names move during a walk, as rotations do, it is done once more: a file must not be missed
-// while younger ones are found.
+// Where names move during a walk, as in rotations, it is done again, a few times at most: a file
+// must not be missed while younger ones are found.
 //
 // Threading: the intake thread. Cost: a readdir of each directory, a statx of each file told; one
 // descriptor, however deep the directories.

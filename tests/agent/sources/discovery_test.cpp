@@ -104,7 +104,7 @@ TEST_F(ADiscovery, EndsWhereNamesMoveAllTheTime) {
     std::string path_;
   } stats(path("a.log"));
   EXPECT_EQ(found(stats, "/a.log*").size(), 3u);
-  EXPECT_EQ(stats.replaced, 2);
+  EXPECT_EQ(stats.replaced, 4);
 }
 
 // A directory is watched once it was listed.
