@@ -7,6 +7,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 #include <sstream>
@@ -152,7 +153,7 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
     if (chance(3)) meanwhile();
     // What is copied to a.log.1 is less than 1 KiB, and nothing tells any more that this is its
     // name.
-    if (!exists("a.log")) ambiguous_.insert(in_small_copies_.begin(), in_small_copies_.end());
+    if (!log_is_known()) ambiguous_.insert(in_small_copies_.begin(), in_small_copies_.end());
     if (chance(4)) {
       note("boot");
       environment.boot_id += "+";
@@ -160,6 +161,13 @@ class Soak : public FileSourceTest, public ::testing::WithParamInterface<unsigne
         for (auto& [id, state] : store.files) state.identity.filesystem += 1;
     }
     open();
+  }
+
+  // Its name, or a position under it.
+  bool log_is_known() const {
+    return exists("a.log") || std::ranges::any_of(store.files, [&](const auto& entry) {
+             return entry.second.path == path("a.log");
+           });
   }
 
   void meanwhile() {
