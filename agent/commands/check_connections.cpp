@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "agent/base/file.h"
+#include "agent/base/grant.h"
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
 #include "sinks/directory/directory_config.h"
@@ -45,8 +46,8 @@ std::vector<Trial> try_directory(const DirectoryConfig& sink, const std::string&
              fmt::format("{}; nothing can be tried until then", mounted.error().message)}};
   const auto took = write_file(sink.path, clock);
   if (!took)
-    return {{Trial::Outcome::kFailed, fmt::format("{}; grant it with: setfacl -m u:{}:rwx {}",
-                                                  took.error().message, user, sink.path)}};
+    return {{Trial::Outcome::kFailed,
+             fmt::format("{}; {}", took.error().message, how_to_grant_writing(sink.path, user))}};
   std::vector<Trial> trials{
       {Trial::Outcome::kGood,
        fmt::format("a file was written, synced and removed in {} ms",

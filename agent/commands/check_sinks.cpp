@@ -6,8 +6,10 @@
 #include <filesystem>
 
 #include "agent/base/file.h"
+#include "agent/base/grant.h"
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
+#include "agent/commands/service_user.h"
 #include "agent/run/registry.h"
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
@@ -90,8 +92,8 @@ void check_directory(const DirectoryConfig& sink, const std::string& note, const
     error(fmt::format(
         "{} is on a read-only file system: mount -o remount,rw it, or write elsewhere", sink.path));
   } else {
-    error(fmt::format("{} cannot be written: grant it with: setfacl -m u:{}:rwx {}", sink.path,
-                      user, sink.path));
+    error(
+        fmt::format("{} cannot be written: {}", sink.path, how_to_grant_writing(sink.path, user)));
   }
 }
 
@@ -182,7 +184,7 @@ std::vector<SinkCheck> check_sinks(const Config& config, const MadeSinks& sinks,
     const std::size_t errors = findings.errors.size();
     if (component.type == "directory") {
       const auto& directory = component.as<DirectoryConfig>();
-      check_directory(directory, note_of(store, component.name), unit.user(), findings);
+      check_directory(directory, note_of(store, component.name), checked_user(unit), findings);
       tell_beside_buffer(directory, config.agent.data_dir, findings);
       if (!is_at_or_below(directory.path, config.agent.data_dir))
         tell_read_only("sink " + component.name, directory.path, unit, findings);

@@ -10,6 +10,7 @@
 #include <charconv>
 
 #include "agent/base/file.h"
+#include "agent/base/grant.h"
 
 namespace edgehose {
 namespace {
@@ -78,6 +79,8 @@ std::optional<User> owner_of(const std::string& path) {
     return from_entry(entry);
   return User{fmt::format("#{}", info.st_uid), info.st_uid, info.st_gid};
 }
+
+std::string checked_user(const ServiceUnit& unit) { return is_root() ? unit.user() : this_user(); }
 
 Status become(const User& user, const std::vector<std::string>& more_groups) {
   const bool named = !user.name.empty() && user.name[0] != '#';

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/commands/service_unit.h"
 
 namespace edgehose {
 
@@ -25,6 +26,10 @@ std::optional<User> find_user(const std::string& name);
 std::optional<gid_t> find_group(const std::string& name);
 // Whose the nearest existing directory at or above `path` is.
 std::optional<User> owner_of(const std::string& path);
+
+// Whom a check speaks of, and rights are to be granted to: who asks; where that is still root,
+// since the service's user is not there yet, that one.
+std::string checked_user(const ServiceUnit& unit);
 
 // Gives root's rights up for good: the user's groups and those named beside them (one that this
 // system does not have is left out), group and user. Only root may.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/base/file.h"
+#include "agent/base/grant.h"
 #include "agent/config/value.h"
 
 namespace edgehose {
@@ -52,7 +53,7 @@ Result<Secret> read_secret_file(const std::string& path, std::string_view what_t
   if (!bytes) {
     Error error = std::move(bytes).error();
     const std::string grant =
-        fmt::format("let this user read it: setfacl -m u:{}:r {}", ::geteuid(), path);
+        fmt::format("let this user read it: setfacl -m u:{}:r {} (package acl)", this_user(), path);
     error.message = fmt::format("secret not read: {}; {}", error.message,
                                 error.sys == EACCES ? grant : what_to_do);
     return tl::unexpected(std::move(error));

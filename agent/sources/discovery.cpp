@@ -1,7 +1,6 @@
 #include "agent/sources/discovery.h"
 
 #include <dirent.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -288,12 +287,6 @@ Discovery discover(const std::vector<FileSelection>& selections,
     const int most = found.files.size() > kMany ? kWalksOfMany : kWalks;
     if (!walk.names_moved() || walks >= most) return found;
   }
-}
-
-std::string how_to_grant(const std::string& path, bool directory) {
-  const passwd* user = ::getpwuid(::geteuid());
-  const std::string who = user != nullptr ? user->pw_name : std::to_string(::geteuid());
-  return fmt::format("grant it with: setfacl -m u:{}:{} {}", who, directory ? "rx" : "r", path);
 }
 
 }  // namespace edgehose

@@ -16,6 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "agent/base/grant.h"
 #include "agent/sources/identity.h"
 #include "agent/sources/selection.h"
 
@@ -62,7 +63,5 @@ Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats,
                    const std::vector<int>& output = {});
 
-// "grant it with: setfacl -m u:edgehose:r PATH" for the user that the process runs as.
-std::string how_to_grant(const std::string& path, bool directory);
 
 }  // namespace edgehose

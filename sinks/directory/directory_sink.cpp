@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "agent/base/grant.h"
 #include "agent/base/text.h"
 #include "sinks/directory/portable_name.h"
 #include "sinks/object/object_encoder.h"
@@ -65,7 +66,8 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConf
 
 DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names,
                              const ObjectRendering& rendering)
-    : config_(std::move(config)),
+    : how_to_grant_(how_to_grant_writing(config.path, this_user())),
+      config_(std::move(config)),
       agent_(std::move(agent)),
       names_(std::move(names)),
       rendering_(serialize_rendering(rendering)) {}
@@ -121,8 +123,20 @@ Verdict DirectorySink::judge(const Batch& batch, const Response& response) const
                             error.message, name()),
                 kProbeEvery};
   // A look at a directory costs nothing: a stick that is put back is used within seconds.
-  if (needs_person) return Park{error.message, kProbeEvery};
-  return Retry{error.message, {}, file.renamed};
+  const std::string reason = error.message + what_to_do(error);
+  if (needs_person) return Park{reason, kProbeEvery};
+  return Retry{reason, {}, file.renamed};
+}
+
+// Behind what the system says, which is no help by itself.
+std::string DirectorySink::what_to_do(const Error& error) const {
+  switch (error.sys) {
+    case EACCES: return "; " + how_to_grant_;
+    case EROFS: return "; mount -o remount,rw it, or write elsewhere";
+    case ENOSPC:
+    case EDQUOT: return "; make room there";
+    default: return {};
+  }
 }
 
 std::optional<std::string> DirectorySink::learn(const std::string& note,

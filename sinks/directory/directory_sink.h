@@ -45,6 +45,9 @@ class DirectorySink final : public Sink {
   DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names,
                 const ObjectRendering& rendering);
 
+  std::string what_to_do(const Error& error) const;
+
+  const std::string how_to_grant_;  // writing to its directory
   const DirectoryConfig config_;
   const std::string agent_;
   const ObjectNames names_;

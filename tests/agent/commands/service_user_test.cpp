@@ -41,6 +41,22 @@ TEST(ServiceUser, IsFoundByNameOrNumber) {
   EXPECT_FALSE(find_group(""));
 }
 
+TEST(ServiceUser, WhoIsCheckedIsWhoAsks) {
+  ServiceUnit unit;
+  unit.installed = true;
+  unit.text = "[Service]\nUser=logship\n";
+  if (!is_root()) {
+    EXPECT_NE(checked_user(unit), "logship");
+    return;
+  }
+  EXPECT_EQ(checked_user(unit), "logship") << "root asks for the service";
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(become(*find_user("nobody")) && checked_user(unit) == "nobody" ? 0 : 1);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
 TEST(ServiceUser, OwnsTheDataDirThatRootMakes) {
   const auto user = find_user("nobody");
   if (!is_root() || !user) GTEST_SKIP() << "only root gives directories away";
