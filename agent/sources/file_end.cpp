@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
@@ -72,7 +73,21 @@ void FileTable::give_up(Observed& observed) {
   finish(file);
 }
 
+void FileTable::count_unopened() {
+  for (const auto& source : sources_) source->unopened = {};
+  for (auto& [key, observed] : observed_) {
+    if (!std::exchange(observed.unopened, false)) continue;
+    SourceFiles& source = *sources_[observed.selection];
+    ++source.unopened.files;
+    if (format_of_name(observed.path) == Format::kPlain)
+      source.unopened.bytes += observed.stat.size;
+    const bool told = source.listing_problem.find(observed.path) != std::string::npos;
+    if (told || source.unopened.example.empty()) source.unopened.example = observed.path;
+  }
+}
+
 void FileTable::forget_observed(bool undecided) {
+  if (!undecided) count_unopened();
   for (auto& [key, observed] : observed_)
     if (!observed.used && observed.waits) give_up(observed);
   std::erase_if(observed_, [&](const auto& entry) {

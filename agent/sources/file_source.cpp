@@ -155,13 +155,21 @@ class FileSource final : public Source {
               more == 0 ? "" : fmt::format(" (and {} more)", format_count(more)));
   }
 
+  // Of one that may not be opened, not of a directory.
+  bool tells_of_file() const {
+    const std::string& path = files_.unopened.example;
+    return !path.empty() && files_.listing_problem.find(path) != std::string::npos;
+  }
+
   // Once for each time that it begins, or another directory is the first one.
   void tell_listing() {
     const std::string& problem = files_.listing_problem;
     if (problem.empty()) listing_told_.clear();
     const Instant now = table_->clock().now();
     if (problem == listing_told_ || now < next_listing_report_) return;
-    log::warn("source {}: {}", name(), problem);
+    const std::size_t more = files_.unopened.files - (tells_of_file() ? 1 : 0);
+    log::warn("source {}: {}{}", name(), problem,
+              more == 0 ? "" : fmt::format(" (and {})", format_count(more, "other file")));
     listing_told_ = problem;
     next_listing_report_ = now + kTellListingEvery;
   }
@@ -264,9 +272,15 @@ SourceHealth FileSource::health() const {
     if (file->problem.empty()) continue;
     if (unreadable++ == 0) health.problem = file->problem;
   }
+  const Unopened& unopened = files_.unopened;
+  health.behind_bytes += unopened.bytes;
+  unreadable += unopened.files;
+  if (unopened.files > 0 && health.problem.empty())
+    health.problem =
+        tells_of_file() ? files_.listing_problem : unopened.example + " cannot be opened";
   if (unreadable > 1)
     health.problem += fmt::format(" (and {})", format_count(unreadable - 1, "other file"));
-  if (!files_.listing_problem.empty())
+  if (!files_.listing_problem.empty() && !tells_of_file())
     health.problem += (health.problem.empty() ? "" : "; ") + files_.listing_problem;
   health.unreadable = !health.problem.empty();
   if (health.problem.empty() && table_->looked() && files_.named == 0) health.problem = no_match();

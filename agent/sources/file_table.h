@@ -68,6 +68,13 @@ constexpr std::uint64_t held_limit(std::uint64_t max_open_files) {
   return std::max<std::uint64_t>(1, max_open_files / 4);
 }
 
+// Files that nobody can place, since they may not be opened: as of the last look.
+struct Unopened {
+  std::size_t files = 0;
+  std::uint64_t bytes = 0;  // of plain ones: all of it may be new
+  std::string example;      // a path; the one that listing_problem tells of, where it is there
+};
+
 // What the table keeps for each source.
 struct SourceFiles {
   explicit SourceFiles(FileSourceConfig c) : config(std::move(c)) {}
@@ -84,6 +91,7 @@ struct SourceFiles {
   std::size_t named = 0;
   bool known_before = false;  // an earlier process read this source: "the very first look" is over
   std::string listing_problem;
+  Unopened unopened;
   SourceLosses losses, written, committed;  // ever; in the transaction at hand; durable
   std::uint64_t copied_bytes = 0;           // since the start: not read, in files taken for copies
   std::uint64_t aside = 0;  // descriptors open beside the reader's, at most held_limit()
@@ -144,6 +152,7 @@ class FileTable {
     std::string path;
     std::size_t selection = 0;
     bool waits = false;
+    bool unopened = false;  // in this look
     Instant nameless_since{};
     FileStat stat;
     Instant first{};  // when it was first seen
@@ -244,6 +253,7 @@ class FileTable {
   void bound_held(std::size_t source);
   bool still_to_be_read(const TrackedFile& file) const;
   void forget_observed(bool undecided);
+  void count_unopened();
   void give_up(Observed& observed);
   void set_aside(std::size_t source);
   bool open_aside(TrackedFile* file, Observed* observed);

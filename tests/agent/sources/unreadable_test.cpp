@@ -63,6 +63,53 @@ TEST_F(Limits, ManyUnreadableFilesAreOneLine) {
   });
 }
 
+// As logrotate makes them with another owner: what they are cannot be asked of them.
+TEST_F(Limits, FilesThatCameUnreadableAreCountedWithTheirBytesAndToldOnce) {
+  append("a.log", "public\n");
+  int go[2], done[2];
+  ASSERT_EQ(::pipe(go) | ::pipe(done), 0);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    char c = 0;
+    if (::read(go[0], &c, 1) != 1) ::_exit(1);
+    for (const char* name : {"b.log", "c.log", "d.log"}) {
+      append(name, std::string(name) + "!\n");
+      ::chmod(path(name).c_str(), 0);
+    }
+    if (::write(done[1], "x", 1) != 1 || ::read(go[0], &c, 1) != 1) ::_exit(1);
+    for (const char* name : {"b.log", "c.log", "d.log"}) ::chmod(path(name).c_str(), 0644);
+    ::_exit(::write(done[1], "x", 1) == 1 ? 0 : 1);
+  }
+  as_another_user([&] {
+    const auto let_owner = [&] {
+      char c = 'x';
+      return ::write(go[1], &c, 1) == 1 && ::read(done[0], &c, 1) == 1;
+    };
+    run(1s);
+    EXPECT_TRUE(let_owner());
+    ::testing::internal::CaptureStderr();
+    run(config.poll_interval * 3);
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    const auto told = log.find("Permission denied");
+    EXPECT_NE(told, std::string::npos) << log;
+    EXPECT_EQ(told, log.rfind("Permission denied")) << log;
+    EXPECT_NE(log.find("(and 2 other files)"), std::string::npos) << log;
+    EXPECT_EQ(source->health().behind_bytes, 21u);
+    EXPECT_NE(source->health().problem.find("setfacl -m u:"), std::string::npos);
+    EXPECT_TRUE(source->health().problem.ends_with(" (and 2 other files)"))
+        << source->health().problem;
+    EXPECT_TRUE(let_owner());
+    run(config.poll_interval + 1s);
+    expect_once("public\nb.log!\nc.log!\nd.log!\n");
+    EXPECT_EQ(source->health().behind_bytes, 0u);
+    EXPECT_EQ(source->health().problem, "");
+  });
+  int status = 0;
+  ::waitpid(owner, &status, 0);
+  EXPECT_EQ(status, 0);
+  for (const int fd : {go[0], go[1], done[0], done[1]}) ::close(fd);
+}
+
 TEST_F(Limits, AnUnreadableDirectoryIsNamed) {
   std::filesystem::create_directory(path("deep"));
   append("deep/a.log", "secret\n");
