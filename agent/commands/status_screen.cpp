@@ -75,10 +75,10 @@ void Screen::heading() {
 void Screen::sources() {
   out_ += "\n";
   if (report_.running)
-    line("{:<17} {:>7} {:>12} {:>14} {:>12} {:>12}", "SOURCE", "FILES", "SINCE START", "COMMITTED",
+    line("{:<17} {:>7} {:>12} {:>14} {:>12} {:>12}", "SOURCE", "FILES", "SINCE START", "IN ALL",
          "SIZE", "BEHIND");
   else
-    line("{:<17} {:>14} {:>12}", "SOURCE", "COMMITTED", "SIZE");
+    line("{:<17} {:>14} {:>12}", "SOURCE", "IN ALL", "SIZE");
   if (report_.sources.empty()) line("none");
   for (const SourceReport& source : report_.sources) {
     const std::string name = clipped(printable(source.name), 17);
@@ -111,6 +111,11 @@ std::string_view state_colour(std::string_view state) {
   return state == "parked" ? kRed : state == "backing off" ? kYellow : std::string_view();
 }
 
+// There is something to send, and it is not time yet.
+bool waits(const SinkReport& sink) {
+  return sink.state == "idle" && sink.claims == 0 && sink.backlog.records > 0 && sink.next_batch_in;
+}
+
 void Screen::sinks() {
   out_ += "\n";
   line("{:<16} {:<11} {:>12} {:>10} {:>10} {:>13}", "SINK", "STATE", "BACKLOG", "SIZE", "OLDEST",
@@ -119,6 +124,7 @@ void Screen::sinks() {
   for (const SinkReport& sink : report_.sinks) {
     const std::string state = !sink.configured     ? "no config"
                               : sink.state.empty() ? "-"
+                              : waits(sink)        ? "waiting"
                                                    : sink.state;
     line("{:<16} {} {:>12} {:>10} {:>10} {:>13}", clipped(printable(sink.name), 16),
          painted(state_colour(state), fmt::format("{:<11}", clipped(state, 11))),
@@ -171,6 +177,9 @@ void Screen::sink_details(const SinkReport& sink) {
          fmt::format("recovered {} from: {}", ago(report_.at, sink.past_error_at), sink.past_error),
          4);
   std::vector<std::string> parts = batches(sink);
+  if (waits(sink))
+    parts.push_back(
+        fmt::format("a batch in {}, or when it is full", rough_duration(*sink.next_batch_in)));
   parts.push_back(sink.last_delivery.value == 0
                       ? "nothing delivered yet"
                       : "last delivery " + ago(report_.at, sink.last_delivery));
@@ -212,7 +221,10 @@ void Screen::buffer() {
        std::string(kCells - filled, '.'), share * 100.0, format_size(b.used), format_size(b.limit),
        format_size(b.free));
   line("  {:<13}{}   when full: {}", "full in",
-       b.full_in ? rough_duration(*b.full_in) : "not foreseeable", b.when_full);
+       !b.full_in                       ? "not foreseeable"
+       : *b.full_in == Duration::zero() ? "now"
+                                        : rough_duration(*b.full_in),
+       b.when_full);
   line("  {:<13}{} allocated, {} free", "on disk", format_size(b.allocated),
        format_size(b.disk_free));
   if (b.compression) line("  {:<13}{:.1f} : 1", "compression", *b.compression);

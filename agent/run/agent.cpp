@@ -87,11 +87,11 @@ Status Agent::open() {
   opening_->begin("making sources and sinks");
   EH_TRY(make_parts());
   EH_TRY(intake_->start());
+  EH_ASSIGN(at_start_, read_ledger(*store_));
   if (!options_.once) return {};
-  EH_ASSIGN(Ledger ledger, read_ledger(*store_));
   std::vector<SinkInputs> sinks;
   for (const SinkSlot& sink : sinks_) sinks.push_back({sink.name, sink.inputs});
-  once_.emplace(std::move(ledger), std::move(sinks));
+  once_.emplace(at_start_, std::move(sinks));
   return {};
 }
 

@@ -66,12 +66,13 @@ class Agent {
   void take_signals();
   void serve_control();
   bool in_the_kernel(const SinkSlot& sink) const;
-  SinkInput sink_input(const SinkSlot& sink) const;
+  SinkInput sink_input(const SinkSlot& sink, const IntakeStatus& intake) const;
   std::vector<LoopSilence> loops(Instant now) const;
   bool too_late(Instant now) const;
   static std::vector<SourceHealth> sources_of(const IntakeStatus& intake);
   std::string make_status() const;
   void log_hour(Instant now) const;
+  void log_losses() const;
   void sample();
   void look_around(Instant now);
   bool once_is_over();
@@ -106,6 +107,7 @@ class Agent {
   std::vector<SinkSlot> sinks_;
   std::unique_ptr<IntakeThread> intake_thread_;
 
+  Ledger at_start_;                 // before this process read anything
   std::optional<OnceReport> once_;  // run --once
   BufferMeter meter_;
   ProgressPrinter printer_{stderr, ::isatty(STDERR_FILENO) == 1};

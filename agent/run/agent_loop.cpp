@@ -182,6 +182,7 @@ int Agent::take_down() {
     all_ended = false;
   }
   log::tell_left_out();
+  if (all_ended && !options_.once) log_losses();
   log::event(log::Level::kInfo, "stopped");
   if (!all_ended) ::_exit(*exit_code_);
   return *exit_code_;

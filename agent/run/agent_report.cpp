@@ -30,12 +30,14 @@ void Agent::log_stranded() const {
     log::warn("buffer: {}", lane.text());
 }
 
-SinkInput Agent::sink_input(const SinkSlot& sink) const {
+SinkInput Agent::sink_input(const SinkSlot& sink, const IntakeStatus& intake) const {
   const Courier& courier = sink.thread->courier();
   SinkInput input{sink.name, courier.status().read(), sink.max_age, "", {}, sink.inputs};
   const Call call = courier.call();
   input.call = call.what;
   if (sink.meter) input.traffic = sink.meter->now();
+  if (const auto at = intake.batches_at.find(sink.name); at != intake.batches_at.end())
+    input.next_batch_in = std::max(at->second - clock_->now(), Duration::zero());
   if (!call.what.empty()) input.call_for = std::max(clock_->now() - call.since, Duration::zero());
   return input;
 }
@@ -71,7 +73,9 @@ std::string Agent::make_status() const {
   input.mean_flush = intake.mean_flush;
   input.device = device_.disk;
   input.sources = sources_of(intake);
-  for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink));
+  for (const SourceState& source : at_start_.sources)
+    input.committed_before[source.name] = source.committed.records;
+  for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink, intake));
   if (auto store = read_store(*store_)) input.store = std::move(*store);
   input.rates = meter_.rates();
   return to_json(make_report(input));
@@ -92,6 +96,13 @@ void Agent::log_hour(Instant now) const {
     figures.retries += status.retries;
   }
   log::info("{}", hour_line(figures, now - started_));
+}
+
+// Each was told when it happened, as far as the log's bound let it.
+void Agent::log_losses() const {
+  const auto now = read_ledger(*store_);
+  const std::string losses = now ? losses_since(at_start_, *now) : std::string();
+  if (!losses.empty()) log::event(log::Level::kWarn, "stop: since the start, {}", losses);
 }
 
 Progress Agent::progress() const {

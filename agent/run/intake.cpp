@@ -313,6 +313,8 @@ IntakeStatus Intake::state() const {
     status.uncommitted.push_back(slot.pending->size().bytes);
   }
   for (const SinkLink& sink : sinks_)
+    if (const Instant at = sink.batch_at(); at != kNever) status.batches_at[sink.config.name] = at;
+  for (const SinkLink& sink : sinks_)
     if (!sink.problem.empty())
       status.sink_problems.push_back(sink.config.name + ": " + sink.problem);
   status.pending_bytes = budget_.used;

@@ -73,7 +73,8 @@ struct IntakeStatus {
   WallTime problem_since;
   Instant problem_began{};
   std::uint64_t commits = 0;
-  Duration last_flush{}, mean_flush{};     // of what was read, before its positions are committed
+  Duration last_flush{}, mean_flush{};  // of what was read, before its positions are committed
+  std::map<std::string, Instant> batches_at;  // by sink: when the age makes a batch of what waits
   std::vector<std::string> sink_problems;  // sinks whose acknowledgements cannot be taken, and why
   bool complete = false;                   // flush: everything read is acknowledged
 

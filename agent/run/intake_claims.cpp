@@ -31,6 +31,12 @@ bool SinkLink::has_room(SourceId source) const {
   return problem.empty() && claims.size() < kMaxClaims && claims_of(source) < config.concurrency;
 }
 
+Instant SinkLink::batch_at() const {
+  Instant at = kNever;
+  for (const LanePlanner& lane : lanes) at = std::min(at, lane.ripe_at());
+  return at;
+}
+
 bool SinkLink::has_lane(LaneKey lane) const {
   return std::any_of(lanes.begin(), lanes.end(),
                      [&](const LanePlanner& l) { return l.lane() == lane; });

@@ -1,5 +1,7 @@
 #include "agent/run/once.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "agent/base/text.h"
@@ -33,6 +35,22 @@ Counter given_up(const LaneState& lane) {
   return sum;
 }
 
+struct Losses {
+  Counter dropped, dead;
+};
+
+Losses losses_of(SinkId sink, const Ledger& start, const Ledger& now) {
+  Losses losses;
+  for (const LaneState& lane : now.lanes) {
+    if (lane.key.sink != sink) continue;
+    const LaneState earlier = before(start.lanes, &LaneState::key, lane);
+    losses.dead += since(earlier.dead_lettered, lane.dead_lettered);
+    for (std::size_t i = 0; i < lane.dropped.size(); ++i)
+      losses.dropped += since(earlier.dropped[i], lane.dropped[i]);
+  }
+  return losses;
+}
+
 std::string amount(const Counter& counter) {
   return fmt::format("{}, {},", format_count(counter.records, "record"),
                      format_size(counter.bytes));
@@ -56,6 +74,28 @@ Result<Ledger> read_ledger(Store& store) {
   EH_ASSIGN(ledger.sinks, store.sinks());
   EH_ASSIGN(ledger.lanes, store.lanes());
   return ledger;
+}
+
+std::string losses_since(const Ledger& start, const Ledger& now) {
+  std::vector<std::string> parts;
+  const auto amount = [](const Counter& c) {
+    return fmt::format("{} ({})", format_count(c.records, "record"), format_size(c.bytes));
+  };
+  for (const SinkState& sink : now.sinks) {
+    const Losses losses = losses_of(sink.id, start, now);
+    std::vector<std::string> words;
+    if (losses.dropped.records > 0) words.push_back(amount(losses.dropped) + " dropped");
+    if (losses.dead.records > 0) words.push_back(amount(losses.dead) + " to the dead letters");
+    if (!words.empty())
+      parts.push_back(fmt::format("sink {}: {}", sink.name, fmt::join(words, ", ")));
+  }
+  for (const SourceState& source : now.sources) {
+    const Counter lost =
+        since(before(start.sources, &SourceState::id, source).not_taken, source.not_taken);
+    if (lost.records > 0)
+      parts.push_back(fmt::format("source {}: {} not taken", source.name, amount(lost)));
+  }
+  return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 // Stranded lanes too: what they hold is not delivered.

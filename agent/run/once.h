@@ -1,6 +1,6 @@
-// What `run --once` has to say of itself: how far it came, and at its end what was not delivered.
-// Both are differences of the buffer's counters between its start and now: what earlier runs read
-// and delivered is not this run's.
+// What `run --once` has to say of itself: how far it came, and at its end what was not delivered;
+// what every run says at its end: what was given up. All are differences of the buffer's counters
+// between its start and now: what earlier runs read and delivered is not this run's.
 //
 // Threading: values and pure functions, but read_ledger(), which reads the store.
 #pragma once
@@ -25,6 +25,9 @@ struct Ledger {
   std::vector<LaneState> lanes;
 };
 Result<Ledger> read_ledger(Store& store);
+// What was given up between two moments: "sink archive: 12 records (1.2 KiB) dropped, 3 more in the
+// dead letters; source app: 5 records (500 B) not taken". Empty: nothing.
+std::string losses_since(const Ledger& start, const Ledger& now);
 
 class OnceReport {
  public:

@@ -39,6 +39,7 @@ struct SinkLink {
   bool takes(const std::string& source) const;  // as `inputs` says
   bool has_room(SourceId source) const;         // for another claim of that lane
   bool has_lane(LaneKey lane) const;
+  Instant batch_at() const;  // when the age makes the next one; kNever: nothing waits for that
   // Tells the courier when it changes; an empty one: all is well.
   void set_problem(std::string reason);
 };

@@ -8,6 +8,8 @@
 namespace edgehose {
 namespace {
 
+constexpr std::uint64_t kAllButFullPercent = 99;
+
 bool stalled(const SinkReport& sink, Duration max_age, const ReportInput& input) {
   if (sink.backlog.records == 0 || input.uptime < kStallTime) return false;
   if (!sink.oldest_age || *sink.oldest_age < max_age + kStallTime) return false;
@@ -39,6 +41,18 @@ std::string parked_text(const SinkInput& sink, const ReportInput& input) {
         " for " +
         format_duration(std::chrono::duration_cast<std::chrono::seconds>(age(input.now, since)));
   return fmt::format("sink {} is parked{}: {}", sink.name, how_long, sink.courier.last_error);
+}
+
+bool fails(const SinkReport& sink, const SinkInput& input, WallTime now) {
+  return input.courier.state == CourierStatus::State::kBackingOff &&
+         sink.failed_in_a_row >= kFailingAttempts && age(now, sink.error_since) >= kFailingTime;
+}
+
+std::string fails_text(const SinkReport& sink, WallTime now) {
+  const auto since = std::chrono::duration_cast<std::chrono::seconds>(age(now, sink.error_since));
+  return fmt::format("sink {}: each attempt has failed for {} ({}), {} wait: {}", sink.name,
+                     format_duration(since), format_count(sink.failed_in_a_row, "attempt"),
+                     format_count(sink.backlog.records, "record"), sink.last_error);
 }
 
 class Judge {
@@ -76,17 +90,34 @@ bool makes_room(const StatusReport& report, WallTime now) {
   });
 }
 
-void judge_full(const ReportInput& input, const StatusReport& report, Judge& judge) {
+// A commit is taken whole or not at all, so a full buffer need not be at 100 %.
+std::string what_is_full(const ReportInput& input, const BufferReport& buffer) {
+  if (!input.disk_full.empty())
+    return fmt::format("the buffer's disk is full ({})", input.disk_full);
+  const std::uint64_t percent = buffer.limit == 0 ? 100 : buffer.used * 100 / buffer.limit;
+  if (percent >= kAllButFullPercent) return "the buffer is full";
+  return fmt::format("the buffer is full ({} %, and what comes next does not fit)", percent);
+}
+
+// What a person can do, where sinks cannot: they have nothing to deliver.
+std::string_view what_makes_room(const ReportInput& input, const StatusReport& report) {
   const bool disk = !input.disk_full.empty();
-  const std::string what =
-      disk ? fmt::format("the buffer's disk is full ({})", input.disk_full) : "the buffer is full";
+  if (std::ranges::any_of(report.sinks, [](const auto& s) { return s.backlog.records > 0; }))
+    return disk ? "until there is more, or a sink delivers" : "until a sink delivers";
+  return disk ? "until there is room: free some of it, or put agent.data_dir elsewhere (edgehose "
+                "check has the figures)"
+              : "until it has room, and no sink has anything to deliver: raise buffer.max_size, or "
+                "purge dead letters";
+}
+
+void judge_full(const ReportInput& input, const StatusReport& report, Judge& judge) {
+  const std::string what = what_is_full(input, report.buffer);
   if (input.drops)
     return judge.degraded(
         fmt::format("{}: records are dropped unless sinks make room ({})", what, input.when_full));
   if (makes_room(report, input.now))
     return judge.degraded(what + ": what is read is what sinks make room for");
-  judge.down(fmt::format("{}: nothing is read until {}a sink delivers", what,
-                         disk ? "there is more, or " : ""));
+  judge.down(fmt::format("{}: nothing is read {}", what, what_makes_room(input, report)));
 }
 
 void judge_buffer(const ReportInput& input, const StatusReport& report, Judge& judge) {
@@ -111,6 +142,8 @@ void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& ju
       judge.degraded(hang_text(r, input));
     else if (sink.courier.state == CourierStatus::State::kParked)
       judge.degraded(parked_text(sink, input));
+    else if (fails(r, sink, input.now))
+      judge.degraded(fails_text(r, input.now));
     else if (stalled(r, sink.max_age, input))
       judge.degraded(stall_text(r, input));
     else if (sink.courier.failing_alone > 0 && age(input.now, r.error_since) >= kStallTime)
@@ -119,6 +152,17 @@ void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& ju
                       format_count(sink.courier.failing_alone, "batch has", "batches have"),
                       format_wall(r.error_since), r.last_error));
   }
+}
+
+// They wait for a person: nobody else delivers them, and they take the room of those to come.
+void judge_dead_letters(const StatusReport& report, Judge& judge) {
+  if (report.buffer.dead_letters == 0) return;
+  std::string sinks;
+  for (const SinkReport& sink : report.sinks)
+    if (sink.dead_lettered.records > 0) sinks += (sinks.empty() ? " by sink " : ", ") + sink.name;
+  judge.degraded(fmt::format("{} refused for good{}: edgehose dead-letters list says why",
+                             format_count(report.buffer.dead_letters, "record was", "records were"),
+                             sinks));
 }
 
 void note_stranded(const ReportInput& input, Judge& judge) {
@@ -170,6 +214,7 @@ void judge_health(const ReportInput& input, StatusReport& report) {
   judge_process(input, judge);
   judge_buffer(input, report, judge);
   if (input.running) judge_sinks(input, report, judge);
+  judge_dead_letters(report, judge);
   for (const SourceReport& source : report.sources)
     if (!source.problem.empty())
       judge.degraded(fmt::format("source {}: {}", source.name, source.problem));

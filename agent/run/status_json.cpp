@@ -137,12 +137,14 @@ Json sink_json(const SinkReport& s) {
            {{"today", wire_json(s.wire_today)},
             {"this_month", wire_json(s.wire_this_month)},
             {"ever", wire_json(s.wire_ever)}}},
+          {"failed_attempts_in_a_row", s.failed_in_a_row},
           {"last_error", s.last_error},
           {"error_since", time_json(s.error_since)},
           {"past_error", s.past_error},
           {"past_error_at", time_json(s.past_error_at)},
           {"last_delivery", time_json(s.last_delivery)},
           {"next_attempt_in_seconds", optional_seconds(s.next_attempt_in)},
+          {"next_batch_in_seconds", optional_seconds(s.next_batch_in)},
           {"call", s.call},
           {"call_seconds", seconds(s.call_for)}};
 }
@@ -172,12 +174,15 @@ SinkReport sink_from(const Json& j) {
     s.wire_this_month = wire_from(wire->at("this_month"));
     s.wire_ever = wire_from(wire->at("ever"));
   }
+  s.failed_in_a_row = j.value("failed_attempts_in_a_row", std::uint64_t{0});
   j.at("last_error").get_to(s.last_error);
   s.error_since = time_from(j.at("error_since"));
   s.past_error = j.value("past_error", "");
   if (j.contains("past_error_at")) s.past_error_at = time_from(j.at("past_error_at"));
   s.last_delivery = time_from(j.at("last_delivery"));
   s.next_attempt_in = seconds_or_none(j.at("next_attempt_in_seconds"));
+  if (j.contains("next_batch_in_seconds"))
+    s.next_batch_in = seconds_or_none(j.at("next_batch_in_seconds"));
   j.at("call").get_to(s.call);
   s.call_for = from_seconds(j.at("call_seconds").get<double>());
   return s;

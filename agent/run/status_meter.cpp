@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kMemorySeconds = 600.0;            // of the growth rate
 constexpr double kLongestSeconds = 30.0 * 86400.0;  // a longer time until full says nothing
-constexpr double kEnoughSeconds = 60.0;             // before an estimate per day is worth showing
+constexpr double kEnoughSeconds = 60.0;             // before an estimate is worth showing
 
 double seconds_between(Instant a, Instant b) {
   return std::chrono::duration<double>(b - a).count();
@@ -56,13 +56,14 @@ BufferRates BufferMeter::rates() const {
   BufferRates rates;
   if (!first_ || !last_) return rates;
   const StoreUsage& usage = last_->usage;
-  if (growth_weight_ > 0.0 && growth_ > 0.0 && usage.room() > 0) {
-    const double seconds = static_cast<double>(usage.room()) / (growth_ / growth_weight_);
-    if (seconds < kLongestSeconds)
-      rates.full_in = std::chrono::seconds(static_cast<std::int64_t>(seconds));
-  }
   const Written &from = first_->written, &to = last_->written;
   const double seconds = seconds_between(first_->at, last_->at);
+  // A burst at the start would say that it is full in seconds.
+  if (seconds >= kEnoughSeconds && growth_ > 0.0 && usage.room() > 0) {
+    const double left = static_cast<double>(usage.room()) / (growth_ / growth_weight_);
+    if (left < kLongestSeconds)
+      rates.full_in = std::chrono::seconds(static_cast<std::int64_t>(left));
+  }
   rates.writes_per_day = per_day(from.process, to.process, seconds);
   rates.device_per_day = per_day(from.device, to.device, seconds);
   const std::uint64_t raw = usage.committed_raw - first_->usage.committed_raw;

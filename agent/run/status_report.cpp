@@ -37,6 +37,13 @@ SourceReport source_report(const SourceHealth& health) {
   return report;
 }
 
+// What a source last told is older than what the store says now: less would be read than committed.
+std::uint64_t committed_since_start(const ReportInput& input, const SourceState& state) {
+  const auto before = input.committed_before.find(state.name);
+  if (before == input.committed_before.end()) return 0;
+  return state.committed.records - std::min(before->second, state.committed.records);
+}
+
 // The config's sources, and those that only the buffer knows.
 std::vector<SourceReport> source_reports(const ReportInput& input) {
   std::vector<SourceReport> reports;
@@ -50,6 +57,7 @@ std::vector<SourceReport> source_reports(const ReportInput& input) {
       it->configured = false;
     }
     it->committed = state.committed;
+    it->read.records = std::max(it->read.records, committed_since_start(input, state));
     it->not_taken = state.not_taken;
     // A running source knows of more than is committed.
     it->truncated_records = std::max(it->truncated_records, state.losses.truncated_records);
@@ -64,6 +72,7 @@ void add_courier(SinkReport& report, const SinkInput& sink, WallTime now) {
   report.sent_objects = courier.sent_objects;
   report.sent_bytes = courier.sent_bytes;
   report.retries = courier.retries;
+  report.failed_in_a_row = courier.failed_in_a_row;
   report.in_flight = courier.in_flight;
   report.queued = courier.queued;
   report.last_error = courier.last_error;
@@ -74,6 +83,7 @@ void add_courier(SinkReport& report, const SinkInput& sink, WallTime now) {
   }
   report.call = sink.call;
   report.call_for = sink.call_for;
+  report.next_batch_in = sink.next_batch_in;
   report.last_delivery = std::max(report.last_delivery, courier.last_success);
   if (courier.state == CourierStatus::State::kBackingOff ||
       courier.state == CourierStatus::State::kParked)
@@ -141,7 +151,7 @@ BufferReport buffer_report(const ReportInput& input) {
   report.allocated = usage.allocated;
   report.disk_free = usage.disk_free;
   report.when_full = input.when_full;
-  report.full_in = input.rates.full_in;
+  report.full_in = input.buffer_full ? Duration::zero() : input.rates.full_in;
   report.write_ratio = input.rates.write_ratio;
   report.writes_per_day = input.rates.writes_per_day;
   report.device = input.device;

@@ -11,8 +11,10 @@
 //             policy); its disk is full, or leaves it less than the rest of that; a source has a
 //             problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
 //             acknowledged for kStallTime, and its oldest record has been ripe (older than the
-//             batch's max_age) for as long; a batch has failed for kStallTime while others went; a
-//             system call on a destination has hung for kHangTime
+//             batch's max_age) for as long; each attempt of a sink has failed for kFailingTime,
+//             and kFailingAttempts of them at least; a batch has failed for kStallTime while
+//             others went; a system call on a destination has hung for kHangTime; there are dead
+//             letters
 //   healthy   otherwise. Notes are worth knowing and change nothing.
 //
 // Threading: values and pure functions, but read_store(), which reads the store.
@@ -39,6 +41,9 @@ namespace edgehose {
 
 constexpr int kStatusFormat = 1;  // of the JSON; grows when a field changes its meaning
 constexpr Duration kStallTime = std::chrono::minutes(10);
+// A connection that is lost once is made again long before.
+constexpr Duration kFailingTime = std::chrono::seconds(30);
+constexpr std::uint64_t kFailingAttempts = 2;
 constexpr Duration kHangTime = std::chrono::seconds(30);
 constexpr Duration kIntakeSilence = std::chrono::seconds(30);
 constexpr Duration kCommitsFail = std::chrono::minutes(1);  // nothing is taken in for so long
@@ -83,14 +88,16 @@ struct SinkReport {
   std::uint64_t possible_duplicates = 0;
   std::uint64_t sent_objects = 0, sent_bytes = 0, retries = 0;  // since start
   WireBytes wire_today, wire_this_month, wire_ever;             // what its connections carried
+  std::uint64_t failed_in_a_row = 0;                            // attempts, while it is backing off
   std::string last_error;  // empty: none since the last success
   WallTime error_since;
   std::string past_error;  // one that was over less than kPastErrorShown ago; empty: none
   WallTime past_error_at;  // when it was over
   WallTime last_delivery;  // 0: never
   std::optional<Duration> next_attempt_in;
-  std::string call;     // the system call on the destination that is under way
-  Duration call_for{};  // and for how long
+  std::optional<Duration> next_batch_in;  // when the age makes one of what waits
+  std::string call;                       // the system call on the destination that is under way
+  Duration call_for{};                    // and for how long
   bool operator==(const SinkReport&) const = default;
 };
 
@@ -102,7 +109,8 @@ struct BufferReport {
   std::uint64_t allocated = 0;  // on the disk
   std::uint64_t disk_free = 0;
   std::string when_full;                 // the policy
-  std::optional<Duration> full_in;       // at the present rate of growth; none: it does not grow
+  std::optional<Duration> full_in;       // at the present rate of growth; 0: it is; none: it does
+                                         // not grow, or nobody knows yet
   std::optional<double> write_ratio;     // bytes the agent wrote to devices per raw byte taken in
   std::optional<double> writes_per_day;  // bytes, estimated
   std::string device;                    // the disk below the buffer, "mmcblk0"; empty: not known
@@ -146,6 +154,7 @@ struct SinkInput {
   Duration call_for{};
   std::vector<std::string> inputs{};     // sources; none: all
   std::optional<SinkTraffic> traffic{};  // none: what the store has
+  std::optional<Duration> next_batch_in{};
 };
 
 // What the store knows, as of one moment.
@@ -197,6 +206,8 @@ struct ReportInput {
   std::vector<SinkInput> sinks;       // of the config
   StoreSnapshot store;
   BufferRates rates;
+  // By source, records: what the buffer had when this process began; what came since it has read.
+  std::map<std::string, std::uint64_t> committed_before{};
 };
 
 StatusReport make_report(const ReportInput& input);

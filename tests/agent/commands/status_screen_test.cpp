@@ -76,7 +76,7 @@ TEST(StatusScreen, Healthy) {
   expect_narrow(screen);
   EXPECT_EQ(screen, R"screen(edgehose gw-0042: healthy   version 0.1.0, pid 1234, up 3 d 4 h
 
-SOURCE              FILES  SINCE START      COMMITTED         SIZE       BEHIND
+SOURCE              FILES  SINCE START         IN ALL         SIZE       BEHIND
 app                    12      345,678      1,234,567    120.2 MiB        4 KiB
 
 SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
@@ -132,7 +132,7 @@ TEST(StatusScreen, ParkedSinkAndSourceThatCannotRead) {
     accept it with: edgehose buffer confirm archive
   ! source app: 3 files cannot be read
 
-SOURCE              FILES  SINCE START      COMMITTED         SIZE       BEHIND
+SOURCE              FILES  SINCE START         IN ALL         SIZE       BEHIND
 app                    12      345,678      1,234,567    120.2 MiB        4 KiB
     5 truncated, 2 KiB lost unread
 
@@ -185,7 +185,7 @@ TEST(StatusScreen, WithoutAnAgent) {
   - sink old is not in the config; its 7 records yield first (edgehose buffer
     forget old)
 
-SOURCE                 COMMITTED         SIZE
+SOURCE                    IN ALL         SIZE
 app                    1,234,567    120.2 MiB
 
 SINK             STATE            BACKLOG       SIZE     OLDEST     DELIVERED
@@ -211,6 +211,28 @@ TEST(StatusScreen, AnIdleSinkHasNothingInFlight) {
               ::testing::HasSubstr("    recovered 12 m ago from: it was away\n"
                                    "    1 batch being acknowledged, last delivery 42 s ago\n"));
   EXPECT_THAT(status_screen(r, false), ::testing::Not(::testing::HasSubstr("in flight")));
+}
+
+TEST(StatusScreen, ASinkWaitsForItsBatch) {
+  StatusReport r = healthy();
+  SinkReport& sink = r.sinks[0];
+  sink.state = "idle";
+  sink.claims = sink.in_flight = 0;
+  sink.next_batch_in = 3min;
+  EXPECT_THAT(status_screen(r, false), ::testing::HasSubstr("archive          waiting "));
+  EXPECT_THAT(
+      status_screen(r, false),
+      ::testing::HasSubstr("\n    a batch in 3 m, or when it is full, last delivery 42 s ago\n"));
+  expect_narrow(status_screen(r, false));
+  sink.backlog = {};
+  EXPECT_THAT(status_screen(r, false), ::testing::HasSubstr("archive          idle "));
+  EXPECT_THAT(status_screen(r, false), ::testing::Not(::testing::HasSubstr("a batch in")));
+}
+
+TEST(StatusScreen, WhatIsFullIsNotAboutToBe) {
+  StatusReport r = healthy();
+  r.buffer.full_in = Duration::zero();
+  EXPECT_THAT(status_screen(r, false), ::testing::HasSubstr("full in      now "));
 }
 
 TEST(StatusScreen, WhatALinkIsChargedForIsTold) {

@@ -190,6 +190,26 @@ TEST_F(IntakeTest, WhatIsCutAlreadyIsDeliveredThoughInputsLeftItsSource) {
 
 // --- what status shows ---------------------------------------------------------------------------
 
+TEST_F(IntakeTest, WhenTheAgeMakesTheNextBatchIsShown) {
+  start();
+  run();
+  const auto shown = [&] {
+    clock_.advance(seconds(1));
+    run();
+    return intake_->status().read().batches_at;
+  };
+  EXPECT_TRUE(shown().empty()) << "nothing waits";
+  const Instant begin = clock_.now();
+  lines(10);
+  run();
+  clock_.advance(seconds(60));
+  run();
+  EXPECT_EQ(shown().at("archive"), begin + minutes(5));
+  clock_.advance(minutes(5));
+  run();
+  EXPECT_TRUE(shown().empty()) << "it is made";
+}
+
 TEST_F(IntakeTest, WhatChangedIsShownWithinASecondAndNothingWakesItAfter) {
   start();
   const auto shown = [&] { return intake_->status().read().sources.at(0).read_records; };

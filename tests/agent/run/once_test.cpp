@@ -118,6 +118,19 @@ TEST(OnceReport, WhatTheTimeLimitLeftIsNamedWithItsAmountAndItsReason) {
   EXPECT_THAT(report().unfinished(earlier(), {}, {}), IsEmpty());
 }
 
+TEST(Losses, AreSummedUpByWhoHadThem) {
+  Ledger now = earlier();
+  EXPECT_EQ(losses_since(earlier(), now), "");
+  now.lanes[0].dropped[kFull] = {12, 120};
+  now.lanes[0].dead_lettered = {1, 10};
+  now.lanes[1].dead_lettered = {3, 30};
+  now.sources[0].not_taken = {5, 50};
+  EXPECT_EQ(losses_since(earlier(), now),
+            "sink archive: 12 records (120 B) dropped, 1 record (10 B) to the dead letters; sink "
+            "usb: 3 records (30 B) to the dead letters; source app: 5 records (50 B) not taken");
+  EXPECT_EQ(losses_since(now, now), "") << "what earlier lives gave up is not this one's";
+}
+
 TEST(OnceReport, WhatInputsLeftBehindIsNotDelivered) {
   Ledger start = earlier();
   start.lanes[1] = lane(2, 1000, 700);

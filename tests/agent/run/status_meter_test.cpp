@@ -33,6 +33,16 @@ TEST(BufferMeter, ASteadyGrowthTellsWhenItIsFull) {
   EXPECT_NEAR(static_cast<double>(meter.rates().full_in->count()) / 1e9, 900.0, 2.0);
 }
 
+TEST(BufferMeter, ABurstAtTheStartSaysNothing) {
+  BufferMeter meter;
+  meter.sample(Instant(1s), usage(0, 0), {});
+  meter.sample(Instant(31s), usage(90'000, 0), {});
+  EXPECT_FALSE(meter.rates().full_in);
+  meter.sample(Instant(61s), usage(90'000, 0), {});
+  ASSERT_TRUE(meter.rates().full_in) << "a minute of it does";
+  EXPECT_GT(*meter.rates().full_in, Duration(5s));
+}
+
 TEST(BufferMeter, AShrinkingBufferIsNeverFull) {
   BufferMeter meter;
   meter.sample(Instant(1s), usage(5000, 0), {});

@@ -105,6 +105,49 @@ TEST(StatusReport, TheReasonOfAStallHasTheLastError) {
           "sink archive: nothing acknowledged for 12 m, 10 records wait: No space left on device"));
 }
 
+TEST(StatusReport, ASinkOfWhichEachAttemptFailsDegrades) {
+  ReportInput input = sound();
+  CourierStatus& courier = input.sinks[0].courier;
+  courier.state = CourierStatus::State::kBackingOff;
+  courier.failed_in_a_row = 2;
+  courier.last_error = "No space left on device; make room there";
+  courier.error_since = before(30s - 1ns);
+  EXPECT_EQ(make_report(input).health, Health::kHealthy) << "a lost connection is made again";
+  courier.error_since = before(30s);
+  EXPECT_EQ(make_report(input).health, Health::kDegraded);
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("sink archive: each attempt has failed for 30 s (2 attempts), 10 records "
+                          "wait: No space left on device; make room there"));
+  courier.failed_in_a_row = 1;
+  EXPECT_EQ(make_report(input).health, Health::kHealthy) << "a server asked for patience";
+  courier.failed_in_a_row = 0;
+  courier.state = CourierStatus::State::kIdle;
+  EXPECT_EQ(make_report(input).health, Health::kHealthy) << "the first success";
+}
+
+TEST(StatusReport, DeadLettersDegradeAndNameTheirSinks) {
+  ReportInput input = sound();
+  input.store.lanes[0].state.dead_lettered = {3, 30};
+  input.store.usage.dead_letters = 3;
+  EXPECT_EQ(make_report(input).health, Health::kDegraded);
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("3 records were refused for good by sink archive: edgehose dead-letters "
+                          "list says why"));
+  input.store.usage.dead_letters = 0;  // an earlier release purged them
+  EXPECT_EQ(make_report(input).health, Health::kHealthy);
+}
+
+TEST(StatusReport, WhatIsCommittedSinceTheStartIsRead) {
+  ReportInput input = sound();
+  input.sources[0].read_records = 20;  // as of a second ago
+  input.committed_before = {{"app", 70}};
+  EXPECT_EQ(make_report(input).sources[0].read.records, 30u);
+  input.committed_before = {{"app", 90}};
+  EXPECT_EQ(make_report(input).sources[0].read.records, 20u) << "ten are not committed yet";
+  input.committed_before = {{"app", 1000}};  // forgotten since
+  EXPECT_EQ(make_report(input).sources[0].read.records, 20u);
+}
+
 TEST(StatusReport, AParkedSinkDegrades) {
   ReportInput input = sound();
   input.sinks[0].courier.state = CourierStatus::State::kParked;
@@ -128,6 +171,7 @@ TEST(StatusReport, ASourceWithAProblemDegrades) {
 TEST(StatusReport, FullBufferIsDownUnlessItDrops) {
   ReportInput input = sound();
   input.buffer_full = true;
+  input.store.usage.used = input.store.usage.limit;
   EXPECT_EQ(make_report(input).health, Health::kDown);
   input.when_full = "drop_oldest";
   input.drops = true;
@@ -139,6 +183,31 @@ TEST(StatusReport, FullBufferIsDownUnlessItDrops) {
   EXPECT_EQ(make_report(input).health, Health::kDown);
   EXPECT_THAT(make_report(input).reasons,
               ElementsAre("the buffer is full: nothing is read until a sink delivers"));
+  EXPECT_EQ(make_report(input).buffer.full_in, Duration::zero());
+}
+
+TEST(StatusReport, AFullBufferThatHasRoomSaysWhy) {
+  ReportInput input = sound();
+  input.buffer_full = true;
+  input.store.usage.limit = 1000;
+  input.store.usage.used = 890;
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("the buffer is full (89 %, and what comes next does not fit): nothing is "
+                          "read until a sink delivers"));
+  input.store.usage.used = 990;
+  EXPECT_THAT(make_report(input).reasons,
+              ElementsAre("the buffer is full: nothing is read until a sink delivers"));
+}
+
+TEST(StatusReport, WhereSinksCannotMakeRoomAPersonMust) {
+  ReportInput input = sound();
+  input.buffer_full = true;
+  input.store.usage.used = input.store.usage.limit;
+  input.store.lanes[0].state.delivered = {100, 5000};
+  EXPECT_THAT(make_report(input).reasons.at(0), HasSubstr("raise buffer.max_size"));
+  input.disk_full = "the file system of /data has 0 B free";
+  EXPECT_THAT(make_report(input).reasons.at(0),
+              HasSubstr("nothing is read until there is room: free some of it"));
 }
 
 TEST(StatusReport, AFullDiskIsToldFromAFullBuffer) {
@@ -173,6 +242,7 @@ TEST(StatusReport, WhatTheDiskLeavesIsWhatIsFree) {
 TEST(StatusReport, AFullBufferThatSinksCatchUpWithIsNotDown) {
   ReportInput input = sound();
   input.buffer_full = true;
+  input.store.usage.used = input.store.usage.limit;
   input.sinks[0].courier.last_success = before(59s);
   input.store.lanes[0].state.last_delivery = before(59s);
   EXPECT_EQ(make_report(input).health, Health::kDegraded);
@@ -303,6 +373,8 @@ TEST(StatusReport, JsonKeepsEverything) {
   input.sinks[0].courier.last_error = "refused";
   input.sinks[0].courier.error_since = before(90s);
   input.sinks[0].courier.next_attempt_in = 1500ms;
+  input.sinks[0].courier.failed_in_a_row = 7;
+  input.sinks[0].next_batch_in = 2500ms;
   input.store.lanes[0].state.dropped[1] = {3, 33};
   input.store.replaying = {{SinkId(1), 3}};
   input.store.oldest_dead_letter = {{SinkId(1), before(1h)}};

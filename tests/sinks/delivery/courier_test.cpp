@@ -51,6 +51,22 @@ TEST_F(CourierTest, AFailureMakesAllItsRequestsWait) {
   EXPECT_TRUE(status().last_error.empty());
 }
 
+TEST_F(CourierTest, AttemptsThatFailInARowAreCountedUntilOneIsAnswered) {
+  make({.concurrency = 2});
+  for (const std::uint64_t n : {1, 2}) post(n);
+  run();
+  answer("away");
+  answer("away");  // was under way
+  EXPECT_EQ(status().failed_in_a_row, 1u);
+  advance_to_next();
+  answer("away");
+  EXPECT_EQ(status().failed_in_a_row, 2u);
+  advance_to_next();
+  EXPECT_EQ(status().failed_in_a_row, 2u) << "it is being tried";
+  answer("ok");
+  EXPECT_EQ(status().failed_in_a_row, 0u);
+}
+
 TEST_F(CourierTest, WhatIsSentAndWhatWaitsAreToldApart) {
   make({.concurrency = 2});
   for (const std::uint64_t n : {1, 2, 3}) post(n);
