@@ -61,9 +61,11 @@ class Logger {
  private:
   void tell(int left_out) {
     if (left_out > 0)
-      put(Level::kWarn, fmt::format("log: {} lines were left out: at most {} are told in a minute, "
-                                    "half of them errors and changes of state",
-                                    left_out, kLinesPerMinute));
+      put(Level::kWarn,
+          fmt::format("log: {} left out: at most {} are told in a minute, "
+                      "half of them errors and changes of state",
+                      left_out == 1 ? "1 line was" : fmt::format("{} lines were", left_out),
+                      kLinesPerMinute));
   }
 
   void put(Level level, std::string_view message) {

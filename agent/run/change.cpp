@@ -304,12 +304,23 @@ std::string done_text(const ControlChange& change, std::uint64_t records) {
 
 Result<SinkState> find_sink(Store& store, const std::string& name) {
   EH_ASSIGN(const auto sinks, store.sinks());
-  return find_named(sinks, name, "sink");
+  auto sink = find_named(sinks, name, "sink");
+  EH_ASSIGN(const auto sources, store.sources());
+  if (!sink && find_named(sources, name, "source"))
+    return fail(ErrorCode::kNotFound,
+                "{0} is a source, not a sink; to forget it: edgehose buffer forget --source {0}",
+                name);
+  return sink;
 }
 
 Result<SourceState> find_source(Store& store, const std::string& name) {
   EH_ASSIGN(const auto sources, store.sources());
-  return find_named(sources, name, "source");
+  auto source = find_named(sources, name, "source");
+  EH_ASSIGN(const auto sinks, store.sinks());
+  if (!source && find_named(sinks, name, "sink"))
+    return fail(ErrorCode::kNotFound,
+                "{0} is a sink, not a source; to forget it: edgehose buffer forget {0}", name);
+  return source;
 }
 
 Result<LaneState> find_lane(Store& store, const std::string& sink, const std::string& source) {

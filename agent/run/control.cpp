@@ -133,6 +133,12 @@ Result<std::string> request_line(const ControlChange& change) {
   return std::visit(Words{}, change) + "\n";
 }
 
+std::string described(const ControlChange& change) {
+  std::string words = std::visit(Words{}, change);
+  if (words.size() > kMaxDescribed) words = words.substr(0, kMaxDescribed - 3) + "...";
+  return words;
+}
+
 std::string answer_json(const Result<ChangeReport>& outcome) {
   Json json;
   json["ok"] = outcome.has_value();

@@ -24,6 +24,10 @@ Result<ControlRequest> parse_request(std::string_view line);
 // The line that asks for it, its end included. kInvalid: a name that is no word.
 Result<std::string> request_line(const ControlChange& change);
 
+// What is asked, in the words of that line, as the log tells it: cut after kMaxDescribed bytes.
+std::string described(const ControlChange& change);
+constexpr std::size_t kMaxDescribed = 200;
+
 // {"ok":true,"text":...,"records":...,"more":...}, with "problem" where something was left out; or
 // {"ok":false,"code":...,"error":...}
 std::string answer_json(const Result<ChangeReport>& outcome);

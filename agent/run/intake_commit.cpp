@@ -291,9 +291,10 @@ Instant Intake::drop_report_due() const {
 void Intake::report_drops() {
   if (dropping_.records == 0) return;
   log::warn(
-      "buffer: full, {} records ({}) were dropped, as buffer.when_full = \"{}\" says (what no sink "
+      "buffer: full, {} ({}) dropped, as buffer.when_full = \"{}\" says (what no sink "
       "of the config waits for goes first); edgehose status shows which sink is behind",
-      format_count(dropping_.records), format_size(dropping_.bytes), name(options_.when_full));
+      format_count(dropping_.records, "record"), format_size(dropping_.bytes),
+      name(options_.when_full));
   dropping_ = {};
   next_drop_report_ = clock_.now() + std::chrono::minutes(1);
 }

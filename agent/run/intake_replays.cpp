@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/base/log.h"
+#include "agent/run/control.h"
 #include "agent/run/intake.h"
 
 namespace edgehose {
@@ -15,7 +16,7 @@ void Intake::make_changes() {
   for (ChangeRequest& request : changes_.take()) {
     Result<ChangeReport> report = apply_change(store_, request.change, context_);
     if (report) {
-      log::info("changed by hand: {}", report->text);
+      log::info("changed by hand: {}: {}", described(request.change), report->text);
       changed(request.change);
     }
     outcomes_->post({request.ticket, std::move(request.change), std::move(report)});

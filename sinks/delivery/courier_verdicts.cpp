@@ -220,11 +220,11 @@ void Courier::bury(Held& held, const Rejected& verdict, Instant now) {
                                    {verdict.records, verdict.reason, held.attempts, clock_.wall()});
   if (!dead) return retry(held, Retry{dead.error().message}, now);
   if (const auto count = refusal_lines_.pass(now))
-    log::warn(
-        "sink {}: {} records of {} were refused and {} the dead letters: {} ({} batches since "
-        "this was last told)",
-        sink_->name(), dead->size(), held.batch.claim.key,
-        held.batch.claim.replay() ? "stay among" : "go to", verdict.reason, *count);
+    log::warn("sink {}: of {} {} refused and {} the dead letters: {} ({} since this was last told)",
+              sink_->name(), held.batch.claim.key,
+              format_count(dead->size(), "record is", "records are"),
+              held.batch.claim.replay() ? "kept in" : "put into", verdict.reason,
+              format_count(*count, "batch", "batches"));
   if (dead->size() < held.batch.claim.size.records) count_delivery();
   recovered(held, now);
   settle(held, std::move(*dead));

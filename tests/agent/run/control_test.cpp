@@ -7,6 +7,15 @@
 namespace edgehose {
 namespace {
 
+TEST(Control, AChangeIsDescribedByWhatWasAsked) {
+  EXPECT_EQ(described(ForgetLane{"archive", "app"}), "forget lane archive app");
+  EXPECT_EQ(described(ConfirmSink{"usb"}), "confirm usb");
+  PurgeLetters many;
+  for (std::uint64_t id = 1; id <= 1000; ++id) many.which.ids.push_back(id);
+  EXPECT_EQ(described(many).size(), kMaxDescribed);
+  EXPECT_TRUE(described(many).ends_with("..."));
+}
+
 using ::testing::HasSubstr;
 
 std::string there_and_back(const ControlChange& change) {

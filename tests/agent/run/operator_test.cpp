@@ -243,6 +243,14 @@ TEST_F(OperatorTest, WhatIsInUseIsNotForgottenAndWhatIsNotIs) {
   EXPECT_EQ(deliver_all(), 10u);
 }
 
+TEST_F(OperatorTest, ASourceThatIsTakenForASinkIsNamedAsOne) {
+  start();
+  EXPECT_EQ(ask(ForgetSink{"app"}).error().message,
+            "app is a source, not a sink; to forget it: edgehose buffer forget --source app");
+  EXPECT_EQ(ask(ForgetSource{"archive"}).error().message,
+            "archive is a sink, not a source; to forget it: edgehose buffer forget archive");
+}
+
 TEST_F(OperatorTest, ASourceWithoutConfigIsForgottenBesideTheAgent) {
   start();
   {
