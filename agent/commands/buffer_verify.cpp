@@ -9,18 +9,19 @@ namespace edgehose {
 namespace {
 
 void print_report(const VerifyReport& report) {
-  fmt::print("{} blocks ({} not full), {} records, {} raw\n", format_count(report.blocks),
-             format_count(report.minis), format_count(report.records),
+  fmt::print("{} ({} not full), {}, {} raw\n", format_count(report.blocks, "block"),
+             format_count(report.minis), format_count(report.records, "record"),
              format_size(report.raw_bytes));
-  fmt::print("{} sources, {} files, {} lanes, {} claims, {} dead letters\n", report.sources,
-             format_count(report.files), report.lanes, report.claims,
-             format_count(report.dead_letters));
+  fmt::print("{}, {}, {}, {}, {}\n", format_count(report.sources, "source"),
+             format_count(report.files, "file"), format_count(report.lanes, "lane"),
+             format_count(report.claims, "claim"),
+             format_count(report.dead_letters, "dead letter"));
   if (report.sequence_gaps > 0)
-    fmt::print("{} gaps in sequences: records that were dropped or lost\n",
-               format_count(report.sequence_gaps));
+    fmt::print("{} in sequences: records that were dropped or lost\n",
+               format_count(report.sequence_gaps, "gap"));
   if (report.unopened > 0)
-    fmt::print("{} blocks and values were sealed with a key that is not configured\n",
-               format_count(report.unopened));
+    fmt::print("{} sealed with a key that is not configured\n",
+               format_count(report.unopened, "block or value was", "blocks and values were"));
   if (report.sound()) {
     fmt::print("{}\n", report.unopened == 0
                            ? "All of it is sound."

@@ -131,13 +131,15 @@ Report examine(const LoadedConfig& loaded, const ServiceUnit& unit, bool connect
       check_sources(config, sinks, unit, {STDOUT_FILENO, STDERR_FILENO}, *clock, findings);
   report.sinks = check_sinks(config, sinks, store, unit, *clock, findings);
   if (connect)
-    report.connections = check_connections(config, report.sinks, unit.user(), *clock, findings);
+    report.connections =
+        check_connections(config, report.sinks, checked_user(unit), *clock, findings);
   std::vector<std::uint64_t> files;
   for (const SourceCheck& source : report.sources) files.push_back(source.files);
   report.resources = worst_case(config, store.limit, files);
   if (const auto disk = disk_room(existing_ancestor(config.agent.data_dir), store.allocated, 0,
                                   config.buffer.free_disk_percent))
-    tell_disk(config, {*disk, store.limit, total(report.resources.disk)}, findings);
+    tell_disk(config, {*disk, store.limit, total(report.resources.disk), store.holds_records},
+              findings);
   findings.warnings.insert(findings.warnings.end(), store.orphans.begin(), store.orphans.end());
   return report;
 }

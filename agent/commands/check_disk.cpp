@@ -15,10 +15,24 @@ std::string still_taken(std::int64_t owned) {
                    : "a new buffer has little more than its reserve";
 }
 
+// A first block and its pages, beside the reserve.
+constexpr std::uint64_t kFirstBlock = 256 << 10;
+
+// A buffer that holds nothing gets its reserve first, a quarter of its limit at most, from below
+// the floor, too; half of it may take records then. Where the reserve does not fit all of it is
+// missing.
+bool stores_nothing(const DiskUse& use) {
+  if (use.holds_records) return false;
+  const std::uint64_t reserve = disk_reserve(StoreOptions{}.reserve, use.limit);
+  const auto owned = static_cast<std::uint64_t>(std::max<std::int64_t>(use.disk.owned, 0));
+  if (owned + use.disk.free >= reserve + kFirstBlock) return false;
+  return use.disk.owned + use.disk.above_floor <= static_cast<std::int64_t>(reserve);
+}
+
 }  // namespace
 
 // The agent keeps to the floor whatever max_size says, so a disk that is too small for the worst
-// case can be lived with; one without a free byte takes no new buffer.
+// case can be lived with; one that takes no record cannot.
 void tell_disk(const Config& config, const DiskUse& use, Findings& findings) {
   const std::string& place = config.agent.data_dir;
   const DiskRoom& disk = use.disk;
@@ -27,6 +41,13 @@ void tell_disk(const Config& config, const DiskUse& use, Findings& findings) {
         "data_dir {}: its file system has not a byte free: no buffer can be made there; free some "
         "of it, or put agent.data_dir elsewhere",
         place));
+  if (stores_nothing(use))
+    return findings.errors.push_back(fmt::format(
+        "data_dir {}: its file system has {} free, and a buffer of {} (buffer.max_size) keeps {} "
+        "in reserve: nothing could be stored; free some of it, put agent.data_dir elsewhere, or "
+        "lower buffer.max_size",
+        place, format_size(disk.free), format_size(use.limit),
+        format_size(disk_reserve(StoreOptions{}.reserve, use.limit))));
   const std::string kept_free =
       fmt::format("{} ({} %, buffer.free_disk_percent) stay free", format_size(disk.floor),
                   config.buffer.free_disk_percent);

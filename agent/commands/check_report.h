@@ -45,8 +45,9 @@ std::uint64_t total(const std::vector<ResourcePart>& parts);
 struct DiskUse {  // bytes
   DiskRoom disk;  // of the file system that data_dir is or will be on; owned: all that the
                   // buffer has of it already
-  std::uint64_t limit = 0;  // of the buffer
-  std::uint64_t worst = 0;  // what all below data_dir may come to
+  std::uint64_t limit = 0;     // of the buffer
+  std::uint64_t worst = 0;     // what all below data_dir may come to
+  bool holds_records = false;  // what sinks take of it makes room
 };
 // Tells what of the worst case has no room there.
 void tell_disk(const Config& config, const DiskUse& use, Findings& findings);
@@ -84,7 +85,8 @@ struct StoreCheck {
   std::vector<std::string> orphans;
   std::map<std::string, std::string> notes;  // of sinks, by name: SinkState::note
   std::uint64_t allocated = 0;               // what the buffer has of the disk
-  std::string hint;                          // what would spare the flash; empty: nothing to say
+  bool holds_records = false;
+  std::string hint;  // what would spare the flash; empty: nothing to say
 };
 // `unit`: a directory that it makes need not be there.
 StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Clock& clock,

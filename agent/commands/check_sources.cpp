@@ -1,3 +1,4 @@
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -57,6 +58,17 @@ void tell_copytruncate(const FileSourceConfig& config, std::size_t index, const 
   }
 }
 
+// Of several patterns one may be misspelt while others match.
+std::vector<std::string> unmatched(const FileSelection& selection, const Discovery& found) {
+  std::vector<std::string> patterns;
+  for (const Glob& glob : selection.paths)
+    if (std::ranges::none_of(found.files, [&](const FoundFile& file) {
+          return file.named && glob.matches(file.path);
+        }))
+      patterns.push_back(glob.text());
+  return patterns;
+}
+
 bool selects(const FileSelection& selection, const std::string& path) {
   return !excluded(selection.exclude, path) &&
          std::any_of(selection.paths.begin(), selection.paths.end(),
@@ -96,13 +108,11 @@ SourceCheck check_file_source(const FileSourceConfig& config, const FileSelectio
     findings.warnings.push_back(fmt::format("source {}: {}", config.name, what));
   };
   const std::string hint = directory_hint(config.paths);
+  const std::vector<std::string> without_files = unmatched(selection, found);
   if (!found.problems[index].empty())
     tell(found.problems[index]);
-  else if (hint.empty() &&
-           std::none_of(found.files.begin(), found.files.end(), [&](const FoundFile& file) {
-             return file.named && (file.selection == index || selects(selection, file.path));
-           }))
-    tell("no file matches now");
+  else if (hint.empty() && !without_files.empty())
+    tell(fmt::format("no file matches {} now", fmt::join(without_files, ", ")));
   if (!hint.empty()) tell(hint);
   tell_unreadable(check, unreadable, findings);
   return check;

@@ -19,6 +19,7 @@ namespace {
 
 void check_data_dir(const std::string& data_dir, const ServiceUnit& unit, Findings& findings) {
   const std::string there = existing_ancestor(data_dir);
+  const std::string user = checked_user(unit);
   struct stat info {};
   if (::stat(there.c_str(), &info) == 0 && !S_ISDIR(info.st_mode))
     return findings.errors.push_back(
@@ -33,9 +34,9 @@ void check_data_dir(const std::string& data_dir, const ServiceUnit& unit, Findin
   if (!unit.makes(data_dir) && ::access(there.c_str(), W_OK | X_OK) != 0)
     findings.errors.push_back(
         there == data_dir
-            ? fmt::format("data_dir {0} cannot be written: chown {1}: {0}", data_dir, unit.user())
+            ? fmt::format("data_dir {0} cannot be written: chown {1}: {0}", data_dir, user)
             : fmt::format("data_dir {0} cannot be created: install -d -o {1} -m 0750 {0}", data_dir,
-                          unit.user()));
+                          user));
   tell_read_only("data_dir " + data_dir, data_dir, unit, findings);
   const auto gone_at_reboot = is_volatile(there);
   if (gone_at_reboot && *gone_at_reboot)
@@ -68,7 +69,7 @@ void check_socket(const AgentConfig& agent, const ServiceUnit& unit, Findings& f
     warn(fmt::format("the control socket {} cannot be made: {} is not there", path, directory));
   else if (::access(directory.c_str(), W_OK | X_OK) != 0)
     warn(fmt::format("the control socket {} cannot be made: {} cannot write to {}", path,
-                     unit.user(), directory));
+                     checked_user(unit), directory));
 }
 
 // Every write changes the file's time, and ext4 journals that within 5 s: as much again as a small
@@ -165,6 +166,8 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
   }
   check.epoch = (*store)->epoch();
   check.allocated = (*store)->usage().allocated;
+  if (const auto first = (*store)->next_block(SourceId{}, BlockNumber(1)))
+    check.holds_records = first->has_value();
   if (const auto sinks = (*store)->sinks())
     for (const SinkState& sink : *sinks) check.notes[sink.name] = sink.note;
   check.orphans = orphans(**store, config);

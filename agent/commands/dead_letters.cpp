@@ -3,118 +3,73 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
-#include <set>
 
 #include "agent/base/file.h"
 #include "agent/base/text.h"
 #include "agent/commands/layout.h"
+#include "agent/commands/letter_groups.h"
 #include "agent/commands/load.h"
+#include "agent/commands/picked_letters.h"
 #include "agent/commands/running_agent.h"
 #include "agent/commands/table.h"
 
 namespace edgehose {
 namespace {
 
-struct Names {
-  std::map<SinkId, std::string> sinks;
-  std::map<SourceId, std::string> sources;
-
-  std::string sink(SinkId id) const { return sinks.contains(id) ? sinks.at(id) : "?"; }
-  std::string source(SourceId id) const { return sources.contains(id) ? sources.at(id) : "-"; }
-};
-
-Result<Names> read_names(Store& store) {
-  Names names;
-  EH_ASSIGN(const auto sinks, store.sinks());
-  for (const SinkState& sink : sinks) names.sinks[sink.id] = sink.name;
-  EH_ASSIGN(const auto sources, store.sources());
-  for (const SourceState& source : sources) names.sources[source.id] = source.name;
-  return names;
-}
-
-// Which letters are meant: --sink, and either words or --all.
-struct Selection {
-  std::set<std::uint64_t> ids;  // empty: all
-  std::optional<std::string> sink;
-
-  bool takes(const DeadLetter& letter, const Names& names) const {
-    return (ids.empty() || ids.contains(letter.id)) &&
-           (!sink || names.sink(letter.lane.sink) == *sink);
-  }
-};
-
-Result<Selection> select(const Invocation& invocation, bool all) {
-  Selection selection;
-  selection.sink = invocation.value("sink");
-  for (const std::string& word : invocation.words) {
-    std::uint64_t id = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc{} || end != word.data() + word.size())
-      return fail(ErrorCode::kInvalid,
-                  "\"{}\" is not the number of a dead letter; see edgehose dead-letters list",
-                  word);
-    selection.ids.insert(id);
-  }
-  if (selection.ids.empty() && !all)
-    return fail(ErrorCode::kInvalid, "name the dead letters by number, or say --all");
-  if (!selection.ids.empty() && invocation.has("all"))
-    return fail(ErrorCode::kInvalid, "numbers and --all exclude each other");
-  return selection;
-}
-
-struct Visited {
-  std::uint64_t letters = 0;
-  int code = kExitOk;  // kExitFailed: some are damaged, which was told
-};
-
-// Visits what is selected; complains about damaged ones. kNotFound: numbers that are not there.
-Result<Visited> for_each_selected(
-    const OpenedBuffer& opened, const Selection& selection,
-    const std::function<bool(const DeadLetter&, const Names&)>& visit) {
-  Store& store = *opened.store;
-  if (store.usage().dead_letters > 0) EH_TRY(opened.opens_what_is_sealed());
-  EH_ASSIGN(const Names names, read_names(store));
-  Visited visited;
-  std::set<std::uint64_t> missing = selection.ids;
-  EH_ASSIGN(std::vector<std::uint64_t> damaged,
-            store.for_each_dead_letter([&](const DeadLetter& letter) {
-              if (!selection.takes(letter, names)) return true;
-              ++visited.letters;
-              missing.erase(letter.id);
-              return visit(letter, names);
-            }));
-  std::erase_if(damaged,
-                [&](std::uint64_t id) { return missing.erase(id) == 0 && !selection.ids.empty(); });
-  if (!missing.empty())
-    return fail(ErrorCode::kNotFound, "there is no dead letter {}", fmt::join(missing, ", "));
-  if (!damaged.empty()) visited.code = failed({ErrorCode::kCorrupt, 0, damaged_text(damaged)});
-  return visited;
-}
-
 // --- list, show, export --------------------------------------------------------------------------
 
-int list(const Invocation& invocation) {
-  const OpenedBuffer opened = open_for_reading(invocation);
-  if (opened.store == nullptr) return opened.code;
-  const Selection selection{{}, invocation.value("sink")};
+void print_row(const DeadLetter& letter, const LetterNames& names) {
+  fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}\n{:10}{}\n", letter.id,
+             clipped(printable(names.sink(letter.lane.sink)), 12),
+             clipped(printable(names.source(letter.lane.source)), 12), letter.sequence.value,
+             format_wall(letter.given_up), letter.attempts, "",
+             clipped(printable(letter.reason), kColumns - 11));
+}
+
+int list_rows(const OpenedBuffer& opened, const PickedLetters& selection, std::uint64_t limit) {
   fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}\n", "ID", "SINK", "SOURCE", "SEQUENCE",
              "GIVEN UP", "TRIES");
+  std::uint64_t shown = 0;
   const auto count =
-      for_each_selected(opened, selection, [](const DeadLetter& letter, const Names& names) {
-        fmt::print("{:>8}  {:<12}  {:<12}  {:>11}  {:<20}  {:>5}\n{:10}{}\n", letter.id,
-                   clipped(printable(names.sink(letter.lane.sink)), 12),
-                   clipped(printable(names.source(letter.lane.source)), 12), letter.sequence.value,
-                   format_wall(letter.given_up), letter.attempts, "",
-                   clipped(printable(letter.reason), kColumns - 11));
+      for_each_picked(opened, selection, [&](const DeadLetter& letter, const LetterNames& names) {
+        if (shown == limit) return false;
+        print_row(letter, names);
+        ++shown;
         return true;
       });
   if (!count) return failed(count.error());
   if (count->letters == 0) fmt::print("none\n");
+  if (count->letters > shown) fmt::print("... more; see --limit and --all\n");
   return count->code;
 }
 
-bool show_letter(const DeadLetter& letter, const Names& names) {
+int list_groups(const OpenedBuffer& opened, const PickedLetters& selection) {
+  LetterGroups groups;
+  const auto count =
+      for_each_picked(opened, selection, [&](const DeadLetter& letter, const LetterNames& names) {
+        groups.add(names.sink(letter.lane.sink), letter);
+        return true;
+      });
+  if (!count) return failed(count.error());
+  fmt::print("{}", groups.text());
+  return count->code;
+}
+
+int list(const Invocation& invocation) {
+  std::uint64_t limit = UINT64_MAX;
+  if (const auto text = invocation.value("limit")) {
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
+    if (error != std::errc{} || end != text->data() + text->size())
+      return usage_error("dead-letters list", fmt::format("--limit {} is not a number", *text));
+  }
+  const OpenedBuffer opened = open_for_reading(invocation);
+  if (opened.store == nullptr) return opened.code;
+  const PickedLetters selection{{}, invocation.value("sink")};
+  if (invocation.has("limit") || invocation.has("all")) return list_rows(opened, selection, limit);
+  return list_groups(opened, selection);
+}
+
+bool show_letter(const DeadLetter& letter, const LetterNames& names) {
   fmt::print(
       "id        {}\nsink      {}\nsource    {}\nsequence  {}\n"
       "time      {}\ngiven up  {}\nattempts  {}\n"
@@ -128,20 +83,20 @@ bool show_letter(const DeadLetter& letter, const Names& names) {
 }
 
 int show(const Invocation& invocation) {
-  const auto selection = select(invocation, false);
+  const auto selection = pick_letters(invocation, false);
   if (!selection) return usage_error("dead-letters show", selection.error().message);
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
-  const auto count = for_each_selected(opened, *selection, show_letter);
+  const auto count = for_each_picked(opened, *selection, show_letter);
   return count ? count->code : failed(count.error());
 }
 
-int write_out(const Invocation& invocation, const Selection& selection) {
+int write_out(const Invocation& invocation, const PickedLetters& selection) {
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
   Status written;
   const auto count =
-      for_each_selected(opened, selection, [&](const DeadLetter& letter, const Names&) {
+      for_each_picked(opened, selection, [&](const DeadLetter& letter, const LetterNames&) {
         written = write_all(STDOUT_FILENO, letter.body + "\n", "standard output");
         return written.has_value();
       });
@@ -152,7 +107,7 @@ int write_out(const Invocation& invocation, const Selection& selection) {
 }
 
 int export_letters(const Invocation& invocation) {
-  const auto selection = select(invocation, invocation.has("all"));
+  const auto selection = pick_letters(invocation, invocation.has("all"));
   if (!selection) return usage_error("dead-letters export", selection.error().message);
   return write_out(invocation, *selection);
 }
@@ -161,7 +116,7 @@ int export_letters(const Invocation& invocation) {
 
 // As many as fit into one change each; none named: all of them, in one.
 template <class C>
-std::vector<ControlChange> changes_for(const Selection& selection) {
+std::vector<ControlChange> changes_for(const PickedLetters& selection) {
   const LetterSelection all{{}, selection.sink.value_or("")};
   std::vector<ControlChange> changes;
   LetterSelection part = all;
@@ -174,20 +129,20 @@ std::vector<ControlChange> changes_for(const Selection& selection) {
 }
 
 int replay(const Invocation& invocation) {
-  const auto selection = select(invocation, invocation.has("all"));
+  const auto selection = pick_letters(invocation, invocation.has("all"));
   if (!selection) return usage_error("dead-letters replay", selection.error().message);
   if (invocation.has("stdout")) return write_out(invocation, *selection);
   return make_changes(invocation, changes_for<ReplayLetters>(*selection));
 }
 
 int purge(const Invocation& invocation) {
-  const auto selection = select(invocation, invocation.has("all"));
+  const auto selection = pick_letters(invocation, invocation.has("all"));
   if (!selection) return usage_error("dead-letters purge", selection.error().message);
   if (invocation.has("yes")) return make_changes(invocation, changes_for<PurgeLetters>(*selection));
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;
-  const auto count =
-      for_each_selected(opened, *selection, [](const DeadLetter&, const Names&) { return true; });
+  const auto count = for_each_picked(opened, *selection,
+                                     [](const DeadLetter&, const LetterNames&) { return true; });
   if (!count) return failed(count.error());
   fmt::print("{} would be deleted for good. Nothing was changed: add --yes.\n",
              format_count(count->letters, "dead letter"));
@@ -203,11 +158,14 @@ Command dead_letters_list_command() {
           .arguments = "",
           .summary = "records that a sink refused for good",
           .description =
-              "Lists dead letters, the oldest first: records that a sink refused for good,\n"
-              "with the server's reason (all of it: dead-letters show). TRIES: attempts of the\n"
-              "process that gave it up, and those of replays. Works beside a running agent.",
-          .options = {kSinkOption},
-          .examples = "edgehose dead-letters list --sink search",
+              "Sums up dead letters by sink and reason: records that a sink refused for good,\n"
+              "with the server's words. With --all or --limit it lists each of them, the\n"
+              "oldest first. TRIES: attempts of the process that gave it up, and those of\n"
+              "replays. Works beside a running agent.",
+          .options = {kSinkOption,
+                      {"all", "", "Each of them"},
+                      {"limit", "N", "Each of them, at most so many"}},
+          .examples = "edgehose dead-letters list --sink search --limit 20",
           .exit_codes = {},
           .run = list};
 }

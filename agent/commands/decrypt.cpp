@@ -16,6 +16,8 @@ namespace edgehose {
 namespace {
 
 constexpr std::size_t kKeyFileBytes = 1 << 20;
+// Decrypted logs are as private as logs in /var/log: readable by the owner and the group.
+constexpr mode_t kFileMode = 0640, kDirectoryMode = 0750;
 
 // What objects may be opened with.
 struct Keys {
@@ -94,8 +96,7 @@ class Output {
   }
   Status finish() {
     if (!file_.valid()) return {};
-    // Decrypted logs are as private as logs in /var/log: readable by the owner and the group.
-    if (::fchmod(file_.get(), 0640) != 0 || ::fdatasync(file_.get()) != 0)
+    if (::fchmod(file_.get(), kFileMode) != 0 || ::fdatasync(file_.get()) != 0)
       return fail_errno(errno, fmt::format("writing {}", path_));
     if (::rename(temporary_.c_str(), path_.c_str()) != 0)
       return fail_errno(errno, fmt::format("naming {}", path_));
@@ -164,16 +165,21 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+// One that is there, or is to be made.
+bool names_directory(const std::string& output) {
+  return output.ends_with('/') || is_directory(output);
+}
+
 // Where each input goes: one file, or below one directory, each under its plain name.
 tl::expected<std::vector<std::optional<std::string>>, std::string> destinations(
     const Invocation& invocation) {
   const auto output = invocation.value("output");
-  const bool directory = output && is_directory(*output);
+  const bool directory = output && names_directory(*output);
   if (output && *output != "-" && !directory && invocation.words.size() > 1)
-    return tl::unexpected(fmt::format("{} is not a directory, and {} files cannot go into one",
-                                      *output, invocation.words.size()));
-  if (output && output->ends_with('/') && !directory)
-    return tl::unexpected(fmt::format("{} is not a directory: make it first", *output));
+    return tl::unexpected(
+        fmt::format("{0} is not a directory, and {1} files cannot go into one; "
+                    "\"{0}/\" makes it",
+                    *output, invocation.words.size()));
   std::vector<std::optional<std::string>> paths;
   std::set<std::string> taken;
   for (const std::string& input : invocation.words) {
@@ -183,8 +189,8 @@ tl::expected<std::vector<std::optional<std::string>>, std::string> destinations(
     }
     if (input == "-")
       return tl::unexpected<std::string>("standard input has no name to be given in a directory");
-    paths.push_back(
-        fmt::format("{}/{}", *output, plain_name(input, invocation.has("keep-compressed"))));
+    paths.push_back(fmt::format("{}{}{}", *output, output->ends_with('/') ? "" : "/",
+                                plain_name(input, invocation.has("keep-compressed"))));
     if (!taken.insert(*paths.back()).second)
       return tl::unexpected(
           fmt::format("two files would become {}: give them one at a time", *paths.back()));
@@ -234,6 +240,10 @@ int decrypt(const Invocation& invocation) {
     complain(keys ? list.error().message : keys.error().message);
     return kExitUsage;
   }
+  const auto output = invocation.value("output");
+  if (output && names_directory(*output))
+    if (const Status made = make_directories(*output, kDirectoryMode); !made)
+      return failed(made.error());
   int code = kExitOk;
   for (const Work& work : *list) {
     const Status done = decrypt_file(work, *keys, invocation.has("keep-compressed"));
@@ -247,49 +257,52 @@ int decrypt(const Invocation& invocation) {
 }  // namespace
 
 Command decrypt_command() {
-  return {.name = "decrypt",
-          .arguments = "FILE...",
-          .summary = "opens delivered objects: decrypts, decompresses",
-          .description =
-              "Decrypts objects (age) with the secret key of one of their recipients and\n"
-              "decompresses them (zstd, gzip). What they are is found out from their first\n"
-              "bytes, so objects that are not encrypted are fine too. \"-\" is standard input.\n"
-              "Without --output everything goes to standard output, in the order given.\n"
-              "\n"
-              "A file appears under its name only when all of it was decrypted and found\n"
-              "authentic; one that is there already is replaced then. On standard output what\n"
-              "came before damage is there, and the exit code tells. The tools\n"
-              "age and zstd read the same objects:\n"
-              "  age -d -i fleet.age OBJECT.log.zst.age | zstd -dc\n"
-              "\n"
-              "An object of the Amazon S3 Encryption Client (v2, v3) has its key in its\n"
-              "metadata, so those are needed too: what \"aws s3api head-object\" prints. It is\n"
-              "read twice, and nothing of it goes out before it was found authentic. Objects\n"
-              "under a customer's key (SSE-C) come decrypted from S3: they need nothing here.",
-          .options = {{"identity", "FILE",
-                       "Secret keys (AGE-SECRET-KEY-1...), one a line. May be repeated", true},
-                      {"s3ec-key", "FILE",
-                       "Of the S3 Encryption Client: an RSA private key (PEM), or an AES key (32 "
-                       "bytes, or their base64). May be repeated",
-                       true},
-                      {"metadata", "FILE",
-                       "What \"aws s3api head-object\" prints of the object; with several objects, "
-                       "one for each, in their order",
-                       true},
-                      {"output", "PATH",
-                       "A file, or a directory: each object goes there without its .zst.age"},
-                      {"keep-compressed", "", "Only decrypts"}},
-          .examples =
-              "edgehose decrypt --identity fleet.age app-*.log.zst.age | less\n"
-              "edgehose decrypt --identity fleet.age --output plain/ objects/*.age\n"
-              "edgehose decrypt --s3ec-key private.pem --metadata head.json app.log.zst",
-          .exit_codes =
-              "0  all of them were opened\n"
-              "1  one or more could not be: no key fits, damaged, or not readable\n"
-              "2  the command line is wrong, or a file of keys or metadata is",
-          .min_words = 1,
-          .max_words = kAnyWords,
-          .run = decrypt};
+  return {
+      .name = "decrypt",
+      .arguments = "FILE...",
+      .summary = "opens delivered objects: decrypts, decompresses",
+      .description =
+          "Decrypts objects (age) with the secret key of one of their recipients and\n"
+          "decompresses them (zstd, gzip). What they are is found out from their first\n"
+          "bytes, so objects that are not encrypted are fine too. \"-\" is standard input.\n"
+          "Without --output everything goes to standard output, in the order given.\n"
+          "\n"
+          "A file appears under its name only when all of it was decrypted and found\n"
+          "authentic; one that is there already is replaced then. On standard output what\n"
+          "came before damage is there, and the exit code tells. The tools\n"
+          "age and zstd read the same objects:\n"
+          "  age -d -i fleet.age OBJECT.log.zst.age | zstd -dc\n"
+          "\n"
+          "An object of the Amazon S3 Encryption Client (v2, v3) has its key in its\n"
+          "metadata, so those are needed too: what \"aws s3api head-object\" prints. It is\n"
+          "read twice, and nothing of it goes out before it was found authentic. Objects\n"
+          "under a customer's key (SSE-C) come decrypted from S3: they need nothing here.",
+      .options =
+          {{"identity", "FILE", "Secret keys (AGE-SECRET-KEY-1...), one a line. May be repeated",
+            true},
+           {"s3ec-key", "FILE",
+            "Of the S3 Encryption Client: an RSA private key (PEM), or an AES key (32 "
+            "bytes, or their base64). May be repeated",
+            true},
+           {"metadata", "FILE",
+            "What \"aws s3api head-object\" prints of the object; with several objects, "
+            "one for each, in their order",
+            true},
+           {"output", "PATH",
+            "A file, or a directory, which is made where it ends in '/': each object goes there "
+            "without its .zst.age"},
+           {"keep-compressed", "", "Only decrypts"}},
+      .examples =
+          "edgehose decrypt --identity fleet.age app-*.log.zst.age | less\n"
+          "edgehose decrypt --identity fleet.age --output plain/ objects/*.age\n"
+          "edgehose decrypt --s3ec-key private.pem --metadata head.json app.log.zst",
+      .exit_codes =
+          "0  all of them were opened\n"
+          "1  one or more could not be: no key fits, damaged, or not readable\n"
+          "2  the command line is wrong, or a file of keys or metadata is",
+      .min_words = 1,
+      .max_words = kAnyWords,
+      .run = decrypt};
 }
 
 }  // namespace edgehose

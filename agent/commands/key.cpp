@@ -31,12 +31,24 @@ Status write_new_file(const std::string& path, std::string_view content) {
   return written;
 }
 
+// A redirection makes its file as the umask says, mostly readable by all. It is not ours to change.
+void warn_of_readers() {
+  struct stat info {};
+  if (::fstat(STDOUT_FILENO, &info) != 0 || !S_ISREG(info.st_mode) || (info.st_mode & 077) == 0)
+    return;
+  complain(
+      fmt::format("warning: the key goes to a file that others may open (mode {:04o}): chmod "
+                  "600 it, or use --output FILE",
+                  info.st_mode & 07777));
+}
+
 // To a file, or to standard output where there is none; `about` goes to standard error.
 int hand_out(const std::optional<std::string>& path, std::string_view content,
              std::string_view about) {
   const Status written =
       path ? write_new_file(*path, content) : write_all(STDOUT_FILENO, content, "standard output");
   if (!written) return failed(written.error());
+  if (!path) warn_of_readers();
   fmt::print(stderr, "{}", about);
   return kExitOk;
 }
@@ -92,7 +104,8 @@ Command key_new_command() {
               "\n"
               "--buffer makes the key that encrypts the buffer at rest: 64 hexadecimal digits.\n"
               "\n"
-              "A file is written with mode 0600; one that exists is never overwritten.",
+              "A file is written with mode 0600; one that exists is never overwritten. Where\n"
+              "standard output is a file that others may open, a warning says so.",
           .options = {{"age", "", "An age identity"},
                       {"buffer", "", "A key for [buffer] encryption_keys"},
                       {"output", "FILE", "Where it goes (default: standard output)"}},

@@ -54,6 +54,30 @@ TEST(CheckDisk, AWorstCaseThatHasNoRoomIsAWarningWithFigures) {
               HasSubstr("has room for 170 MiB"));
 }
 
+// The reserve of a buffer of 32 MiB is 8 MiB: as long as it does not fit nothing does.
+TEST(CheckDisk, ADiskThatTakesNoRecordIsAnError) {
+  const auto small = [](std::uint64_t free, std::uint64_t owned, std::uint64_t limit) {
+    DiskUse use{{}, limit * kMiB, 240 * kMiB};
+    use.disk.free = free * kMiB;
+    use.disk.owned = static_cast<std::int64_t>(owned * kMiB);
+    use.disk.above_floor = static_cast<std::int64_t>(free * kMiB / 100 * 95);
+    return use;
+  };
+  const Findings findings = told(small(8, 0, 32));
+  ASSERT_EQ(findings.errors.size(), 1u);
+  EXPECT_THAT(findings.errors[0], HasSubstr("has 8 MiB free, and a buffer of 32 MiB "
+                                            "(buffer.max_size) keeps 8 MiB in reserve: nothing "
+                                            "could be stored"));
+  EXPECT_THAT(findings.warnings, IsEmpty());
+  EXPECT_THAT(told(small(9, 0, 32)).errors, IsEmpty());
+  EXPECT_THAT(told(small(8, 0, 16)).errors, IsEmpty()) << "a lower limit helps";
+  EXPECT_THAT(told(small(0, 9, 32)).errors, IsEmpty()) << "the buffer has its reserve";
+  EXPECT_EQ(told(small(2, 1, 32)).errors.size(), 1u) << "the buffer is there and empty";
+  DiskUse held = small(2, 1, 32);
+  held.holds_records = true;
+  EXPECT_THAT(told(held).errors, IsEmpty()) << "sinks will make room";
+}
+
 // What the buffer has already is no new demand.
 TEST(CheckDisk, WhatTheBufferHasCountsAsRoom) {
   EXPECT_THAT(told(use_of(150, 140, 32, 240)).warnings, IsEmpty());

@@ -66,6 +66,15 @@ TEST_F(CliTest, AnAgeKeyIsPrivateAndNeverOverwritten) {
   EXPECT_EQ(read("k.txt"), content);
 }
 
+// As age-keygen does: what the shell made is not changed.
+TEST_F(CliTest, AKeyThatIsRedirectedToAReadableFileIsWarnedOf) {
+  const Outcome open = run("key new --buffer >k.txt", "umask 022;");
+  EXPECT_EQ(open.code, 0);
+  EXPECT_THAT(open.err, HasSubstr("others may open (mode 0644): chmod 600 it"));
+  EXPECT_THAT(run("key new --age >a.txt", "umask 077;").err, Not(HasSubstr("others may open")));
+  EXPECT_THAT(run("key new --age").err, Not(HasSubstr("others may open"))) << "a pipe";
+}
+
 TEST_F(CliTest, ABufferKeyIs64HexadecimalDigits) {
   const Outcome made = run("key new --buffer");
   EXPECT_EQ(made.code, 0);
@@ -287,6 +296,16 @@ TEST_F(CliTest, CheckCountsAFileOfTwoSourcesOnce) {
   EXPECT_THAT(outcome.err, Not(HasSubstr("no file matches")));
 }
 
+TEST_F(CliTest, CheckNamesThePatternThatMatchesNothing) {
+  write_config();
+  write("in/a.log", "12345\n");
+  const Outcome outcome = run("check --config c.toml --set 'sources.app.paths=[\"" + directory_ +
+                              "/in/*.log\", \"" + directory_ + "/in/*.lgo\"]'");
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("source app: no file matches " + directory_ + "/in/*.lgo now\n"));
+}
+
 TEST_F(CliTest, CheckCountsNothingOfTheAgentsOwn) {
   write_config();
   write("in/a.log", "12345\n");
@@ -304,16 +323,22 @@ TEST_F(CliTest, ItsOwnOutputIsNotReadAndThatIsTold) {
   run("run --once --config c.toml 2>in/own.log; true");
   EXPECT_THAT(read("in/own.log"),
               HasSubstr("in/own.log is where this process's own output goes: it is not read\n"));
-  EXPECT_THAT(run("buffer verify --config c.toml").out, HasSubstr("1 files"));
+  EXPECT_THAT(run("buffer verify --config c.toml").out, HasSubstr("1 file,"));
   run("check --config c.toml 2>in/own.log; true");
   EXPECT_THAT(read("in/own.log"), HasSubstr("in/own.log is where this command's own output goes;"));
 }
 
-TEST_F(CliTest, DecryptIntoADirectoryThatIsNotThereSaysSo) {
+TEST_F(CliTest, DecryptMakesTheDirectoryThatItsOutputNames) {
   write("a.log", "x\n");
-  const Outcome outcome = run("decrypt --output new/ a.log");
-  EXPECT_EQ(outcome.code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("new/ is not a directory: make it first"));
+  write("b.log", "y\n");
+  EXPECT_EQ(run("decrypt --output new/er/ a.log b.log").code, 0);
+  EXPECT_EQ(read("new/er/a.log"), "x\n");
+  EXPECT_EQ(read("new/er/b.log"), "y\n");
+  EXPECT_EQ(run("decrypt --output wrong/ a.log a.log").code, 2);
+  EXPECT_FALSE(std::filesystem::exists(directory_ + "/wrong")) << "nothing was done";
+  const Outcome in_the_way = run("decrypt --output a.log/ b.log");
+  EXPECT_EQ(in_the_way.code, 1);
+  EXPECT_THAT(in_the_way.err, HasSubstr("a.log"));
 }
 
 TEST_F(CliTest, WhatASinkCannotTakeIsAWrongConfig) {
