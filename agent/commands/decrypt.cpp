@@ -7,6 +7,7 @@
 #include <set>
 
 #include "agent/base/file.h"
+#include "agent/commands/plain_output.h"
 #include "agent/commands/stored_metadata.h"
 #include "agent/commands/table.h"
 #include "sinks/object/decrypt.h"
@@ -16,8 +17,7 @@ namespace edgehose {
 namespace {
 
 constexpr std::size_t kKeyFileBytes = 1 << 20;
-// Decrypted logs are as private as logs in /var/log: readable by the owner and the group.
-constexpr mode_t kFileMode = 0640, kDirectoryMode = 0750;
+constexpr mode_t kDirectoryMode = 0750;  // as PlainOutput's files
 
 // What objects may be opened with.
 struct Keys {
@@ -62,53 +62,6 @@ std::string plain_name(std::string_view path, bool keep_compressed) {
   if (!keep_compressed) name = without_suffix(without_suffix(name, ".zst"), ".gz");
   return std::string(name);
 }
-
-// Where one file's plaintext goes. A file gets its name only when it is whole: until then it is a
-// hidden temporary beside it, removed where anything fails.
-class Output {
- public:
-  static Result<Output> open(const std::optional<std::string>& path) {
-    Output output;
-    if (!path || *path == "-") return output;
-    output.path_ = *path;
-    const std::size_t slash = path->rfind('/');
-    const std::string directory = slash == std::string::npos ? "" : path->substr(0, slash + 1);
-    output.temporary_ = directory + "." + path->substr(slash + 1) + ".XXXXXX";
-    output.file_ = FileDescriptor(::mkostemp(output.temporary_.data(), O_CLOEXEC));
-    if (!output.file_.valid()) {
-      output.temporary_.clear();
-      return fail_errno(errno, fmt::format("writing {}", *path));
-    }
-    return output;
-  }
-  Output(Output&& other) noexcept
-      : path_(std::exchange(other.path_, {})),
-        temporary_(std::exchange(other.temporary_, {})),
-        file_(std::move(other.file_)) {}
-  ~Output() {
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
-  }
-
-  Status write(std::string_view bytes) {
-    const bool to_file = file_.valid();
-    return write_all(to_file ? file_.get() : STDOUT_FILENO, bytes,
-                     to_file ? path_ : "standard output");
-  }
-  Status finish() {
-    if (!file_.valid()) return {};
-    if (::fchmod(file_.get(), kFileMode) != 0 || ::fdatasync(file_.get()) != 0)
-      return fail_errno(errno, fmt::format("writing {}", path_));
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0)
-      return fail_errno(errno, fmt::format("naming {}", path_));
-    temporary_.clear();
-    return {};
-  }
-
- private:
-  Output() = default;
-  std::string path_, temporary_;
-  FileDescriptor file_;
-};
 
 // A name says what an object is. One whose first bytes say otherwise is damaged there, and would
 // pass through as it lies.
@@ -155,7 +108,7 @@ Status decrypt_file(const Work& work, const Keys& keys, bool keep_compressed) {
   EH_ASSIGN(OpenedObject opened,
             open_object(std::move(input), {keys.identities, !keep_compressed}));
   EH_TRY(check_name(work.path, opened, keep_compressed));
-  EH_ASSIGN(Output output, Output::open(work.output));
+  EH_ASSIGN(PlainOutput output, PlainOutput::open(work.output));
   EH_TRY(copy_stream(*opened.plain, [&](std::string_view bytes) { return output.write(bytes); }));
   return output.finish();
 }
