@@ -12,6 +12,7 @@ namespace edgehose {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 std::unique_ptr<DirectorySink> make(const std::string& agent = "gw-0042",
                                     const std::string& prefix = "!{timestamp:yyyy/MM/dd/HH}/") {
@@ -145,6 +146,17 @@ TEST(DirectorySink, WhatNeedsAPersonParksTheRestIsRetried) {
   EXPECT_FALSE(parks(failure(ErrorCode::kFull, ENOSPC)));
   EXPECT_FALSE(parks(failure(ErrorCode::kIo, EIO)));
   EXPECT_EQ(std::get<Retry>(sink->judge({}, failure(ErrorCode::kIo, EIO))).reason, "words");
+}
+
+TEST(DirectorySink, WhatTheSystemSaysComesWithWhatToDo) {
+  const auto sink = make();
+  const auto parked = [&](ErrorCode code, int sys) {
+    return std::get<Park>(sink->judge({}, failure(code, sys))).reason;
+  };
+  EXPECT_THAT(parked(ErrorCode::kPermission, EACCES), StartsWith("words; grant it with: setfacl"));
+  EXPECT_EQ(parked(ErrorCode::kIo, EROFS), "words; mount -o remount,rw it, or write elsewhere");
+  EXPECT_EQ(std::get<Retry>(sink->judge({}, failure(ErrorCode::kFull, ENOSPC))).reason,
+            "words; make room there");
 }
 
 TEST(DirectorySink, LearnsTheFileSystemOnce) {
