@@ -67,7 +67,8 @@ Fields<Role> role_fields() {
 Fields<CredentialsConfig> credentials_fields() {
   using C = CredentialsConfig;
   return Fields<C>{
-      plain_secret<&C::access_key_id>("access_key_id", "A long-term or temporary key's id."),
+      plain_secret<&C::access_key_id>("access_key_id", "A long-term or temporary key's id.")
+          .is_for_all_to_see(),
       plain_secret<&C::secret_access_key>("secret_access_key", "The key itself."),
       plain_secret<&C::session_token>("session_token", "Of a temporary key."),
       field<&C::profile>("profile", "A profile of ~/.aws/config and ~/.aws/credentials.")
