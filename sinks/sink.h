@@ -79,6 +79,12 @@ enum class Recognises {
   kRecords,  // each record has an id
 };
 
+// Records [first, last] of a lane.
+struct SequenceRange {
+  Sequence first, last;
+  bool operator==(const SequenceRange&) const = default;
+};
+
 // A claim with what its sink needs to render it.
 struct Batch {
   Claim claim;
@@ -89,6 +95,10 @@ struct Batch {
   // destination's own rules may have been others.
   bool maybe_arrived = false;
   bool wrong_there = false;  // Retry::wrong_there was said of it in this life
+  // What is still to be sent, ascending; empty: all of the claim. The others were told of, one by
+  // one (Partly).
+  std::vector<SequenceRange> left{};
+  std::string receipt{};  // Poll::receipt: it was taken, and is asked after
 };
 
 // --- what a sink asks a transport to do ----------------------------------------------------------
@@ -112,7 +122,15 @@ struct UploadRequest {
   bool maybe_arrived = false;  // Batch::maybe_arrived
   bool renewed = false;        // each attempt has other bytes of the same length: a fresh key
 };
-using Request = std::variant<FileRequest, UploadRequest>;
+
+// Hand `body` to a service that takes records by request (events/): to one of the sink's endpoints.
+struct PostRequest {
+  std::string target;  // path and query: "/_bulk?filter_path=..."
+  std::string content_type;
+  std::vector<HttpHeader> headers{};  // beside those that the transport has for every request
+  std::shared_ptr<ByteSource> body;   // null: a GET
+};
+using Request = std::variant<FileRequest, UploadRequest, PostRequest>;
 
 struct FileResponse {
   Status status;                  // of the whole: written, synced, renamed, directory synced
@@ -139,7 +157,16 @@ struct UploadResponse {
   std::uint64_t bytes = 0;  // of what was sent
   bool partial = false;     // records were left out that the buffer could not give
 };
-using Response = std::variant<FileResponse, UploadResponse>;
+
+struct PostResponse {
+  HttpResponse answer;
+  std::optional<Error> unsent;  // nothing was sent: no credentials, or a body that cannot be read
+  bool nothing = false;         // nothing was sent: no record is left of the batch
+  std::string endpoint;         // that was asked
+  std::vector<SequenceRange> sent;  // the records of the body, in its order
+  std::uint64_t bytes = 0;          // of the body, before it was compressed
+};
+using Response = std::variant<FileResponse, UploadResponse, PostResponse>;
 
 // --- what an answer means ------------------------------------------------------------------------
 
@@ -170,7 +197,20 @@ struct Park {  // needs a person: keep everything, probe slowly, say it loudly
   std::string reason;
   std::optional<Duration> probe_every{};  // where a probe costs nothing; else backoff.h's pace
 };
-using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, KeyRefused, Park>;
+// The destination told of each record: what is in neither list was delivered.
+struct Partly {
+  std::vector<Rejected> refused;     // never; each names its records
+  std::vector<SequenceRange> again;  // to be sent again, ascending
+  std::string reason;                // of those
+  std::optional<Duration> after{};   // the server's wish
+  bool alone = false;                // it takes others meanwhile: only this batch waits
+};
+// Taken; whether it is safe there is to be asked for (Sink::poll).
+struct Poll {
+  std::string receipt;
+  Duration after;
+};
+using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, KeyRefused, Park, Partly, Poll>;
 
 class Sink {
  public:

@@ -42,7 +42,13 @@ void Courier::conclude(Held& held, const Verdict& verdict, Instant now) {
                         [&](const Rejected& v) { rejected(held, v, now); },
                         [&](const TooLarge& v) { too_large(held, v, now); },
                         [&](const KeyRefused& v) { key_refused(held, v, now); },
-                        [&](const Park& v) { park(held, v, now); }},
+                        [&](const Park& v) { park(held, v, now); },
+                        [&](const Partly& v) {
+                          retry(held, Retry{v.reason, v.after}, now);
+                        },
+                        [&](const Poll& v) {
+                          retry(held, Retry{"it is not known yet", v.after}, now);
+                        }},
              verdict);
 }
 

@@ -60,6 +60,7 @@ inline std::string kind(const Verdict& verdict) {
     std::string operator()(const TooLarge&) { return "too large"; }
     std::string operator()(const KeyRefused&) { return "key"; }
     std::string operator()(const Park&) { return "park"; }
+    std::string operator()(const auto&) { return "another"; }
   };
   return std::visit(Kind{}, verdict);
 }
