@@ -1,5 +1,7 @@
 #include "sinks/delivery/batch_config.h"
 
+#include <utility>
+
 #include "agent/config/field.h"
 
 namespace edgehose {
@@ -7,17 +9,39 @@ namespace edgehose {
 using namespace config;
 using namespace std::chrono_literals;
 
+namespace {
+
+auto age_field(std::string unset) {
+  return field<&BatchConfig::max_age>("max_age",
+                                      "A batch goes when its oldest record has waited this long.")
+      .range(1s, 24h)
+      .unset_means(unset)
+      .example('"' + unset + '"');
+}
+
 Fields<BatchConfig> batch_fields() {
   return {
       size_field<&BatchConfig::max_size>("max_size",
                                          "A batch goes when it has this size, as stored at the "
                                          "destination (compressed).")
           .range(4 << 10, 1ull << 30),
-      field<&BatchConfig::max_age>("max_age",
-                                   "A batch goes when its oldest record has waited this long.")
-          .range(1s, 24h)
-          .unset_means("5m")
-          .example("\"5m\""),
+      not_here<BatchConfig>("max_raw_size",
+                            "is for sinks whose servers limit uncompressed bytes; "
+                            "here it is \"max_size\""),
+      age_field("5m"),
+  };
+}
+
+Fields<BatchConfig> raw_batch_fields() {
+  return {
+      size_field<&BatchConfig::max_size>("max_raw_size",
+                                         "A batch goes when it has this size before it is "
+                                         "compressed, which is what servers limit.")
+          .range(4 << 10, 1ull << 30),
+      not_here<BatchConfig>("max_size",
+                            "counts compressed bytes, and this server limits "
+                            "uncompressed ones: it is \"max_raw_size\" here"),
+      age_field("5s"),
   };
 }
 
@@ -34,7 +58,7 @@ Fields<RetryConfig> retry_fields() {
       });
 }
 
-Fields<SinkConfig> sink_fields() {
+Fields<SinkConfig> fields_with(Fields<BatchConfig> batch) {
   return {
       table_name<&SinkConfig::name>(),
       field<&SinkConfig::inputs>("inputs", "Names of the sources to deliver.")
@@ -45,11 +69,16 @@ Fields<SinkConfig> sink_fields() {
       choice<&SinkConfig::start_at>(
           "start_at", {{"oldest", DeliverFrom::kOldest}, {"now", DeliverFrom::kNow}},
           "Where a new sink starts: at the oldest record in the buffer, or with what comes."),
-      table<&SinkConfig::batch>("batch", batch_fields(),
+      table<&SinkConfig::batch>("batch", std::move(batch),
                                 "When a batch is ripe: whichever is first."),
       table<&SinkConfig::retry>("retry", retry_fields(), "The pauses after failures."),
       field<&SinkConfig::concurrency>("concurrency", "Requests in flight at once.").range(1, 16),
   };
 }
+
+}  // namespace
+
+Fields<SinkConfig> sink_fields() { return fields_with(batch_fields()); }
+Fields<SinkConfig> request_sink_fields() { return fields_with(raw_batch_fields()); }
 
 }  // namespace edgehose

@@ -15,12 +15,15 @@
 namespace edgehose {
 
 struct BatchConfig {
-  std::uint64_t max_size = 8ull << 20;  // bytes as stored at the destination
-  std::optional<Duration> max_age;      // unset: the default of the sink's type, or kDefaultAge
+  std::uint64_t max_size = 8ull << 20;  // bytes as the destination counts them
+  std::optional<Duration> max_age;      // unset: the default of the sink's type
+  bool raw = false;  // the destination counts uncompressed bytes, and is asked for what is new
   static constexpr Duration kDefaultAge = std::chrono::minutes(5);
+  static constexpr Duration kRawAge = std::chrono::seconds(5);
   static constexpr Duration kMeteredAge = std::chrono::minutes(5);  // where bytes are paid for
 
-  Duration age() const { return max_age.value_or(kDefaultAge); }
+  Duration age() const { return max_age.value_or(raw ? kRawAge : kDefaultAge); }
+  std::string_view size_key() const { return raw ? "batch.max_raw_size" : "batch.max_size"; }
 };
 
 struct RetryConfig {
@@ -45,8 +48,17 @@ struct SinkConfig {
   unsigned concurrency = 2;  // requests in flight
 };
 
-config::Fields<BatchConfig> batch_fields();
-config::Fields<RetryConfig> retry_fields();
-config::Fields<SinkConfig> sink_fields();  // what every sink includes
+// What a sink's config begins with whose server takes records by request (Elasticsearch, Splunk)
+// and limits their uncompressed bytes:  SinkConfig common = request_sink(5ull << 20);
+inline SinkConfig request_sink(std::uint64_t max_raw_size) {
+  SinkConfig config;
+  config.batch.max_size = max_raw_size;
+  config.batch.raw = true;
+  return config;
+}
+
+// What every sink includes, one of them.
+config::Fields<SinkConfig> sink_fields();          // of objects: batch.max_size
+config::Fields<SinkConfig> request_sink_fields();  // of requests: batch.max_raw_size
 
 }  // namespace edgehose
