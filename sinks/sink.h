@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -96,9 +97,12 @@ struct Batch {
   bool maybe_arrived = false;
   bool wrong_there = false;  // Retry::wrong_there was said of it in this life
   // What is still to be sent, ascending; empty: all of the claim. The others were told of, one by
-  // one (Partly).
+  // one (Partly). A body holds these only, and misses (ObjectSummary) only what it lacks of them.
   std::vector<SequenceRange> left{};
   std::string receipt{};  // Poll::receipt: it was taken, and is asked after
+  // How long its destination has held it back (Partly::alone) or left it unacknowledged (Poll), in
+  // this life: between answers that said so.
+  Duration held_back{};
 };
 
 // --- what a sink asks a transport to do ----------------------------------------------------------
@@ -197,18 +201,20 @@ struct Park {  // needs a person: keep everything, probe slowly, say it loudly
   std::string reason;
   std::optional<Duration> probe_every{};  // where a probe costs nothing; else backoff.h's pace
 };
-// The destination told of each record: what is in neither list was delivered.
+// The destination told of each record that was sent: what is in neither list was delivered.
 struct Partly {
   std::vector<Rejected> refused;     // never; each names its records
-  std::vector<SequenceRange> again;  // to be sent again, ascending
+  std::vector<SequenceRange> again;  // of those that were sent: to be sent again, ascending
   std::string reason;                // of those
   std::optional<Duration> after{};   // the server's wish
   bool alone = false;                // it takes others meanwhile: only this batch waits
 };
-// Taken; whether it is safe there is to be asked for (Sink::poll).
+// Taken; whether it is safe there is to be asked for (Sink::poll), and was not said yet.
 struct Poll {
   std::string receipt;
-  Duration after;
+  Duration after;         // until it is asked for
+  std::string group{};    // receipts of one group are asked for in one request
+  std::string failure{};  // why it could not be asked for; empty: it was
 };
 using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, KeyRefused, Park, Partly, Poll>;
 
@@ -229,11 +235,24 @@ class Sink {
   // `note` is the sink's persisted note (SinkState::note), `body` the object's bytes.
   virtual Request request(const Batch& batch, const std::string& note,
                           std::shared_ptr<ByteSource> body) const = 0;
+  // Asks for the receipts of these batches, which are of one group; its answer is judged for each
+  // of them: Delivered, Poll, or Retry, which sends it again. None: they cannot be asked for any
+  // more, and are sent again.
+  virtual std::optional<Request> poll(std::span<const Batch* const> /*batches*/,
+                                      const std::string& /*note*/) const {
+    return std::nullopt;
+  }
+  // Of a batch with a receipt: what was asked for it, else what it was sent with.
   virtual Verdict judge(const Batch& batch, const Response& response) const = 0;
-  // The note to persist after a Delivered, TooLarge, KeyRefused, or a Retry that is a lesson; none:
+  // The note to persist after any verdict but Rejected, Park, and a Retry that is no lesson; none:
   // it stays as it is.
   virtual std::optional<std::string> learn(const std::string& note,
                                            const Response& response) const = 0;
+  // The largest batch that the destination takes, in bytes as it counts them, where the note says
+  // so (a 413 taught it): what is planned from then on is no larger.
+  virtual std::optional<std::uint64_t> size_limit(const std::string& /*note*/) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace edgehose

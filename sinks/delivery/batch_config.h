@@ -46,6 +46,9 @@ struct SinkConfig {
   BatchConfig batch;
   RetryConfig retry;
   unsigned concurrency = 2;  // requests in flight
+  // Batches of one source that may wait for their acknowledgement, or alone, beside those that are
+  // in flight: where a destination is slow to say what became of one, others are sent meanwhile.
+  unsigned unacknowledged = 0;
 };
 
 // What a sink's config begins with whose server takes records by request (Elasticsearch, Splunk)

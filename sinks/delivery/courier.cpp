@@ -90,10 +90,10 @@ Status Courier::load_note(SinkId id) {
   return {};
 }
 
-Status Courier::complete_batch(Held& held) {
+// What its sink is to know of it.
+Status Courier::prepare(Held& held) {
   Batch& batch = held.batch;
-  batch.attempted = held.attempts > 1 || batch.claim.resumed;
-  batch.maybe_arrived = held.maybe_arrived || batch.claim.resumed;
+  if (!note_ || state_ == State::kParked) EH_TRY(load_note(batch.claim.lane.sink));
   batch.epoch = store_.epoch();
   const SourceId id = batch.claim.lane.source;
   if (id == SourceId{}) return {};
@@ -119,48 +119,60 @@ Courier::Held* Courier::next_to_start(Instant now) {
   if (next_start(now) > now) return nullptr;
   Held* best = nullptr;
   for (auto& [id, held] : held_) {
-    if (!may_start(held) || (state_ == State::kOpen && held.not_before > now)) continue;
+    if (!may_start(held) || due(held) > now) continue;
     if (best == nullptr || goes_before(held, *best)) best = &held;
   }
   return best;
 }
 
-// What a replay delivers leaves the dead letters: it makes the room that intake waits for.
+// What a replay delivers leaves the dead letters: it makes the room that intake waits for. What was
+// taken is safe there or not, whatever intake waits for.
 bool Courier::may_start(const Held& held) const {
-  return !held.request && (hold_.empty() || held.batch.claim.replay());
+  if (held.request) return false;
+  return hold_.empty() || held.batch.claim.replay() || !held.batch.receipt.empty();
 }
 
 // Replays come last. While the sink fails, one request at a time, and each claim has its turn, so
 // that a single bad one does not stand for all of them; else the oldest goes first.
 bool Courier::goes_before(const Held& held, const Held& other) const {
   if (held.batch.claim.replay() != other.batch.claim.replay()) return other.batch.claim.replay();
-  return state_ != State::kOpen && held.attempts < other.attempts;
+  return state_ != State::kOpen && held.round < other.round;
+}
+
+// A destination that is too busy to take more says what became of the rest: it is asked all the
+// same.
+Instant Courier::due(const Held& held) const {
+  const bool asks = !held.batch.receipt.empty() && state_ == State::kBackingOff && !asking_fails_;
+  return state_ == State::kOpen || asks ? held.not_before : next_attempt_;
 }
 
 Instant Courier::next_start(Instant now) const {
+  const std::size_t slots = state_ == State::kOpen ? options_.concurrency : 1;
+  if (under_way_.size() >= slots) return kNever;
   Instant earliest = kNever;
   for (const auto& [id, held] : held_)
-    if (may_start(held)) earliest = std::min(earliest, std::max(held.not_before, now));
-  if (earliest == kNever) return kNever;
-  if (state_ != State::kOpen) return under_way_.empty() ? std::max(next_attempt_, now) : kNever;
-  return under_way_.size() >= options_.concurrency ? kNever : earliest;
+    if (may_start(held)) earliest = std::min(earliest, std::max(due(held), now));
+  return earliest;
 }
 
 void Courier::start(Held& held, Instant now) {
-  ++held.attempts;
   held.round = round_;
-  held.summary = nullptr;
-  if (!note_ || state_ == State::kParked) {
-    if (const Status loaded = load_note(held.batch.claim.lane.sink); !loaded)
-      return conclude(held, Retry{loaded.error().message}, now);
-  }
-  if (const Status complete = complete_batch(held); !complete)
-    return conclude(held, Retry{complete.error().message}, now);
+  if (held.told.all) return told_of_all(held, now);
+  if (const Status ready = prepare(held); !ready)
+    return back_off(held, ready.error().message, std::nullopt, now);
+  held.batch.receipt.empty() ? send(held, now) : ask_for(held, now);
+}
 
+void Courier::send(Held& held, Instant now) {
+  Batch& batch = held.batch;
+  batch.attempted = held.attempts > 0 || batch.claim.resumed;
+  batch.maybe_arrived = held.maybe_arrived || batch.claim.resumed;
+  ++held.attempts;
+  held.summary = nullptr;
   const Result<std::shared_ptr<ObjectBody>> body = body_of(held);
   if (!body) {
     const Error& error = body.error();
-    if (held.batch.claim.replay() && error.code == ErrorCode::kNotFound) return settle(held, {});
+    if (batch.claim.replay() && error.code == ErrorCode::kNotFound) return settle(held, {});
     const bool hopeless =
         error.code == ErrorCode::kInvalid || error.code == ErrorCode::kUnsupported;
     return conclude(held, hopeless ? Verdict(Park{error.message}) : Verdict(Retry{error.message}),
@@ -168,12 +180,20 @@ void Courier::start(Held& held, Instant now) {
   }
   held.body = *body;
   held.summary = (*body)->summary();
+  begin_request({&held}, sink_->request(batch, *note_, *body), held.summary);
+  transport_->tidy(now, [this](const std::string& key) { return is_leftover(key); });
+}
+
+void Courier::begin_request(const std::vector<Held*>& claims, Request request,
+                            std::shared_ptr<const ObjectSummary> body) {
   const RequestId id = next_request_;
   ++next_request_;
-  held.request = id;
-  under_way_.emplace(id, held.batch.claim.id);
-  transport_->start(id, sink_->request(held.batch, *note_, *body), held.summary);
-  transport_->tidy(now, [this](const std::string& key) { return is_leftover(key); });
+  for (Held* const held : claims) {
+    held->request = id;
+    held->round = round_;
+    under_way_[id].push_back(held->batch.claim.id);
+  }
+  transport_->start(id, std::move(request), std::move(body));
 }
 
 // Parts of an upload are good for the same bytes only, which an encrypted body made anew has not.
@@ -189,7 +209,7 @@ void Courier::take_advances() {
   for (Advance& advance : transport_->take_advances()) {
     const auto found = under_way_.find(advance.id);
     if (found == under_way_.end()) continue;
-    Claim& claim = held_.at(found->second).batch.claim;
+    Claim& claim = held_.at(found->second.front()).batch.claim;
     claim.upload = advance.upload;
     // One that is over stays in the store until its claim is settled: a later life asks for it, and
     // sees that the object is there.
@@ -198,10 +218,12 @@ void Courier::take_advances() {
   }
 }
 
-// Its claim is settled without it, or cut anew.
-void Courier::discard_upload(const Held& held) {
+// Its claim is settled, or cut anew: without what was begun of it.
+void Courier::forget(Held& held) {
   const Claim& claim = held.batch.claim;
+  past(held.own_error);
   if (claim.upload) transport_->discard(claim.key, claim.upload);
+  held_.erase(claim.id);
 }
 
 // A claim is persisted before anything is uploaded for it: what the store has no claim for needs
@@ -217,22 +239,28 @@ bool Courier::is_leftover(const std::string& key) {
 void Courier::finish(const Completion& completion, Instant now) {
   const auto found = under_way_.find(completion.id);
   if (found == under_way_.end()) return;
-  Held& held = held_.at(found->second);
+  const std::vector<ClaimId> claims = std::move(found->second);
   under_way_.erase(found);
-  held.request.reset();
-  if (!held.batch.claim.upload) held.body = nullptr;
+  for (const ClaimId id : claims) held_.at(id).request.reset();
+  for (const ClaimId id : claims) judge(held_.at(id), completion.response, now);
+}
 
-  const Verdict verdict = sink_->judge(held.batch, completion.response);
-  if (is_lesson(held, verdict)) learn(held, completion.response);
+void Courier::judge(Held& held, const Response& response, Instant now) {
+  if (!held.batch.claim.upload) held.body = nullptr;
+  if (held.waits_since) held.batch.held_back += now - *held.waits_since;
+  held.waits_since.reset();
+  const Verdict verdict = sink_->judge(held.batch, response);
+  if (is_lesson(held, verdict)) learn(held, response);
   conclude(held, verdict, now);
 }
 
 // That a key is refused is no news where the claim was cut under another note or config.
 bool Courier::is_lesson(const Held& held, const Verdict& verdict) const {
   if (const auto* retry = std::get_if<Retry>(&verdict)) return retry->lesson;
+  if (const auto* poll = std::get_if<Poll>(&verdict)) return poll->failure.empty();
   if (std::holds_alternative<KeyRefused>(verdict))
     return present_key(held.batch) == held.batch.claim.key;
-  return std::holds_alternative<Delivered>(verdict) || std::holds_alternative<TooLarge>(verdict);
+  return !std::holds_alternative<Rejected>(verdict) && !std::holds_alternative<Park>(verdict);
 }
 
 void Courier::learn(const Held& held, const Response& response) {
@@ -249,14 +277,18 @@ std::string Courier::present_key(const Batch& batch) const {
 
 void Courier::publish(Instant now) {
   using Shown = CourierStatus::State;
-  report_.in_flight = report_.queued = 0;
-  for (const auto& [id, held] : held_)  // replays are told apart, by their letters
-    if (!held.batch.claim.replay()) ++(held.request ? report_.in_flight : report_.queued);
+  report_.in_flight = report_.queued = report_.unacknowledged = 0;
+  for (const auto& [id, held] : held_) {
+    if (held.batch.claim.replay()) continue;  // told apart, by their letters
+    const bool taken = !held.batch.receipt.empty();
+    ++(taken ? report_.unacknowledged : held.request ? report_.in_flight : report_.queued);
+  }
   report_.next_attempt_in = {};
   if (!hold_.empty()) {
     report_.state = Shown::kParked;
   } else if (state_ == State::kOpen) {
-    report_.state = under_way_.empty() ? Shown::kIdle : Shown::kSending;
+    const bool idle = under_way_.empty() && report_.unacknowledged == 0;
+    report_.state = idle ? Shown::kIdle : Shown::kSending;
   } else {
     report_.state = state_ == State::kParked ? Shown::kParked : Shown::kBackingOff;
     report_.next_attempt_in = std::max(next_attempt_ - now, Duration::zero());

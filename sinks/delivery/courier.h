@@ -5,12 +5,15 @@
 // Invariants:
 //  - each claim ends in exactly one event (Settled or Halve), or is held still when the process
 //    stops: it is persisted, and comes again through the mailbox at the next start;
+//  - each of its records is delivered, refused or unreadable when it is settled, and one of them
+//    only;
 //  - a claim is never given up for time or attempts alone;
 //  - at most `concurrency` requests are under way; one at a time while the sink fails;
 //  - a second attempt has the key, records and rendering of the first: all come from the claim;
 //  - a claim is cut anew (halved, or given another key) only where nothing of it may have arrived,
 //  or
 //    where the destination would tell;
+//  - a claim with a receipt is asked for, and takes no request's slot while it waits;
 //  - a replay of dead letters starts when no other claim could, even while intake cannot take
 //    outcomes; what is refused again stays a dead letter and says nothing of the sink.
 //
@@ -36,6 +39,7 @@
 #include "buffer/store.h"
 #include "sinks/delivery/backoff.h"
 #include "sinks/delivery/batch_config.h"
+#include "sinks/delivery/dead_letters.h"
 #include "sinks/delivery/events.h"
 #include "sinks/delivery/line_gate.h"
 #include "sinks/delivery/transport.h"
@@ -90,6 +94,16 @@ class Courier {
 
  private:
   enum class State { kOpen, kBackingOff, kParked };
+  // What is known of a claim's records: all but batch.left.
+  struct Told {
+    std::uint64_t delivered = 0;
+    std::uint64_t duplicates = 0;  // possible ones, among them
+    Refusals refused;
+    std::uint64_t refused_records = 0;
+    Counter lost;                  // unreadable ones
+    std::uint64_t sent_bytes = 0;  // of the first attempt that was told of: it had all of them
+    bool all = false;              // only the dead letters are to be read yet
+  };
   struct Held {
     Batch batch;
     std::uint32_t attempts = 0;
@@ -98,9 +112,12 @@ class Courier {
     std::shared_ptr<ObjectBody> body;              // while an upload in parts holds some of it
     std::shared_ptr<const ObjectSummary> summary;  // of the last attempt
     bool maybe_arrived = false;                    // an earlier attempt of this life
-    std::optional<std::uint64_t> failed_at;        // deliveries_ at its last failure
-    std::uint64_t own_failures = 0;                // while others were delivered
-    std::string own_error;                         // the last of them
+    Told told;
+    std::string group;                       // Poll::group, while it has a receipt
+    std::optional<Instant> waits_since;      // since the destination said so, and not since then
+    std::optional<std::uint64_t> failed_at;  // deliveries_ at its last failure
+    std::uint64_t own_failures = 0;          // while others were delivered
+    std::string own_error;                   // the last of them
     WallTime own_error_since;
     Instant not_before{};
   };
@@ -109,17 +126,22 @@ class Courier {
   void take_claims();
   void take_holds();
   Status load_note(SinkId id);
-  Status complete_batch(Held& held);
   void start_requests(Instant now);
   Held* next_to_start(Instant now);
   bool may_start(const Held& held) const;
   bool goes_before(const Held& held, const Held& other) const;
+  Instant due(const Held& held) const;
   Instant next_start(Instant now) const;
   void start(Held& held, Instant now);
+  Status prepare(Held& held);
+  void send(Held& held, Instant now);
+  void begin_request(const std::vector<Held*>& claims, Request request,
+                     std::shared_ptr<const ObjectSummary> body);
   void finish(const Completion& completion, Instant now);
+  void judge(Held& held, const Response& response, Instant now);
   Result<std::shared_ptr<ObjectBody>> body_of(Held& held);
   void take_advances();
-  void discard_upload(const Held& held);
+  void forget(Held& held);
   bool is_leftover(const std::string& key);
   bool is_lesson(const Held& held, const Verdict& verdict) const;
   void learn(const Held& held, const Response& response);
@@ -128,24 +150,41 @@ class Courier {
 
   // courier_verdicts.cpp: what an answer leads to; `held` may be gone afterwards
   void conclude(Held& held, const Verdict& verdict, Instant now);
-  void delivered(Held& held, Instant now);
   void retry(Held& held, const Retry& verdict, Instant now);
-  void rejected(Held& held, const Rejected& verdict, Instant now);
+  void back_off(Held& held, const std::string& reason, std::optional<Duration> after, Instant now);
   void too_large(Held& held, const TooLarge& verdict, Instant now);
   void key_refused(Held& held, const KeyRefused& verdict, Instant now);
   void park(Held& held, const Park& verdict, Instant now);
   void park_unsure(Held& held, std::string_view what, std::string_view reason, Instant now);
-  void bury(Held& held, const Rejected& verdict, Instant now);
-  void settle(Held& held, std::vector<DeadLetter> dead);
   bool counts(const Held& held) const;
   bool fails_alone(Held& held);
   void wait_alone(Held& held, const std::string& reason, Duration pause, Instant now);
+  void at_ease(Held& held);
   bool may_cut_anew(const Held& held, bool absent) const;
-  std::uint64_t possible_duplicates(const Held& held) const;
-  void count_delivery();
-  void recovered(const Held& held, Instant now);
+  void answered(const Held& held, Instant now);
+  void recovered(Instant now);
   void past(const std::string& error);
-  void failed(State state, const std::string& reason, Instant now, Instant next);
+  void failed(const Held& held, State state, const std::string& reason, Instant now, Instant next);
+
+  // courier_records.cpp: what is known of a claim's records, and how it is settled
+  void delivered(Held& held, Instant now);
+  void rejected(Held& held, const Rejected& verdict, Instant now);
+  void partly(Held& held, const Partly& verdict, Instant now);
+  void got_further(Held& held, Instant now);
+  std::uint64_t sent_records(const Held& held) const;
+  std::uint64_t take_in(Held& held, const std::vector<Rejected>& refused, std::uint64_t again);
+  void told_of_all(Held& held, Instant now);
+  bool park_refused(Held& held, Instant now);
+  void tell_refusal(const Held& held, std::size_t letters, Instant now);
+  void settle(Held& held, std::vector<DeadLetter> dead);
+  std::uint64_t unsure(const Held& held) const;
+  std::uint64_t sent_anew(const Held& held) const;
+  void count_delivery();
+
+  // courier_polls.cpp: what was taken, and is asked for
+  void ask_for(Held& held, Instant now);
+  void poll(Held& held, const Poll& verdict, Instant now);
+  void drop_receipt(Held& held);
 
   const std::shared_ptr<const Sink> sink_;
   const std::unique_ptr<Transport> transport_;
@@ -161,8 +200,8 @@ class Courier {
   Mailbox<std::string> holds_{waker_};
   Published<CourierStatus> status_;
 
-  std::map<ClaimId, Held> held_;  // oldest first
-  std::map<RequestId, ClaimId> under_way_;
+  std::map<ClaimId, Held> held_;                         // oldest first
+  std::map<RequestId, std::vector<ClaimId>> under_way_;  // several: a poll's
   RequestId next_request_{1};
   std::map<SourceId, std::string> source_names_;
   std::optional<std::string> note_;  // the sink's persisted note; none: not loaded yet
@@ -173,6 +212,7 @@ class Courier {
 
   State state_ = State::kOpen;
   Instant next_attempt_{};      // while not open
+  bool asking_fails_ = false;   // it was a receipt that could not be asked for
   std::uint64_t round_ = 1;     // grows with each failure of the sink
   std::uint64_t failures_ = 0;  // of the sink in a row
   std::uint64_t probes_ = 0;    // since it was parked

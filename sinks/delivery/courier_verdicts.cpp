@@ -1,11 +1,7 @@
 // What a courier does with a verdict.
-#include <algorithm>
-#include <sstream>
-
 #include "agent/base/log_event.h"
 #include "agent/base/text.h"
 #include "sinks/delivery/courier.h"
-#include "sinks/delivery/dead_letters.h"
 
 namespace edgehose {
 namespace {
@@ -17,23 +13,6 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
-// What the claim promises and the object does not hold.
-Counter unreadable(const Claim& claim, const ObjectSummary& body) {
-  if (body.missing_records == 0 || claim.replay()) return {};
-  return {claim.size.records - std::min(claim.size.records, body.encoded.records),
-          claim.size.bytes - std::min(claim.size.bytes, body.encoded.bytes)};
-}
-
-// What refusals of one kind have in common: ids, times and amounts in a reason differ each time.
-std::string kind_of(const Rejected& verdict) {
-  if (!verdict.kind.empty()) return verdict.kind;
-  std::string kind;
-  std::istringstream words(verdict.reason);
-  for (std::string word; words >> word;)
-    if (word.find_first_of("0123456789") == std::string::npos) kind += word + ' ';
-  return kind;
-}
-
 }  // namespace
 
 void Courier::conclude(Held& held, const Verdict& verdict, Instant now) {
@@ -43,47 +22,9 @@ void Courier::conclude(Held& held, const Verdict& verdict, Instant now) {
                         [&](const TooLarge& v) { too_large(held, v, now); },
                         [&](const KeyRefused& v) { key_refused(held, v, now); },
                         [&](const Park& v) { park(held, v, now); },
-                        [&](const Partly& v) {
-                          retry(held, Retry{v.reason, v.after}, now);
-                        },
-                        [&](const Poll& v) {
-                          retry(held, Retry{"it is not known yet", v.after}, now);
-                        }},
+                        [&](const Partly& v) { partly(held, v, now); },
+                        [&](const Poll& v) { poll(held, v, now); }},
              verdict);
-}
-
-void Courier::delivered(Held& held, Instant now) {
-  count_delivery();
-  refused_ = 0;
-  ++report_.sent_objects;
-  recovered(held, now);
-  settle(held, {});
-}
-
-void Courier::count_delivery() {
-  ++deliveries_;
-  report_.last_success = clock_.wall();
-}
-
-// Ends the claim: the held one is gone afterwards.
-void Courier::settle(Held& held, std::vector<DeadLetter> dead) {
-  const Claim& claim = held.batch.claim;
-  Settled outcome;
-  outcome.sink = claim.lane.sink;
-  outcome.ack.claim = claim.id;
-  outcome.ack.dead = std::move(dead);
-  outcome.ack.possible_duplicates = possible_duplicates(held);
-  if (held.summary) {
-    outcome.sent_bytes = held.summary->object_bytes;
-    outcome.ack.unreadable = unreadable(claim, *held.summary);
-    if (outcome.ack.unreadable.records > 0)
-      log::error("sink {}: {} of the {} records of {} are damaged in the buffer and were left out",
-                 sink_->name(), outcome.ack.unreadable.records, claim.size.records, claim.key);
-  }
-  report_.sent_bytes += outcome.sent_bytes;
-  discard_upload(held);
-  outcomes_.post(std::move(outcome));
-  held_.erase(claim.id);
 }
 
 // Whether this failure tells something new about the sink: the answers to requests that were under
@@ -110,21 +51,34 @@ void Courier::wait_alone(Held& held, const std::string& reason, Duration pause, 
             sink_->name(), held.batch.claim.key, reason);
 }
 
+// It fails no more.
+void Courier::at_ease(Held& held) {
+  past(held.own_error);
+  held.own_error.clear();
+  held.own_failures = 0;
+}
+
+// What was taken and is not there any more may be there nevertheless.
 void Courier::retry(Held& held, const Retry& verdict, Instant now) {
-  ++report_.retries;
-  held.maybe_arrived = held.maybe_arrived || verdict.maybe_arrived;
+  held.maybe_arrived = held.maybe_arrived || verdict.maybe_arrived || !held.batch.receipt.empty();
   held.batch.wrong_there = held.batch.wrong_there || verdict.wrong_there;
+  drop_receipt(held);
+  back_off(held, verdict.reason, verdict.after, now);
+}
+
+void Courier::back_off(Held& held, const std::string& reason, std::optional<Duration> after,
+                       Instant now) {
+  ++report_.retries;
   const bool alone = fails_alone(held);
   if (!counts(held)) return;
-  if (alone && !verdict.after) {
+  if (alone && !after) {
     const Duration longest = backoff_ceiling(options_.retry, held.own_failures + 1);
-    return wait_alone(held, verdict.reason, full_jitter(longest, random_), now);
+    return wait_alone(held, reason, full_jitter(longest, random_), now);
   }
   ++failures_;
   const Duration ceiling = backoff_ceiling(options_.retry, failures_);
-  const Duration pause =
-      verdict.after ? obey(*verdict.after, ceiling, random_) : full_jitter(ceiling, random_);
-  failed(State::kBackingOff, verdict.reason, now, now + pause);
+  const Duration pause = after ? obey(*after, ceiling, random_) : full_jitter(ceiling, random_);
+  failed(held, State::kBackingOff, reason, now, now + pause);
 }
 
 void Courier::park(Held& held, const Park& verdict, Instant now) {
@@ -135,7 +89,7 @@ void Courier::park(Held& held, const Park& verdict, Instant now) {
     return wait_alone(held, verdict.reason, verdict.probe_every.value_or(pause), now);
   }
   probes_ = state_ == State::kParked ? probes_ + 1 : 0;
-  failed(State::kParked, verdict.reason, now,
+  failed(held, State::kParked, verdict.reason, now,
          now + verdict.probe_every.value_or(probe_interval(probes_, random_)));
 }
 
@@ -155,47 +109,18 @@ bool Courier::may_cut_anew(const Held& held, bool absent) const {
   return absent || !held.maybe_arrived || options_.recognises != Recognises::kKey;
 }
 
-std::uint64_t Courier::possible_duplicates(const Held& held) const {
-  if (options_.recognises != Recognises::kNothing) return 0;
-  return held.maybe_arrived || held.batch.claim.resumed ? held.batch.claim.size.records : 0;
-}
-
-void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
-  const Claim& claim = held.batch.claim;
-  if (claim.replay()) return bury(held, verdict, now);
-  if (!may_cut_anew(held, verdict.absent))
-    return park_unsure(held, "refused, and not given up", verdict.reason, now);
-  const bool whole = verdict.records.empty() || verdict.records.size() >= claim.size.records;
-  if (!whole) {
-    refused_ = 0;
-  } else {
-    std::string kind = kind_of(verdict);
-    refused_ = kind == refusal_ ? std::min(refused_ + 1, kRefusedInARow) : 1;
-    refusal_ = std::move(kind);
-    if (refused_ >= kRefusedInARow)
-      return park(held,
-                  Park{fmt::format("{} batches in a row were refused whole: {}", kRefusedInARow,
-                                   verdict.reason)},
-                  now);
-  }
-  bury(held, verdict, now);
-}
-
 void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
-  const bool lacks = held.summary && held.summary->missing_records > 0;
-  const std::uint64_t sent = lacks ? held.summary->encoded.records : claim.size.records;
-  if (sent <= 1)
+  if (sent_records(held) <= 1)
     return rejected(held, Rejected{{}, verdict.reason, "too large", verdict.absent}, now);
   if (!may_cut_anew(held, verdict.absent))
     return park_unsure(held, "too large, and not halved", verdict.reason, now);
   if (const auto count = halving_lines_.pass(now))
     log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(),
               claim.key, verdict.reason, *count);
-  recovered(held, now);
-  discard_upload(held);
-  outcomes_.post(Halve{claim.lane.sink, claim.id, possible_duplicates(held)});
-  held_.erase(claim.id);
+  recovered(now);
+  outcomes_.post(Halve{claim.lane.sink, claim.id, sent_anew(held)});
+  forget(held);
 }
 
 // Another key where there is one: by the config of today, or as the sink has learned from the
@@ -214,26 +139,9 @@ void Courier::key_refused(Held& held, const KeyRefused& verdict, Instant now) {
         "sink {}: the destination never takes the name {}: {}. It is sent as {} ({} since this "
         "was last told)",
         sink_->name(), claim.key, verdict.reason, key, *count);
-  recovered(held, now);
-  discard_upload(held);
+  recovered(now);
   outcomes_.post(Rekey{claim.lane.sink, claim.id, std::move(key)});
-  held_.erase(claim.id);
-}
-
-// Settles a claim with what was refused as dead letters.
-void Courier::bury(Held& held, const Rejected& verdict, Instant now) {
-  auto dead = collect_dead_letters(store_, held.batch.claim,
-                                   {verdict.records, verdict.reason, held.attempts, clock_.wall()});
-  if (!dead) return retry(held, Retry{dead.error().message}, now);
-  if (const auto count = refusal_lines_.pass(now))
-    log::warn("sink {}: of {} {} refused and {} the dead letters: {} ({} since this was last told)",
-              sink_->name(), held.batch.claim.key,
-              format_count(dead->size(), "record is", "records are"),
-              held.batch.claim.replay() ? "kept in" : "put into", verdict.reason,
-              format_count(*count, "batch", "batches"));
-  if (dead->size() < held.batch.claim.size.records) count_delivery();
-  recovered(held, now);
-  settle(held, std::move(*dead));
+  forget(held);
 }
 
 void Courier::past(const std::string& error) {
@@ -242,21 +150,25 @@ void Courier::past(const std::string& error) {
   report_.past_error_at = clock_.wall();
 }
 
-// `held` has got its answer, and so has the sink.
-void Courier::recovered(const Held& held, Instant now) {
+// Where what is sent is refused for now, an acknowledgement of the rest says nothing of that.
+void Courier::answered(const Held& held, Instant now) {
+  if (held.batch.receipt.empty() || asking_fails_) recovered(now);
+}
+
+void Courier::recovered(Instant now) {
   if (failure_told_)
     log::event(log::Level::kInfo, "sink {}: delivers again, after {}", sink_->name(),
                format_duration(now - failing_since_));
   failure_told_ = false;
   state_ = State::kOpen;
   failures_ = 0;
-  past(held.own_error);
   past(report_.last_error);
   report_.last_error.clear();
 }
 
 // One line for each change of state; a sink that comes and goes gets one a minute of each kind.
-void Courier::failed(State state, const std::string& reason, Instant now, Instant next) {
+void Courier::failed(const Held& held, State state, const std::string& reason, Instant now,
+                     Instant next) {
   const bool news = state != state_ || (state == State::kParked && reason != report_.last_error);
   if (state_ == State::kOpen) {
     report_.error_since = clock_.wall();
@@ -273,6 +185,7 @@ void Courier::failed(State state, const std::string& reason, Instant now, Instan
                  reason);
   }
   state_ = state;
+  asking_fails_ = !held.batch.receipt.empty();
   report_.last_error = reason;
   next_attempt_ = next;
   ++round_;

@@ -44,6 +44,7 @@ struct CourierStatus {
   State state = State::kIdle;
   std::size_t in_flight = 0;       // claims that are being sent
   std::size_t queued = 0;          // claims that wait for their turn or a retry
+  std::size_t unacknowledged = 0;  // claims that were taken, and not said to be safe there yet
   std::uint64_t sent_objects = 0;  // since start
   std::uint64_t sent_bytes = 0;
   std::uint64_t retries = 0;

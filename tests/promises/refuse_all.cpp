@@ -29,7 +29,7 @@ Result<std::uint64_t> refuse_all(const std::string& directory, const std::string
   EH_ASSIGN(const auto lanes, store->lanes());
   std::uint64_t refused = 0;
   EH_ASSIGN(auto transaction, store->begin());
-  const Refusal refusal{{}, reason, 1, clock->wall()};
+  const std::vector<Refusal> refusal{{{}, reason, 1, clock->wall()}};
   for (const Claim& claim : open) {
     EH_ASSIGN(auto dead, collect_dead_letters(*store, claim, refusal));
     refused += dead.size();

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "agent/config/field.h"
 #include "agent/config/load.h"
 
 namespace edgehose {
@@ -15,6 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
+struct Lines {
+  std::string name;
+};
 struct Requests {
   SinkConfig common = request_sink(5ull << 20);
 };
@@ -28,7 +32,9 @@ class BatchConfigTest : public testing::Test {
     std::string pattern = testing::TempDir() + "/batch-config.XXXXXX";
     directory_ = ::mkdtemp(pattern.data());
     std::ofstream(directory_ / "c.toml")
-        << "[sinks.search]\ntype = \"requests\"\n[sinks.archive]\ntype = \"objects\"\n";
+        << "[sources.app]\ntype = \"lines\"\n[sinks.search]\ntype = \"requests\"\n[sinks.archive]\ntype = \"objects\"\n";
+    schema_.source("lines", "Hands in lines.",
+                   config::Fields<Lines>{config::table_name<&Lines::name>()});
     schema_.sink(
         "requests", "Takes records.",
         config::Fields<Requests>{config::include<&Requests::common>(request_sink_fields())});

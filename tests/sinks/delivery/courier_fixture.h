@@ -164,10 +164,22 @@ class ScriptedSink final : public Sink {
     attempted.push_back(batch.attempted);
     maybe_arrived.push_back(batch.maybe_arrived);
     wrong_there.push_back(batch.wrong_there);
+    left.push_back(batch.left);
     return FileRequest{"", batch.claim.key, note, std::move(body)};
   }
-  Verdict judge(const Batch&, const Response& response) const override {
-    return verdicts.at(std::get<FileResponse>(response).filesystem);
+  // Named by what it asks for: "? r-1 r-2".
+  std::optional<Request> poll(std::span<const Batch* const> batches,
+                              const std::string& note) const override {
+    if (!may_poll) return std::nullopt;
+    std::string name = "?";
+    for (const Batch* const batch : batches) name += " " + batch->receipt;
+    return FileRequest{"", name, note, nullptr};
+  }
+  // An answer "told" to a poll is that to each receipt by itself.
+  Verdict judge(const Batch& batch, const Response& response) const override {
+    held_back.push_back(batch.held_back);
+    const std::string& answer = std::get<FileResponse>(response).filesystem;
+    return verdicts.at(answer == "told" ? told.at(batch.receipt) : answer);
   }
   std::optional<std::string> learn(const std::string&, const Response& response) const override {
     const std::string& answer = std::get<FileResponse>(response).filesystem;
@@ -196,7 +208,11 @@ class ScriptedSink final : public Sink {
       {"one bad", Rejected{{Sequence{2}}, "bad date"}}};
 
   std::string key_prefix;  // as another config would name batches
+  bool may_poll = true;
+  std::map<std::string, std::string> told;                          // receipt -> verdict's name
   mutable std::vector<bool> attempted, maybe_arrived, wrong_there;  // of each request
+  mutable std::vector<std::vector<SequenceRange>> left;             // the same
+  mutable std::vector<Duration> held_back;                          // of each answer
 
  private:
   std::string name_ = "archive";
@@ -216,6 +232,7 @@ class EmptyBody final : public ObjectBody {
 
 class CourierTest : public ::testing::Test {
  protected:
+  using Ranges = std::vector<SequenceRange>;
   CourierTest() { summary->object_bytes = 100; }
 
   void make(CourierOptions options = {}) {
