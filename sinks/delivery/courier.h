@@ -97,10 +97,9 @@ class Courier {
   // What is known of a claim's records: all but batch.left.
   struct Told {
     std::uint64_t delivered = 0;
-    std::uint64_t duplicates = 0;  // possible ones, among them
+    std::uint64_t duplicates = 0;  // possible ones, of all that is told of
     Refusals refused;
-    std::uint64_t refused_records = 0;
-    Counter lost;                  // unreadable ones
+    Counter lost;                  // unreadable ones, as far as attempts told
     std::uint64_t sent_bytes = 0;  // of the first attempt that was told of: it had all of them
     bool all = false;              // only the dead letters are to be read yet
   };

@@ -35,15 +35,20 @@ Counter unreadable(const Batch& batch, const ObjectSummary& body) {
           claim.size.bytes - std::min(claim.size.bytes, body.encoded.bytes)};
 }
 
-// Of a claim that is settled with these dead letters: all of it adds up.
-Counter within(const Claim& claim, const std::vector<DeadLetter>& dead, Counter lost) {
+// What of a claim was neither delivered nor is among its dead letters. `told`: what its attempts
+// said was unreadable.
+Counter neither(const Claim& claim, std::uint64_t delivered, const std::vector<DeadLetter>& dead,
+                const Counter& told) {
   Counter rest = claim.size;
   for (const DeadLetter& letter : dead) {
     rest.records -= std::min<std::uint64_t>(rest.records, 1);
     rest.bytes -= std::min(rest.bytes, letter.size().bytes);
   }
-  if (lost.records >= rest.records) return rest;
-  return {lost.records, std::min(lost.bytes, rest.bytes)};
+  if (claim.replay() || delivered >= rest.records) return {};
+  if (delivered == 0) return rest;
+  const std::uint64_t lost = rest.records - delivered;
+  const Counter likely = lost == told.records ? told : in_proportion(claim, lost);
+  return {lost, std::min(likely.bytes, rest.bytes)};
 }
 
 }  // namespace
@@ -107,9 +112,9 @@ std::uint64_t Courier::take_in(Held& held, const std::vector<Rejected>& refused,
     told.refused.add(std::move(refusal));
   }
   const std::uint64_t delivered = sent - std::min(sent, refused_records + again);
-  told.refused_records += refused_records;
   told.delivered += delivered;
-  if (unsure(held) > 0) told.duplicates += delivered;
+  // Refused ones too: earlier attempts may have brought them more than once.
+  told.duplicates += unsure(held) - std::min(unsure(held), again);
   if (!held.summary) return delivered;
   told.lost += unreadable(held.batch, *held.summary);
   if (held.batch.left.empty()) told.sent_bytes = held.summary->object_bytes;
@@ -128,8 +133,6 @@ void Courier::told_of_all(Held& held, Instant now) {
     dead = std::move(*collected);
     if (park_refused(held, now)) return;
     tell_refusal(held, dead.size(), now);
-    if (!claim.replay() && dead.size() < told.refused_records)
-      told.lost += in_proportion(claim, told.refused_records - dead.size());
   }
   if (told.refused.empty() || told.delivered > 0) {
     count_delivery();
@@ -171,7 +174,7 @@ void Courier::settle(Held& held, std::vector<DeadLetter> dead) {
   Settled outcome;
   outcome.sink = claim.lane.sink;
   outcome.ack.claim = claim.id;
-  outcome.ack.unreadable = within(claim, dead, held.told.lost);
+  outcome.ack.unreadable = neither(claim, held.told.delivered, dead, held.told.lost);
   outcome.ack.dead = std::move(dead);
   outcome.ack.possible_duplicates = held.told.duplicates;
   outcome.sent_bytes = held.told.sent_bytes;
