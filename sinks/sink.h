@@ -174,7 +174,10 @@ using Response = std::variant<FileResponse, UploadResponse, PostResponse>;
 
 // --- what an answer means ------------------------------------------------------------------------
 
-struct Delivered {};
+struct Delivered {
+  // Records that it may hold twice although it recognises them: they went to another index.
+  std::uint64_t possible_duplicates = 0;
+};
 struct Retry {  // transient: back off and send the same again
   std::string reason;
   std::optional<Duration> after{};  // the server's wish
@@ -203,11 +206,12 @@ struct Park {  // needs a person: keep everything, probe slowly, say it loudly
 };
 // The destination told of each record that was sent: what is in neither list was delivered.
 struct Partly {
-  std::vector<Rejected> refused;     // never; each names its records
-  std::vector<SequenceRange> again;  // of those that were sent: to be sent again, ascending
-  std::string reason;                // of those
-  std::optional<Duration> after{};   // the server's wish
-  bool alone = false;                // it takes others meanwhile: only this batch waits
+  std::vector<Rejected> refused;          // never; each names its records
+  std::vector<SequenceRange> again;       // of those that were sent: to be sent again, ascending
+  std::string reason;                     // of those
+  std::optional<Duration> after{};        // the server's wish
+  bool alone = false;                     // it takes others meanwhile: only this batch waits
+  std::uint64_t possible_duplicates = 0;  // as in Delivered
 };
 // Taken; whether it is safe there is to be asked for (Sink::poll), and was not said yet.
 struct Poll {

@@ -124,7 +124,6 @@ class Courier {
   // courier.cpp: what comes in, what goes out
   void take_claims();
   void take_holds();
-  Status load_note(SinkId id);
   void start_requests(Instant now);
   Held* next_to_start(Instant now);
   bool may_start(const Held& held) const;
@@ -142,10 +141,13 @@ class Courier {
   void take_advances();
   void forget(Held& held);
   bool is_leftover(const std::string& key);
+  void publish(Instant now);
+
+  // courier_note.cpp: what the sink has learned
+  Status load_note(SinkId id);
   bool is_lesson(const Held& held, const Verdict& verdict) const;
   void learn(const Held& held, const Response& response);
   std::string present_key(const Batch& batch) const;  // were it cut now
-  void publish(Instant now);
 
   // courier_verdicts.cpp: what an answer leads to; `held` may be gone afterwards
   void conclude(Held& held, const Verdict& verdict, Instant now);
@@ -166,7 +168,7 @@ class Courier {
   void failed(const Held& held, State state, const std::string& reason, Instant now, Instant next);
 
   // courier_records.cpp: what is known of a claim's records, and how it is settled
-  void delivered(Held& held, Instant now);
+  void delivered(Held& held, const Delivered& verdict, Instant now);
   void rejected(Held& held, const Rejected& verdict, Instant now);
   void partly(Held& held, const Partly& verdict, Instant now);
   void got_further(Held& held, Instant now);

@@ -53,8 +53,9 @@ Counter neither(const Claim& claim, std::uint64_t delivered, const std::vector<D
 
 }  // namespace
 
-void Courier::delivered(Held& held, Instant now) {
+void Courier::delivered(Held& held, const Delivered& verdict, Instant now) {
   take_in(held, {}, 0);
+  held.told.duplicates += verdict.possible_duplicates;
   told_of_all(held, now);
 }
 
@@ -68,6 +69,7 @@ void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
 // What is left goes again, later: with the whole sink's next attempt, or alone.
 void Courier::partly(Held& held, const Partly& verdict, Instant now) {
   const std::uint64_t delivered = take_in(held, verdict.refused, count_records(verdict.again));
+  held.told.duplicates += verdict.possible_duplicates;
   if (verdict.again.empty()) return told_of_all(held, now);
   held.batch.left = verdict.again;
   drop_receipt(held);

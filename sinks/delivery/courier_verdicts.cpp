@@ -16,7 +16,7 @@ Overloaded(F...) -> Overloaded<F...>;
 }  // namespace
 
 void Courier::conclude(Held& held, const Verdict& verdict, Instant now) {
-  std::visit(Overloaded{[&](const Delivered&) { delivered(held, now); },
+  std::visit(Overloaded{[&](const Delivered& v) { delivered(held, v, now); },
                         [&](const Retry& v) { retry(held, v, now); },
                         [&](const Rejected& v) { rejected(held, v, now); },
                         [&](const TooLarge& v) { too_large(held, v, now); },

@@ -16,8 +16,6 @@
 namespace edgehose {
 namespace {
 
-Rejected refused(std::uint64_t record) { return {{Sequence{record}}, "poison", "mapping"}; }
-
 class RecordsModelTest : public CourierTest, public ::testing::WithParamInterface<unsigned> {
  protected:
   class ModelSink final : public Sink {
@@ -122,7 +120,7 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
     Partly partly;
     for (const std::uint64_t r : records) {
       if (is_poison(r)) {
-        partly.refused.push_back(refused(r));
+        partly.refused.push_back({{Sequence{r}}, "poison", "mapping"});
       } else {
         arrive(r);
         told_[id].insert(r);
@@ -192,16 +190,9 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
     ASSERT_NE(found, open_.end());
     const Claim whole = found->second;
     open_.erase(found);
-    const std::uint64_t half = whole.size.records / 2;
-    ASSERT_GT(half, 0u) << "one record is not halved";
+    ASSERT_GT(whole.size.records, 1u) << "one record is not halved";
     counted_[root_[whole.first.value]] += halve.possible_duplicates;
-    Claim first = whole, second = whole;
-    first.last = Sequence{whole.first.value + half - 1};
-    second.first = Sequence{whole.first.value + half};
-    first.end =
-        second.begin = {whole.begin.block, whole.begin.record + static_cast<std::uint32_t>(half)};
-    first.size = {half, 10 * half};
-    second.size = {whole.size.records - half, 10 * (whole.size.records - half)};
+    auto [first, second] = halves_of(whole);
     post_claim(std::move(first));
     post_claim(std::move(second));
   }
@@ -252,7 +243,7 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
   std::vector<std::uint64_t> root_;                 // record -> block
   std::map<ClaimId, Claim> open_;
   std::map<ClaimId, std::set<std::uint64_t>> told_;  // to be there, in this life
-  std::map<std::string, bool> receipts_;             // whether it is safe there
+  std::map<std::string, bool> receipts_;             // safe there, or not
   ModelTransport* wire_ = nullptr;
   Verdict verdict_;
   bool kind_ = false;  // nothing fails any more

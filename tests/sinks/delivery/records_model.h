@@ -32,6 +32,19 @@ class RecordsBody final : public ObjectBody {
   std::shared_ptr<ObjectSummary> summary_ = std::make_shared<ObjectSummary>();
 };
 
+// Of a claim over records of one block, of ten bytes each.
+inline std::pair<Claim, Claim> halves_of(const Claim& whole) {
+  const std::uint64_t half = whole.size.records / 2;
+  Claim first = whole, second = whole;
+  first.last = whole.first + (half - 1);
+  second.first = whole.first + half;
+  first.end =
+      second.begin = {whole.begin.block, whole.begin.record + static_cast<std::uint32_t>(half)};
+  first.size = {half, 10 * half};
+  second.size = {whole.size.records - half, 10 * (whole.size.records - half)};
+  return {std::move(first), std::move(second)};
+}
+
 // Requests of the model's that wait for their answer: a batch by its claim's id, or a question.
 class ModelTransport final : public Transport {
  public:

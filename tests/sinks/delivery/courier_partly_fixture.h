@@ -1,0 +1,40 @@
+// A destination that tells of each of a claim's three records: its answers by name.
+#pragma once
+
+#include <chrono>
+
+#include "tests/sinks/delivery/courier_fixture.h"
+
+namespace edgehose {
+
+inline SequenceRange range(std::uint64_t first, std::uint64_t last) {
+  return {Sequence{first}, Sequence{last}};
+}
+
+class CourierPartlyTest : public CourierTest {
+ protected:
+  // Of the records 1, 2 and 3 of each claim.
+  CourierPartlyTest() {
+    const Rejected one{{Sequence{1}}, "bad date", "date"}, three{{Sequence{3}}, "bad number"};
+    const Ranges second{range(2, 2)}, third{range(3, 3)}, last_two{range(2, 3)};
+    sink->verdicts["1 bad, 2 again"] = Partly{{one}, second, "queue full"};
+    sink->verdicts["1 bad, 2 and 3 again"] = Partly{{one}, last_two, "queue full"};
+    sink->verdicts["2 and 3 again"] = Partly{{}, last_two, "queue full"};
+    sink->verdicts["3 again"] = Partly{{}, third, "queue full"};
+    sink->verdicts["3 again in 30 s"] = Partly{{}, third, "queue full", std::chrono::seconds(30)};
+    sink->verdicts["3 bad"] = Partly{{three}, {}, ""};
+    sink->verdicts["3 blocked"] = Partly{{}, third, "index blocked", {}, true};
+    sink->verdicts["all blocked"] = Partly{{}, {range(1, 3)}, "index blocked", {}, true};
+    sink->verdicts["all bad"] =
+        Partly{{one, {{Sequence{2}}, "bad", "date"}, {{Sequence{3}}, "bad", "date"}}, {}, ""};
+    sink->verdicts["2 and 3 bad"] = Partly{{{{Sequence{2}, Sequence{3}}, "bad", "date"}}, {}, ""};
+  }
+  void make_for(Recognises what) { make({.concurrency = 1, .recognises = what}); }
+  Settled only_settled() {
+    const auto settled = take<Settled>();
+    EXPECT_EQ(settled.size(), 1u);
+    return settled.empty() ? Settled{} : settled[0];
+  }
+};
+
+}  // namespace edgehose
