@@ -144,12 +144,13 @@ void tell_large_batch(const SinkConfig& sink, const Config& config, Findings& fi
         "sink {}: {} ({}) is not below buffer.max_size ({}): the buffer is full before "
         "a batch is, and reading waits or records are dropped until it is delivered",
         sink.name, sink.batch.size_key(), format_size(sink.batch.max_size), format_size(*limit)));
-  if (config.buffer.when_full == WhenFull::kDropOldest &&
-      sink.concurrency * sink.batch.max_size >= *limit)
+  const std::uint64_t batches = sink.concurrency + sink.unacknowledged;
+  if (config.buffer.when_full == WhenFull::kDropOldest && batches * sink.batch.max_size >= *limit)
     findings.warnings.push_back(fmt::format(
-        "sink {}: {} batches of {} (concurrency, {}) are not below buffer.max_size ({}): what is "
+        "sink {}: {} batches of {} (concurrency{}, {}) are not below buffer.max_size ({}): what is "
         "under way is not dropped, so while the sink is away reading may wait as with \"block\"",
-        sink.name, sink.concurrency, format_size(sink.batch.max_size), sink.batch.size_key(),
+        sink.name, batches, format_size(sink.batch.max_size),
+        sink.unacknowledged > 0 ? ", unacknowledged" : "", sink.batch.size_key(),
         format_size(*limit)));
 }
 

@@ -142,9 +142,11 @@ std::string ago(WallTime now, WallTime then) {
 // Where the batches are that are cut and not yet acknowledged.
 std::vector<std::string> Screen::batches(const SinkReport& sink) const {
   std::vector<std::string> parts;
-  const std::uint64_t held = sink.in_flight + sink.queued;
+  const std::uint64_t held = sink.in_flight + sink.queued + sink.unacknowledged;
   if (sink.in_flight > 0) parts.push_back(fmt::format("{} in flight", sink.in_flight));
   if (sink.queued > 0) parts.push_back(fmt::format("{} waiting to be sent", sink.queued));
+  if (sink.unacknowledged > 0)
+    parts.push_back(fmt::format("{} not acknowledged there yet", sink.unacknowledged));
   if (sink.claims > held)
     parts.push_back(fmt::format("{} {}", format_count(sink.claims - held, "batch", "batches"),
                                 report_.running ? "being acknowledged" : "begun"));

@@ -18,36 +18,6 @@ bool makes_no_room(const CourierEvent& event) {
 
 }  // namespace
 
-std::size_t SinkLink::claims_of(SourceId source) const {
-  return static_cast<std::size_t>(std::count_if(
-      claims.begin(), claims.end(), [&](const auto& c) { return c.second.lane.source == source; }));
-}
-
-bool SinkLink::takes(const std::string& source) const {
-  return edgehose::takes(config.inputs, source);
-}
-
-bool SinkLink::has_room(SourceId source) const {
-  return problem.empty() && claims.size() < kMaxClaims && claims_of(source) < config.concurrency;
-}
-
-Instant SinkLink::batch_at() const {
-  Instant at = kNever;
-  for (const LanePlanner& lane : lanes) at = std::min(at, lane.ripe_at());
-  return at;
-}
-
-bool SinkLink::has_lane(LaneKey lane) const {
-  return std::any_of(lanes.begin(), lanes.end(),
-                     [&](const LanePlanner& l) { return l.lane() == lane; });
-}
-
-void SinkLink::set_problem(std::string reason) {
-  if (reason == problem) return;
-  problem = std::move(reason);
-  holds->post(problem);
-}
-
 Status Intake::register_sinks() {
   EH_ASSIGN(const std::vector<SinkState> known_sinks, store_.sinks());
   EH_ASSIGN(const std::unique_ptr<Store::Transaction> transaction, store_.begin());
@@ -97,6 +67,7 @@ Status Intake::resume_claims() {
     if (!sink->takes(source_names_[lane.key.source])) continue;
     EH_ASSIGN(const std::optional<Sequence> first, first_unclaimed(lane, begin, claims, sources));
     sink->lanes.emplace_back(lane.key, begin, sink->config.batch, first);
+    sink->lanes.back().limit_size(sink->max_size());
     EH_TRY(age_backlog(sink->lanes.back(), sink->config.batch));
   }
   EH_ASSIGN(const std::vector<Claim> replays, store_.replays());
@@ -171,7 +142,7 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Settled& 
 Status Intake::write_settlement(Store::Transaction& transaction, const Learned& learned, Made&) {
   SinkLink* const sink = link(learned.sink);
   if (sink == nullptr) return {};
-  sink->note = learned.note;
+  sink->set_note(learned.note);
   return transaction.put_sink(SinkState{sink->id, sink->config.name, learned.note, sink->traffic});
 }
 
@@ -273,7 +244,7 @@ Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
     for (LanePlanner& lane : sink.lanes) {
       if (!sink.problem.empty()) continue;
       std::size_t held = sink.claims_of(lane.lane().source);
-      for (; held < sink.config.concurrency && total < SinkLink::kMaxClaims; ++held, ++total) {
+      for (; held < sink.window() && total < SinkLink::kMaxClaims; ++held, ++total) {
         EH_ASSIGN(const std::optional<PlannedBatch> batch,
                   lane.next(blocks, sink.estimate, clock_.now() + lead, flush));
         if (!batch) break;

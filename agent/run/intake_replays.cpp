@@ -36,7 +36,7 @@ void Intake::changed(const ControlChange& change) {
   }
   if (const auto* confirm = std::get_if<ConfirmSink>(&change))
     for (SinkLink& sink : sinks_)
-      if (sink.config.name == confirm->sink) sink.note.clear();
+      if (sink.config.name == confirm->sink) sink.set_note("");
   if (std::holds_alternative<ReplayLetters>(change))
     for (SinkLink& sink : sinks_) sink.replays_wait = true;
   look_for_batches_ = true;
@@ -88,7 +88,7 @@ Status Intake::begin_next(Store::Transaction& transaction, SinkLink& sink,
   }
   sink.replays_wait = next != nullptr;
   if (next == nullptr) return {};
-  if (next->size.bytes > sink.config.batch.max_size && next->letters.size() > 1)
+  if (next->size.bytes > sink.max_size() && next->letters.size() > 1)
     return transaction.halve_replay(next->id, 0);
   EH_ASSIGN(Claim begun,
             transaction.begin_replay(next->id, key_of(sink, *next), sink.sink->rendering()));

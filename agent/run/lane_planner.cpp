@@ -169,6 +169,12 @@ void LanePlanner::claimed(const PlannedBatch& batch) {
   oldest_ = at_end_ ? kNever : newest_;
 }
 
+void LanePlanner::limit_size(std::uint64_t bytes) {
+  if (bytes == config_.max_size) return;
+  config_.max_size = bytes;
+  rewind();
+}
+
 bool LanePlanner::dropped_before(Position cursor) {
   if (cursor <= begin_) return false;
   begin_ = cursor;

@@ -70,6 +70,8 @@ class LanePlanner {
                                            Instant now, bool flush);
   // The batch was claimed: the next one begins at its end.
   void claimed(const PlannedBatch& batch);
+  // Batches are no larger from now on: what the config says, or less where the destination does.
+  void limit_size(std::uint64_t bytes);
   // What lies before `cursor` was dropped: the next batch begins there at the earliest. True where
   // records vanished that no claim covered.
   bool dropped_before(Position cursor);

@@ -37,9 +37,13 @@ struct SinkLink {
   static constexpr std::size_t kMaxClaims = 64;
   std::size_t claims_of(SourceId source) const;
   bool takes(const std::string& source) const;  // as `inputs` says
+  std::size_t window() const;                   // of claims of a lane, at once
+  std::uint64_t max_size() const;               // of a batch: the config's, or less
   bool has_room(SourceId source) const;         // for another claim of that lane
   bool has_lane(LaneKey lane) const;
   Instant batch_at() const;  // when the age makes the next one; kNever: nothing waits for that
+  // What the sink has learned; batches that are not cut yet go by it.
+  void set_note(std::string learned);
   // Tells the courier when it changes; an empty one: all is well.
   void set_problem(std::string reason);
 };

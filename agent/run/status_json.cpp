@@ -124,6 +124,7 @@ Json sink_json(const SinkReport& s) {
           {"claims", s.claims},
           {"in_flight", s.in_flight},
           {"queued", s.queued},
+          {"unacknowledged", s.unacknowledged},
           {"delivered", counter_json(s.delivered)},
           {"dead_lettered", counter_json(s.dead_lettered)},
           {"oldest_dead_letter", time_json(s.oldest_dead_letter)},
@@ -159,6 +160,7 @@ SinkReport sink_from(const Json& j) {
   j.at("claims").get_to(s.claims);
   s.in_flight = j.value("in_flight", std::uint64_t{0});
   s.queued = j.value("queued", std::uint64_t{0});
+  s.unacknowledged = j.value("unacknowledged", std::uint64_t{0});
   s.delivered = counter_from(j.at("delivered"));
   s.dead_lettered = counter_from(j.at("dead_lettered"));
   if (j.contains("oldest_dead_letter"))

@@ -75,6 +75,7 @@ void add_courier(SinkReport& report, const SinkInput& sink, WallTime now) {
   report.failed_in_a_row = courier.failed_in_a_row;
   report.in_flight = courier.in_flight;
   report.queued = courier.queued;
+  report.unacknowledged = courier.unacknowledged;
   report.last_error = courier.last_error;
   report.error_since = courier.error_since;
   if (age(now, courier.past_error_at) < kPastErrorShown) {

@@ -80,6 +80,7 @@ struct SinkReport {
   std::uint64_t claims = 0;            // batches that are cut and not yet acknowledged
   std::uint64_t in_flight = 0;         // of them: being sent
   std::uint64_t queued = 0;            // of them: waiting for their turn or a retry
+  std::uint64_t unacknowledged = 0;    // of them: taken, and not said to be safe there yet
   Counter delivered;                   // ever
   Counter dead_lettered;               // held as dead letters (before 1.1: purged ones too)
   WallTime oldest_dead_letter;         // when it was given up; 0: none, or not known

@@ -156,7 +156,8 @@ void Courier::send(Held& held, Instant now) {
   const Result<std::shared_ptr<ObjectBody>> body = body_of(held);
   if (!body) {
     const Error& error = body.error();
-    if (batch.claim.replay() && error.code == ErrorCode::kNotFound) return settle(held, {});
+    if (batch.claim.replay() && error.code == ErrorCode::kNotFound)  // a person purged the letters
+      return held.told.refused.empty() ? settle(held, {}) : told_of_all(held, now);
     const bool hopeless =
         error.code == ErrorCode::kInvalid || error.code == ErrorCode::kUnsupported;
     return conclude(held, hopeless ? Verdict(Park{error.message}) : Verdict(Retry{error.message}),

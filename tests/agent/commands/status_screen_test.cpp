@@ -200,6 +200,17 @@ BUFFER [#####...............] 23 %: 118 MiB of 512 MiB, 394 MiB free
 )screen");
 }
 
+TEST(StatusScreen, WhatTheDestinationHasTakenIsToldApart) {
+  StatusReport r = healthy();
+  r.sinks[0].in_flight = 1;
+  r.sinks[0].unacknowledged = 12;
+  r.sinks[0].claims = 13;
+  const std::string screen = status_screen(r, false);
+  expect_narrow(screen);
+  EXPECT_THAT(screen, ::testing::HasSubstr("1 in flight, 12 not acknowledged there yet"));
+  EXPECT_THAT(screen, ::testing::Not(::testing::HasSubstr("being acknowledged")));
+}
+
 TEST(StatusScreen, AnIdleSinkHasNothingInFlight) {
   StatusReport r = healthy();
   r.sinks[0].state = "idle";

@@ -1,7 +1,7 @@
 // Random lives of the whole delivery, from a seed: a real store, intake and courier around a source
 // and a destination of the model's, which fails, loses answers and refuses names, sizes and
-// records; killed and opened again between any two steps, under a clock that jumps and a config
-// that changes.
+// records, and in every other life tells records apart and takes some of them; killed and opened
+// again between any two steps, under a clock that jumps and a config that changes.
 //
 //   EDGEHOSE_MODEL_SEEDS=5000 agent_run_test --gtest_filter='DeliveryModel*'
 #include <gtest/gtest.h>
@@ -10,12 +10,14 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
 
 #include "agent/run/intake.h"
 #include "sinks/delivery/courier.h"
+#include "tests/agent/run/left_body.h"
 
 namespace edgehose {
 namespace {
@@ -33,13 +35,6 @@ bool is_poison(std::uint64_t n) { return n % 97 == 13; }
 // Line n is record n: sequences begin at 1.
 std::string line(std::uint64_t n) {
   return fmt::format("{} {}", n, std::string(n * 7 % 60, is_poison(n) ? 'P' : '.'));
-}
-
-std::vector<std::uint64_t> numbers_in(const std::string& text) {
-  std::vector<std::uint64_t> numbers;
-  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
-    numbers.push_back(std::strtoull(text.c_str() + at, nullptr, 10));
-  return numbers;
 }
 
 // A file that grows by the model's will and is read on from its committed position.
@@ -86,17 +81,30 @@ class ModelSource final : public Source {
 // What outlives the agent. Rules of its own are steady, faults are the model's.
 struct Destination {
   bool refuses_colons = false;
+  bool by_record = false;  // each has an id, and may be told to come again
   std::map<std::string, std::string> objects;
   std::multiset<std::uint64_t> arrived;
 
   std::string put(const std::string& key, const std::string& text) {
     if (refuses_colons && key.find(':') != std::string::npos) return "name";
     if (text.size() > kLargest) return "large";
+    if (by_record) return "ok";
     const bool fresh = objects.emplace(key, text).second;
     EXPECT_EQ(objects.at(key), text) << "another content under " << key;
     for (const std::uint64_t n : numbers_in(text))
       if (fresh && !is_poison(n)) arrived.insert(n);
     return "ok";
+  }
+  // Takes the records that `busy` does not keep away; returns the others.
+  std::vector<std::uint64_t> index(const std::string& text, const std::function<bool()>& busy) {
+    std::vector<std::uint64_t> again;
+    for (const std::uint64_t n : numbers_in(text)) {
+      if (busy())
+        again.push_back(n);
+      else if (!is_poison(n) && !arrived.contains(n))
+        arrived.insert(n);
+    }
+    return again;
   }
 };
 
@@ -116,20 +124,21 @@ class ModelTransport final : public Transport {
   std::vector<int> descriptors() const override { return {}; }
 
   std::size_t size() const { return under_way_.size(); }
-  // `fault`: empty, "away", "lost" (taken, and the answer lost), "denied".
-  void answer(std::size_t i, const std::string& fault) {
+  // `fault`: empty, "away", "lost" (taken, and the answer lost), "denied". `busy`: whether it has
+  // no room for a record, where it tells of each.
+  void answer(std::size_t i, const std::string& fault, const std::function<bool()>& busy) {
     Job& job = under_way_.at(i);
-    std::string text(1 << 16, 0);
-    const auto body = job.request.body->open();
-    ASSERT_TRUE(body) << body.error().message;
-    const auto read = (*body)->read(text.data(), text.size());
-    ASSERT_TRUE(read) << read.error().message;
-    text.resize(*read);
+    const Result<std::string> text = read_text(*job.request.body);
+    ASSERT_TRUE(text) << text.error().message;
     FileResponse response;
     response.filesystem = fault;
     if (fault.empty() || fault == "lost") {
-      const std::string taken = destination_.put(job.request.name, text);
-      if (fault.empty() || taken != "ok") response.filesystem = taken + " " + text;
+      const std::string taken = destination_.put(job.request.name, *text);
+      std::string again;
+      if (destination_.by_record && taken == "ok")
+        for (const std::uint64_t n : destination_.index(*text, busy))
+          again += fmt::format("{}\n", n);
+      if (fault.empty() || taken != "ok") response.filesystem = taken + " " + *text + "|" + again;
     }
     answers_.push_back({job.id, std::move(response)});
     under_way_.erase(under_way_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -150,7 +159,7 @@ class ModelSink final : public Sink {
   explicit ModelSink(std::string prefix) : prefix_(std::move(prefix)) {}
   const std::string& name() const override { return name_; }
   std::string key(const BatchOutline& b, const std::string& note) const override {
-    return fmt::format("{}{}-{}", note.empty() ? prefix_ : "safe/", b.first.value, b.last.value);
+    return fmt::format("{}{}-{}", note == "safe" ? "safe/" : prefix_, b.first.value, b.last.value);
   }
   std::string rendering() const override {
     ObjectRendering rendering;
@@ -169,14 +178,31 @@ class ModelSink final : public Sink {
     if (said.starts_with("name")) return KeyRefused{"':'"};
     if (said.starts_with("large")) return TooLarge{"too large"};
     Rejected poison{{}, "poison"};
-    for (const std::uint64_t n : numbers_in(said.substr(3)))
-      if (is_poison(n)) poison.records.push_back(Sequence{n});
+    std::vector<Sequence> again;
+    for (const std::uint64_t n : numbers_in(said.substr(said.find('|') + 1)))
+      again.push_back(Sequence{n});
+    for (const std::uint64_t n : numbers_in(said.substr(3, said.find('|') - 3)))
+      if (is_poison(n) && std::ranges::find(again, Sequence{n}) == again.end())
+        poison.records.push_back(Sequence{n});
+    if (!again.empty()) {
+      Partly partly{{}, ranges_of(again), "busy", {}, again.size() % 2 == 0};
+      if (!poison.records.empty()) partly.refused.push_back(poison);
+      return partly;
+    }
     if (poison.records.empty()) return Delivered{};
     return poison;
   }
-  std::optional<std::string> learn(const std::string&, const Response& response) const override {
-    const bool refused = std::get<FileResponse>(response).filesystem.starts_with("name");
-    return refused ? std::optional<std::string>("safe") : std::nullopt;
+  // "safe": names are to be; a number: no batch is to be larger.
+  std::optional<std::string> learn(const std::string& note,
+                                   const Response& response) const override {
+    const std::string& said = std::get<FileResponse>(response).filesystem;
+    if (said.starts_with("name")) return "safe";
+    if (said.starts_with("large") && note.empty()) return std::to_string(kLargest);
+    return std::nullopt;
+  }
+  std::optional<std::uint64_t> size_limit(const std::string& note) const override {
+    if (note.empty() || note == "safe") return std::nullopt;
+    return std::stoull(note);
   }
 
  private:
@@ -194,6 +220,7 @@ class DeliveryModel : public ::testing::Test {
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     destination_.refuses_colons = pick(2) == 0;
+    destination_.by_record = seed % 2 == 1;
     begin_life();
     for (int i = 0; i < kSteps && !HasFatalFailure(); ++i) {
       one_thing();
@@ -222,6 +249,7 @@ class DeliveryModel : public ::testing::Test {
       SinkLink link;
       link.config.name = "archive";
       link.config.concurrency = 1 + static_cast<unsigned>(pick(3));
+      link.config.unacknowledged = destination_.by_record ? static_cast<unsigned>(pick(3)) : 0;
       link.config.batch = {4096, seconds(5)};
       link.sink = sink_;
       links.push_back(std::move(link));
@@ -236,8 +264,9 @@ class DeliveryModel : public ::testing::Test {
     courier.retry = {seconds(1), seconds(60)};
     courier.concurrency = 3;
     courier.seed = random_();
-    courier_ = std::make_unique<Courier>(sink_, std::move(transport), object_bodies(*store_),
-                                         *store_, clock_, intake_->inbox(), courier);
+    courier.recognises = destination_.by_record ? Recognises::kRecords : Recognises::kKey;
+    courier_ = std::make_unique<Courier>(sink_, std::move(transport), left_bodies(*store_), *store_,
+                                         clock_, intake_->inbox(), courier);
     if (has_sink) {
       ASSERT_TRUE(intake_->connect("archive", courier_->claims(), courier_->holds()));
     }
@@ -283,7 +312,8 @@ class DeliveryModel : public ::testing::Test {
   void answer_one() {
     const std::array<const char*, 6> faults{"", "", "", "away", "lost", "denied"};
     if (transport_->size() > 0)
-      transport_->answer(pick(transport_->size()), faults[pick(faults.size())]);
+      transport_->answer(pick(transport_->size()), faults[pick(faults.size())],
+                         [this] { return pick(4) == 0; });
   }
 
   // What is there beside the counters: records at and behind the cursor that no done claim covers.
@@ -327,7 +357,7 @@ class DeliveryModel : public ::testing::Test {
     if (HasFatalFailure()) return;
     for (int i = 0; i < 20'000 && acknowledged_ < there_; ++i) {
       const Instant next = std::min(intake_->step(), courier_->step());
-      while (transport_->size() > 0) transport_->answer(0, "");
+      while (transport_->size() > 0) transport_->answer(0, "", [] { return false; });
       if (next > clock_.now()) {
         clock_.advance(std::min<Duration>(next - clock_.now(), seconds(10)));
         check();
@@ -365,7 +395,7 @@ class DeliveryModel : public ::testing::Test {
     if (HasFatalFailure()) return;
     for (int i = 0; i < 20'000 && !store_->replays().value().empty(); ++i) {
       const Instant next = std::min(intake_->step(), courier_->step());
-      while (transport_->size() > 0) transport_->answer(0, "");
+      while (transport_->size() > 0) transport_->answer(0, "", [] { return false; });
       if (next > clock_.now()) clock_.advance(std::min<Duration>(next - clock_.now(), seconds(10)));
     }
     ASSERT_TRUE(store_->replays().value().empty());

@@ -98,6 +98,11 @@ class PlainSink final : public Sink {
   std::optional<std::string> learn(const std::string&, const Response&) const override {
     return {};
   }
+  // "max-4096"
+  std::optional<std::uint64_t> size_limit(const std::string& note) const override {
+    if (!note.starts_with("max-")) return std::nullopt;
+    return std::stoull(note.substr(4));
+  }
 
  private:
   const std::string name_ = "archive";
@@ -130,6 +135,7 @@ class IntakeTest : public testing::Test {
     link.config.name = sink_name_;
     link.config.inputs = inputs_;
     link.config.batch = batch_;
+    link.config.unacknowledged = unacknowledged_;
     link.sink = std::make_shared<PlainSink>();
     std::vector<SinkLink> links;
     links.push_back(link);
@@ -193,6 +199,7 @@ class IntakeTest : public testing::Test {
   StoreOptions store_options_;
   IntakeOptions options_;
   BatchConfig batch_{8 << 20, minutes(5)};
+  unsigned unacknowledged_ = 0;
   std::unique_ptr<Store> store_;
   Waker waker_;
   Waker courier_waker_;

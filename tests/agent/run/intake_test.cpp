@@ -129,6 +129,60 @@ TEST_F(IntakeTest, AtMostTheWindowIsClaimedAndASettlementFreesTheNext) {
   EXPECT_EQ(next[0].first, claims[1].last + 1);
 }
 
+TEST_F(IntakeTest, WhatMayWaitAsideIsClaimedBesideWhatIsInFlight) {
+  batch_.max_size = 4096;
+  unacknowledged_ = 3;
+  start();
+  for (int round = 0; round < 6; ++round) {
+    lines(3000);
+    run();
+    clock_.advance(seconds(60));
+    run();
+  }
+  EXPECT_EQ(claims_.take().size(), 2u + 3u);
+}
+
+TEST(SinkLink, LanesShareWhatMayWaitAside) {
+  SinkLink link;
+  link.config.concurrency = 2;
+  link.config.unacknowledged = 30;
+  EXPECT_EQ(link.window(), 32u) << "no lane yet";
+  for (std::uint32_t i = 1; i <= 4; ++i)
+    link.lanes.emplace_back(LaneKey{SinkId{1}, SourceId{i}}, Position{}, BatchConfig{});
+  EXPECT_EQ(link.window(), SinkLink::kMaxClaims / 4);
+  for (std::uint32_t i = 5; i <= 40; ++i)
+    link.lanes.emplace_back(LaneKey{SinkId{1}, SourceId{i}}, Position{}, BatchConfig{});
+  EXPECT_EQ(link.window(), 2u) << "what is in flight, whatever is left";
+}
+
+TEST_F(IntakeTest, BatchesKeepToALimitThatTheSinkHasLearned) {
+  // Of the batches that 3000 lines make, in records.
+  const auto largest = [&] {
+    lines(3000);
+    run();
+    clock_.advance(minutes(5));
+    run();
+    std::uint64_t records = 0;
+    for (auto claims = claims_.take(); !claims.empty(); claims = claims_.take(), run()) {
+      for (const Claim& claim : claims) {
+        records = std::max(records, claim.size.records);
+        settle(claim);
+      }
+      run();
+    }
+    return records;
+  };
+  start();
+  EXPECT_EQ(largest(), 3000u);
+  intake_->inbox().post(Learned{store_->sink_id("archive"), "max-1024"});
+  run();
+  const std::uint64_t limited = largest();
+  EXPECT_LT(limited, 3000u);
+  crash();
+  start();
+  EXPECT_EQ(largest(), limited) << "after a restart too";
+}
+
 TEST_F(IntakeTest, ATooLargeClaimIsHalvedWithExactSizes) {
   batch_.max_age = seconds(5);
   start();

@@ -64,6 +64,21 @@ TEST(LanePlanner, NothingThereIsNeverRipe) {
   EXPECT_FALSE(lane.has_pending());
 }
 
+TEST(LanePlanner, ALimitThatIsLearnedHoldsForWhatIsNotClaimed) {
+  Log log;
+  for (std::uint64_t i = 1; i <= 5; ++i) log.add(i, 10, 400);
+  LanePlanner lane = planner(config(10'000, minutes(5)));
+  lane.arrived(at(seconds(1)));
+  EXPECT_EQ(*lane.next(log.reader(), {}, at(seconds(2)), false), std::nullopt);
+  lane.limit_size(1000);
+  const auto batch = lane.next(log.reader(), {}, at(seconds(2)), false);
+  ASSERT_TRUE(batch && *batch) << "what was walked already is planned anew";
+  EXPECT_EQ((*batch)->size.records, 20u);
+  lane.claimed(**batch);
+  lane.limit_size(10'000);  // a person cleared it
+  EXPECT_EQ(*lane.next(log.reader(), {}, at(seconds(2)), false), std::nullopt);
+}
+
 TEST(LanePlanner, ABatchEndsBeforeTheBlockThatWouldPassItsSize) {
   Log log;
   for (std::uint64_t i = 1; i <= 5; ++i) log.add(i, 10, 400);

@@ -394,6 +394,7 @@ TEST(StatusReport, JsonKeepsEverything) {
   input.mean_flush = 2ms;
   input.sinks[0].courier.in_flight = 2;
   input.sinks[0].courier.queued = 3;
+  input.sinks[0].courier.unacknowledged = 4;
   input.sinks[0].courier.past_error = "it was away";
   input.sinks[0].courier.past_error_at = before(5min);
   input.sources[0].problem = "no";
@@ -401,6 +402,7 @@ TEST(StatusReport, JsonKeepsEverything) {
   EXPECT_EQ(report.buffer.epoch, "ab010000000000000000000000000000");
   EXPECT_EQ(report.buffer.blocks, 17u);
   EXPECT_EQ(report.sinks[0].replaying, 3u);
+  EXPECT_EQ(report.sinks[0].unacknowledged, 4u);
   EXPECT_EQ(report.sinks[0].oldest_dead_letter, before(1h));
   EXPECT_EQ(report.buffer.lost_records, 2u);
   const auto back = parse_status(to_json(report));

@@ -185,6 +185,20 @@ TEST_F(CourierPartlyTest, AReplayIsToldOfLetterByLetter) {
   EXPECT_EQ(settled.ack.dead[0].reason, "bad date");
 }
 
+TEST_F(CourierPartlyTest, LettersOfAReplayThatWereRefusedStayWhereTheOthersArePurged) {
+  make_for(Recognises::kRecords);
+  post_replay(1);
+  run();
+  answer("1 bad, 2 and 3 again");
+  body_error = Error{ErrorCode::kNotFound, 0, "nothing of it is there any more"};
+  store.letters.erase(12);
+  store.letters.erase(13);
+  advance_to_next();
+  const Settled settled = only_settled();
+  ASSERT_EQ(settled.ack.dead.size(), 1u);
+  EXPECT_EQ(settled.ack.dead[0].id, 11u);
+}
+
 TEST_F(CourierPartlyTest, AnotherLifeSendsAllOfItAgain) {
   make_for(Recognises::kNothing);
   post(1);
