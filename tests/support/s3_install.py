@@ -1,158 +1,17 @@
 #!/usr/bin/env python3
-"""Puts the S3 servers of the tests, and AWS's S3 Encryption Client (s3ec), where they stay: once,
-outside the work tree.
+"""Puts the S3 servers of the tests, and AWS's S3 Encryption Client (s3ec), where they stay
+(install.py).
 
     s3_install.py [NAME...]     all of them, or those named; tells what is there and what is not
-
-They are kept in $XDG_CACHE_HOME/edgehose-tests (~/.cache/edgehose-tests), each in a folder that
-names its exact version. A folder is whole when its `recipe` is there and says what would be
-installed today; one that is not is made anew, so a download that broke is repaired by the next run.
-Two installers at once wait for each other. What is there already costs milliseconds and no network.
-
-Exit code: 1 when one is missing and $CI is "true". Elsewhere 0: what needs it skips by name.
 """
 
-import concurrent.futures
-import contextlib
-import fcntl
-import os
-import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import install
+from install import Go, Maven, Venv
+
 HERE = Path(__file__).resolve().parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgehose-tests"
-IN_CI = os.environ.get("CI") == "true"
-GO_NEEDED = (1, 25)
-STEP_SECONDS = 1800  # one download or build
-TRIES = 2
-
-
-class CannotInstall(Exception):
-    """Not to be had on this machine, or failed; in words for a person."""
-
-
-def tool(name, why):
-    path = shutil.which(name)
-    if not path:
-        raise CannotInstall(f"{name} is not on PATH: {why}")
-    return path
-
-
-def run(command, **options):
-    try:
-        done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", timeout=STEP_SECONDS, **options)
-    except subprocess.TimeoutExpired:
-        raise CannotInstall(f"{command[0]} took longer than {STEP_SECONDS} s")
-    if done.returncode != 0:
-        last = "\n  ".join(done.stdout.strip().splitlines()[-15:])
-        what = " ".join(map(str, command))
-        raise CannotInstall(f"{what}: exit code {done.returncode}:\n  {last}")
-    return done.stdout
-
-
-class Recipe:
-    """How one server comes here. `text` is all that decides what is installed."""
-
-    def __init__(self, name, version, text):
-        self.name, self.version, self.text = name, version, text
-
-    @property
-    def folder(self):
-        return CACHE / f"{self.name}-{self.version}"
-
-    def is_there(self):
-        try:
-            return (self.folder / "recipe").read_text() == self.text
-        except OSError:
-            return False
-
-    def possible(self):
-        """CannotInstall where this machine lacks what it takes."""
-
-    def make(self):
-        """Fills the empty folder."""
-        raise NotImplementedError
-
-
-class Maven(Recipe):
-    POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>edgehose.tests</groupId><artifactId>{name}</artifactId><version>1</version>
-  <dependencyManagement><dependencies>{pinned}</dependencies></dependencyManagement>
-  <dependencies>{wanted}</dependencies>
-</project>
-"""
-    PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-
-    @staticmethod
-    def dependency(coordinates):
-        group, artifact, version = coordinates.split(":")
-        return (f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>"
-                f"<version>{version}</version></dependency>")
-
-    def __init__(self, name, wanted, pinned=()):
-        """`wanted`: what it is called for first, and what else is to be there."""
-        super().__init__(name, wanted[0].rsplit(":", 1)[1], self.POM.format(
-            name=name, wanted="".join(map(self.dependency, wanted)),
-            pinned="".join(map(self.dependency, pinned))))
-
-    def possible(self):
-        for name in ("mvn", "java"):
-            tool(name, "cross/install-deps.sh --tests installs it")
-
-    def make(self):
-        pom = self.folder / "pom.xml"
-        pom.write_text(self.text)
-        # -U: what failed to download before is asked for again.
-        run(["mvn", "-B", "-q", "-U", "-f", pom, self.PLUGIN, "-DincludeScope=runtime",
-             f"-DoutputDirectory={self.folder / 'lib'}"])
-
-
-class Venv(Recipe):
-    def __init__(self, name, requirements):
-        text = requirements.read_text()
-        super().__init__(name, re.search(rf"^{name}(?:\[.*\])?==(\S+)", text, re.M)[1], text)
-        self.requirements = requirements
-
-    def make(self):
-        try:
-            run([sys.executable, "-m", "venv", self.folder])
-        except CannotInstall as e:
-            raise CannotInstall(f"{e}\n  (Debian's package is python3-venv)")
-        run([self.folder / "bin/python", "-m", "pip", "install", "-q", "--no-deps", "-r",
-             self.requirements])
-
-
-class Go(Recipe):
-    def __init__(self, name, package, version):
-        super().__init__(name, version, f"go install {package}@{version}\n")
-        self.package = f"{package}@{version}"
-
-    def possible(self):
-        need = ".".join(map(str, GO_NEEDED))
-        tool("go", f"Go {need} or newer builds {self.name}")
-        found = re.search(r"go(\d+)\.(\d+)", run(["go", "version"], env=self.environment()))
-        if not found or tuple(map(int, found.groups())) < GO_NEEDED:
-            raise CannotInstall(f"{found[0] if found else 'this go'} is too old: {self.name} "
-                                f"needs Go {need} or newer on PATH")
-
-    def environment(self):
-        """Sources and objects, gigabytes, do not stay in the caches of whoever runs the tests."""
-        build = self.folder / "build"
-        return {**os.environ, "GOBIN": str(self.folder), "GOMODCACHE": str(build / "mod"),
-                "GOCACHE": str(build / "cache"), "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
-
-    def make(self):
-        run(["go", "install", "-modcacherw", "-ldflags=-s -w", self.package],
-            env=self.environment())
-        shutil.rmtree(self.folder / "build")
-
-
 RECIPES = {recipe.name: recipe for recipe in (
     # The pin keeps a range in some pom from fetching every version that there is.
     Maven("s3proxy", ["org.gaul:s3proxy:4.1.0"],
@@ -166,54 +25,5 @@ RECIPES = {recipe.name: recipe for recipe in (
 )}
 
 
-@contextlib.contextmanager
-def locked(path):
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def install(recipe):
-    """Makes the folder whole; CannotInstall where that is not to be had."""
-    if recipe.is_there():
-        return
-    recipe.possible()
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with locked(CACHE / f"{recipe.name}.lock"):
-        for left in reversed(range(TRIES)):
-            if recipe.is_there():  # another installer was faster
-                return
-            print(f"{recipe.name} {recipe.version}: installing", flush=True)
-            shutil.rmtree(recipe.folder, ignore_errors=True)
-            recipe.folder.mkdir()
-            try:
-                recipe.make()
-            except CannotInstall:
-                if not left:
-                    raise
-                continue
-            whole = recipe.folder / "recipe.new"
-            whole.write_text(recipe.text)
-            whole.rename(recipe.folder / "recipe")
-
-
-def main(names):
-    unknown = set(names) - set(RECIPES)
-    if unknown:
-        sys.exit(f"no such server: {', '.join(sorted(unknown))}; there are {', '.join(RECIPES)}")
-    chosen = [RECIPES[name] for name in names or RECIPES]
-    missing = False
-    with concurrent.futures.ThreadPoolExecutor(len(chosen)) as pool:
-        running = {recipe: pool.submit(install, recipe) for recipe in chosen}
-    for recipe, done in running.items():
-        error = done.exception()
-        if error and not isinstance(error, CannotInstall):
-            raise error
-        state = f"MISSING: {error}" if error else recipe.folder
-        print(f"{recipe.name} {recipe.version}: {state}")
-        missing = missing or bool(error)
-    return 1 if missing and IN_CI else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(install.main(RECIPES, sys.argv[1:]))

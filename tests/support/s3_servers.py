@@ -10,26 +10,15 @@ says what each server really does: s3_servers_test.py asks each server about eve
 """
 
 import base64
-import http.client
 import json
-import os
 import shutil
-import signal
-import socket
-import ssl
-import subprocess
-import sys
-import tempfile
-import time
 import unittest
-from pathlib import Path
 
-from agent import Failed, die_with_parent
+from local_server import KEY_STORE_PASSWORD, LocalServer, free_port, need_installed
 from s3_client import S3Client
-from s3_install import IN_CI, RECIPES
+from s3_install import RECIPES
 
-START_SECONDS = 60  # a Java server on a busy machine
-STOP_SECONDS = 5
+INSTALLER = "s3_install.py"
 REGION = "eu-central-1"
 OWNER = "123456789012"  # of every bucket
 SECRET_KEY = "a/secret+key/of/the/tests/and/nothing/else"
@@ -55,61 +44,28 @@ HONOURS = {
 }
 
 
-class Server:
-    """One server that runs. Attributes: see the module; `port`, `pid`, `state` (its directory)."""
+class Server(LocalServer):
+    """One server that runs. Attributes: see the module; `root`, where it keeps what it holds."""
 
-    name = ""
     access_key = OWNER  # what versitygw takes for the owner
     role = f"arn:aws:iam::{OWNER}:role/device"
     kms_key = "edgehose-tests"
-    tls = False  # unless asked for
     knows_regions = True  # a bucket can be made in one
 
     def __init__(self, tls):
-        self.tls = self.tls if tls is None else tls
+        super().__init__(tls)
         self.region, self.secret_key = REGION, SECRET_KEY
         self.installed = RECIPES[self.name].folder
-        self.state = Path(tempfile.mkdtemp(prefix=f"edgehose-{self.name}-"))
-        self.log, self.root = self.state / "log", self.state / "root"
+        self.root = self.state / "root"
         self.root.mkdir()
-        self.ca_file, self.certificates = None, self.state / "certs"
-        self.certificate = self.certificates / "server.pem"
-        self.key = self.certificates / "server.key"
-        if self.tls:
-            self.certificates.mkdir()
-            make_certs = Path(__file__).with_name("make_certs.sh")
-            subprocess.run(["bash", make_certs, self.certificates], check=True)
-            self.ca_file = str(self.certificates / "ca.pem")
-        self.process = None
         self.s3 = None
 
     # --- of each kind -----------------------------------------------------------------------------
-
-    def command(self):
-        raise NotImplementedError
-
-    def environment(self):
-        return {}
-
-    def prepare(self):
-        """Before it starts; the port is known."""
 
     def set_up(self):
         """Once it answers."""
 
     # --- of all -----------------------------------------------------------------------------------
-
-    @property
-    def host(self):
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def scheme(self):
-        return "https" if self.tls else "http"
-
-    @property
-    def endpoint(self):
-        return f"{self.scheme}://{self.host}"
 
     @property
     def virtual_endpoint(self):
@@ -126,25 +82,11 @@ class Server:
             if one not in self.honours:
                 raise unittest.SkipTest(f"{self.name} does not honour {one}")
 
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def alive(self):
-        return self.process is not None and self.process.poll() is None
-
     def start(self):
         for _ in range(3):  # a port that was free may be gone by now
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.port = free.getsockname()[1]
-            self.prepare()
-            with open(self.log, "wb") as log:
-                self.process = subprocess.Popen(
-                    [str(part) for part in self.command()], stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=log, cwd=self.state, env={**os.environ, **self.environment()},
-                    preexec_fn=die_with_parent)
-            if self.answers():
+            self.port = free_port()
+            self.spawn()
+            if self.comes_up():
                 break
             self.kill()
         else:
@@ -153,32 +95,6 @@ class Server:
             "endpoint": self.endpoint, "region": self.region, "ca_file": self.ca_file,
             "access_key": self.access_key, "secret_key": self.secret_key})
         self.set_up()
-
-    def answers(self):
-        """True once it speaks HTTP; false where its process ended."""
-        end = time.monotonic() + START_SECONDS
-        while self.alive():
-            try:
-                connection = self.connect()
-                connection.request("GET", "/")
-                connection.getresponse().read()
-                connection.close()
-                return self.alive()
-            except (OSError, http.client.HTTPException):
-                if time.monotonic() > end:
-                    self.give_up(f"does not answer after {START_SECONDS} s")
-                time.sleep(0.02)
-        return False
-
-    def connect(self):
-        if not self.tls:
-            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        context = ssl.create_default_context(cafile=self.ca_file)
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5, context=context)
-
-    def give_up(self, why):
-        last = self.log.read_text(errors="replace").splitlines()[-15:]
-        raise Failed("\n  ".join([f"{self.name} {why}; its last lines:", *last]))
 
     def make_bucket(self, name, **options):
         if self.knows_regions:
@@ -199,28 +115,10 @@ class Server:
         return {"access_key": keys["AccessKeyId"], "secret_key": keys["SecretAccessKey"],
                 "session_token": keys["SessionToken"]}
 
-    def kill(self):
-        """SIGKILL."""
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-
     def stop(self):
         if self.s3:
             self.s3.close()
-        if self.alive():
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        shutil.rmtree(self.state, ignore_errors=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
+        super().stop()
 
 
 class S3Proxy(Server):
@@ -238,11 +136,8 @@ class S3Proxy(Server):
             "jclouds.filesystem.basedir": self.root,
         }
         if self.tls:
-            store = self.certificates / "server.p12"
-            subprocess.run(["openssl", "pkcs12", "-export", "-in", self.certificate, "-inkey",
-                            self.key, "-out", store, "-passout", "pass:tests"], check=True)
-            properties["s3proxy.keystore-path"] = store
-            properties["s3proxy.keystore-password"] = "tests"
+            properties["s3proxy.keystore-path"] = self.key_store()
+            properties["s3proxy.keystore-password"] = KEY_STORE_PASSWORD
         lines = [f"{name}={value}\n" for name, value in properties.items()]
         (self.state / "properties").write_text("".join(lines))
 
@@ -324,19 +219,9 @@ class Minio(Server):
 KINDS = {kind.name: kind for kind in (S3Proxy, Moto, VersityGw, Minio)}
 
 
-def need_installed(*names):
-    """Skips the test where one is missing, loudly; fails it in CI."""
-    for needed in names:
-        if not RECIPES[needed].is_there():
-            why = (f"MISSING: {needed} is not installed: python3 tests/support/s3_install.py "
-                   "does it, or says why not")
-            print(why, file=sys.stderr)  # a skip's reason is shown nowhere else
-            raise Failed(why) if IN_CI else unittest.SkipTest(why)
-
-
 def start(name, *, tls=None, buckets=()):
     """A server that answers and has these buckets; see the module for one that is missing."""
-    need_installed(name, "moto")  # boto3 is in moto's environment
+    need_installed(INSTALLER, RECIPES, name, "moto")  # boto3 is in moto's environment
     server = KINDS[name](tls)
     try:
         server.start()

@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from agent import Failed
+from local_server import need_installed
 from s3_install import RECIPES
-from s3_servers import need_installed
 
 NAME = "s3ec"
 SOURCE = Path(__file__).with_name("S3ecClient.java")
@@ -25,7 +25,7 @@ SECONDS = 120  # a start of Java, and of all that it loads, on a busy machine
 
 class S3ecClient:
     def __init__(self, server, bucket, key, writes="v3"):
-        need_installed(NAME)
+        need_installed("s3_install.py", RECIPES, NAME)
         self.server, self.arguments, self.lines = server, [bucket, str(key), writes], []
         self.classes = tempfile.TemporaryDirectory(prefix="edgehose-s3ec-")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The installer of the S3 servers: whole or made anew, once, and loud about what is missing."""
+"""The installers of the servers: whole or made anew, once, and loud about what is missing."""
 
 import contextlib
 import io
@@ -12,8 +12,8 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-import s3_install
-from s3_install import CannotInstall, Recipe, install
+import install as installer
+from install import CannotInstall, Recipe, install
 
 
 class Stub(Recipe):
@@ -38,7 +38,7 @@ class Install(unittest.TestCase):
     def setUp(self):
         place = tempfile.TemporaryDirectory(prefix="edgehose-install-")
         self.addCleanup(place.cleanup)
-        self.enter(mock.patch.object(s3_install, "CACHE", Path(place.name) / "cache"))
+        self.enter(mock.patch.object(installer, "CACHE", Path(place.name) / "cache"))
         self.output = io.StringIO()
         self.enter(contextlib.redirect_stdout(self.output))
 
@@ -47,9 +47,8 @@ class Install(unittest.TestCase):
         self.addCleanup(context.__exit__, None, None, None)
 
     def main(self, recipe, in_ci):
-        with mock.patch.object(s3_install, "RECIPES", {"stub": recipe}), \
-                mock.patch.object(s3_install, "IN_CI", in_ci):
-            return s3_install.main([])
+        with mock.patch.object(installer, "IN_CI", in_ci):
+            return installer.main({"stub": recipe}, [])
 
     def test_what_is_there_is_left_alone(self):
         install(Stub())
@@ -71,7 +70,7 @@ class Install(unittest.TestCase):
 
     def test_a_failed_one_is_not_there_and_the_next_run_repairs_it(self):
         with self.assertRaises(CannotInstall):
-            install(Stub(fails=s3_install.TRIES))
+            install(Stub(fails=installer.TRIES))
         self.assertFalse(Stub().is_there())
         install(Stub())
         self.assertTrue(Stub().is_there())
@@ -95,17 +94,25 @@ class Install(unittest.TestCase):
 
     def test_one_that_is_missing_is_named_and_fails_ci(self):
         for in_ci, code in ((False, 0), (True, 1)):
-            self.assertEqual(self.main(Stub(fails=s3_install.TRIES), in_ci), code)
+            self.assertEqual(self.main(Stub(fails=installer.TRIES), in_ci), code)
             self.assertIn("stub 1: MISSING: the download broke", self.output.getvalue())
 
     def test_a_test_without_its_server_skips_and_fails_in_ci(self):
-        script = Path(__file__).with_name("s3_servers_test.py")
-        command = [sys.executable, script, "Minio.test_what_is_stored_comes_back"]
-        for in_ci, said in (("", "OK (skipped=1)"), ("true", "FAILED (errors=1)")):
-            done = subprocess.run(command, capture_output=True, text=True, env={
-                **os.environ, "CI": in_ci, "XDG_CACHE_HOME": str(s3_install.CACHE)})
-            self.assertIn("MISSING: minio is not installed", done.stderr)
-            self.assertIn(said, done.stderr)
+        for script, test, name in (
+                ("s3_servers_test.py", "Minio.test_what_is_stored_comes_back", "minio"),
+                ("search_servers_test.py", "OpenSearch.test_killed_it_keeps_all", "opensearch"),
+                ("search_servers_test.py", "Elasticsearch.test_killed_it_keeps_all",
+                 "elasticsearch")):
+            for in_ci, said in (("", "OK (skipped=1)"), ("true", "FAILED (")):
+                with self.subTest(test, in_ci=in_ci):
+                    self.without_its_server(script, test, name, in_ci, said)
+
+    def without_its_server(self, script, test, name, in_ci, said):
+        command = [sys.executable, Path(__file__).with_name(script), test]
+        done = subprocess.run(command, capture_output=True, text=True, env={
+            **os.environ, "CI": in_ci, "XDG_CACHE_HOME": str(installer.CACHE)})
+        self.assertIn(f"MISSING: {name} is not installed", done.stderr)
+        self.assertIn(said, done.stderr)
 
 
 if __name__ == "__main__":
