@@ -4,12 +4,10 @@ does on command what real ones do on bad days. It checks no signature; those in 
 import base64
 import json
 import re
-import ssl
 import subprocess
-import sys
-import urllib.request
 
 import promise
+import fault_client  # found by promise
 
 SUPPORT = promise.SUPPORT
 SECRET = "the/secret+key+of+this+test"
@@ -25,32 +23,16 @@ def refusal(status, code, **more):
     return {"do": "status", "status": status, "body": error(code), **more}
 
 
-class FaultServer:
+class FaultServer(fault_client.FaultServer):
     def __init__(self, *arguments):
-        command = [sys.executable, SUPPORT / "fault_server.py", *map(str, arguments)]
-        self.process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
-                                        preexec_fn=promise.die_with_parent)
-        self.port = int(self.process.stdout.readline())
-        self.tls = "--tls" in arguments
-        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def get(self, path, data=None):
-        blind = ssl._create_unverified_context() if self.tls else None
-        with urllib.request.urlopen(self.url + path, data, timeout=20, context=blind) as answer:
-            return answer.read()
+        super().__init__("fault_server.py", *arguments)
 
     def faults(self, *faults):
         """What happens to the next uploads."""
-        faults = [{"method": "PUT", "path": "/telemetry/", **fault} for fault in faults]
-        self.get("/__faults", json.dumps(faults).encode())
+        super().faults(*({"method": "PUT", "path": "/telemetry/", **fault} for fault in faults))
 
     def log(self, method="PUT"):
-        return [entry for entry in json.loads(self.get("/__log")) if entry["method"] == method]
+        return super().log(method)
 
     def download(self, directory):
         """What the bucket holds."""

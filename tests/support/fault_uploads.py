@@ -1,4 +1,4 @@
-"""Multipart uploads, as far as fault_server.py keeps them: S3's answers, without its limits of size."""
+"""Multipart uploads, as far as fault_server.py keeps them: S3's answers, without its limits."""
 
 import hashlib
 import re

@@ -94,8 +94,8 @@ class Maven(Recipe):
                 f"<version>{version}</version>{kind}</dependency>")
 
     def __init__(self, name, wanted, pinned=()):
-        """`wanted`: what it is called for first, and what else is to be there; group:artifact:version
-        or group:artifact:version:kind each."""
+        """`wanted`: what it is called for first, and what else is to be there;
+        group:artifact:version or group:artifact:version:kind each."""
         self.pom = self.POM.format(name=name, wanted="".join(map(self.dependency, wanted)),
                                    pinned="".join(map(self.dependency, pinned)))
         super().__init__(name, wanted[0].split(":")[2], self.pom)

@@ -1,5 +1,5 @@
-"""A server that a test runs on loopback: started, waited for with a deadline while its process lives,
-stopped by pid, gone without a trace. s3_servers.py and search_servers.py say which.
+"""A server that a test runs on loopback: started, waited for with a deadline while its process
+lives, stopped by pid, gone without a trace. s3_servers.py and search_servers.py say which.
 
 What is not installed skips the test, naming the server; where $CI is "true" it fails it.
 """

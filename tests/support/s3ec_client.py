@@ -47,7 +47,8 @@ class S3ecClient:
         done = subprocess.run(["java", *flags, "-cp", f"{self.classes.name}:{jars}", *arguments],
                               capture_output=True, text=True, timeout=SECONDS, **options)
         if done.returncode != 0:
-            raise Failed(f"{arguments[0]}: exit code {done.returncode}:\n{done.stdout}{done.stderr}")
+            told = done.stdout + done.stderr
+            raise Failed(f"{arguments[0]}: exit code {done.returncode}:\n{told}")
 
     def finish(self):
         # A JRE has no compiler; Eclipse's is a jar like any other.

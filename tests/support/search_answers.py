@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Records what the real search servers answer (search_case.py) for the tests of the sink, which have
-no server: one file each, tests/sinks/elasticsearch/answers/CASE.SERVER.json.
+"""Records what the real search servers answer (search_case.py) for the tests of the sink, which
+have no server: one file each, tests/sinks/elasticsearch/answers/CASE.SERVER.json.
 
     search_answers.py [CASE...]     asks the servers, writes the files
 
-A file: `case` and `what` it shows, `server` and its version, `request`, and `answer`: status, headers
-(lower case) and body as it came, or null where the server hung up instead. Bodies of requests over
-4 KiB are left out; those in gzip are told as what they unpack to. search_servers_test.py sees that a
-server of today still answers in that way: shape() of both is the same.
+A file: `case` and `what` it shows, `server` and its version, `request`, and `answer`: status,
+headers (lower case) and body as it came, or null where the server hung up instead. Bodies of
+requests over 4 KiB are left out; those in gzip are told as what they unpack to.
+search_servers_test.py sees that a server of today still answers in that way: shape() of both is the
+same.
 """
 
 import json
@@ -51,7 +52,7 @@ def ask(server, name):
     return CASES[name](server, index_of(name))
 
 
-# --- as JSON ----------------------------------------------------------------------------------------
+# --- as JSON --------------------------------------------------------------------------------------
 
 
 def told_body(exchange):
@@ -78,7 +79,7 @@ def recorded(case, server):
     return json.loads(path_of(case, server).read_text())
 
 
-# --- compared ---------------------------------------------------------------------------------------
+# --- compared -------------------------------------------------------------------------------------
 
 
 def shape(told):

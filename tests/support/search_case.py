@@ -1,6 +1,6 @@
-"""What a case is (search_item_cases.py, search_request_cases.py): a function of (server, index) that
-puts a search server into a state and asks it once, whose first line says what it shows. `index` is a
-name of its own. It returns the exchange that it is about.
+"""What a case is (search_item_cases.py, search_request_cases.py): a function of (server, index)
+that puts a search server into a state and asks it once, whose first line says what it shows.
+`index` is a name of its own. It returns the exchange that it is about.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def case(settings=None, user=None, only=None, shuffled=False):
     return declare
 
 
-# --- asking -----------------------------------------------------------------------------------------
+# --- asking ---------------------------------------------------------------------------------------
 
 
 def action(op, index, identity=None, **more):
@@ -67,7 +67,7 @@ def bulk(server, sent, headers=None, query=""):
 
 
 def exchange(server, method, path, headers, sent):
-    """As the search server's reader asks; also where the server answers before it has read it all."""
+    """As the server's reader asks; also where the server answers before it has read it all."""
     connection = server.search.connect()
     try:
         chunked = "Transfer-Encoding" in headers

@@ -6,7 +6,7 @@ import json
 from search_case import STAMP, action, body, bulk, case, cluster_setting, create, make, \
     make_data_stream_template, pipeline
 
-# --- delivered --------------------------------------------------------------------------------------
+# --- delivered ------------------------------------------------------------------------------------
 
 
 @case()
@@ -59,7 +59,7 @@ def data_stream_duplicate(server, index):
     return bulk(server, create(index, STAMP))
 
 
-# --- items that are refused -------------------------------------------------------------------------
+# --- items that are refused -----------------------------------------------------------------------
 
 
 @case()
@@ -148,7 +148,7 @@ def index_closed(server, index):
     return bulk(server, create(index, STAMP))
 
 
-# --- blocks -----------------------------------------------------------------------------------------
+# --- blocks ---------------------------------------------------------------------------------------
 
 
 def blocked_by(server, index, name):
@@ -176,7 +176,7 @@ def blocked_read_only(server, index):
     return blocked_by(server, index, "read_only")
 
 
-# --- pipelines --------------------------------------------------------------------------------------
+# --- pipelines ------------------------------------------------------------------------------------
 
 DROP = {"drop": {"if": "ctx.do == 'drop'"}}
 FAIL = {"fail": {"if": "ctx.do == 'fail'", "message": "not this one"}}

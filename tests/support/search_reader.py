@@ -5,7 +5,7 @@ document, its id and its line. Python's own HTTP, and nothing of the agent's.
     reader.ask("PUT", "/logs", {"mappings": {}})       # JSON in, JSON out; Refused
     reader.call("POST", "/_bulk", b"...")              # the answer as it is, whatever it says
     reader.count("logs")
-    reader.once("logs")                                # ids; Failed where two documents share a line
+    reader.once("logs")                                # ids; Failed where two share a line
     reader.download("logs", folder)                    # its lines, for check_lines
 """
 
@@ -120,8 +120,8 @@ class SearchReader:
         return [identity for _, identity, _ in self.documents(name)]
 
     def lines(self, name, line=message, order="event.sequence"):
-        """What `line` makes of each document, as bytes, in the order of that field (of each agent and
-        source those that they numbered; documents without it come first)."""
+        """What `line` makes of each document, as bytes, in the order of that field; documents
+        without it come first."""
         sources = [source for _, _, source in self.documents(name)]
         sources.sort(key=lambda source: field(source, order, -1))
         return [as_bytes(line(source)) for source in sources]

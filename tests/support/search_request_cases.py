@@ -9,7 +9,7 @@ from agent import Failed
 from search_case import LIMIT_BYTES, NDJSON, STAMP, TIGHT, USER, action, body, bulk, case, \
     cluster_setting, create, exchange, make
 
-# --- whole requests ---------------------------------------------------------------------------------
+# --- whole requests -------------------------------------------------------------------------------
 
 
 @case()
@@ -91,7 +91,7 @@ def blocked_cluster(server, index):
         return bulk(server, create(index, STAMP))
 
 
-# --- too much ---------------------------------------------------------------------------------------
+# --- too much -------------------------------------------------------------------------------------
 
 
 def too_much(index):

@@ -91,10 +91,13 @@ class OpenSearch(Server):
     def prepare(self):
         self.address = self.state / "address"
         self.address.unlink(missing_ok=True)
-        write_settings(self.state / "settings", {**self.settings(), "path.home": self.state / "home"})
+        settings = {**self.settings(), "path.home": self.state / "home"}
+        write_settings(self.state / "settings", settings)
 
     def command(self):
-        command = [*JAVA, f"-XX:SharedArchiveFile={self.recipe.archive}", "-Xlog:disable"]
+        command = [*JAVA, "-Xlog:disable"]
+        if self.recipe.archive.exists():  # one of another Java is left aside, in silence
+            command.append(f"-XX:SharedArchiveFile={self.recipe.archive}")
         if self.user:
             command.append(f"-Dtests.user={self.user}")
         if self.tls:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Each search server of the tests starts, keeps what it stored through kill -9, and answers as it did
-when its answers were recorded (search_answers.py).
+"""Each search server of the tests starts, keeps what it stored through kill -9, and answers as it
+did when its answers were recorded (search_answers.py).
 
     python3 tests/support/search_servers_test.py OpenSearch
 """
