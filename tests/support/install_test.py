@@ -100,8 +100,8 @@ class Install(unittest.TestCase):
     def test_a_test_without_its_server_skips_and_fails_in_ci(self):
         for script, test, name in (
                 ("s3_servers_test.py", "Minio.test_what_is_stored_comes_back", "minio"),
-                ("search_servers_test.py", "OpenSearch.test_killed_it_keeps_all", "opensearch"),
-                ("search_servers_test.py", "Elasticsearch.test_killed_it_keeps_all",
+                ("search_servers_test.py", "OpenSearch.test_over_tls_and_only_for_its_user", "opensearch"),
+                ("search_servers_test.py", "Elasticsearch.test_over_tls_and_only_for_its_user",
                  "elasticsearch")):
             for in_ci, said in (("", "OK (skipped=1)"), ("true", "FAILED (")):
                 with self.subTest(test, in_ci=in_ci):

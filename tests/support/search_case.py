@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import json
 
-from search_reader import Answer
+from search_reader import Answer, SearchReader
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 TIGHT = {  # settings of a server that soon has enough
@@ -64,6 +64,16 @@ def body(*lines):
 
 def bulk(server, sent, headers=None, query=""):
     return exchange(server, "POST", f"/_bulk{query}", {**NDJSON, **(headers or {})}, sent)
+
+
+def bulk_as(server, user, sent):
+    """By another user, or by nobody."""
+    own = server.search
+    server.search = SearchReader(server.endpoint, user, server.ca_file)
+    try:
+        return bulk(server, sent)
+    finally:
+        server.search = own
 
 
 def exchange(server, method, path, headers, sent):

@@ -6,8 +6,8 @@ import threading
 import time
 
 from agent import Failed
-from search_case import LIMIT_BYTES, NDJSON, STAMP, TIGHT, USER, action, body, bulk, case, \
-    cluster_setting, create, exchange, make
+from search_case import LIMIT_BYTES, NDJSON, STAMP, TIGHT, USER, action, body, bulk, bulk_as, \
+    case, cluster_setting, create, exchange, make
 
 # --- whole requests -------------------------------------------------------------------------------
 
@@ -73,14 +73,28 @@ def root(server, _):
     return exchange(server, "GET", "/", {}, None)
 
 
-@case(user=USER, only="opensearch")
+@case(user=USER)
 def unauthorised(server, index):
     """No credentials."""
-    headers, server.search.headers = server.search.headers, {}
-    try:
-        return bulk(server, create(index, STAMP))
-    finally:
-        server.search.headers = headers
+    return bulk_as(server, None, create(index, STAMP))
+
+
+@case(user=USER)
+def unauthorised_wrong(server, index):
+    """Wrong credentials."""
+    return bulk_as(server, "writer:another", create(index, STAMP))
+
+
+@case(user=USER, only="elasticsearch")
+def forbidden(server, index):
+    """A user who may write into one index and not into another: that item."""
+    return bulk_as(server, "limited:a secret", create(index, STAMP) + create("allowed-1", STAMP))
+
+
+@case(user=USER, only="elasticsearch")
+def forbidden_whole(server, index):
+    """A user who may nothing: the whole request."""
+    return bulk_as(server, "none:a secret", create(index, STAMP))
 
 
 @case()

@@ -6,8 +6,9 @@
         server.kill()                   # SIGKILL; what it has stored stays,
         server.start()                  # and is there again at the same port
 
-OpenSearch can have tls=True and user="writer:secret" (basic authentication). Elasticsearch comes
-without ingest processors, scripts and GET /, as it is packed for tests of its own.
+With tls=True they speak TLS, with user="writer:secret" they ask for it (basic authentication). Of
+Elasticsearch TLS is to be had with a user only, and it comes without ingest processors, scripts and
+GET /, as it is packed for tests of its own.
 
 Settings that make bad days: http.max_content_length (413), network.breaker.inflight_requests.limit
 (429 of a circuit breaker), thread_pool.write.size and .queue_size (429 of a full queue).
@@ -17,6 +18,8 @@ Settings that make bad days: http.max_content_length (413), network.breaker.infl
 """
 
 import argparse
+import base64
+import hashlib
 import http.client
 import os
 import shutil
@@ -32,6 +35,13 @@ INSTALLER = "search_install.py"
 START_SECONDS = 120  # a loaded machine, both cores busy
 STOP_SECONDS = 15
 NOBODY = 65534
+# Of an Elasticsearch with a user (which may everything): others, and what they may.
+LIMITED_USERS = {"limited:a secret": "some", "none:a secret": None}
+ROLES = """some:
+  indices:
+    - names: ["allowed-*"]
+      privileges: ["create_doc", "auto_configure"]
+"""
 
 
 class Server(LocalServer):
@@ -115,8 +125,6 @@ class Elasticsearch(Server):
     name = "elasticsearch"
 
     def __init__(self, tls=None, user=None, settings=None):
-        if tls or user:
-            raise ValueError("this Elasticsearch runs without TLS and users; OpenSearch has both")
         super().__init__(tls, user, settings)
         self.pid_file = self.state / "pid"
         self.ports = self.state / "logs" / "http.ports"
@@ -126,11 +134,37 @@ class Elasticsearch(Server):
             (self.state / folder).mkdir(exist_ok=True)
         for name in ("elasticsearch.yml", "jvm.options", "log4j2.properties"):
             shutil.copy(self.recipe.home / "config" / name, self.state / "config")
+        if self.user:
+            self.write_users()
+        if self.tls:  # it reads nothing elsewhere
+            shutil.copy(self.certificate, self.state / "config")
+            shutil.copy(self.key, self.state / "config")
         self.pid_file.unlink(missing_ok=True)
         self.ports.unlink(missing_ok=True)
         if os.geteuid() == 0:
             for path in (self.state, *self.state.rglob("*")):
                 os.chown(path, NOBODY, NOBODY)
+
+    def write_users(self):
+        config = self.state / "config"
+        users = {self.user: "superuser", **LIMITED_USERS}
+        named = [(*user.split(":", 1), role) for user, role in users.items()]
+        (config / "users").write_text("".join(
+            f"{name}:{hashed(password)}\n" for name, password, _ in named))
+        (config / "users_roles").write_text("".join(
+            f"{role}:{name}\n" for name, _, role in named if role))
+        (config / "roles.yml").write_text(ROLES)
+
+    def security(self):
+        if not self.user:
+            return {"xpack.security.enabled": "false"}
+        found = {"xpack.security.enabled": "true",
+                 "xpack.security.autoconfiguration.enabled": "false"}
+        if self.tls:
+            http = "xpack.security.http.ssl"
+            found.update({f"{http}.enabled": "true", f"{http}.key": "server.key",
+                          f"{http}.certificate": "server.pem"})
+        return found
 
     def as_nobody(self):
         """It refuses to run as root. What was installed is root's, so nobody may read it too."""
@@ -144,7 +178,7 @@ class Elasticsearch(Server):
     def command(self):
         settings = {**self.settings(), "path.data": self.state / "data",
                     "path.logs": self.state / "logs", "node.portsfile": "true",
-                    "xpack.security.enabled": "false"}
+                    **self.security()}
         return [*self.as_nobody(), self.recipe.home / "bin" / "elasticsearch", "-p", self.pid_file,
                 *(f"-E{name}={value}" for name, value in settings.items())]
 
@@ -171,6 +205,13 @@ class Elasticsearch(Server):
             self.process.wait()
         else:
             super().kill()
+
+
+def hashed(password):
+    """As its file of users has it."""
+    salt, rounds = os.urandom(32), 10000
+    key = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds, 32)
+    return "{PBKDF2}%d$%s$%s" % (rounds, *(base64.b64encode(x).decode() for x in (salt, key)))
 
 
 KINDS = {kind.name: kind for kind in (OpenSearch, Elasticsearch)}

@@ -6,11 +6,15 @@ did when its answers were recorded (search_answers.py).
 """
 
 import os
+import shutil
+import subprocess
+import sys
 import unittest
+from pathlib import Path
 
 import search_answers
 import search_servers
-from agent import Failed
+from agent import Failed, wait_until
 from search_case import STAMP, USER, bulk, create
 
 
@@ -35,7 +39,7 @@ class ServerCase:
         self.assertEqual(then["server"], now["server"])
         self.assertEqual(search_answers.shape(now), search_answers.shape(then))
 
-    def test_killed_it_keeps_all(self):
+    def test_killed_it_keeps_all_and_stopped_it_is_gone(self):
         server = self.start()
         bulk(server, create("logs", STAMP, {**STAMP, "message": "b"}))
         port = server.port
@@ -44,18 +48,11 @@ class ServerCase:
         server.start()
         self.assertEqual(server.port, port)
         self.assertEqual(server.search.once("logs"), ["1", "2"])
-
-    def test_gone_when_stopped(self):
-        server = self.start()
         pid = server.pid
         server.stop()
         self.assertFalse(server.state.exists())
         with self.assertRaises(ProcessLookupError):
             os.kill(pid, 0)
-
-
-class OpenSearch(ServerCase, unittest.TestCase):
-    kind = "opensearch"
 
     def test_over_tls_and_only_for_its_user(self):
         server = self.start(tls=True, user=USER)
@@ -67,8 +64,26 @@ class OpenSearch(ServerCase, unittest.TestCase):
             search_servers.SearchReader(server.endpoint, USER).call("GET", "/")
 
 
+class OpenSearch(ServerCase, unittest.TestCase):
+    kind = "opensearch"
+
+
 class Elasticsearch(ServerCase, unittest.TestCase):
     kind = "elasticsearch"
+
+    def test_no_node_outlives_a_test_that_is_killed(self):
+        """It is the child of a launcher, which is the child of the test."""
+        program = "import sys, search_servers\n" \
+            "server = search_servers.start('elasticsearch')\n" \
+            "print(server.pid, server.state, flush=True)\n" \
+            "sys.stdin.read()\n"
+        test = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parent,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pid, state = test.stdout.readline().split()
+        self.addCleanup(shutil.rmtree, state)
+        test.kill()
+        test.communicate()
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), 20, "the node has ended")
 
 
 class Reader(unittest.TestCase):
