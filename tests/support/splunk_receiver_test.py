@@ -14,7 +14,7 @@ import unittest
 import urllib.error
 from pathlib import Path
 
-from fault_client import FaultServer
+from splunk_client import SplunkReceiver
 from splunk_codes import CODES
 
 VECTORS = Path(os.environ.get("EDGEHOSE_VECTORS", "")) / "splunk" / "hec_codes_0-27.csv"
@@ -30,8 +30,8 @@ def written(event):
 
 
 class ReceiverCase(unittest.TestCase):
-    def start(self, *arguments):
-        self.server = FaultServer("splunk_receiver.py", *arguments)
+    def start(self, *arguments, **options):
+        self.server = SplunkReceiver(*arguments, **options)
         self.addCleanup(self.server.close)
 
     def ask(self, path, body=None, token="Splunk token", channel=None, kind="application/json",
@@ -67,15 +67,6 @@ class ReceiverCase(unittest.TestCase):
         self.assertEqual((status, told["text"]), CODES[told["code"]])
         return told["code"]
 
-    def state(self, **state):
-        self.server.get("/__state", json.dumps(state).encode())
-
-    def events(self):
-        return [json.loads(line) for line in self.server.get("/__events").splitlines()]
-
-    def counts(self):
-        return json.loads(self.server.get("/__counts"))
-
 
 class Codes(ReceiverCase):
     def setUp(self):
@@ -99,11 +90,11 @@ class Codes(ReceiverCase):
                           (12, {"time": "1700000000.123"}), (13, {**EVENT, "event": ""}),
                           (15, {**EVENT, "fields": {"a": {"b": 1}}})):
             with self.subTest(code):
-                before = len(self.events())
+                before = len(self.server.events())
                 status, told = self.send(EVENT, EVENT, bad, EVENT)
                 self.assertEqual((status, told), (400, {
                     "text": CODES[code][1], "code": code, "invalid-event-number": 2}))
-                self.assertEqual(len(self.events()), before + 2)
+                self.assertEqual(len(self.server.events()), before + 2)
 
     def test_strictly(self):
         for body in (b"", b" \n "):
@@ -116,26 +107,26 @@ class Codes(ReceiverCase):
                 self.assertEqual(self.ask("", body)[1]["code"], 6)
         self.assertEqual(self.send(EVENT, kind=None)[1]["code"], 6)
         self.assertEqual(self.send(EVENT, kind="text/plain")[1]["code"], 6)
-        self.assertEqual(self.events(), [])
+        self.assertEqual(self.server.events(), [])
 
     def test_what_is_right_is_kept(self):
         event = {**EVENT, "host": "h", "source": "s", "sourcetype": "t", "index": "other",
                  "fields": {"site": "north", "n": 1, "up": True}, "event": {"a": [1, 2.5]}}
         self.assertEqual(self.code(event, channel=CHANNEL), 0)
-        self.assertEqual(self.events(), [{**event, "node": 0, "channel": CHANNEL}])
+        self.assertEqual(self.server.events(), [{**event, "node": 0, "channel": CHANNEL}])
 
     def test_gzip(self):
         body = gzip.compress(written(EVENT).encode())
         self.assertEqual(self.ask("", body, Content_Encoding="gzip")[1]["code"], 0)
         self.assertEqual(self.ask("", body[:-9], Content_Encoding="gzip")[1]["code"], 6)
         self.assertEqual(self.ask("", body)[1]["code"], 6)
-        self.assertEqual(len(self.events()), 1)
+        self.assertEqual(len(self.server.events()), 1)
 
     def test_raw(self):
         def raw(body=b"one\n\ntwo\n", query="?source=s", channel=CHANNEL, kind="text/plain"):
             return self.ask(f"/raw/1.0{query}", body, channel=channel, kind=kind)[1]["code"]
         self.assertEqual(raw(), 0)
-        self.assertEqual([(event["event"], event["source"]) for event in self.events()],
+        self.assertEqual([(event["event"], event["source"]) for event in self.server.events()],
                          [("one", "s"), ("two", "s")])
         self.assertEqual(raw(query=f"?channel={CHANNEL}", channel=None), 0)
         self.assertEqual(raw(channel=None), 10)
@@ -146,12 +137,12 @@ class Codes(ReceiverCase):
 
     def test_the_state_of_the_server(self):
         for name, code in (("broken", 8), ("busy", 9), ("shutting_down", 23)):
-            self.state(**{name: True})
+            self.server.state(**{name: True})
             self.assertEqual(self.code(EVENT), code)
-            self.state(**{name: False})
-        self.state(tokens={"token": "off"})
+            self.server.state(**{name: False})
+        self.server.state(tokens={"token": "off"})
         self.assertEqual(self.code(EVENT), 1)
-        self.assertEqual(self.counts()["codes"], {"8": 1, "9": 1, "23": 1, "1": 1})
+        self.assertEqual(self.server.codes(), {8: 1, 9: 1, 23: 1, 1: 1})
 
     def test_health(self):
         def health(query="", token=None):
@@ -161,17 +152,17 @@ class Codes(ReceiverCase):
         self.assertEqual(health(), 17)
         self.assertEqual(health("?token=another"), 21)
         self.assertEqual(health(token="Splunk off"), 22)
-        self.state(ack_service=False)
+        self.server.state(ack_service=False)
         self.assertEqual((health(), health("?ack=true")), (17, 19))
-        self.state(shutting_down=True)
+        self.server.state(shutting_down=True)
         self.assertEqual(health(), 23)
 
     def test_every_code_on_command(self):
         for code in CODES:
             self.server.faults({"do": "code", "code": code, "event": 1})
             self.assertEqual(self.code(EVENT), code)
-        self.assertEqual(len(self.events()), 3, "0, 24 and 25 say that it is there")
-        self.assertEqual(self.counts()["codes"], {str(code): 1 for code in CODES})
+        self.assertEqual(len(self.server.events()), 3, "0, 24 and 25 say that it is there")
+        self.assertEqual(self.server.codes(), {code: 1 for code in CODES})
 
     def test_no_such_path(self):
         self.assertEqual(self.ask("/other", b"x")[0], 404)
@@ -218,10 +209,10 @@ class Acknowledgements(ReceiverCase):
 
     def test_not_before_it_is_indexed(self):
         self.start("--ack-delay", 0.2)
-        self.state(indexing=False)
+        self.server.state(indexing=False)
         self.send_for_ack(EVENT)
-        self.assertEqual(self.counts()["waiting"], 1)
-        self.state(indexing=True)
+        self.assertEqual(self.server.counts()["waiting"], 1)
+        self.server.state(indexing=True)
         begin = time.monotonic()
         while not self.acks(0)["0"]:
             self.assertLess(time.monotonic() - begin, 10)
@@ -230,11 +221,11 @@ class Acknowledgements(ReceiverCase):
     def test_a_restart_forgets_what_waits_and_every_id(self):
         self.start()
         self.send_for_ack(EVENT)
-        self.state(indexing=False)
+        self.server.state(indexing=False)
         self.send_for_ack(EVENT)
-        self.server.get("/__restart", b"")
+        self.server.restart()
         self.assertEqual(self.acks(0, 1), {"0": False, "1": False})
-        self.assertEqual((self.counts()["events"], self.counts()["lost"]), (1, 1))
+        self.assertEqual((self.server.counts()["events"], self.server.counts()["lost"]), (1, 1))
         self.assertEqual(self.send_for_ack(EVENT)[1]["ackId"], 0)
 
     def test_a_full_channel(self):
@@ -246,10 +237,10 @@ class Acknowledgements(ReceiverCase):
 
     def test_a_full_queue(self):
         self.start("--queue", 5)
-        self.state(indexing=False)
+        self.server.state(indexing=False)
         self.assertEqual([self.code(EVENT) for _ in range(6)], [0, 0, 0, 24, 24, 26])
         self.assertEqual(self.ask("/health")[1]["code"], 18)
-        self.state(ack_service=False)
+        self.server.state(ack_service=False)
         self.assertEqual(self.ask("/health?ack=true")[1]["code"], 20)
 
 
@@ -257,7 +248,7 @@ class Nodes(ReceiverCase):
     def test_each_request_goes_to_the_next(self):
         self.start("--nodes", 3)
         self.assertEqual([self.send_for_ack(EVENT)[1]["ackId"] for _ in range(4)], [0, 0, 0, 1])
-        self.assertEqual([event["node"] for event in self.events()], [0, 0, 1, 2])
+        self.assertEqual([event["node"] for event in self.server.events()], [0, 0, 1, 2])
         self.assertEqual(self.acks(1), {"1": False}, "asked of the second, which has only one")
 
     def test_sticky(self):
@@ -270,7 +261,7 @@ class OnTheWire(ReceiverCase):
     def test_tls(self):
         with tempfile.TemporaryDirectory(prefix="edgehose-splunk-") as folder:
             subprocess.run(["bash", Path(__file__).with_name("make_certs.sh"), folder], check=True)
-            self.start("--tls", f"{folder}/server.pem", f"{folder}/server.key")
+            self.start(tls=folder)
             self.assertEqual(self.code(EVENT), 0)
 
     def test_too_large_is_told_in_html(self):
@@ -284,7 +275,7 @@ class OnTheWire(ReceiverCase):
         self.server.faults({"do": "lost"})
         with self.assertRaises(OSError):
             self.send(EVENT)
-        self.assertEqual(len(self.events()), 1)
+        self.assertEqual(len(self.server.events()), 1)
 
 
 if __name__ == "__main__":
