@@ -34,6 +34,8 @@ def add_arguments(parser):
     parser.add_argument("--user", metavar="NAME:PASSWORD", help="401 to everybody else")
     parser.add_argument("--limit", type=int, default=100 << 20, metavar="BYTES",
                         help="413 to bodies that unpack to more")
+    parser.add_argument("--forget", action="store_true",
+                        help="keeps ids, and no documents: to measure with")
 
 
 class Malformed(Exception):
@@ -50,7 +52,7 @@ class Bulk(faults.Backend):
 
     def __init__(self, args):
         self.user = args.user and "Basic " + base64.b64encode(args.user.encode()).decode()
-        self.limit = args.limit
+        self.limit, self.forget = args.limit, args.forget
         self.indices, self.blocked, self.made = {}, set(), itertools.count(1)
 
     # --- requests ---------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ class Bulk(faults.Backend):
             return {op: {**told, "status": status, "error": {"type": kind, "reason": reason}}}
         held = self.indices.setdefault(index, {})
         new = told["_id"] not in held
-        held[told["_id"]] = text
+        held[told["_id"]] = b"{}" if self.forget else text
         return {op: {**told, "_version": 1, "result": "created" if new else "updated",
                      "_shards": {"total": 1, "successful": 1, "failed": 0},
                      "_seq_no": len(held) - 1, "_primary_term": 1, "status": 201 if new else 200}}

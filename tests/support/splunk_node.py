@@ -23,7 +23,7 @@ class Node:
     def __init__(self, number, options):
         self.number, self.options = number, options
         self.indexing, self.ack_service = True, True
-        self.indexed = []
+        self.indexed, self.count = [], 0
         self.forget()
 
     def forget(self):
@@ -65,7 +65,10 @@ class Node:
         """Indexes what waits, where it may."""
         while self.indexing and self.waiting:
             events, name, identity = self.waiting.pop(0)
-            self.indexed += [{**event, "node": self.number, "channel": name} for event in events]
+            self.count += len(events)
+            if not self.options.forget:
+                about = {"node": self.number, "channel": name}
+                self.indexed += [{**event, **about} for event in events]
             if identity is not None:
                 self.channels[name].owed[identity] = time.monotonic() + self.options.ack_delay
 

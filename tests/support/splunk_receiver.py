@@ -189,7 +189,7 @@ class Receiver(faults.Backend):
         return None
 
     def counted(self):
-        return {"codes": self.counts, "events": sum(len(node.indexed) for node in self.nodes),
+        return {"codes": self.counts, "events": sum(node.count for node in self.nodes),
                 "waiting": sum(node.queued() for node in self.nodes), "lost": self.lost}
 
     def chosen(self, number):
@@ -222,6 +222,8 @@ def main():
                         help="of each channel, that nobody has asked for")
     parser.add_argument("--limit", type=int, default=800 << 20, metavar="BYTES",
                         help="413, in HTML, to bodies that unpack to more")
+    parser.add_argument("--forget", action="store_true",
+                        help="counts events, and keeps none: to measure with")
     args = parser.parse_args()
     faults.serve(Receiver(args), args)
 
