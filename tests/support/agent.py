@@ -54,6 +54,13 @@ def toml_key(name):
     return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else toml(name)
 
 
+def secret(path, text):
+    """A secret's place in a config: a file that holds it."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return {"file": path}
+
+
 def wait_until(condition, seconds=10.0, what="the condition", step=0.01):
     """The condition's first true value; Failed when it stays false. Not a pause: returns at once."""
     end = time.monotonic() + seconds

@@ -9,8 +9,10 @@
 """
 
 import json
+import tempfile
 from pathlib import Path
 
+from agent import secret
 from fault_client import FaultServer
 
 
@@ -21,7 +23,12 @@ class SplunkReceiver(FaultServer):
         if tls:
             arguments = ("--tls", f"{tls}/server.pem", f"{tls}/server.key", *arguments)
         self.ca_file = tls and f"{tls}/ca.pem"
+        self.tokens = tempfile.TemporaryDirectory(prefix="edgehose-splunk-")
         super().__init__("splunk_receiver.py", *arguments)
+
+    def close(self):
+        super().close()
+        self.tokens.cleanup()
 
     def state(self, **state):
         self.get("/__state", json.dumps(state).encode())
@@ -54,5 +61,6 @@ class SplunkReceiver(FaultServer):
     def sink(self, token="token", **options):
         """A sink's table for Sandbox.config()."""
         return {"type": "splunk", "path": None, "compression": None, "endpoints": [self.url],
-                "token": token, "tls": {"ca_file": self.ca_file} if self.ca_file else None,
-                **options}
+                "token": secret(Path(self.tokens.name) / token, token),
+                "tls": {"ca_file": self.ca_file} if self.ca_file else None,
+                "batch": {"max_age": "1s"}, **options}
