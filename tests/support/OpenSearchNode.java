@@ -1,5 +1,5 @@
-// An OpenSearch node in one process, from its jars: search_install.py compiles it, search_servers.py
-// runs it.
+// An OpenSearch node in one process, from its jars. search_install.py compiles it, and
+// search_servers.py runs it.
 //
 //   java OpenSearchNode SETTINGS [ADDRESS]
 //     SETTINGS  a file of lines NAME=VALUE, as opensearch.yml has them
@@ -7,8 +7,8 @@
 //               node starts and ends: what an archive of its classes is made of
 //
 // System properties: tests.user=NAME:PASSWORD asks every request for them (basic), and
-// tests.keystore=FILE, a PKCS #12 file with the password "tests", makes it speak TLS. Both are plugins
-// of the kinds that its security plugin is. SIGTERM closes the node.
+// tests.keystore=FILE, a PKCS #12 file with the password "tests", makes it speak TLS. Both are
+// plugins of the kinds that its security plugin is. SIGTERM closes the node.
 
 import java.io.FileInputStream;
 import java.io.InputStream;
@@ -72,7 +72,8 @@ public class OpenSearchNode extends Node {
             super.handleRequest(request, channel, client);
             return;
           }
-          BytesRestResponse refusal = new BytesRestResponse(RestStatus.UNAUTHORIZED, "Unauthorized");
+          BytesRestResponse refusal =
+              new BytesRestResponse(RestStatus.UNAUTHORIZED, "Unauthorized");
           refusal.addHeader("WWW-Authenticate", "Basic realm=\"OpenSearch Security\"");
           channel.sendResponse(refusal);
         }

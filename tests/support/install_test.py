@@ -98,11 +98,11 @@ class Install(unittest.TestCase):
             self.assertIn("stub 1: MISSING: the download broke", self.output.getvalue())
 
     def test_a_test_without_its_server_skips_and_fails_in_ci(self):
+        search = "test_over_tls_and_only_for_its_user"
         for script, test, name in (
                 ("s3_servers_test.py", "Minio.test_what_is_stored_comes_back", "minio"),
-                ("search_servers_test.py", "OpenSearch.test_over_tls_and_only_for_its_user", "opensearch"),
-                ("search_servers_test.py", "Elasticsearch.test_over_tls_and_only_for_its_user",
-                 "elasticsearch")):
+                ("search_servers_test.py", f"OpenSearch.{search}", "opensearch"),
+                ("search_servers_test.py", f"Elasticsearch.{search}", "elasticsearch")):
             for in_ci, said in (("", "OK (skipped=1)"), ("true", "FAILED (")):
                 with self.subTest(test, in_ci=in_ci):
                     self.without_its_server(script, test, name, in_ci, said)
