@@ -188,9 +188,10 @@ class Elasticsearch(Server):
 
     def environment(self):
         java = Path(shutil.which("java")).resolve().parent.parent
+        home = f"-Duser.home={self.state}"  # nobody's own is made where it is not there
         return {"ES_JAVA_HOME": java, "ES_PATH_CONF": self.state / "config",
-                "ES_TMPDIR": self.state / "tmp", "CLI_JAVA_OPTS": "-XX:TieredStopAtLevel=1",
-                "ES_JAVA_OPTS": " ".join([*JAVA[1:], *UNCHECKED, "-Xlog:disable", "-XX:-UseG1GC",
+                "ES_TMPDIR": self.state / "tmp", "CLI_JAVA_OPTS": f"-XX:TieredStopAtLevel=1 {home}",
+                "ES_JAVA_OPTS": " ".join([*JAVA[1:], *UNCHECKED, home, "-Xlog:disable", "-XX:-UseG1GC",
                                           "-XX:-AlwaysPreTouch"])}
 
     def found_port(self):
