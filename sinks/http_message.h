@@ -55,7 +55,8 @@ enum class HttpFailure {
   kProxy,     // the proxy refused: its address, credentials or rules
   kStalled,   // hardly a byte moved for the stall window
   kReset,     // the connection broke
-  kResponse,  // not HTTP, cut short, or longer than allowed
+  kResponse,  // not HTTP, or cut short
+  kTooLong,   // longer than allowed
   kBody,      // the request's own bytes could not be read
   kSetup,     // options that cannot be applied: a missing CA file, a key that does not fit
 };

@@ -173,7 +173,7 @@ HttpResponse Exchange::failed(HttpFailure failure, std::string problem) {
 
 HttpResponse Exchange::conclude_stalled() {
   response_.status = 0;
-  if (too_long_) return failed(HttpFailure::kResponse, too_long());
+  if (too_long_) return failed(HttpFailure::kTooLong, too_long());
   return failed(
       HttpFailure::kStalled,
       fmt::format("{}: hardly a byte moved for {}: given up, to be tried again",
@@ -207,7 +207,7 @@ std::pair<HttpFailure, std::string> Exchange::classify(CURLcode code) const {
   const std::string what = origin_of(request_.url) + ": " + shown(said, curl_easy_strerror(code));
   if (body_error_) return {HttpFailure::kBody, body_error_->message};
   if (blames_proxy_url(said)) return {HttpFailure::kProxy, what};
-  if (too_long_) return {HttpFailure::kResponse, too_long()};
+  if (too_long_) return {HttpFailure::kTooLong, too_long()};
   long proxy_status = 0;
   curl_easy_getinfo(handle_, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   if (proxy_status >= 300)

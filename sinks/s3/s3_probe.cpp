@@ -31,7 +31,8 @@ std::string_view remedy_of(HttpFailure failure) {
     case HttpFailure::kTls: return "set tls.ca_file to the authority of this service, or proxy";
     case HttpFailure::kClock: return "set the clock (timedatectl)";
     case HttpFailure::kProxy: return "correct \"proxy\"";
-    case HttpFailure::kResponse: return "this is no S3: correct \"endpoint\", its port or scheme";
+    case HttpFailure::kResponse:
+    case HttpFailure::kTooLong: return "this is no S3: correct \"endpoint\", its port or scheme";
     default: return "nothing is wrong with the config: it would be tried again";
   }
 }

@@ -150,7 +150,7 @@ TEST_F(HttpClientTest, ALostAnswerMayHaveArrived) {
 TEST_F(HttpClientTest, AnEndlessAnswerIsCutOff) {
   next({{"do", "endless"}});
   const HttpResponse response = get("/x");
-  EXPECT_EQ(response.failure, HttpFailure::kResponse);
+  EXPECT_EQ(response.failure, HttpFailure::kTooLong);
   EXPECT_EQ(response.status, 0);
   EXPECT_THAT(response.problem, HasSubstr("longer than 64 KiB"));
 }
@@ -159,7 +159,7 @@ TEST_F(HttpClientTest, AnAnswerThatIsNoBodyIsCutOffToo) {
   options_.stall.window = 1s;  // it is looked at some times in that
   next({{"do", "extensions"}});
   const HttpResponse response = get("/x");
-  EXPECT_EQ(response.failure, HttpFailure::kResponse) << response.problem;
+  EXPECT_EQ(response.failure, HttpFailure::kTooLong) << response.problem;
   EXPECT_THAT(response.problem, HasSubstr("longer than 64 KiB"));
 }
 
