@@ -157,6 +157,23 @@ void append_json_escaped(std::string_view text, std::string& out) {
   flush();
 }
 
+void append_utf8(std::string_view text, std::string& out) {
+  std::size_t begin = 0, at = 0;
+  while (at < text.size()) {
+    if (kClasses[static_cast<unsigned char>(text[at])] != kMultiByte) {
+      ++at;
+      continue;
+    }
+    const auto [length, valid] = utf8_sequence(text.substr(at));
+    if (!valid) {
+      out.append(text, begin, at - begin).append(kReplacement);
+      begin = at + length;
+    }
+    at += length;
+  }
+  out.append(text, begin, at - begin);
+}
+
 void append_rfc3339(WallTime time, std::string& out) {
   using namespace std::chrono;
   const sys_time<nanoseconds> instant{nanoseconds(time.value)};

@@ -45,6 +45,9 @@ class NdjsonWriter {
 // Appends `text` as the inside of a JSON string.
 void append_json_escaped(std::string_view text, std::string& out);
 
+// Appends `text` with U+FFFD for what is no UTF-8.
+void append_utf8(std::string_view text, std::string& out);
+
 void append_rfc3339(WallTime time, std::string& out);
 
 }  // namespace edgehose

@@ -114,5 +114,21 @@ TEST(JsonEscape, AByteIsFoundWhereverItStands) {
   }
 }
 
+TEST(AppendUtf8, ReplacesWhatIsNoneAndNothingElse) {
+  const auto of = [](std::string_view text) {
+    std::string out = "<";
+    append_utf8(text, out);
+    return out;
+  };
+  EXPECT_EQ(of(""), "<");
+  EXPECT_EQ(of("a\"\\\n\x7F\xC3\xA4"), "<a\"\\\n\x7F\xC3\xA4");
+  EXPECT_EQ(of("a\xFF\xFE"
+               "b"),
+            "<a\xEF\xBF\xBD\xEF\xBF\xBD"
+            "b");
+  EXPECT_EQ(of("\xE2\x82"), "<\xEF\xBF\xBD");
+  EXPECT_EQ(of("\xED\xA0\x80"), "<\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD") << "a surrogate";
+}
+
 }  // namespace
 }  // namespace edgehose
