@@ -61,6 +61,8 @@ struct Field {
   bool required = false;
   bool names_sources = false;   // a list of names of sources
   bool for_all_to_see = false;  // where a secret would be kept is something public: no warning
+  bool in_example = false;      // set in the example config, though it is not required
+  bool apart = false;           // goes with none, or with others than the defaults of the example
   bool distinct = false;        // a list without repetitions; repeated in another source: a warning
   std::string if_empty;         // of a table: what is wrong with an empty one; empty: a warning
   std::vector<Field> fields;    // of a table or an include
@@ -111,6 +113,14 @@ struct ValueField : FieldFor<C> {
   }
   ValueField is_for_all_to_see() && {
     this->for_all_to_see = true;
+    return std::move(*this);
+  }
+  ValueField in_example() && {
+    Field::in_example = true;
+    return std::move(*this);
+  }
+  ValueField apart() && {
+    Field::apart = true;
     return std::move(*this);
   }
   ValueField are_distinct() && {

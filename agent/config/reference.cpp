@@ -102,11 +102,13 @@ std::string inline_table(const Field& table, const void* defaults) {
   return "{ " + out + " }";
 }
 
-// Only what is required is set; the rest is there as comments.
+// Only what is required is set; the rest is there as comments, and what does not go with the other
+// lines as a comment of another look.
 void add_example(const std::vector<Field>& fields, const void* defaults, std::string& out) {
   for (const Field& field : fields) {
     if (!field.is_key()) continue;
-    out += comment(field.help) + (field.required ? "" : "#") +
+    const bool set = field.required || field.in_example;
+    out += comment(field.help) + (set ? "" : field.apart ? "# " : "#") +
            fmt::format("{} = {}\n", field.key, example_value(field, defaults));
   }
 }
