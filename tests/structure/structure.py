@@ -20,6 +20,7 @@ RUN, COMMANDS = "agent/run", "agent/commands"
 SINKS, OBJECT, DELIVERY = "sinks", "sinks/object", "sinks/delivery"
 AGE, S3EC, CRYPTO = "sinks/object/age", "sinks/object/s3ec", "sinks/object/crypto"
 HTTP, AWS, AWS_CLIENT = "sinks/http", "sinks/aws", "sinks/aws_client"
+EVENTS = "sinks/events"
 MAY_INCLUDE = {
     BASE: set(),
     CONFIG: {BASE},
@@ -34,12 +35,13 @@ MAY_INCLUDE = {
     DELIVERY: {BASE, CONFIG, BUFFER, SINKS, OBJECT},
     AWS: {BASE, CONFIG, SINKS, DELIVERY},
     AWS_CLIENT: {BASE, CONFIG, SINKS, HTTP, AWS},
-    RUN: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, DELIVERY, "a sink"},
-    COMMANDS: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, S3EC, DELIVERY, RUN, "a sink"},
+    EVENTS: {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, DELIVERY, AWS, AWS_CLIENT},
+    RUN: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, DELIVERY, HTTP, EVENTS, "a sink"},
+    COMMANDS: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, S3EC, DELIVERY, EVENTS, RUN, "a sink"},
     "agent": {BASE, COMMANDS},  # main.cpp
 }
 # Every other folder of sinks/ is a sink: all may include the same, and none another.
-A_SINK = {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, DELIVERY, AWS, AWS_CLIENT}
+A_SINK = {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, DELIVERY, EVENTS, AWS, AWS_CLIENT}
 
 # Headers of libraries that are kept behind few files of ours, by how their names begin.
 BEHIND = {

@@ -1,0 +1,232 @@
+#include "sinks/events/events_transport.h"
+
+#include <algorithm>
+
+#include "agent/base/check.h"
+#include "agent/base/log.h"
+#include "agent/base/text.h"
+#include "sinks/aws/digest.h"
+#include "sinks/events/gzip.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::uint64_t kAbout = 1ull << 63;  // beside the requests' ids
+
+constexpr std::size_t kAnswerBytes = 64 << 10;     // of an answer, beside what its request has
+constexpr std::uint64_t kAskFirstFrom = 16 << 10;  // bytes of a body
+
+CarrierOptions carrier_options(const EventsTransport::Options& options) {
+  return {options.name,           options.auth, options.credentials, options.http,
+          options.service.remedy, options.seed, options.environment};
+}
+
+// Of the request, whoever is asked.
+bool is_our_own(HttpFailure failure) {
+  return failure == HttpFailure::kSetup || failure == HttpFailure::kBody ||
+         failure == HttpFailure::kTooLong;
+}
+
+// An answer is read compressed where the service can: mostly the same words for each record.
+void unpack(HttpResponse& answer, std::size_t limit) {
+  const std::string* encoding = answer.header("content-encoding");
+  if (answer.status == 0 || encoding == nullptr || *encoding != "gzip") return;
+  Result<std::string> body = gunzip(std::move(answer.body), limit);
+  if (body) {
+    answer.body = *std::move(body);
+    return;
+  }
+  const bool long_one = body.error().code == ErrorCode::kFull;
+  answer.failure = long_one ? HttpFailure::kTooLong : HttpFailure::kResponse;
+  answer.problem = "the answer cannot be read: " + body.error().message;
+  answer.maybe_arrived = true;
+  answer.status = 0;
+}
+
+}  // namespace
+
+struct EventsTransport::Job {
+  Job(PostRequest asked, std::shared_ptr<EventBody> its_events)
+      : request(std::move(asked)), events(std::move(its_events)) {}
+
+  std::size_t answer_limit() const {
+    return kAnswerBytes + static_cast<std::size_t>(response.bytes);
+  }
+
+  const PostRequest request;
+  const std::shared_ptr<EventBody> events;  // null: a GET
+  std::string bytes;                        // to be sent, while they are made
+  std::shared_ptr<RequestBody> body;        // then
+  std::string payload_hash = aws::sha256_hex({});
+  bool gzipped = false;
+  bool plain = false;  // the service refused it compressed
+  std::size_t host = 0;
+  Endpoints::Set tried = 0;
+  PostResponse response;
+};
+
+EventsTransport::EventsTransport(Options options, const Clock& clock)
+    : options_(std::move(options)),
+      carrier_(carrier_options(options_), clock),
+      endpoints_(options_.endpoints),
+      random_(options_.seed),
+      gzip_(options_.gzip),
+      about_(options_.service.about.empty() ? About::kKnown : About::kDue) {}
+
+EventsTransport::~EventsTransport() = default;
+
+void EventsTransport::start(RequestId id, Request request, std::shared_ptr<const ObjectSummary>) {
+  auto post = std::get<PostRequest>(std::move(request));
+  auto events = std::dynamic_pointer_cast<EventBody>(post.body);
+  EH_CHECK((events != nullptr) == (post.body != nullptr));
+  jobs_[id] = std::make_unique<Job>(std::move(post), std::move(events));
+  to_encode_.push_back(id);
+}
+
+Instant EventsTransport::step(Instant now, std::vector<Completion>& finished) {
+  encode(now, finished);
+  std::vector<Carrier::Finished> answers;
+  const Instant next = carrier_.step(answers);
+  for (Carrier::Finished& answer : answers) take(std::move(answer), now, finished);
+  // What an answer led to waits for the carrier's next step.
+  return to_encode_.empty() && answers.empty() ? next : now;
+}
+
+void EventsTransport::abandon() {
+  carrier_.abandon();
+  jobs_.clear();
+  to_encode_.clear();
+  if (about_ == About::kAsked) about_ = About::kDue;
+}
+
+// --- out -----------------------------------------------------------------------------------------
+
+void EventsTransport::encode(Instant now, std::vector<Completion>& finished) {
+  if (to_encode_.empty()) return;
+  const RequestId id = to_encode_.front();
+  Job& job = *jobs_.at(id);
+  const Result<bool> more = encode_slice(job);
+  if (more && *more) return;  // one after the other: so one is in the making at a time
+  to_encode_.pop_front();
+  if (!more) return fail_unsent(id, more.error(), finished);
+  if (job.response.nothing) return finish(id, finished);
+  send(id, job, now, finished);
+}
+
+// False: it may go.
+Result<bool> EventsTransport::encode_slice(Job& job) {
+  if (job.events == nullptr) return false;
+  EH_ASSIGN(const bool more, job.events->more(job.bytes));
+  if (more) return true;
+  job.response.sent = job.events->sent();
+  job.response.bytes = job.bytes.size();
+  job.response.nothing = job.response.sent.empty();
+  job.gzipped = gzip_ && !job.plain;
+  if (job.gzipped && !job.response.nothing) {
+    EH_ASSIGN(job.bytes, gzip(job.bytes));
+  }
+  if (options_.auth.is_signed()) job.payload_hash = aws::sha256_hex(job.bytes);
+  job.body = body_of(std::exchange(job.bytes, {}));
+  return false;
+}
+
+HttpRequest EventsTransport::http_request(const Job& job) const {
+  HttpRequest http;
+  http.method = job.body ? "POST" : "GET";
+  http.url = endpoints_.url(job.host) + job.request.target;
+  http.headers = job.request.headers;
+  http.headers.push_back({"accept-encoding", "gzip"});
+  if (job.body) http.headers.push_back({"content-type", job.request.content_type});
+  if (job.gzipped) http.headers.push_back({"content-encoding", "gzip"});
+  http.expect_continue = wary_ && job.body && job.body->size() >= kAskFirstFrom;
+  http.response_limit = job.answer_limit();
+  http.body = job.body;
+  return http;
+}
+
+void EventsTransport::send(RequestId id, Job& job, Instant now, std::vector<Completion>& finished) {
+  job.host = endpoints_.choose(now, random_(), job.tried);
+  job.tried |= Endpoints::Set(1) << job.host;
+  job.response.endpoint = endpoints_.url(job.host);
+  if (Status begun = carrier_.start(id.value, http_request(job), job.payload_hash); !begun)
+    fail_unsent(id, std::move(begun).error(), finished);
+}
+
+// --- back ----------------------------------------------------------------------------------------
+
+void EventsTransport::take(Carrier::Finished answer, Instant now,
+                           std::vector<Completion>& finished) {
+  if (answer.id == kAbout) return take_about(answer.response);
+  const RequestId id(answer.id);
+  Job& job = *jobs_.at(id);
+  if (answer.unsigned_why) return fail_unsent(id, *std::move(answer.unsigned_why), finished);
+  unpack(answer.response, job.answer_limit());
+  note_health(job, answer.response, now);
+  if (answer.response.status != 0) ask_about(job);
+  if (take_refusal_of_gzip(id, job, answer.response)) return;
+  if (may_go_elsewhere(job, answer.response, now)) return send(id, job, now, finished);
+  job.response.answer = std::move(answer.response);
+  finish(id, finished);
+}
+
+// True: the same request goes once more, plain. Where that is accepted gzip was to blame.
+bool EventsTransport::take_refusal_of_gzip(RequestId id, Job& job, const HttpResponse& answer) {
+  const auto refuses = options_.service.refuses_gzip;
+  const bool refused = answer.status != 0 && refuses != nullptr && refuses(answer);
+  if (job.gzipped && refused) {
+    job.plain = true;
+    job.tried = 0;
+    job.events->rewind();
+    to_encode_.push_back(id);
+    return true;
+  }
+  if (job.plain && answer.succeeded() && std::exchange(gzip_, false))
+    log::warn(
+        "sink {}: {} does not read gzip: requests go to it uncompressed until a restart. "
+        "compression = \"none\" says so from the start",
+        options_.name, job.response.endpoint);
+  return false;
+}
+
+// Only what certainly did not arrive, and where somebody else is well.
+bool EventsTransport::may_go_elsewhere(const Job& job, const HttpResponse& answer,
+                                       Instant now) const {
+  const bool lost = answer.status == 0 && !answer.maybe_arrived && !is_our_own(answer.failure);
+  return lost && endpoints_.any_healthy(now, job.tried);
+}
+
+void EventsTransport::note_health(const Job& job, const HttpResponse& answer, Instant now) {
+  if (is_our_own(answer.failure)) return;
+  wary_ = !answer.succeeded();
+  const auto fails = options_.service.host_fails;
+  if (answer.status == 0 || (fails != nullptr && fails(answer)))
+    endpoints_.failed(job.host, now);
+  else
+    endpoints_.answered(job.host);
+}
+
+// Over the connection that is there.
+void EventsTransport::ask_about(const Job& job) {
+  if (about_ != About::kDue) return;
+  HttpRequest http{.method = "GET", .url = job.response.endpoint + options_.service.about};
+  if (carrier_.start(kAbout, std::move(http), aws::sha256_hex({}))) about_ = About::kAsked;
+}
+
+void EventsTransport::take_about(const HttpResponse& answer) {
+  about_ = answer.status == 0 ? About::kDue : About::kKnown;
+  if (about_ == About::kDue) return;
+  const std::string who = options_.service.describe(answer);
+  if (!who.empty()) log::info("sink {}: it is {} that answers", options_.name, who);
+}
+
+void EventsTransport::fail_unsent(RequestId id, Error error, std::vector<Completion>& finished) {
+  jobs_.at(id)->response.unsent = std::move(error);
+  finish(id, finished);
+}
+
+void EventsTransport::finish(RequestId id, std::vector<Completion>& finished) {
+  const auto job = jobs_.extract(id);
+  finished.push_back({id, std::move(job.mapped()->response)});
+}
+
+}  // namespace edgehose

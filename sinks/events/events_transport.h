@@ -1,0 +1,92 @@
+// EventsTransport: hands records to a service by request, each to one of several hosts: encoded a
+// block a step, compressed as a whole, sent with the sink's credentials, the answer read back.
+//
+// A request that certainly did not arrive goes to another host at once, if one is healthy. A
+// service that turns out not to read gzip gets the same request plain, and from then on all. While
+// something is wrong the service is asked before a body goes (Expect: 100-continue), so that a
+// probe of a sink without rights costs a few hundred bytes.
+//
+// What is particular to a kind of service are a few pure functions (EventService).
+//
+// Threading: transport.h. Bounded: at most `concurrency` bodies at once, which the courier sees to,
+// each of which its maker bounds; an
+// answer is no longer than its request, but for 64 KiB.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "sinks/delivery/transport.h"
+#include "sinks/events/carrier.h"
+#include "sinks/events/endpoints.h"
+#include "sinks/events/event_body.h"
+
+namespace edgehose {
+
+struct EventService {
+  // Whether an answer to a compressed request says that the service cannot read it.
+  bool (*refuses_gzip)(const HttpResponse&) = nullptr;
+  Remedy (*remedy)(const HttpResponse&) = nullptr;  // of requests signed for AWS
+  // Whether the answer says that this host, rather than the request, is in trouble.
+  bool (*host_fails)(const HttpResponse&) = nullptr;
+  // What a GET tells who serves: asked once, behind the first answer; empty: nobody is asked.
+  std::string about;
+  // "OpenSearch 2.19.4"; empty: it does not say.
+  std::string (*describe)(const HttpResponse&) = nullptr;
+};
+
+class EventsTransport final : public Transport {
+ public:
+  struct Options {
+    std::string name;  // of the sink
+    std::vector<std::string> endpoints;
+    EventsAuth auth;
+    aws::CredentialsConfig credentials;
+    bool gzip = true;
+    EventService service;
+    std::uint64_t seed = 0;
+    HttpClientOptions http{};
+    aws::Environment environment{};
+  };
+
+  EventsTransport(Options options, const Clock& clock);
+  ~EventsTransport() override;
+  // The request's body is an EventBody, or null.
+  void start(RequestId id, Request request, std::shared_ptr<const ObjectSummary> body) override;
+  Instant step(Instant now, std::vector<Completion>& finished) override;
+  void abandon() override;
+  WireBytes wire_bytes() const override { return carrier_.wire_bytes(); }
+  std::vector<int> descriptors() const override { return carrier_.descriptors(); }
+
+ private:
+  struct Job;
+
+  void encode(Instant now, std::vector<Completion>& finished);
+  Result<bool> encode_slice(Job& job);
+  void send(RequestId id, Job& job, Instant now, std::vector<Completion>& finished);
+  HttpRequest http_request(const Job& job) const;
+  void take(Carrier::Finished answer, Instant now, std::vector<Completion>& finished);
+  bool take_refusal_of_gzip(RequestId id, Job& job, const HttpResponse& answer);
+  bool may_go_elsewhere(const Job& job, const HttpResponse& answer, Instant now) const;
+  void note_health(const Job& job, const HttpResponse& answer, Instant now);
+  void ask_about(const Job& job);
+  void take_about(const HttpResponse& answer);
+  void finish(RequestId id, std::vector<Completion>& finished);
+  void fail_unsent(RequestId id, Error error, std::vector<Completion>& finished);
+
+  const Options options_;
+  Carrier carrier_;
+  Endpoints endpoints_;
+  std::mt19937_64 random_;
+  std::map<RequestId, std::unique_ptr<Job>> jobs_;
+  std::deque<RequestId> to_encode_;
+  bool gzip_;         // until the service was seen not to read it
+  bool wary_ = true;  // nothing was accepted since something was refused
+  enum class About { kDue, kAsked, kKnown } about_;
+};
+
+}  // namespace edgehose

@@ -1,0 +1,43 @@
+#include "sinks/events/gzip.h"
+
+#include <libdeflate.h>
+
+#include <array>
+#include <memory>
+
+#include "agent/base/compression.h"
+#include "sinks/http_message.h"
+
+namespace edgehose {
+namespace {
+
+constexpr int kLevel = 1;
+
+}  // namespace
+
+Result<std::string> gzip(std::string_view bytes) {
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(kLevel), libdeflate_free_compressor);
+  if (!compressor) return fail(ErrorCode::kIo, "gzip: no memory for a compressor");
+  std::string out(libdeflate_gzip_compress_bound(compressor.get(), bytes.size()), '\0');
+  out.resize(libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(), out.data(),
+                                      out.size()));
+  if (out.empty()) return fail(ErrorCode::kIo, "gzip: a body did not fit its own bound");
+  out.shrink_to_fit();
+  return out;
+}
+
+Result<std::string> gunzip(std::string bytes, std::size_t limit) {
+  EH_ASSIGN(auto compressed, body_of(std::move(bytes))->open());
+  const auto stream = make_decompressor(Compression::kGzip, std::move(compressed));
+  std::string out;
+  std::array<char, 16 << 10> piece;
+  for (;;) {
+    EH_ASSIGN(const std::size_t n, stream->read(piece.data(), piece.size()));
+    if (n == 0) return out;
+    if (out.size() + n > limit) return fail(ErrorCode::kFull, "it is longer than {} bytes", limit);
+    out.append(piece.data(), n);
+  }
+}
+
+}  // namespace edgehose
