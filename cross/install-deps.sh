@@ -9,7 +9,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config
        libzstd-dev liblmdb-dev libssl-dev libboost-program-options-dev libcurl4-openssl-dev
        libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libdeflate-dev
-       libexpected-dev zlib1g-dev ca-certificates zstd age)
+       libsimdjson-dev libexpected-dev zlib1g-dev ca-certificates zstd age)
 tests=(libgtest-dev libgmock-dev libbenchmark-dev python3 logrotate gzip xz-utils bzip2 e2fsprogs util-linux
        binutils jq libfaketime dosfstools exfat-fuse exfatprogs ntfs-3g openssl
        maven python3-venv)

@@ -1,0 +1,24 @@
+// What becomes of the records of a bulk request that was answered 200: each by its own item. Pure.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "sinks/elasticsearch/document_id.h"
+#include "sinks/sink.h"
+
+namespace edgehose {
+
+struct BulkQuestion {
+  const std::vector<SequenceRange>& sent;  // in the order of the request
+  const DocumentIds* ids = nullptr;        // of these documents; null: the server made some
+  // What was blocked for so long goes to the dead letters.
+  bool gives_up_blocked = false;
+};
+
+// An item is told by its `_id`, and where it has none by its place among those that were sent: the
+// order of items is not always that of the request. Items that are too few or too many, or of other
+// records, are no answer: the request is sent again.
+Verdict judge_bulk(const BulkQuestion& question, std::string_view answer);
+
+}  // namespace edgehose

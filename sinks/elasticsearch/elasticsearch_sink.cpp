@@ -1,0 +1,148 @@
+#include "sinks/elasticsearch/elasticsearch_sink.h"
+
+#include <charconv>
+
+#include "sinks/aws/uri.h"
+#include "sinks/elasticsearch/bulk_response.h"
+#include "sinks/elasticsearch/bulk_verdict.h"
+#include "sinks/elasticsearch/search_error.h"
+
+namespace edgehose {
+namespace {
+
+constexpr std::string_view kLimitNote = "max_raw_size=";
+constexpr std::uint64_t kSmallestLimit = 16 << 10;  // below it a limit is of something else
+
+std::string query_value(std::string_view text) {
+  return aws::uri_encode(text, aws::Slash::kEncoded);
+}
+
+// "/gateway/_bulk?filter_path=...&pipeline=clean"
+std::string bulk_target(const ElasticsearchConfig& config, const IndexName& index) {
+  const auto fixed = index.fixed();
+  std::string target = fixed ? "/" + query_value(*fixed) + "/_bulk" : "/_bulk";
+  target += std::string("?filter_path=") + kBulkFilter;
+  if (!config.pipeline.empty()) target += "&pipeline=" + query_value(config.pipeline);
+  if (!config.routing.empty()) target += "&routing=" + query_value(config.routing);
+  if (config.require_data_stream) target += "&require_data_stream=true";
+  return target;
+}
+
+DocumentOptions document_options(const ElasticsearchConfig& config,
+                                 const ElasticsearchContext& context, const IndexName& index) {
+  DocumentOptions options;
+  options.context = {context.agent, context.host, context.labels, config.fields};
+  options.format = config.format;
+  options.time_field = config.time_field;
+  options.ids = config.ids;
+  if (!index.fixed()) options.index = index;
+  return options;
+}
+
+// Nothing was sent.
+Verdict judge_unsent(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kFull: return TooLarge{error.message};
+    case ErrorCode::kAuth:
+    case ErrorCode::kInvalid:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kPermission:
+    case ErrorCode::kUnsupported: return Park{error.message};
+    default: return Retry{error.message};
+  }
+}
+
+std::uint64_t records_of(const std::vector<SequenceRange>& sent) {
+  std::uint64_t records = 0;
+  for (const SequenceRange& range : sent) records += range.last - range.first + 1;
+  return records;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ElasticsearchSink>> ElasticsearchSink::create(
+    const ElasticsearchConfig& config, const ElasticsearchContext& context,
+    std::vector<std::string>& warnings) {
+  EH_ASSIGN(const IndexName index, index_of(config, context.labels, warnings));
+  return std::unique_ptr<ElasticsearchSink>(new ElasticsearchSink(config, context, index));
+}
+
+ElasticsearchSink::ElasticsearchSink(const ElasticsearchConfig& config,
+                                     const ElasticsearchContext& context, const IndexName& index)
+    : name_(config.common.name),
+      target_(bulk_target(config, index)),
+      blocked_max_age_(config.blocked_max_age),
+      documents_(std::make_shared<DocumentOptions>(document_options(config, context, index))) {}
+
+DocumentIds ElasticsearchSink::ids_of(const Batch& batch) const {
+  return {documents_->context.agent, batch.epoch, batch.source};
+}
+
+// For people: no request has it. "app 4711 to 5000, kJ3dA1b-Qe09_xYz-"
+std::string ElasticsearchSink::key(const BatchOutline& batch, const std::string&) const {
+  const DocumentIds ids(documents_->context.agent, batch.epoch, batch.source);
+  std::string key = fmt::format("{} {} to {}, {}", batch.source, batch.first.value,
+                                batch.last.value, ids.beginning());
+  if (!batch.replay.empty()) key += batch.replay;
+  return key;
+}
+
+// Documents are told by their ids, so what is left to be sent goes by the present config.
+std::string ElasticsearchSink::rendering() const { return "bulk"; }
+
+Request ElasticsearchSink::request(const Batch&, const std::string&,
+                                   std::shared_ptr<ByteSource> body) const {
+  return PostRequest{target_, "application/x-ndjson", {}, std::move(body)};
+}
+
+Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) const {
+  const auto& post = std::get<PostResponse>(response);
+  if (post.nothing) return Delivered{};
+  if (post.unsent) return judge_unsent(*post.unsent);
+  if (post.answer.status == 0) return judge_search_silence(post.answer, records_of(post.sent));
+  if (!post.answer.succeeded()) return judge_search_refusal(post.answer, post.bytes);
+  const DocumentIds ids = ids_of(batch);
+  const bool given_up = blocked_max_age_ && batch.held_back >= *blocked_max_age_;
+  return judge_bulk({post.sent, documents_->ids ? &ids : nullptr, given_up}, post.answer.body);
+}
+
+std::optional<std::string> ElasticsearchSink::learn(const std::string& note,
+                                                    const Response& response) const {
+  const auto& post = std::get<PostResponse>(response);
+  if (post.unsent || post.answer.status < 300 ||
+      !std::holds_alternative<TooLarge>(judge_search_refusal(post.answer, post.bytes)))
+    return std::nullopt;
+  const std::uint64_t limit = std::max(post.bytes / 2, kSmallestLimit);
+  if (size_limit(note).value_or(UINT64_MAX) <= limit) return std::nullopt;
+  return fmt::format("{}{}", kLimitNote, limit);
+}
+
+std::optional<std::uint64_t> ElasticsearchSink::size_limit(const std::string& note) const {
+  if (!note.starts_with(kLimitNote)) return std::nullopt;
+  std::uint64_t limit = 0;
+  const char* const end = note.data() + note.size();
+  const auto read = std::from_chars(note.data() + kLimitNote.size(), end, limit);
+  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return limit;
+}
+
+MakeWriter ElasticsearchSink::writer() const {
+  return [documents = documents_](const Batch& batch) -> std::unique_ptr<EventWriter> {
+    return std::make_unique<DocumentWriter>(documents, batch);
+  };
+}
+
+EventsTransport::Options elasticsearch_transport(const ElasticsearchConfig& config,
+                                                 EventsAuth auth) {
+  EventsTransport::Options options;
+  options.name = config.common.name;
+  options.endpoints = config.endpoints;
+  options.auth = std::move(auth);
+  options.credentials = config.credentials;
+  options.gzip = config.gzip;
+  options.service = {refuses_gzip, search_remedy, host_fails, "/", describe_server};
+  options.http.config = config.http;
+  return options;
+}
+
+}  // namespace edgehose
