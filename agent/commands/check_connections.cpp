@@ -12,6 +12,8 @@
 #include "agent/commands/check_report.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/directory/directory_tree.h"
+#include "sinks/elasticsearch/elasticsearch_config.h"
+#include "sinks/elasticsearch/search_probe.h"
 #include "sinks/s3/region.h"
 #include "sinks/s3/s3_config.h"
 #include "sinks/s3/s3_probe.h"
@@ -67,6 +69,14 @@ std::vector<Trial> try_bucket(S3Config sink, const std::string& key, Clock& cloc
   return try_s3({.config = std::move(sink), .key = key}, clock);
 }
 
+std::vector<Trial> try_sink(const Component& sink, const std::string& key, const std::string& user,
+                            Clock& clock) {
+  if (sink.type == "s3") return try_bucket(sink.as<S3Config>(), key, clock);
+  if (sink.type == "elasticsearch")
+    return try_search({.config = sink.as<ElasticsearchConfig>()}, clock);
+  return try_directory(sink.as<DirectoryConfig>(), user, clock);
+}
+
 }  // namespace
 
 std::vector<ConnectionCheck> check_connections(const Config& config,
@@ -82,9 +92,7 @@ std::vector<ConnectionCheck> check_connections(const Config& config,
       check.trials = {{Trial::Outcome::kFailed, "not tried: see the errors"}};
       continue;
     }
-    check.trials = component.type == "s3"
-                       ? try_bucket(component.as<S3Config>(), sinks[i].key, clock)
-                       : try_directory(component.as<DirectoryConfig>(), user, clock);
+    check.trials = try_sink(component, sinks[i].key, user, clock);
     for (const Trial& trial : check.trials) {
       const std::string told = fmt::format("sink {}: {}", check.name, trial.what);
       if (trial.outcome == Trial::Outcome::kFailed) findings.errors.push_back(told);

@@ -12,6 +12,8 @@
 #include "buffer/copy_file.h"
 #include "sinks/delivery/batch_config.h"
 #include "sinks/directory/directory_config.h"
+#include "sinks/elasticsearch/elasticsearch_config.h"
+#include "sinks/events/event_body.h"
 #include "sinks/object/compressor.h"
 #include "sinks/s3/s3_config.h"
 #include "sinks/s3/upload_body.h"
@@ -100,6 +102,15 @@ std::uint64_t request_bytes(const ObjectConfig& objects, std::uint64_t longest) 
   return bytes;
 }
 
+// One request: a block as stored and as decoded; the body, twice while it grows and compressed, or
+// later with its answer, which is no longer, packed and unpacked. A record is six times as long in
+// JSON, and a parser of JSON takes five times more.
+std::uint64_t bulk_bytes(const BatchConfig& batch, std::uint64_t longest) {
+  const std::uint64_t block = std::max<std::uint64_t>(kBlockRawBytes, longest);
+  const std::uint64_t body = kLongestBodyFactor * batch.max_size + kNdjsonGrowth * longest;
+  return 2 * (block + kIndexBytes) + 3 * body + 5 * longest + kConnection;
+}
+
 ResourcePart sink_part(const Component& sink, const Config& config) {
   const auto part = [&](const SinkConfig& common, const ObjectConfig& objects,
                         std::uint64_t per_request, std::uint64_t per_sink) {
@@ -112,6 +123,12 @@ ResourcePart sink_part(const Component& sink, const Config& config) {
     const auto& s3 = sink.as<S3Config>();
     // A small body is kept, and stands there twice while it grows.
     return part(s3.common, s3.object, 2 * UploadMeter::kKeptBytes + kConnection, kTlsTrust);
+  }
+  if (sink.type == "elasticsearch") {
+    const SinkConfig& common = sink.as<ElasticsearchConfig>().common;
+    const std::uint64_t longest = longest_record(config, common.inputs);
+    return {fmt::format("sink {}, {} requests", sink.name, common.concurrency),
+            kTlsTrust + common.concurrency * bulk_bytes(common.batch, longest)};
   }
   const auto& directory = sink.as<DirectoryConfig>();
   return part(directory.common, directory.object, 0, 0);

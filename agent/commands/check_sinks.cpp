@@ -17,6 +17,7 @@
 #include "sinks/directory/directory_sink.h"
 #include "sinks/directory/directory_tree.h"
 #include "sinks/directory/filesystem_identity.h"
+#include "sinks/elasticsearch/elasticsearch_config.h"
 #include "sinks/s3/s3_config.h"
 
 namespace edgehose {
@@ -154,6 +155,15 @@ void tell_large_batch(const SinkConfig& sink, const Config& config, Findings& fi
         format_size(*limit)));
 }
 
+// "https://es1:9200/gateway-2026.11.26": where a record of now goes.
+std::string destination_of(const ElasticsearchConfig& sink, const AgentConfig& agent,
+                           const Clock& clock) {
+  std::vector<std::string> warnings;  // told with the config
+  const auto index = index_of(sink, agent.labels, warnings);
+  const std::string first = sink.endpoints.empty() ? "" : sink.endpoints.front();
+  return first + (first.ends_with('/') ? "" : "/") + (index ? index->at(clock.wall()) : "");
+}
+
 }  // namespace
 
 MadeSinks make_sinks(const Config& config, const std::string& agent_id) {
@@ -192,11 +202,13 @@ std::vector<SinkCheck> check_sinks(const Config& config, const MadeSinks& sinks,
       check.destination = directory.path + "/";
     } else if (component.type == "s3") {
       check.destination = "s3://" + component.as<S3Config>().bucket.name + "/";
+    } else if (component.type == "elasticsearch") {
+      check.destination = destination_of(component.as<ElasticsearchConfig>(), config.agent, clock);
     }
     if (const Result<SinkParts>& parts = sinks[i]; parts) {
       tell_large_batch(parts->config, config, findings);
       check.key = parts->sink->key(sample_batch(parts->config, config, store.epoch, clock), "");
-      check.destination += check.key;
+      if (component.type != "elasticsearch") check.destination += check.key;
       if (component.type == "directory") tell_read_again(check, config, findings);
     } else if (findings.errors.size() == errors) {  // what is told already is not told twice
       findings.errors.push_back(parts.error().message);

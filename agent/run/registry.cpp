@@ -5,12 +5,15 @@
 
 #include "agent/base/check.h"
 #include "agent/config/field.h"
+#include "agent/run/elasticsearch_parts.h"
+#include "agent/run/examine.h"
 #include "agent/run/overwriting_sinks.h"
 #include "agent/sources/glob.h"
 #include "sinks/delivery/batch_config.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/directory/directory_sink.h"
 #include "sinks/directory/file_transport.h"
+#include "sinks/elasticsearch/elasticsearch_config.h"
 #include "sinks/object/age/keys.h"
 #include "sinks/object/object_encoder.h"
 #include "sinks/object/object_encryption.h"
@@ -77,11 +80,6 @@ std::vector<Complaint> examine_file_source(const FileSourceConfig& config, const
     if (const Status good = check_exclusion(config.exclude[i]); !good)
       complaints.push_back({"exclude", good.error().message, i});
   return complaints;
-}
-
-// "prefix: it holds ...", told at the key that says so already.
-std::string without(std::string_view beginning, const std::string& message) {
-  return message.starts_with(beginning) ? message.substr(beginning.size()) : message;
 }
 
 // What is wrong with the objects' options. `compile` makes names of them, and of nothing else.
@@ -162,9 +160,7 @@ std::vector<Complaint> examine_s3_sink(const S3Config& config, const AgentConfig
   std::vector<Complaint> complaints = examine_objects(config.object, agent, compile);
   for (auto& more : {examine_bucket(config), examine_s3ec(config)})
     complaints.insert(complaints.end(), more.begin(), more.end());
-  if (!config.http.tls.verify)
-    complaints.push_back({"tls.verify", "is false: everything is sent to whoever answers",
-                          config::kWholeValue, true});
+  tell_unverified(config.http, complaints);
   return complaints;
 }
 
@@ -175,6 +171,7 @@ struct SinkType {
 const SinkType kSinkTypes[] = {
     {"directory", make_directory_sink},
     {"s3", make_s3_sink},
+    {"elasticsearch", make_elasticsearch_sink},
 };
 
 }  // namespace
@@ -187,6 +184,9 @@ ConfigSchema make_schema() {
               directory_fields(), examine_directory_sink);
   schema.sink("s3", "Uploads objects to a bucket: Amazon S3, or what speaks its protocol.",
               s3_fields(), examine_s3_sink);
+  schema.sink("elasticsearch",
+              "Creates documents in Elasticsearch, OpenSearch and AWS's services of it.",
+              elasticsearch_fields(), examine_elasticsearch_sink);
   schema.whole(overwriting_sinks);
   return schema;
 }
@@ -222,13 +222,19 @@ std::vector<std::string> own_files(const AgentConfig& agent, const std::vector<S
 
 std::vector<std::string> sink_inputs(const Component& sink) {
   if (sink.type == "s3") return sink.as<S3Config>().common.inputs;
+  if (sink.type == "elasticsearch") return sink.as<ElasticsearchConfig>().common.inputs;
   return sink.as<DirectoryConfig>().common.inputs;
 }
 
 // A file's: its directory and itself. A request's: its connection, and at times the one that is
 // tried beside it over the other IP version, and a resolver's.
 std::uint64_t sink_descriptors(const Component& sink) {
-  if (sink.type == "s3") return 12 + 3 * std::uint64_t{sink.as<S3Config>().common.concurrency};
+  const auto networked = [](const SinkConfig& common) { return 12 + 3 * common.concurrency; };
+  if (sink.type == "s3") return networked(sink.as<S3Config>().common);
+  if (sink.type == "elasticsearch") {
+    const auto& config = sink.as<ElasticsearchConfig>();
+    return networked(config.common) + config.endpoints.size();  // kept alive, one to each
+  }
   return 6 + 2 * std::uint64_t{sink.as<DirectoryConfig>().common.concurrency};
 }
 

@@ -9,6 +9,7 @@
 
 #include "agent/sources/file_config.h"
 #include "sinks/directory/directory_config.h"
+#include "sinks/elasticsearch/elasticsearch_config.h"
 #include "sinks/s3/s3_config.h"
 
 namespace edgehose {
@@ -49,6 +50,7 @@ ConfigSchema test_schema() {
   schema.sink("directory", "Objects in a directory: a stick, a share, a spool.",
               directory_fields());
   schema.sink("s3", "Objects in a bucket.", s3_fields());
+  schema.sink("elasticsearch", "Documents of a search server.", elasticsearch_fields());
   return schema;
 }
 

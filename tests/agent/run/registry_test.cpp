@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sinks/directory/directory_config.h"
+#include "sinks/elasticsearch/elasticsearch_config.h"
 #include "sinks/upload_budget.h"
 
 namespace edgehose {
@@ -36,6 +37,61 @@ TEST(Registry, AllSinksShareTheAgentsUploadRate) {
   const auto budget = sink_context(agent, "gw").budget;
   ASSERT_NE(budget, nullptr);
   EXPECT_EQ(budget->take(Instant(Duration(1)), 1 << 20), 16u << 10);
+}
+
+std::vector<std::string> complaints(const ElasticsearchConfig& config, const AgentConfig& agent) {
+  std::vector<std::string> told;
+  for (const ComponentType& type : make_schema().sinks())
+    if (type.name == "elasticsearch")
+      for (const Complaint& c : type.examine(std::any(config), agent))
+        told.push_back((c.warning ? "warning " : "") + c.key + ": " + c.message);
+  return told;
+}
+
+class ElasticsearchInRegistry : public testing::Test {
+ protected:
+  ElasticsearchInRegistry() {
+    config_.common.name = "search";
+    config_.endpoints = {"https://es1:9200"};
+    config_.index = "gateway-!{timestamp:yyyy.MM.dd}-!{label:site}";
+    agent_.labels = {{"site", "north"}};
+  }
+  Component component() const { return {"search", "elasticsearch", {}, config_}; }
+  ElasticsearchConfig config_;
+  AgentConfig agent_;
+};
+
+TEST_F(ElasticsearchInRegistry, IsPutTogether) {
+  const auto parts = make_sink(component(), sink_context(agent_, "gw"));
+  ASSERT_TRUE(parts) << parts.error().message;
+  EXPECT_EQ(parts->recognises, Recognises::kRecords);
+  EXPECT_TRUE(parts->networked);
+  EXPECT_EQ(parts->config.batch.max_size, 5u << 20);
+  EXPECT_EQ(parts->config.batch.age(), 5s);
+  EXPECT_NE(parts->transport(*make_system_clock()), nullptr);
+  EXPECT_GE(sink_descriptors(component()), 12u + 3 * config_.common.concurrency);
+  agent_.metered = true;
+  EXPECT_EQ(make_sink(component(), sink_context(agent_, "gw"))->config.batch.age(), 5min);
+}
+
+TEST_F(ElasticsearchInRegistry, WithoutIdsNothingIsRecognised) {
+  config_.ids = false;
+  const auto parts = make_sink(component(), sink_context(agent_, "gw"));
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(parts->recognises, Recognises::kNothing);
+}
+
+TEST_F(ElasticsearchInRegistry, IsExamined) {
+  EXPECT_EQ(complaints(config_, agent_), std::vector<std::string>{});
+  config_.endpoints.push_back("http://es2:9200");
+  config_.index = "Gateway-!{timestamp:YYYY}";
+  config_.http.tls.verify = false;
+  const auto told = complaints(config_, agent_);
+  ASSERT_EQ(told.size(), 4u) << testing::PrintToString(told);
+  EXPECT_TRUE(told[0].starts_with("warning endpoints: is not https")) << told[0];
+  EXPECT_TRUE(told[1].starts_with("index: must be in lower case")) << told[1];
+  EXPECT_TRUE(told[2].starts_with("warning index: ")) << told[2];
+  EXPECT_TRUE(told[3].starts_with("warning tls.verify: ")) << told[3];
 }
 
 }  // namespace
