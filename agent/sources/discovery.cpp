@@ -22,7 +22,7 @@ constexpr std::string_view kAnyDirectories = "**";
 // Of one look, at most, where names move meanwhile: a rotation of a hundred files takes longer than
 // a walk over them. Walks over many files cost more than they may.
 constexpr int kWalks = 4, kWalksOfMany = 2;
-constexpr std::size_t kMany = 2000;
+constexpr std::size_t kMany = 2000;  // entries of directories
 
 // Every other error leaves open what is there.
 bool means_gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
@@ -52,6 +52,8 @@ bool any_stem(std::string_view name, Visit&& visit) {
 }
 
 using Names = std::map<std::string, ino_t>;
+// Path, inode as listed, and as found: 0 where it was gone.
+using MovedNames = std::set<std::tuple<std::string, ino_t, std::uint64_t>>;
 
 class Walk {
  public:
@@ -75,9 +77,11 @@ class Walk {
     for (const auto& [directory, names] : others_) add_neighbours(directory, names);
     return std::move(result_);
   }
-  // A name led elsewhere than when it was listed. The file that it had then may have another one by
-  // now, not listed or looked at before: so a rotation can hide the oldest file from a walk.
-  bool names_moved() const { return names_moved_; }
+  // Names that led elsewhere than when they were listed. The file that one had then may have
+  // another one by now, not listed or looked at before: so a rotation can hide the oldest file from
+  // a walk.
+  const MovedNames& moved_names() const { return moved_names_; }
+  int most_walks() const { return entries_ > kMany ? kWalksOfMany : kWalks; }
 
  private:
   void walk(const Glob& glob) {
@@ -127,6 +131,7 @@ class Walk {
       const ino_t inode = entry->d_type == DT_REG ? entry->d_ino : 0;
       if (name != "." && name != "..") entries.push_back({std::string(name), entry->d_type, inode});
     }
+    entries_ += entries.size();
     if (errno != 0) cannot_list(directory, errno);
     return entries;
   }
@@ -170,7 +175,8 @@ class Walk {
 
   void add(const std::string& path, ino_t listed, std::size_t selection, bool named) {
     const auto stat = stats_.path(path);
-    names_moved_ = names_moved_ || (listed != 0 && moved(path, listed, stat));
+    if (listed != 0 && moved(path, listed, stat))
+      moved_names_.emplace(path, listed, stat ? stat->inode : 0);
     if (!stat) hide(path, stat.error().sys);
     if (!stat || !stat->regular) return;
     if (!told_.emplace(stat->device, stat->inode).second) return;
@@ -263,7 +269,8 @@ class Walk {
   std::set<std::pair<std::uint64_t, std::uint64_t>> told_, output_;  // device and inode
   std::map<std::string, Names> others_;  // files no glob names, by directory
   std::unordered_map<std::string, std::unordered_set<std::string>> names_;
-  bool names_moved_ = false;
+  MovedNames moved_names_;
+  std::size_t entries_ = 0;
   Discovery result_;
 };
 
@@ -281,11 +288,14 @@ Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats,
                    const std::vector<int>& output) {
   stats.clear();
+  MovedNames before;
   for (int walks = 1;; ++walks) {
     Walk walk(selections, stats, output);
     Discovery found = walk.run(followed);
-    const int most = found.files.size() > kMany ? kWalksOfMany : kWalks;
-    if (!walk.names_moved() || walks >= most) return found;
+    const MovedNames& moved = walk.moved_names();
+    // What differs in the same way again is a file that is mounted there, and no rotation.
+    if (moved.empty() || moved == before || walks >= walk.most_walks()) return found;
+    before = moved;
   }
 }
 

@@ -17,15 +17,33 @@ class Meanwhile final : public StatCache {
   Meanwhile(std::string path, std::function<void()> what)
       : path_(std::move(path)), what_(std::move(what)) {}
   Result<FileStat> path(const std::string& path) override {
-    ++looks;
+    if (path == path_) ++looks;
     if (what_ && path == path_) std::exchange(what_, {})();
     return StatCache::path(path);
   }
-  int looks = 0;
+  int looks = 0;  // at that file, one in each walk
 
  private:
   std::string path_;
   std::function<void()> what_;
+};
+
+// A file is another one at each look at it.
+class Replacing final : public StatCache {
+ public:
+  explicit Replacing(std::string path) : path_(std::move(path)) {}
+  Result<FileStat> path(const std::string& path) override {
+    if (path == path_) {
+      std::ofstream(path_ + ".tmp") << "another";
+      std::filesystem::rename(path_ + ".tmp", path_);
+      ++replaced;
+    }
+    return StatCache::path(path);
+  }
+  int replaced = 0;
+
+ private:
+  std::string path_;
 };
 
 class ADiscovery : public FileSourceTest {
@@ -77,34 +95,48 @@ TEST_F(ADiscovery, WalksOnceWhereNoNameMoves) {
   std::filesystem::create_symlink(path("nowhere"), path("a.log.9"));
   Meanwhile quiet(path("a.log"), [this] { append("a.log", "more"); });
   found(quiet, "/a.log*");
-  const int looks = quiet.looks;
+  EXPECT_EQ(quiet.looks, 1);
   Meanwhile created(path("a.log"), [this] { append("another.log", "more"); });
   found(created, "/a.log*");
-  EXPECT_EQ(created.looks, looks);
+  EXPECT_EQ(created.looks, 1);
   Meanwhile rotated(path("a.log"), [this] { rotate(); });
   found(rotated, "/a.log*");
-  EXPECT_GT(rotated.looks, looks);
+  EXPECT_EQ(rotated.looks, 2);
 }
 
-TEST_F(ADiscovery, EndsWhereNamesMoveAllTheTime) {
-  class Replacing final : public StatCache {
+// As a file does that is mounted over another one.
+TEST_F(ADiscovery, BelievesANumberThatDiffersFromTheListedOneForEver) {
+  class Mounted final : public StatCache {
    public:
-    explicit Replacing(std::string path) : path_(std::move(path)) {}
+    explicit Mounted(std::string path) : path_(std::move(path)) {}
     Result<FileStat> path(const std::string& path) override {
-      if (path == path_) {
-        std::ofstream(path_ + ".tmp") << "another";
-        std::filesystem::rename(path_ + ".tmp", path_);
-        ++replaced;
-      }
-      return StatCache::path(path);
+      auto stat = StatCache::path(path);
+      if (path != path_ || !stat) return stat;
+      ++looks;
+      stat->inode += 1'000'000;
+      return stat;
     }
-    int replaced = 0;
+    int looks = 0;
 
    private:
     std::string path_;
   } stats(path("a.log"));
   EXPECT_EQ(found(stats, "/a.log*").size(), 3u);
+  EXPECT_EQ(stats.looks, 2);
+}
+
+TEST_F(ADiscovery, EndsWhereNamesMoveAllTheTime) {
+  Replacing stats(path("a.log"));
+  EXPECT_EQ(found(stats, "/a.log*").size(), 3u);
   EXPECT_EQ(stats.replaced, 4);
+}
+
+// Whether or not it tells of them.
+TEST_F(ADiscovery, EndsSoonerWhereManyFilesAreListed) {
+  for (int i = 0; i < 2000; ++i) append("other" + std::to_string(i), "");
+  Replacing stats(path("a.log"));
+  EXPECT_EQ(found(stats, "/a.log*").size(), 3u);
+  EXPECT_EQ(stats.replaced, 2);
 }
 
 // A directory is watched once it was listed.
