@@ -127,7 +127,14 @@ void FileTable::skip_to_end(TrackedFile& file, const FoundFile& found) {
   file.line = {found.stat.size, found.stat.size, 0, 0};
   file.committed = file.line.begin;
   file.crc_known = false;
-  if (file.compressed()) file.note.complete = true;
+  if (file.compressed()) complete_as_it_is(file, found);
+}
+
+// What is unpacked of it is known by its time.
+void FileTable::complete_as_it_is(TrackedFile& file, const FoundFile& found) {
+  file.note.complete = true;
+  file.verified_size = found.stat.size;
+  file.verified_mtime_ns = found.stat.mtime_ns;
 }
 
 void FileTable::apply_new(Look& look, const Change& change) {
@@ -225,6 +232,7 @@ void FileTable::apply_copy(Look& look, const Change& change) {
   tell_copy(copy, old, change);
   if (change.kind == ChangeKind::kDuplicate) {
     copy.note.complete = copy.compressed();
+    if (change.by_start && copy.compressed()) complete_as_it_is(copy, found);
     return;
   }
   if (!look.present[*change.known]) {
@@ -237,10 +245,15 @@ void FileTable::apply_copy(Look& look, const Change& change) {
 
 // By its bytes alone: it may be a log of its own that begins with the same lines.
 void FileTable::tell_copy(const TrackedFile& copy, const TrackedFile& old, const Change& change) {
-  if (!change.by_bytes || change.offset == 0)
+  if (!(change.by_bytes || change.by_start) || change.offset == 0)
     return log::debug("{} continues {} at byte {}", copy.path, old.path, change.offset);
   SourceFiles& source = *sources_[copy.source];
   source.copied_bytes += change.offset;
+  if (change.by_start)
+    return log::info(
+        "source {}: {} begins like {}, which was there before its logs were followed: it is taken "
+        "for what that holds, and its {} bytes are not read",
+        source.config.name, copy.path, old.path, format_count(change.offset));
   log::info(
       "source {}: {} begins with the {} bytes that were read of {}: it is taken for its copy, "
       "and they are not read again",

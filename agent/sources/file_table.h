@@ -247,6 +247,7 @@ class FileTable {
   void own(TrackedFile& file, const FoundFile& found);
   void note_truncation(std::size_t source, std::string_view path);
   void skip_to_end(TrackedFile& file, const FoundFile& found);
+  static void complete_as_it_is(TrackedFile& file, const FoundFile& found);
   void make_urgent(TrackedFile& file);
   void lose_name(TrackedFile& file);
 

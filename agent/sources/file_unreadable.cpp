@@ -53,11 +53,8 @@ void FileTable::apply_unreadable(Look& look, const Change& change) {
 // there under a name any more and was last written to at the same time. Null: none, or one of which
 // it is not known that all of it is read.
 const TrackedFile* FileTable::compressed_from(const Look& look, const FoundFile& found) const {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  // bzip2 and some mounts keep whole seconds.
-  const std::int64_t unit = found.stat.mtime_ns % kSecond == 0 ? kSecond : 1;
   const auto same_time = [&](std::int64_t mtime_ns) {
-    return mtime_ns / unit == found.stat.mtime_ns / unit;
+    return kept_time(found.stat.mtime_ns, mtime_ns);
   };
   const std::string family = family_of(found.path);
   for (std::size_t i = 0; i < look.known.size(); ++i) {

@@ -137,6 +137,12 @@ bool KnownInodes::contains(const FileStat& stat) const {
   return stat.numbered && born != births_.end() && born->second == stat.birth_ns;
 }
 
+bool kept_time(std::int64_t copy_ns, std::int64_t original_ns) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t unit = copy_ns % kSecond == 0 ? kSecond : 1;
+  return copy_ns / unit == original_ns / unit;
+}
+
 bool same_start(const FileIdentity& identity, std::string_view head) {
   if (identity.prefix_length == 0) return true;
   return head.size() >= identity.prefix_length &&

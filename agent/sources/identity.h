@@ -64,6 +64,9 @@ bool same_inode(const FileIdentity& identity, const FileStat& stat);
 // False where `head`, the first bytes of a content, is not what the identity was made from.
 bool same_start(const FileIdentity& identity, std::string_view head);
 
+// Whether a file made of another kept its time, as compressors do; some keep whole seconds only.
+bool kept_time(std::int64_t copy_ns, std::int64_t original_ns);
+
 // The inodes that are known, each as it was born: the number comes again. Of a file system without
 // an id nothing is: another one may have the same numbers, and FUSE and NFS tell no births.
 class KnownInodes {

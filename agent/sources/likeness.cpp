@@ -63,7 +63,8 @@ bool Comparer::is_the_logs_own(std::size_t k, std::size_t s) const {
 }
 
 // kSame: equal up to the position. kBeginning: the file is shorter than it, as far as it goes
-// equal. kGrowing: it may be its rest that is being compressed.
+// equal. kGrowing: it may be its rest that is being compressed,
+// or a rotation never seen.
 Comparer::Likeness Comparer::compare_contents(std::size_t k, std::size_t s) {
   const KnownContent& known = before_[k];
   const SeenFile& seen = now_[s];
@@ -80,15 +81,24 @@ Comparer::Likeness Comparer::compare_contents(std::size_t k, std::size_t s) {
   return *crc->crc == known.crc ? Likeness::kSame : Likeness::kDifferent;
 }
 
-// Of a skipped archive the start alone is known, which is all of it where it is short. What is made
-// of it is left, too: unpacked as a whole, where the names tell of it, once nobody writes to it.
+// Of a skipped archive the start alone is known, which is all of it where it is short, and its
+// file: what has the size of it, compressed, is its copy, and what has its time was unpacked from
+// it, as a whole once nobody writes to it. That is left, too. Logs begin alike: what cannot be told
+// is read.
 Comparer::Likeness Comparer::compare_skipped(std::size_t k, std::size_t s) {
-  const std::uint32_t start = before_[k].identity.prefix_length;
+  const KnownContent& known = before_[k];
+  const SeenFile& seen = now_[s];
+  const std::uint32_t start = known.identity.prefix_length;
   if (start < kPrefixBytes && head_of(s)->size() > start) return Likeness::kDifferent;
-  if (is_compressed(now_[s].format))
-    return explained(k, s) ? Likeness::kSame : Likeness::kDifferent;
+  if (is_compressed(seen.format)) {
+    const bool copy = explained(k, s) && known.offset == seen.stat.size;
+    return copy ? Likeness::kSame : Likeness::kDifferent;
+  }
   if (!rotation_of(k, s)) return Likeness::kDifferent;
-  return now_[s].quiet ? Likeness::kBeginning : Likeness::kUnclear;
+  // The time is put on it at the end.
+  if (!seen.quiet) return seen.waited_long ? Likeness::kDifferent : Likeness::kGrowing;
+  const bool unpacked = known.mtime_ns != 0 && kept_time(seen.stat.mtime_ns, known.mtime_ns);
+  return unpacked ? Likeness::kBeginning : Likeness::kDifferent;
 }
 
 // What was restored under its name while nobody looked, as log2ram does at boot, kept its time.

@@ -163,7 +163,8 @@ bool Comparer::settle_copy(std::size_t k, std::size_t s) {
 }
 
 void Comparer::add_copy(Change change) {
-  change.by_bytes = !rotation_of(*change.known, *change.seen);
+  change.by_start = skipped(before_[*change.known]);
+  change.by_bytes = !change.by_start && !rotation_of(*change.known, *change.seen);
   add(change);
 }
 

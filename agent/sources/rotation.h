@@ -105,6 +105,8 @@ struct Change {
   bool precedes = false;
   // kResumed, kDuplicate: its name is no rotation's of that content: taken for a copy by its bytes.
   bool by_bytes = false;
+  // kDuplicate: of an archive that was skipped, told by its start, and its time or size.
+  bool by_start = false;
 };
 
 struct Comparison {

@@ -446,12 +446,21 @@ KnownContent skipped(std::string_view path, std::uint64_t inode, std::string_vie
   k.offset = 40;  // its size on the disk
   k.crc_known = false;
   k.complete = true;
+  k.mtime_ns = 7'000'000'123;
   return k;
+}
+
+// What has the size of a compressed copy of it, and the time of what is unpacked.
+File made_of(const KnownContent& archive, std::string_view path, std::string content) {
+  File f = seen(path, 2, std::move(content));
+  f.seen.stat.mtime_ns = archive.mtime_ns;
+  if (f.seen.format != Format::kPlain) f.seen.stat.size = archive.offset;
+  return f;
 }
 
 TEST(Rotation, ACopyOfASkippedArchiveIsNotReadEither) {
   const KnownContent archive = skipped("/l/a.1.gz", 1, kLong);
-  const File again = seen("/l/a.2.gz", 2, kLong);
+  const File again = made_of(archive, "/l/a.2.gz", kLong);
   EXPECT_EQ(of_seen(decide({archive}, {again}), 0), ChangeKind::kDuplicate);
   EXPECT_EQ(of_seen(decide({archive}, {again, seen("/l/a.1.gz", 1, kLong)}), 0),
             ChangeKind::kDuplicate);
@@ -460,7 +469,7 @@ TEST(Rotation, ACopyOfASkippedArchiveIsNotReadEither) {
 TEST(Rotation, ASkippedArchiveThatIsUnpackedIsSkippedToItsEnd) {
   const KnownContent archive = skipped("/l/a.1.gz", 1, kLong);
   const KnownContent log = known("/l/a", 3, "", 0);
-  File unpacked = seen("/l/a.1", 2, kLong);
+  File unpacked = made_of(archive, "/l/a.1", kLong);
   for (const bool kept : {true, false}) {  // gunzip --keep
     std::vector<File> files = {unpacked};
     if (kept) files.push_back(seen("/l/a.1.gz", 1, kLong));
@@ -477,6 +486,21 @@ TEST(Rotation, ASkippedArchiveThatIsUnpackedIsSkippedToItsEnd) {
       << "its name tells of another log";
 }
 
+TEST(Rotation, WhatBeginsLikeASkippedArchiveAloneIsRead) {
+  const KnownContent archive = skipped("/l/a.1.gz", 1, kLong);
+  const KnownContent log = known("/l/a", 3, "", 0);
+  File rotation = made_of(archive, "/l/a.1", kLong + "never seen\n");
+  rotation.seen.stat.mtime_ns += 1;
+  EXPECT_EQ(of_seen(decide({archive, log}, {rotation}), 0), ChangeKind::kNew);
+  rotation.seen.quiet = false;
+  EXPECT_EQ(of_seen(decide({archive, log}, {rotation}), 0), ChangeKind::kWait);
+  rotation.seen.waited_long = true;
+  EXPECT_EQ(of_seen(decide({archive, log}, {rotation}), 0), ChangeKind::kNew);
+  File compressed = made_of(archive, "/l/a.2.gz", kLong + "never seen\n");
+  compressed.seen.stat.size += 1;
+  EXPECT_EQ(of_seen(decide({archive, log}, {compressed}), 0), ChangeKind::kNew);
+}
+
 TEST(Rotation, WhatWasReadIsKnownBeforeWhatWasSkipped) {
   KnownContent read = known("/l/a", 2, kLong, 2000);
   read.finished = true;
@@ -489,9 +513,10 @@ TEST(Rotation, ASkippedArchiveOfAHeaderAloneIsNoRotationThatBeginsWithIt) {
   const KnownContent log = known("/l/a", 3, "", 0);
   const KnownContent archive = skipped("/l/a.7.gz", 1, "# header\n");
   for (const char* path : {"/l/a.1", "/l/a.1.gz"}) {
-    EXPECT_EQ(of_seen(decide({archive, log}, {seen(path, 2, "# header\nnever read\n")}), 0),
-              ChangeKind::kNew);
-    EXPECT_EQ(of_seen(decide({archive, log}, {seen(path, 2, "# header\n")}), 0),
+    EXPECT_EQ(
+        of_seen(decide({archive, log}, {made_of(archive, path, "# header\nnever read\n")}), 0),
+        ChangeKind::kNew);
+    EXPECT_EQ(of_seen(decide({archive, log}, {made_of(archive, path, "# header\n")}), 0),
               ChangeKind::kDuplicate);
   }
 }
