@@ -41,7 +41,7 @@ void FileTable::look() {
   const bool watched_anew = watcher_.watch(look.found.directories);
   directories_ = std::move(look.found.directories);
   // What happened in a directory until it was watched, nobody tells.
-  look.soon = look.soon || (watched_anew && !as_listed());
+  if (watched_anew && !as_listed()) look.soon = look_again_ = true;
   looked_ = looked_ || !look.undecided;
   undecided_ = look.undecided ? undecided_ + 1 : 0;
   last_look_ = clock_.now();
