@@ -29,7 +29,7 @@ void FileTable::apply_wait(Look& look, const Change& change) {
   waiting.path = found.path;
   waiting.selection = found.selection;
   waiting.waits = change.settles;
-  waiting.unopened = look.now[*change.seen].unopened;
+  waiting.unopened = look.now[*change.seen].unopened && waiting.refused;
   if (change.settles)
     waiting_ = true;
   else if (waiting.nameless_since != Instant{})

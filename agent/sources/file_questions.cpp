@@ -65,6 +65,7 @@ bool FileTable::answer(Look& look, const Question& question) {
   const Status read = read_answer(look.found.files[question.seen], seen, question);
   if (!read && read.error().code == ErrorCode::kNotFound) {
     seen.unopened = true;
+    observed(seen.stat).refused = false;
     return undecided_ >= kMaxUndecided;
   }
   const bool damaged = !read && (read.error().code == ErrorCode::kCorrupt ||
@@ -100,6 +101,7 @@ Status FileTable::read_answer(const FoundFile& found, SeenFile& seen, const Ques
 }
 
 void FileTable::tell_unopened(const FoundFile& found, const Error& error) {
+  observed(found.stat).refused = true;
   std::string& problem = sources_[found.selection]->listing_problem;
   if (!problem.empty()) return;
   problem = error.message;

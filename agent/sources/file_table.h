@@ -152,7 +152,8 @@ class FileTable {
     std::string path;
     std::size_t selection = 0;
     bool waits = false;
-    bool unopened = false;  // in this look
+    bool refused = false;   // it could not be opened or read; one that is replaced is not refused
+    bool unopened = false;  // refused in this look, and it waits for that
     Instant nameless_since{};
     FileStat stat;
     Instant first{};  // when it was first seen
