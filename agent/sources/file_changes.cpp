@@ -67,6 +67,10 @@ void FileTable::apply_seen(Look& look, const Change& change) {
     file.at_risk = 0;
     file.dirty = true;
   }
+  if (const auto held = observed_.find({found.stat.device, found.stat.inode});
+      held != observed_.end() && held->second.nameless_since == Instant{})
+    held->second.waits = false;
+  take_compared_start(file, look.now[*change.seen]);
   if (look.before[*change.known].doubtful) believe(file, found);
   if (file.compressed()) go_on_inside(file);
   if (file.path != found.path) {
@@ -78,6 +82,15 @@ void FileTable::apply_seen(Look& look, const Change& change) {
   file.format = look.now[*change.seen].format;
   if (file.note.compressed && file.format == Format::kPlain) file.note.complete = true;
   if (file.to_be_read() || !file.problem.empty()) make_ready(file);
+}
+
+// What a rotation of less than 1 KiB goes on with was compared, and is no copy of its log: asked
+// again at each size, one that is written to all the time would never be read.
+void FileTable::take_compared_start(TrackedFile& file, const SeenFile& seen) {
+  const std::uint32_t known = file.identity.prefix_length;
+  if (!file.rotated || file.compressed() || known == 0 || known == kPrefixBytes) return;
+  if (seen.head && seen.head->size() == kPrefixBytes && same_start(file.identity, *seen.head))
+    learn_start(file, *seen.head);
 }
 
 // It begins with what was read of it, and was written since: there may be more.

@@ -165,9 +165,12 @@ bool FileTable::open_aside(TrackedFile* file, Observed* observed) {
 void FileTable::learn_start(TrackedFile& file, const FileDescriptor& fd) {
   char head[kPrefixBytes];
   const ssize_t got = ::pread(fd.get(), head, sizeof head, 0);
-  if (got <= 0) return;
-  file.identity.prefix_length = static_cast<std::uint32_t>(got);
-  file.identity.prefix_hash = prefix_hash({head, static_cast<std::size_t>(got)});
+  if (got > 0) learn_start(file, std::string_view(head, static_cast<std::size_t>(got)));
+}
+
+void FileTable::learn_start(TrackedFile& file, std::string_view head) {
+  file.identity.prefix_length = static_cast<std::uint32_t>(head.size());
+  file.identity.prefix_hash = prefix_hash(head);
   file.dirty = true;
 }
 

@@ -182,15 +182,19 @@ SeenFile FileTable::observe(const FoundFile& file, bool is_known) {
   Observed& before = observed(file.stat);
   before.first_look = before.first_look || !looked_;
   seen.first_look = before.first_look;
-  // What the clock says stood still before we came need not be watched for it.
-  const bool stepped = stepped_ && clock_.now() - *stepped_ < kOldEnough;
-  const bool old = clock_.wall().value - file.stat.mtime_ns >= kOldEnough.count();
-  seen.quiet = clock_.now() - before.since >= kQuiet || (old && !stepped);
+  seen.quiet = quiet(before);
   seen.waited_long = clock_.now() - before.first >= kWaitForQuiet;
   seen.head = before.head;
   seen.unreadable = before.unreadable;
   seen.crcs = before.crcs;
   return seen;
+}
+
+// What the clock says stood still before we came need not be watched for it.
+bool FileTable::quiet(const Observed& observed) const {
+  const bool stepped = stepped_ && clock_.now() - *stepped_ < kOldEnough;
+  const bool old = clock_.wall().value - observed.stat.mtime_ns >= kOldEnough.count();
+  return clock_.now() - observed.since >= kQuiet || (old && !stepped);
 }
 
 FileTable::Observed& FileTable::observed(const FileStat& stat) {

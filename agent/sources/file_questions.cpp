@@ -62,6 +62,9 @@ Result<FileDescriptor> FileTable::open_seen(const FoundFile& found) {
 // Where that goes on, as with a file that is replaced all the time, that one alone is left out.
 bool FileTable::answer(Look& look, const Question& question) {
   SeenFile& seen = look.now[question.seen];
+  // A known file that was not watched until now.
+  if (!observed_.contains({seen.stat.device, seen.stat.inode}))
+    seen.quiet = quiet(observed(seen.stat));
   const Status read = read_answer(look.found.files[question.seen], seen, question);
   if (!read && read.error().code == ErrorCode::kNotFound) {
     seen.unopened = true;

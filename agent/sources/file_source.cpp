@@ -110,7 +110,10 @@ class FileSource final : public Source {
   void visit(TrackedFile& file, RecordSink& out) {
     const std::uint64_t before = file.line.begin;
     switch (reader_.visit(file, out)) {
-      case VisitEnd::kMore: table_->make_ready(file); break;
+      case VisitEnd::kMore:
+        file.unclear_since = {};
+        table_->make_ready(file);
+        break;
       case VisitEnd::kSuspect:
         file.suspect = true;
         reader_.close(file);
@@ -124,6 +127,7 @@ class FileSource final : public Source {
         break;
       case VisitEnd::kDoubtful: table_->look_again(); break;
       case VisitEnd::kAtEnd:
+        file.unclear_since = {};
         if (!files_.held_back.empty()) table_->look_soon();  // it may be what they wait for
         break;
       case VisitEnd::kFailed: break;

@@ -233,7 +233,9 @@ void FileTable::release_held_back(SourceFiles& source) {
   source.held_back.clear();
 }
 
-void FileTable::hold_back_younger(const TrackedFile& file) {
+void FileTable::hold_back_younger(TrackedFile& file) {
+  if (file.unclear_since == Instant{}) file.unclear_since = clock_.now();
+  if (clock_.now() - file.unclear_since > kHoldBack) return;
   FileAge age = age_of(file);
   age.in_use = false;  // another one may have its name by now
   auto& held = sources_[file.source]->held_back;

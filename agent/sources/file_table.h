@@ -129,8 +129,9 @@ class FileTable {
   // goes first, so that a rotated set arrives in order. Null: none.
   TrackedFile* next_ready(std::size_t source);
   bool has_ready(std::size_t source) const;
-  // Only a look can tell where the file is: until then no younger one of its family is read.
-  void hold_back_younger(const TrackedFile& file);
+  // Only a look can tell where the file is: until then no younger one of its family is read, for
+  // kHoldBack at most.
+  void hold_back_younger(TrackedFile& file);
 
   // The moved positions of a source, into the transaction; then what came of it.
   std::vector<TrackedFile*> moved_files(std::size_t source) const;
@@ -213,6 +214,7 @@ class FileTable {
   bool doubtful(const TrackedFile& file, Look& look) const;
   void gather_nameless(Look& look);
   SeenFile observe(const FoundFile& file, bool is_known);
+  bool quiet(const Observed& observed) const;
   std::vector<Change> decide(Look& look);
   bool answer(Look& look, const Question& question);
   Status read_answer(const FoundFile& found, SeenFile& seen, const Question& question);
@@ -260,6 +262,8 @@ class FileTable {
   void set_aside(std::size_t source);
   bool open_aside(TrackedFile* file, Observed* observed);
   static void learn_start(TrackedFile& file, const FileDescriptor& fd);
+  static void learn_start(TrackedFile& file, std::string_view head);
+  static void take_compared_start(TrackedFile& file, const SeenFile& seen);
   void expire();
   void count_lost(const TrackedFile& file, std::uint64_t bytes, std::string_view why);
   void forget_old();

@@ -30,9 +30,10 @@ bool time_was_set(const FileStat& stat) {
 }  // namespace
 
 // Whether a rotation of which less than 1 KiB was there, a header maybe, holds a copy of what is in
-// the log itself by now: `cp app.log app.log.1; : >app.log` keeps the inode, and what both begin
-// with. Where rotations are renames the log never has what its rotation was not read of before.
-// None: asked.
+// the log itself, or was until it was truncated: `cp app.log app.log.1; : >app.log` keeps the
+// inode, and what both begin with. Where rotations are renames the log never has what its rotation
+// was not read of before. One that is shorter than what was read of the log may be a copy under
+// way, or one made before the last lines came: it is placed once it stands still. None: asked.
 std::optional<bool> Comparer::written_over(std::size_t k, std::size_t s) {
   const KnownContent& known = before_[k];
   const SeenFile& seen = now_[s];
@@ -43,11 +44,13 @@ std::optional<bool> Comparer::written_over(std::size_t k, std::size_t s) {
   if (as_it_was || seen.stat.size <= kPrefixBytes || seen.unopened) return false;
   const std::string* const head = head_of(s);
   if (head == nullptr) return std::nullopt;
+  if (!same_start(known.identity, *head)) return true;
   index_contents();
   const auto alike = by_prefix_.find({kPrefixBytes, prefix_hash(*head)});
   if (alike == by_prefix_.end()) return false;
   for (const std::size_t log : alike->second) {
     if (!is_the_logs_own(log, s)) continue;
+    if (seen.stat.size < before_[log].offset) return true;
     const ContentCrc* const crc = crc_of(s, before_[log].offset);
     if (crc == nullptr) return std::nullopt;
     if (crc->crc == before_[log].crc) return true;
@@ -58,8 +61,8 @@ std::optional<bool> Comparer::written_over(std::size_t k, std::size_t s) {
 // Enough was read of it to be compared.
 bool Comparer::is_the_logs_own(std::size_t k, std::size_t s) const {
   const KnownContent& known = before_[k];
-  return !known.finished && known.crc_known && known.offset >= kStrongEvidence &&
-         known.offset <= now_[s].stat.size && known.path == family_of(now_[s].path);
+  return known.crc_known && known.offset >= kStrongEvidence &&
+         known.path == family_of(now_[s].path);
 }
 
 // kSame: equal up to the position. kBeginning: the file is shorter than it, as far as it goes

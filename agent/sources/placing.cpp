@@ -30,8 +30,10 @@ void Comparer::place(std::size_t s) {
   const bool followed = families_.contains(family);
   if (seen.format == Format::kXz || seen.format == Format::kBzip2)
     return add({followed ? ChangeKind::kUnreadable : ChangeKind::kSkipped, std::nullopt, s});
-  // Before anything that was known: its header may be equal to that of a content that is gone.
-  if (rotated && begins_like_an_unread_one(s, family)) return;
+  // Before anything that was known: its header may be equal to that of a content that is gone. What
+  // was there before its family was followed is not read, whatever it begins like.
+  const bool noted = !followed && (is_compressed(seen.format) || !seen.named);
+  if (rotated && !noted && begins_like_an_unread_one(s, family)) return;
   if (!by_prefix_.empty() && place_as_copy(s)) return;
   if (rotated && followed && !seen.quiet && !seen.waited_long) {
     wait(s).precedes = true;

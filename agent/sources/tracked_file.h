@@ -61,7 +61,8 @@ struct TrackedFile {
   Instant grown{};  // when bytes were last found
   // Since when its time is another and its size is not. A write that is under way shows so, too.
   Instant doubted{};
-  bool suspect = false;  // its bytes are not those that were read: look again
+  Instant unclear_since{};  // since when visits leave it to looks where it is, or what is in it
+  bool suspect = false;     // its bytes are not those that were read: look again
   bool queued = false;
   // Readers that still point to it, or it is not to be forgotten yet: a file that goes to another
   // source's glob is of two for a while.
