@@ -141,6 +141,7 @@ TEST_F(ADiscovery, EndsSoonerWhereManyFilesAreListed) {
 
 // A directory is watched once it was listed.
 TEST_F(ADiscovery, IsRepeatedWhereADirectoryChangedBeforeItWasWatched) {
+  append("a.log", "\n");
   int asked = 0;
   const InterruptingClock interrupting(clock, [&] {
     if (++asked == 2) append("b.log", "b\n");  // the walk is over

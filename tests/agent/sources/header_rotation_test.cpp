@@ -35,19 +35,27 @@ TEST_F(AHeaderRotation, IsACopyWhileThatIsBeingMade) {
   EXPECT_EQ(source->health().losses.lost_bytes, 0u);
 }
 
-// The log is truncated before anybody looked at the copy.
-TEST_F(AHeaderRotation, IsACopyOfWhatWasTruncatedMeanwhile) {
+// The log is truncated while its copy is hashed in steps.
+TEST_F(AHeaderRotation, IsACopyOfWhatIsTruncatedMeanwhile) {
+  std::string large;
+  for (int i = 0; i < 30'000; ++i) large += std::to_string(i) + std::string(1000, ' ') + "\n";
+  append("a.log", large);
+  settle();
   copy("a.log", "a.log.1");
+  clock.advance(200ms);
+  drain();
   truncate("a.log");
   append("a.log", header_ + lines("b", 0, 10));
+  clock.advance(200ms);
   run(90s);
-  expect_once(header_ + header_ + text_ + header_ + lines("b", 0, 10));
+  expect_once(header_ + header_ + text_ + large + header_ + lines("b", 0, 10));
 }
 
 // What was read of the log goes past its copy.
 TEST_F(AHeaderRotation, IsACopyMadeBeforeTheLastLines) {
-  copy("a.log", "a.log.1");
   append("a.log", "last\n");
+  run(500ms);
+  write("a.log.1", header_ + text_);
   run(500ms);
   truncate("a.log");
   run(90s);
