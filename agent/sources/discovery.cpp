@@ -77,9 +77,8 @@ class Walk {
     for (const auto& [directory, names] : others_) add_neighbours(directory, names);
     return std::move(result_);
   }
-  // Names that led elsewhere than when they were listed. The file that one had then may have
-  // another one by now, not listed or looked at before: so a rotation can hide the oldest file from
-  // a walk.
+  // Names that led elsewhere than when they were listed: the file may have another one by now, not
+  // looked at before. So a rotation can hide the oldest file from a walk.
   const MovedNames& moved_names() const { return moved_names_; }
   int most_walks() const { return entries_ > kMany ? kWalksOfMany : kWalks; }
 
