@@ -143,6 +143,7 @@ struct FileResponse {
   std::string filesystem;         // identity of the file system that directory is on
   bool other_filesystem = false;  // it is not the expected one; nothing was written
   bool missing = false;           // the directory is not there; nothing was created
+  std::string refusing;           // EACCES: the directory that may not be entered or written
   std::uint64_t bytes = 0;
 };
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "agent/base/grant.h"
 #include "agent/base/text.h"
+#include "sinks/directory/directory_tree.h"
 #include "sinks/directory/portable_name.h"
 #include "sinks/object/object_encoder.h"
 
@@ -66,8 +66,7 @@ Result<std::unique_ptr<DirectorySink>> DirectorySink::create(const DirectoryConf
 
 DirectorySink::DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names,
                              const ObjectRendering& rendering)
-    : how_to_grant_(how_to_grant_writing(config.path, this_user())),
-      config_(std::move(config)),
+    : config_(std::move(config)),
       agent_(std::move(agent)),
       names_(std::move(names)),
       rendering_(serialize_rendering(rendering)) {}
@@ -123,20 +122,34 @@ Verdict DirectorySink::judge(const Batch& batch, const Response& response) const
                             error.message, name()),
                 kProbeEvery};
   // A look at a directory costs nothing: a stick that is put back is used within seconds.
-  const std::string reason = error.message + what_to_do(error);
+  const std::string reason = error.message + what_to_do(file);
   if (needs_person) return Park{reason, kProbeEvery};
   return Retry{reason, {}, file.renamed};
 }
 
 // Behind what the system says, which is no help by itself.
-std::string DirectorySink::what_to_do(const Error& error) const {
-  switch (error.sys) {
-    case EACCES: return "; " + how_to_grant_;
-    case EROFS: return "; mount -o remount,rw it, or write elsewhere";
+std::string DirectorySink::what_to_do(const FileResponse& file) const {
+  switch (file.status.error().sys) {
+    case EACCES: return how_to_let_in(file.refusing.empty() ? config_.path : file.refusing);
+    case EROFS:
+      // The shipped unit may write nowhere but where it is told to.
+      return fmt::format(
+          "; let the service write there: systemctl edit edgehose: [Service] ReadWritePaths={}{}, "
+          "then restart it; or, where the file system is mounted read-only: mount -o remount,rw it",
+          is_below_mount_points(config_.path) ? "-" : "", config_.path);
     case ENOSPC:
     case EDQUOT: return "; make room there";
     default: return {};
   }
+}
+
+std::string DirectorySink::how_to_let_in(const std::string& refusing) const {
+  const bool above = refusing.size() < config_.path.size() && config_.path.starts_with(refusing);
+  if (!above) return "; " + how_to_grant_writing(refusing, user_);
+  return fmt::format(
+      "; open the way with: setfacl -m u:{0}:x {1} (package acl), or, if {2} is not there, make it "
+      "with: install -d -o {0} {2}",
+      user_, refusing, config_.path);
 }
 
 std::optional<std::string> DirectorySink::learn(const std::string& note,

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/base/grant.h"
 #include "agent/base/result.h"
 #include "sinks/directory/directory_config.h"
 #include "sinks/object/object_name.h"
@@ -45,9 +46,10 @@ class DirectorySink final : public Sink {
   DirectorySink(DirectoryConfig config, std::string agent, ObjectNames names,
                 const ObjectRendering& rendering);
 
-  std::string what_to_do(const Error& error) const;
+  std::string what_to_do(const FileResponse& file) const;
+  std::string how_to_let_in(const std::string& refusing) const;
 
-  const std::string how_to_grant_;  // writing to its directory
+  const std::string user_ = this_user();  // whom rights are granted to
   const DirectoryConfig config_;
   const std::string agent_;
   const ObjectNames names_;

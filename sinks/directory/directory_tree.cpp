@@ -139,6 +139,22 @@ bool refuses_name(int directory, const std::string& name, int sys) {
          st.st_nlink > 0;
 }
 
+std::string refusing_directory(const std::string& base, const std::string& name) {
+  const auto is_there = [](const std::string& path) {
+    return ::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_EACCESS) == 0;
+  };
+  std::string path = base;
+  while (path.size() > 1 && !is_there(path)) path = parent_directory(path);
+  const auto components = split_name(name);
+  if (path != base || !components) return path;
+  for (std::size_t i = 0; i + 1 < components->size(); ++i) {
+    const std::string next = path + "/" + (*components)[i];
+    if (::faccessat(AT_FDCWD, path.c_str(), R_OK | X_OK, AT_EACCESS) != 0 || !is_there(next)) break;
+    path = next;
+  }
+  return path;
+}
+
 Result<FileDescriptor> SubdirectoryOpener::open(int base, const std::string& base_path,
                                                 const std::vector<std::string>& components,
                                                 bool& refused) {

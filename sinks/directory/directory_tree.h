@@ -46,6 +46,10 @@ Result<std::vector<std::string>> split_name(const std::string& name);
 // system never takes that name, rather than that something is the matter with the place.
 bool refuses_name(int directory, const std::string& name, int sys);
 
+// Where the system answers EACCES on the way to the object `name` below `base`: the directory that
+// cannot be entered or listed, else the deepest that is there, which cannot be written.
+std::string refusing_directory(const std::string& base, const std::string& name);
+
 // Opens the directory of the last of `components` below `base`, creating the others with an fsync
 // of each one's parent. Remembers the ones known durable, a bounded number.
 class SubdirectoryOpener {

@@ -45,6 +45,8 @@ class FileTransport::Job {
       // What was durable may be on a medium that is gone.
       subdirectories.forget();
       remove_temporary();
+      if (status.error().sys == EACCES)
+        response_.refusing = refusing_directory(request_.directory, request_.name);
       response_.status = std::move(status);
       phase_ = Phase::kDone;
     }

@@ -154,9 +154,30 @@ TEST(DirectorySink, WhatTheSystemSaysComesWithWhatToDo) {
     return std::get<Park>(sink->judge({}, failure(code, sys))).reason;
   };
   EXPECT_THAT(parked(ErrorCode::kPermission, EACCES), StartsWith("words; grant it with: setfacl"));
-  EXPECT_EQ(parked(ErrorCode::kIo, EROFS), "words; mount -o remount,rw it, or write elsewhere");
+  EXPECT_EQ(parked(ErrorCode::kIo, EROFS),
+            "words; let the service write there: systemctl edit edgehose: [Service] "
+            "ReadWritePaths=-/media/usb/logs, then restart it; or, where the file system is "
+            "mounted read-only: mount -o remount,rw it");
   EXPECT_EQ(std::get<Retry>(sink->judge({}, failure(ErrorCode::kFull, ENOSPC))).reason,
             "words; make room there");
+}
+
+TEST(DirectorySink, RightsAreGrantedWhereTheyLack) {
+  const auto sink = make();
+  const auto reason = [&](const std::string& refusing) {
+    FileResponse response = failure(ErrorCode::kPermission, EACCES);
+    response.refusing = refusing;
+    return std::get<Park>(sink->judge({}, response)).reason;
+  };
+  const std::string user = this_user();
+  EXPECT_EQ(reason("/media/usb/logs/2026/11"), "words; grant it with: setfacl -m u:" + user +
+                                                   ":rwx /media/usb/logs/2026/11 (package "
+                                                   "acl)");
+  EXPECT_EQ(reason("/media/usb"),
+            "words; open the way with: setfacl -m u:" + user +
+                ":x /media/usb (package acl), or, "
+                "if /media/usb/logs is not there, make it with: install -d -o " +
+                user + " /media/usb/logs");
 }
 
 TEST(DirectorySink, LearnsTheFileSystemOnce) {

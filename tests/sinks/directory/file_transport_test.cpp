@@ -320,6 +320,22 @@ TEST_F(FileTransportOfTwoUsersTest, ALeftoverInTheWayIsNamed) {
   EXPECT_THAT(put_as_user("x"), HasSubstr(path + "/.x.tmp: "));
 }
 
+TEST_F(FileTransportOfTwoUsersTest, TheDirectoryThatLacksRightsIsNamed) {
+  const auto refusing = [&](const std::string& name) {
+    return as_user([&] { return put(name, "x").refusing; });
+  };
+  EXPECT_EQ(refusing("2026/x"), "");
+  ASSERT_EQ(::chown((directory / "2026").c_str(), 0, 0), 0);
+  EXPECT_EQ(refusing("2026/x"), path + "/2026");
+  EXPECT_EQ(refusing("2026/11/26/x"), path + "/2026");
+  ASSERT_EQ(::chmod((directory / "2026").c_str(), 0700), 0);
+  EXPECT_EQ(refusing("2026/11/26/x"), path + "/2026");
+  path += "/2026/logs";
+  EXPECT_EQ(refusing("x"), directory / "2026") << "it cannot be reached";
+  ASSERT_EQ(::chmod((directory / "2026").c_str(), 0755), 0);
+  EXPECT_EQ(refusing("x"), directory / "2026") << "it cannot be made";
+}
+
 TEST_F(FileTransportTest, AFileThatIsNotOursAnyMoreIsNotPublished) {
   transport.start(RequestId{1}, request("x", pattern(100'000)), nullptr);
   std::vector<Completion> finished;
