@@ -111,11 +111,6 @@ std::string_view state_colour(std::string_view state) {
   return state == "parked" ? kRed : state == "backing off" ? kYellow : std::string_view();
 }
 
-// There is something to send, and it is not time yet.
-bool waits(const SinkReport& sink) {
-  return sink.state == "idle" && sink.claims == 0 && sink.backlog.records > 0 && sink.next_batch_in;
-}
-
 void Screen::sinks() {
   out_ += "\n";
   line("{:<16} {:<11} {:>12} {:>10} {:>10} {:>13}", "SINK", "STATE", "BACKLOG", "SIZE", "OLDEST",
@@ -124,7 +119,6 @@ void Screen::sinks() {
   for (const SinkReport& sink : report_.sinks) {
     const std::string state = !sink.configured     ? "no config"
                               : sink.state.empty() ? "-"
-                              : waits(sink)        ? "waiting"
                                                    : sink.state;
     line("{:<16} {} {:>12} {:>10} {:>10} {:>13}", clipped(printable(sink.name), 16),
          painted(state_colour(state), fmt::format("{:<11}", clipped(state, 11))),
@@ -179,7 +173,7 @@ void Screen::sink_details(const SinkReport& sink) {
          fmt::format("recovered {} from: {}", ago(report_.at, sink.past_error_at), sink.past_error),
          4);
   std::vector<std::string> parts = batches(sink);
-  if (waits(sink))
+  if (sink.state == kWaiting && sink.next_batch_in)
     parts.push_back(
         fmt::format("a batch in {}, or when it is full", rough_duration(*sink.next_batch_in)));
   parts.push_back(sink.last_delivery.value == 0

@@ -74,7 +74,7 @@ std::string Agent::make_status() const {
   input.device = device_.disk;
   input.sources = sources_of(intake);
   for (const SourceState& source : at_start_.sources)
-    input.committed_before[source.name] = source.committed.records;
+    input.committed_before[source.name] = source.committed;
   for (const SinkSlot& sink : sinks_) input.sinks.push_back(sink_input(sink, intake));
   if (auto store = read_store(*store_)) input.store = std::move(*store);
   input.rates = meter_.rates();

@@ -104,10 +104,13 @@ std::string_view what_makes_room(const ReportInput& input, const StatusReport& r
   const bool disk = !input.disk_full.empty();
   if (std::ranges::any_of(report.sinks, [](const auto& s) { return s.backlog.records > 0; }))
     return disk ? "until there is more, or a sink delivers" : "until a sink delivers";
-  return disk ? "until there is room: free some of it, or put agent.data_dir elsewhere (edgehose "
-                "check has the figures)"
-              : "until it has room, and no sink has anything to deliver: raise buffer.max_size, or "
-                "purge dead letters";
+  if (disk)
+    return "until there is room: free some of it, or put agent.data_dir elsewhere (edgehose check "
+           "has the figures)";
+  return report.buffer.dead_letters == 0
+             ? "until it has room, and no sink has anything to deliver: raise buffer.max_size"
+             : "until it has room, and no sink has anything to deliver: raise buffer.max_size, or "
+               "purge dead letters";
 }
 
 void judge_full(const ReportInput& input, const StatusReport& report, Judge& judge) {

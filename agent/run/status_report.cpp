@@ -38,10 +38,12 @@ SourceReport source_report(const SourceHealth& health) {
 }
 
 // What a source last told is older than what the store says now: less would be read than committed.
-std::uint64_t committed_since_start(const ReportInput& input, const SourceState& state) {
+Counter committed_since_start(const ReportInput& input, const SourceState& state) {
   const auto before = input.committed_before.find(state.name);
-  if (before == input.committed_before.end()) return 0;
-  return state.committed.records - std::min(before->second, state.committed.records);
+  if (before == input.committed_before.end()) return {};
+  const auto& [records, bytes] = before->second;
+  return {state.committed.records - std::min(records, state.committed.records),
+          state.committed.bytes - std::min(bytes, state.committed.bytes)};
 }
 
 // The config's sources, and those that only the buffer knows.
@@ -57,7 +59,9 @@ std::vector<SourceReport> source_reports(const ReportInput& input) {
       it->configured = false;
     }
     it->committed = state.committed;
-    it->read.records = std::max(it->read.records, committed_since_start(input, state));
+    const Counter since_start = committed_since_start(input, state);
+    it->read.records = std::max(it->read.records, since_start.records);
+    it->read.bytes = std::max(it->read.bytes, since_start.bytes);
     it->not_taken = state.not_taken;
     // A running source knows of more than is committed.
     it->truncated_records = std::max(it->truncated_records, state.losses.truncated_records);
@@ -109,6 +113,12 @@ void add_traffic(SinkReport& report, const SinkTraffic& traffic, const LocalDate
   report.wire_this_month = counted(traffic.month, today.month);
 }
 
+// There is something to send, and it is not time yet.
+bool waits(const SinkReport& sink) {
+  return sink.state == state_name(CourierStatus::State::kIdle) && sink.claims == 0 &&
+         sink.backlog.records > 0 && sink.next_batch_in;
+}
+
 std::vector<SinkReport> sink_reports(const ReportInput& input) {
   std::vector<SinkReport> reports;
   for (const SinkInput& sink : input.sinks) {
@@ -136,6 +146,7 @@ std::vector<SinkReport> sink_reports(const ReportInput& input) {
       it->replaying = r->second;
     const auto& oldest = input.store.oldest_dead_letter;
     if (const auto o = oldest.find(state.id); o != oldest.end()) it->oldest_dead_letter = o->second;
+    if (waits(*it)) it->state = kWaiting;
   }
   return reports;
 }

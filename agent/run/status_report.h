@@ -51,6 +51,9 @@ constexpr Duration kCatchesUp = std::chrono::minutes(1);    // a delivery so rec
 constexpr unsigned kAlmostFullPercent = 90;
 constexpr Duration kPastErrorShown = std::chrono::hours(1);
 
+// Of an idle sink that has something to send: its batch is not due yet.
+constexpr std::string_view kWaiting = "waiting";
+
 enum class Health { kHealthy, kDegraded, kDown };
 std::string_view name(Health health);
 
@@ -74,7 +77,8 @@ using Drops = std::array<Counter, static_cast<std::size_t>(DropReason::kCount_)>
 struct SinkReport {
   std::string name;
   bool configured = true;              // false: a cursor without a sink in the config
-  std::string state;                   // idle, sending, backing off, parked; empty: no daemon
+  std::string state;                   // idle, sending, backing off, parked, or kWaiting; empty:
+                                       // no daemon
   Counter backlog;                     // committed, not yet acknowledged
   std::optional<Duration> oldest_age;  // of the oldest record in the backlog
   std::uint64_t claims = 0;            // batches that are cut and not yet acknowledged
@@ -89,7 +93,7 @@ struct SinkReport {
   std::uint64_t possible_duplicates = 0;
   std::uint64_t sent_objects = 0, sent_bytes = 0, retries = 0;  // since start
   WireBytes wire_today, wire_this_month, wire_ever;             // what its connections carried
-  std::uint64_t failed_in_a_row = 0;                            // attempts, while it is backing off
+  std::uint64_t failed_in_a_row = 0;                            // attempts, until one succeeds
   std::string last_error;  // empty: none since the last success
   WallTime error_since;
   std::string past_error;  // one that was over less than kPastErrorShown ago; empty: none
@@ -207,8 +211,8 @@ struct ReportInput {
   std::vector<SinkInput> sinks;       // of the config
   StoreSnapshot store;
   BufferRates rates;
-  // By source, records: what the buffer had when this process began; what came since it has read.
-  std::map<std::string, std::uint64_t> committed_before{};
+  // By source: what the buffer had when this process began; what came since it has read.
+  std::map<std::string, Counter> committed_before{};
 };
 
 StatusReport make_report(const ReportInput& input);

@@ -227,7 +227,7 @@ TEST(StatusScreen, AnIdleSinkHasNothingInFlight) {
 TEST(StatusScreen, ASinkWaitsForItsBatch) {
   StatusReport r = healthy();
   SinkReport& sink = r.sinks[0];
-  sink.state = "idle";
+  sink.state = kWaiting;
   sink.claims = sink.in_flight = 0;
   sink.next_batch_in = 3min;
   EXPECT_THAT(status_screen(r, false), ::testing::HasSubstr("archive          waiting "));
@@ -235,7 +235,7 @@ TEST(StatusScreen, ASinkWaitsForItsBatch) {
       status_screen(r, false),
       ::testing::HasSubstr("\n    a batch in 3 m, or when it is full, last delivery 42 s ago\n"));
   expect_narrow(status_screen(r, false));
-  sink.backlog = {};
+  sink.state = "idle";
   EXPECT_THAT(status_screen(r, false), ::testing::HasSubstr("archive          idle "));
   EXPECT_THAT(status_screen(r, false), ::testing::Not(::testing::HasSubstr("a batch in")));
 }

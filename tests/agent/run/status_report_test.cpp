@@ -8,6 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -66,6 +67,23 @@ TEST(StatusReport, SoundAgentIsHealthy) {
   EXPECT_EQ(report.sinks[0].state, "idle");
   ASSERT_EQ(report.sources.size(), 1u);
   EXPECT_EQ(report.sources[0].committed, (Counter{100, 5000}));
+}
+
+TEST(StatusReport, AnIdleSinkWhoseBatchIsNotDueWaits) {
+  ReportInput input = sound();
+  input.sinks[0].next_batch_in = 3min;
+  EXPECT_EQ(make_report(input).sinks[0].state, "waiting");
+  EXPECT_THAT(to_json(make_report(input)), HasSubstr(R"("state": "waiting")"));
+  Claim claim;
+  claim.lane = input.store.lanes[0].state.key;
+  input.store.claims.push_back(claim);
+  EXPECT_EQ(make_report(input).sinks[0].state, "idle") << "what was sent is being acknowledged";
+  input.store.claims.clear();
+  input.sinks[0].courier.state = CourierStatus::State::kBackingOff;
+  EXPECT_EQ(make_report(input).sinks[0].state, "backing off");
+  input.sinks[0].courier.state = CourierStatus::State::kIdle;
+  input.store.lanes[0].state.delivered = {100, 5000};
+  EXPECT_EQ(make_report(input).sinks[0].state, "idle") << "nothing waits";
 }
 
 TEST(StatusReport, AStalledSinkDegradesAtExactlyItsTime) {
@@ -140,12 +158,13 @@ TEST(StatusReport, DeadLettersDegradeAndNameTheirSinks) {
 TEST(StatusReport, WhatIsCommittedSinceTheStartIsRead) {
   ReportInput input = sound();
   input.sources[0].read_records = 20;  // as of a second ago
-  input.committed_before = {{"app", 70}};
-  EXPECT_EQ(make_report(input).sources[0].read.records, 30u);
-  input.committed_before = {{"app", 90}};
-  EXPECT_EQ(make_report(input).sources[0].read.records, 20u) << "ten are not committed yet";
-  input.committed_before = {{"app", 1000}};  // forgotten since
-  EXPECT_EQ(make_report(input).sources[0].read.records, 20u);
+  input.sources[0].read_bytes = 1000;
+  input.committed_before = {{"app", {70, 3500}}};
+  EXPECT_EQ(make_report(input).sources[0].read, (Counter{30, 1500}));
+  input.committed_before = {{"app", {90, 4500}}};
+  EXPECT_EQ(make_report(input).sources[0].read, (Counter{20, 1000})) << "ten are not committed yet";
+  input.committed_before = {{"app", {1000, 50'000}}};  // forgotten since
+  EXPECT_EQ(make_report(input).sources[0].read, (Counter{20, 1000}));
 }
 
 TEST(StatusReport, AParkedSinkDegrades) {
@@ -204,7 +223,11 @@ TEST(StatusReport, WhereSinksCannotMakeRoomAPersonMust) {
   input.buffer_full = true;
   input.store.usage.used = input.store.usage.limit;
   input.store.lanes[0].state.delivered = {100, 5000};
-  EXPECT_THAT(make_report(input).reasons.at(0), HasSubstr("raise buffer.max_size"));
+  EXPECT_THAT(make_report(input).reasons.at(0), EndsWith("raise buffer.max_size"));
+  input.store.usage.dead_letters = 1;
+  EXPECT_THAT(make_report(input).reasons.at(0),
+              EndsWith("raise buffer.max_size, or purge dead letters"));
+  input.store.usage.dead_letters = 0;
   input.disk_full = "the file system of /data has 0 B free";
   EXPECT_THAT(make_report(input).reasons.at(0),
               HasSubstr("nothing is read until there is room: free some of it"));
