@@ -65,7 +65,7 @@ Result<std::string> under_way(Store& store, const std::function<bool(const LaneK
 }
 
 Status tell_sink(Store& store, const std::string& name, const ChangeContext& context) {
-  EH_ASSIGN(const SinkState sink, find_sink(store, name));
+  EH_ASSIGN(const SinkState sink, sink_to_forget(store, name));
   const auto of_sink = [&](const LaneKey& key) { return key.sink == sink.id; };
   EH_ASSIGN(const Counter backlog, backlog_of(store, of_sink));
   EH_ASSIGN(const std::string claimed, under_way(store, of_sink));
@@ -79,7 +79,7 @@ Status tell_sink(Store& store, const std::string& name, const ChangeContext& con
 }
 
 Status tell_source(Store& store, const std::string& name, const ChangeContext& context) {
-  EH_ASSIGN(const SourceState source, find_source(store, name));
+  EH_ASSIGN(const SourceState source, source_to_forget(store, name));
   EH_ASSIGN(const Counter backlog,
             backlog_of(store, [&](const LaneKey& key) { return key.source == source.id; }));
   say("Source {}: its blocks and cursors are dropped; {} ({}) that sinks still wait for would be "

@@ -22,6 +22,25 @@ Result<State> find_named(const std::vector<State>& states, const std::string& na
               near ? fmt::format("; did you mean \"{}\"?", *near) : "");
 }
 
+// `remedy`: behind a name of the other kind.
+Result<SinkState> known_sink(Store& store, const std::string& name, std::string_view remedy) {
+  EH_ASSIGN(const auto sinks, store.sinks());
+  auto sink = find_named(sinks, name, "sink");
+  EH_ASSIGN(const auto sources, store.sources());
+  if (!sink && find_named(sources, name, "source"))
+    return fail(ErrorCode::kNotFound, "{} is a source, not a sink{}", name, remedy);
+  return sink;
+}
+
+Result<SourceState> known_source(Store& store, const std::string& name, std::string_view remedy) {
+  EH_ASSIGN(const auto sources, store.sources());
+  auto source = find_named(sources, name, "source");
+  EH_ASSIGN(const auto sinks, store.sinks());
+  if (!source && find_named(sinks, name, "sink"))
+    return fail(ErrorCode::kNotFound, "{} is a sink, not a source{}", name, remedy);
+  return source;
+}
+
 Status in_one_transaction(Store& store, const std::function<Status(Store::Transaction&)>& work) {
   EH_ASSIGN(const auto transaction, store.begin());
   EH_TRY(work(*transaction));
@@ -218,7 +237,7 @@ Result<ChangeReport> apply(Store& store, const ConfirmSink& change, const Change
 }
 
 Result<ChangeReport> apply(Store& store, const ForgetSink& change, const ChangeContext& context) {
-  EH_ASSIGN(const SinkState sink, find_sink(store, change.sink));
+  EH_ASSIGN(const SinkState sink, sink_to_forget(store, change.sink));
   if (context.running && context.has_sink(sink.name)) return in_use("sink", sink.name);
   EH_TRY(in_one_transaction(store, [&](Store::Transaction& t) { return t.forget_sink(sink.id); }));
   return ChangeReport{"Forgotten."};
@@ -248,7 +267,7 @@ Result<ChangeReport> apply(Store& store, const ForgetLane& change, const ChangeC
 }
 
 Result<ChangeReport> apply(Store& store, const ForgetSource& change, const ChangeContext& context) {
-  EH_ASSIGN(const SourceState source, find_source(store, change.source));
+  EH_ASSIGN(const SourceState source, source_to_forget(store, change.source));
   if (context.running && context.has_source(source.name)) return in_use("source", source.name);
   if (context.running)
     EH_TRY(refuse_under_way(store, source.name,
@@ -303,24 +322,19 @@ std::string done_text(const ControlChange& change, std::uint64_t records) {
 }
 
 Result<SinkState> find_sink(Store& store, const std::string& name) {
-  EH_ASSIGN(const auto sinks, store.sinks());
-  auto sink = find_named(sinks, name, "sink");
-  EH_ASSIGN(const auto sources, store.sources());
-  if (!sink && find_named(sources, name, "source"))
-    return fail(ErrorCode::kNotFound,
-                "{0} is a source, not a sink; to forget it: edgehose buffer forget --source {0}",
-                name);
-  return sink;
+  return known_sink(store, name, "");
 }
 
 Result<SourceState> find_source(Store& store, const std::string& name) {
-  EH_ASSIGN(const auto sources, store.sources());
-  auto source = find_named(sources, name, "source");
-  EH_ASSIGN(const auto sinks, store.sinks());
-  if (!source && find_named(sinks, name, "sink"))
-    return fail(ErrorCode::kNotFound,
-                "{0} is a sink, not a source; to forget it: edgehose buffer forget {0}", name);
-  return source;
+  return known_source(store, name, "");
+}
+
+Result<SinkState> sink_to_forget(Store& store, const std::string& name) {
+  return known_sink(store, name, "; to forget it: edgehose buffer forget --source " + name);
+}
+
+Result<SourceState> source_to_forget(Store& store, const std::string& name) {
+  return known_source(store, name, "; to forget it: edgehose buffer forget " + name);
 }
 
 Result<LaneState> find_lane(Store& store, const std::string& sink, const std::string& source) {

@@ -79,6 +79,9 @@ std::string damaged_text(const std::vector<std::uint64_t>& ids);
 // The known thing of this name; kNotFound names the nearest.
 Result<SinkState> find_sink(Store& store, const std::string& name);
 Result<SourceState> find_source(Store& store, const std::string& name);
+// The same for who wants to forget it: one of the other kind is named with how that is forgotten.
+Result<SinkState> sink_to_forget(Store& store, const std::string& name);
+Result<SourceState> source_to_forget(Store& store, const std::string& name);
 // kNotFound also where the sink has no cursor over that source alone.
 Result<LaneState> find_lane(Store& store, const std::string& sink, const std::string& source);
 

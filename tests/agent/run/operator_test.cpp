@@ -266,6 +266,10 @@ TEST_F(OperatorTest, ASourceWithoutConfigIsForgottenBesideTheAgent) {
   }
   crash();
   batch_.max_age = minutes(5);
+  EXPECT_EQ(ask(ConfirmSink{"app"}).error().message, "app is a source, not a sink");
+  EXPECT_EQ(ask(ForgetLane{"app", "other"}).error().message, "app is a source, not a sink");
+  EXPECT_EQ(ask(ForgetLane{"archive", "archive"}).error().message,
+            "archive is a sink, not a source");
   start();
   EXPECT_EQ(ask(ForgetSource{"old"})->text, "Forgotten.");
   batch_.max_age = seconds(5);
