@@ -101,8 +101,12 @@ void Agent::log_hour(Instant now) const {
 // Each was told when it happened, as far as the log's bound let it.
 void Agent::log_losses() const {
   const auto now = read_ledger(*store_);
-  const std::string losses = now ? losses_since(at_start_, *now) : std::string();
-  if (!losses.empty()) log::event(log::Level::kWarn, "stop: since the start, {}", losses);
+  if (!now) return;
+  const Losses losses = losses_since(at_start_, *now, intake_->status().read().refused);
+  if (!losses.lost.empty()) log::event(log::Level::kWarn, "stop: since the start, {}", losses.lost);
+  if (!losses.by_hand.empty())
+    log::event(log::Level::kInfo, "stop: since the start, forgotten or purged by hand: {}",
+               losses.by_hand);
 }
 
 Progress Agent::progress() const {

@@ -315,6 +315,8 @@ IntakeStatus Intake::state() const {
   for (const SinkLink& sink : sinks_)
     if (const Instant at = sink.batch_at(); at != kNever) status.batches_at[sink.config.name] = at;
   for (const SinkLink& sink : sinks_)
+    if (sink.refused.records > 0) status.refused[sink.config.name] = sink.refused;
+  for (const SinkLink& sink : sinks_)
     if (!sink.problem.empty())
       status.sink_problems.push_back(sink.config.name + ": " + sink.problem);
   status.pending_bytes = budget_.used;

@@ -75,6 +75,7 @@ struct IntakeStatus {
   std::uint64_t commits = 0;
   Duration last_flush{}, mean_flush{};  // of what was read, before its positions are committed
   std::map<std::string, Instant> batches_at;  // by sink: when the age makes a batch of what waits
+  std::map<std::string, Counter> refused;     // by sink, since start: new dead letters
   std::vector<std::string> sink_problems;  // sinks whose acknowledgements cannot be taken, and why
   bool complete = false;                   // flush: everything read is acknowledged
 
@@ -210,7 +211,7 @@ class Intake {
   std::string key_of(const SinkLink& sink, const Claim& claim) const;
   Status claim_ripe(Store::Transaction& transaction, Made& made);
 
-  // intake_replays.cpp: what a person asks for, dead letters that are delivered again
+  // intake_replays.cpp: what a person asks for, dead letters that come and go
   void make_changes();
   void changed(const ControlChange& change);
   void resume_replays(const std::vector<Claim>& replays);
@@ -218,6 +219,7 @@ class Intake {
   Status begin_replays(Store::Transaction& transaction, Made& made);
   Status begin_next(Store::Transaction& transaction, SinkLink& sink, const std::vector<Claim>& all,
                     Made& made);
+  void count_refused(const CourierEvent& event);
 
   Store& store_;
   const Clock& clock_;

@@ -256,6 +256,7 @@ void Intake::committed(Attempt attempt, Made made) {
   }
   if (made.dropped) full_at_commit_ = 0;
   if (made.trimmed > 0) full_since_ = {};
+  for (const std::size_t i : made.applied) count_refused(events_[i]);
   for (auto at = made.applied.rbegin(); at != made.applied.rend(); ++at)
     events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(*at));
   oldest_event_ = events_.empty() ? kNever : clock_.now();

@@ -1,4 +1,4 @@
-// What a person asks of the running agent (change.h), and dead letters that are delivered again.
+// What a person asks of the running agent (change.h); dead letters: delivered again, counted.
 #include <algorithm>
 
 #include "agent/base/log.h"
@@ -94,6 +94,15 @@ Status Intake::begin_next(Store::Transaction& transaction, SinkLink& sink,
             transaction.begin_replay(next->id, key_of(sink, *next), sink.sink->rendering()));
   made.claims.emplace_back(&sink, std::move(begun));
   return {};
+}
+
+// What is refused again in a replay was a dead letter before, with a number.
+void Intake::count_refused(const CourierEvent& event) {
+  const auto* const settled = std::get_if<Settled>(&event);
+  SinkLink* const sink = settled == nullptr ? nullptr : link(settled->sink);
+  if (sink == nullptr) return;
+  for (const DeadLetter& letter : settled->ack.dead)
+    if (letter.id == 0) sink->refused += letter.size();
 }
 
 }  // namespace edgehose

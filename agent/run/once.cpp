@@ -35,20 +35,17 @@ Counter given_up(const LaneState& lane) {
   return sum;
 }
 
-struct Losses {
-  Counter dropped, dead;
-};
+using Drops = decltype(LaneState::dropped);
 
-Losses losses_of(SinkId sink, const Ledger& start, const Ledger& now) {
-  Losses losses;
+Drops drops_since(SinkId sink, const Ledger& start, const Ledger& now) {
+  Drops drops{};
   for (const LaneState& lane : now.lanes) {
     if (lane.key.sink != sink) continue;
     const LaneState earlier = before(start.lanes, &LaneState::key, lane);
-    losses.dead += since(earlier.dead_lettered, lane.dead_lettered);
-    for (std::size_t i = 0; i < lane.dropped.size(); ++i)
-      losses.dropped += since(earlier.dropped[i], lane.dropped[i]);
+    for (std::size_t i = 0; i < drops.size(); ++i)
+      drops[i] += since(earlier.dropped[i], lane.dropped[i]);
   }
-  return losses;
+  return drops;
 }
 
 std::string amount(const Counter& counter) {
@@ -58,12 +55,28 @@ std::string amount(const Counter& counter) {
 
 constexpr std::string_view words(DropReason reason) {
   switch (reason) {
-    case DropReason::kBufferFull: return "dropped: the buffer was full";
-    case DropReason::kCorrupt: return "dropped: their blocks in the buffer are damaged";
-    case DropReason::kForgotten: return "dropped: a person had the agent forget them";
+    case DropReason::kBufferFull: return "the buffer was full";
+    case DropReason::kCorrupt: return "their blocks in the buffer are damaged";
+    case DropReason::kForgotten: return "a person had the agent forget them";
     case DropReason::kCount_: break;
   }
   return "";
+}
+
+std::string in_brackets(const Counter& counter) {
+  return fmt::format("{} ({})", format_count(counter.records, "record"),
+                     format_size(counter.bytes));
+}
+
+// What a sink gave up of itself: not what a person did.
+std::string lost_words(const Drops& drops, const Counter& refused) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < drops.size(); ++i)
+    if (const auto why = static_cast<DropReason>(i);
+        why != DropReason::kForgotten && drops[i].records > 0)
+      parts.push_back(fmt::format("{} dropped ({})", in_brackets(drops[i]), words(why)));
+  if (refused.records > 0) parts.push_back(in_brackets(refused) + " refused for good");
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 }  // namespace
@@ -76,26 +89,26 @@ Result<Ledger> read_ledger(Store& store) {
   return ledger;
 }
 
-std::string losses_since(const Ledger& start, const Ledger& now) {
-  std::vector<std::string> parts;
-  const auto amount = [](const Counter& c) {
-    return fmt::format("{} ({})", format_count(c.records, "record"), format_size(c.bytes));
-  };
+Losses losses_since(const Ledger& start, const Ledger& now,
+                    const std::map<std::string, Counter>& refused) {
+  std::vector<std::string> lost, by_hand;
   for (const SinkState& sink : now.sinks) {
-    const Losses losses = losses_of(sink.id, start, now);
-    std::vector<std::string> words;
-    if (losses.dropped.records > 0) words.push_back(amount(losses.dropped) + " dropped");
-    if (losses.dead.records > 0) words.push_back(amount(losses.dead) + " to the dead letters");
-    if (!words.empty())
-      parts.push_back(fmt::format("sink {}: {}", sink.name, fmt::join(words, ", ")));
+    const Drops drops = drops_since(sink.id, start, now);
+    const auto dead = refused.find(sink.name);
+    const std::string gave_up = lost_words(drops, dead == refused.end() ? Counter{} : dead->second);
+    if (!gave_up.empty()) lost.push_back(fmt::format("sink {}: {}", sink.name, gave_up));
+    const Counter& forgotten = drops[static_cast<std::size_t>(DropReason::kForgotten)];
+    if (forgotten.records > 0)
+      by_hand.push_back(fmt::format("sink {}: {}", sink.name, in_brackets(forgotten)));
   }
   for (const SourceState& source : now.sources) {
-    const Counter lost =
+    const Counter not_taken =
         since(before(start.sources, &SourceState::id, source).not_taken, source.not_taken);
-    if (lost.records > 0)
-      parts.push_back(fmt::format("source {}: {} not taken", source.name, amount(lost)));
+    if (not_taken.records > 0)
+      lost.push_back(fmt::format("source {}: {} not taken ({})", source.name,
+                                 in_brackets(not_taken), words(DropReason::kBufferFull)));
   }
-  return fmt::format("{}", fmt::join(parts, "; "));
+  return {fmt::format("{}", fmt::join(lost, "; ")), fmt::format("{}", fmt::join(by_hand, "; "))};
 }
 
 // Stranded lanes too: what they hold is not delivered.
@@ -159,7 +172,7 @@ std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
   for (const SourceState& source : now.sources) {
     const SourceState start = before(start_.sources, &SourceState::id, source);
     if (const Counter lost = since(start.not_taken, source.not_taken); lost.records > 0)
-      lines.push_back(fmt::format("source {}: {} {}", source.name, amount(lost),
+      lines.push_back(fmt::format("source {}: {} dropped: {}", source.name, amount(lost),
                                   words(DropReason::kBufferFull)));
   }
   for (const LaneState& lane : now.lanes) {
@@ -170,8 +183,8 @@ std::vector<std::string> OnceReport::shortfalls(const Ledger& now,
                     find_by(now.sources, &SourceState::id, lane.key.source)->name);
     for (std::size_t i = 0; i < lane.dropped.size(); ++i)
       if (const Counter lost = since(start.dropped[i], lane.dropped[i]); lost.records > 0)
-        lines.push_back(
-            fmt::format("{}: {} {}", where, amount(lost), words(static_cast<DropReason>(i))));
+        lines.push_back(fmt::format("{}: {} dropped: {}", where, amount(lost),
+                                    words(static_cast<DropReason>(i))));
     if (const Counter refused = since(start.dead_lettered, lane.dead_lettered); refused.records > 0)
       lines.push_back(
           fmt::format("{}: {} refused and kept as dead letters (edgehose "

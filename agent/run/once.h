@@ -25,9 +25,18 @@ struct Ledger {
   std::vector<LaneState> lanes;
 };
 Result<Ledger> read_ledger(Store& store);
-// What was given up between two moments: "sink archive: 12 records (1.2 KiB) dropped, 3 more in the
-// dead letters; source app: 5 records (500 B) not taken". Empty: nothing.
-std::string losses_since(const Ledger& start, const Ledger& now);
+// What was given up between two moments. Empty: nothing.
+struct Losses {
+  // "sink archive: 12 records (1.2 KiB) dropped (the buffer was full), 3 records (300 B) refused
+  // for good; source app: 5 records (500 B) not taken (the buffer was full)".
+  std::string lost;
+  // What a person gave up, or purged: "sink usb: 3 records (300 B)".
+  std::string by_hand;
+};
+// `refused`: by sink, what became a dead letter between the two. The ledgers have only what is left
+// of it: replays and purges move letters on to other counters.
+Losses losses_since(const Ledger& start, const Ledger& now,
+                    const std::map<std::string, Counter>& refused);
 
 class OnceReport {
  public:

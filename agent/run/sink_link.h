@@ -32,6 +32,7 @@ struct SinkLink {
   std::map<ClaimId, Claim> claims;   // unsettled, at most kMaxClaims
   std::map<ClaimId, Claim> replays;  // begun and unsettled: one at a time
   bool replays_wait = false;         // there may be some that are not begun
+  Counter refused;                   // since start: what became dead letters
   std::string problem;               // why acknowledgements cannot be taken; empty: they can
 
   static constexpr std::size_t kMaxClaims = 64;

@@ -118,17 +118,34 @@ TEST(OnceReport, WhatTheTimeLimitLeftIsNamedWithItsAmountAndItsReason) {
   EXPECT_THAT(report().unfinished(earlier(), {}, {}), IsEmpty());
 }
 
-TEST(Losses, AreSummedUpByWhoHadThem) {
+TEST(Losses, AreSummedUpByWhoHadThemWithTheReason) {
   Ledger now = earlier();
-  EXPECT_EQ(losses_since(earlier(), now), "");
+  EXPECT_EQ(losses_since(earlier(), now, {}).lost, "");
   now.lanes[0].dropped[kFull] = {12, 120};
-  now.lanes[0].dead_lettered = {1, 10};
-  now.lanes[1].dead_lettered = {3, 30};
+  now.lanes[1].dropped[static_cast<std::size_t>(DropReason::kCorrupt)] = {2, 20};
   now.sources[0].not_taken = {5, 50};
-  EXPECT_EQ(losses_since(earlier(), now),
-            "sink archive: 12 records (120 B) dropped, 1 record (10 B) to the dead letters; sink "
-            "usb: 3 records (30 B) to the dead letters; source app: 5 records (50 B) not taken");
-  EXPECT_EQ(losses_since(now, now), "") << "what earlier lives gave up is not this one's";
+  EXPECT_EQ(losses_since(earlier(), now, {{"archive", {1, 10}}}).lost,
+            "sink archive: 12 records (120 B) dropped (the buffer was full), 1 record (10 B) "
+            "refused for good; sink usb: 2 records (20 B) dropped (their blocks in the buffer are "
+            "damaged); source app: 5 records (50 B) not taken (the buffer was full)");
+  EXPECT_EQ(losses_since(now, now, {}).lost, "") << "what earlier lives gave up is not this one's";
+  EXPECT_EQ(losses_since(earlier(), now, {}).by_hand, "");
+}
+
+TEST(Losses, OfAPersonsDoingAreToldApart) {
+  Ledger start = earlier(), now = earlier();
+  start.lanes[0].dead_lettered = {3, 30};
+  now.lanes[0].dropped[static_cast<std::size_t>(DropReason::kForgotten)] = {3, 30};  // purged
+  EXPECT_EQ(losses_since(start, now, {}).lost, "");
+  EXPECT_EQ(losses_since(start, now, {}).by_hand, "sink archive: 3 records (30 B)");
+}
+
+TEST(Losses, RefusedRecordsAreToldWhateverBecameOfDeadLetters) {
+  Ledger start = earlier(), now = earlier();
+  // Ten old ones were delivered again, ten were refused.
+  start.lanes[0].dead_lettered = now.lanes[0].dead_lettered = {10, 100};
+  EXPECT_EQ(losses_since(start, now, {{"archive", {10, 100}}}).lost,
+            "sink archive: 10 records (100 B) refused for good");
 }
 
 TEST(OnceReport, WhatInputsLeftBehindIsNotDelivered) {

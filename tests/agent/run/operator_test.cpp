@@ -62,6 +62,27 @@ TEST_F(OperatorTest, AReplayIsDeliveredUnderAKeyOfItsOwnAndMovesTheCounters) {
   EXPECT_TRUE(store_->replays()->empty());
 }
 
+TEST_F(OperatorTest, WhatWasRefusedIsCountedOnceWhateverBecomesOfIt) {
+  refuse({3, 5});
+  const auto refused = [&] {
+    clock_.advance(seconds(2));
+    run();
+    return intake_->status().read().refused;
+  };
+  const std::map<std::string, Counter> both{{"archive", {2, 200}}};
+  EXPECT_EQ(refused(), both);
+  ASSERT_TRUE(ask(ReplayLetters{{{1}, ""}}));
+  const Claim replay = claims_.take().at(0);
+  DeadLetter again;
+  again.id = 1;
+  again.attempts = 1;
+  again.reason = "again";
+  settle_replay(replay, {again});
+  EXPECT_EQ(refused(), both);
+  ASSERT_TRUE(ask(PurgeLetters{}));
+  EXPECT_EQ(refused(), both);
+}
+
 TEST_F(OperatorTest, AReplayThatACrashInterruptsComesAgainUnderItsKey) {
   refuse({3, 5});
   ASSERT_TRUE(ask(ReplayLetters{}));
@@ -245,6 +266,10 @@ TEST_F(OperatorTest, WhatIsInUseIsNotForgottenAndWhatIsNotIs) {
 
 TEST_F(OperatorTest, ASourceThatIsTakenForASinkIsNamedAsOne) {
   start();
+  EXPECT_EQ(ask(ConfirmSink{"app"}).error().message, "app is a source, not a sink");
+  EXPECT_EQ(ask(ForgetLane{"app", "other"}).error().message, "app is a source, not a sink");
+  EXPECT_EQ(ask(ForgetLane{"archive", "archive"}).error().message,
+            "archive is a sink, not a source");
   EXPECT_EQ(ask(ForgetSink{"app"}).error().message,
             "app is a source, not a sink; to forget it: edgehose buffer forget --source app");
   EXPECT_EQ(ask(ForgetSource{"archive"}).error().message,
@@ -266,10 +291,6 @@ TEST_F(OperatorTest, ASourceWithoutConfigIsForgottenBesideTheAgent) {
   }
   crash();
   batch_.max_age = minutes(5);
-  EXPECT_EQ(ask(ConfirmSink{"app"}).error().message, "app is a source, not a sink");
-  EXPECT_EQ(ask(ForgetLane{"app", "other"}).error().message, "app is a source, not a sink");
-  EXPECT_EQ(ask(ForgetLane{"archive", "archive"}).error().message,
-            "archive is a sink, not a source");
   start();
   EXPECT_EQ(ask(ForgetSource{"old"})->text, "Forgotten.");
   batch_.max_age = seconds(5);
