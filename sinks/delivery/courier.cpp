@@ -257,7 +257,6 @@ void Courier::publish(Instant now) {
     report_.state = state_ == State::kParked ? Shown::kParked : Shown::kBackingOff;
     report_.next_attempt_in = std::max(next_attempt_ - now, Duration::zero());
   }
-  report_.failed_in_a_row = failures_;
   report_.wire = transport_->wire_bytes();
   CourierStatus shown = report_;
   for (const auto& [id, held] : held_) {

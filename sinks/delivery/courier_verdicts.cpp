@@ -162,6 +162,7 @@ void Courier::recovered(Instant now) {
   failure_told_ = false;
   state_ = State::kOpen;
   failures_ = 0;
+  report_.failed_in_a_row = 0;
   past(report_.last_error);
   report_.last_error.clear();
 }
@@ -186,6 +187,7 @@ void Courier::failed(const Held& held, State state, const std::string& reason, I
   }
   state_ = state;
   asking_fails_ = !held.batch.receipt.empty();
+  ++report_.failed_in_a_row;
   report_.last_error = reason;
   next_attempt_ = next;
   ++round_;

@@ -48,7 +48,7 @@ struct CourierStatus {
   std::uint64_t sent_objects = 0;  // since start
   std::uint64_t sent_bytes = 0;
   std::uint64_t retries = 0;
-  std::uint64_t failed_in_a_row = 0;  // attempts, since one was answered: while backing off
+  std::uint64_t failed_in_a_row = 0;  // attempts, since one succeeded: backing off or parked
   WireBytes wire;                     // of all its connections, since start
   std::size_t failing_alone = 0;      // claims that fail while others are delivered
   std::string last_error;             // of the sink, else of a claim that fails alone; empty: none

@@ -67,6 +67,26 @@ TEST_F(CourierTest, AttemptsThatFailInARowAreCountedUntilOneIsAnswered) {
   EXPECT_EQ(status().failed_in_a_row, 0u);
 }
 
+TEST_F(CourierTest, ProbesOfAParkedSinkAreFailedAttemptsToo) {
+  make();
+  post(1);
+  run();
+  answer("denied");
+  EXPECT_EQ(status().state, State::kParked);
+  EXPECT_EQ(status().failed_in_a_row, 1u);
+  advance_to_next();
+  answer("denied");
+  EXPECT_EQ(status().failed_in_a_row, 2u);
+  advance_to_next();
+  answer("away");
+  EXPECT_EQ(status().state, State::kBackingOff);
+  EXPECT_EQ(status().failed_in_a_row, 3u) << "no sign of health";
+  EXPECT_LE(run() - clock.now(), 1s) << "back-off begins anew";
+  advance_to_next();
+  answer("ok");
+  EXPECT_EQ(status().failed_in_a_row, 0u);
+}
+
 TEST_F(CourierTest, WhatIsSentAndWhatWaitsAreToldApart) {
   make({.concurrency = 2});
   for (const std::uint64_t n : {1, 2, 3}) post(n);
