@@ -32,7 +32,6 @@ void LetterGroups::add(const std::string& sink, const DeadLetter& letter) {
   if (found == groups_.end()) {
     if (groups_.size() == kMaxGroups) return void(++others_);
     found = groups_.emplace(key, Group{}).first;
-    found->second.first_id = letter.id;
     found->second.oldest = letter.given_up;
   }
   Group& group = found->second;
@@ -41,6 +40,7 @@ void LetterGroups::add(const std::string& sink, const DeadLetter& letter) {
   group.oldest = std::min(group.oldest, letter.given_up);
   if (letter.given_up < group.newest) return;
   group.newest = letter.given_up;
+  group.newest_id = letter.id;
   group.reason = letter.reason;
 }
 
@@ -58,7 +58,7 @@ std::string LetterGroups::text() const {
         "show {}\n",
         format_count(group->letters), clipped(printable(sink), 14), format_size(group->bytes),
         format_wall(group->oldest), format_wall(group->newest), "",
-        wrapped(printable(group->reason), 10), "", group->first_id);
+        wrapped(printable(group->reason), 10), "", group->newest_id);
   if (others_ > 0)
     out += fmt::format("{:>8}  for other reasons: see --all\n", format_count(others_));
   return out;

@@ -17,15 +17,17 @@ class LetterGroups {
  public:
   static constexpr std::size_t kMaxGroups = 50;
 
-  // Reasons that differ in ids and times alone count as one, and the last of them is shown.
+  // Reasons that differ in ids and times alone count as one, and the newest of them is shown, with
+  // the number of its letter.
   void add(const std::string& sink, const DeadLetter& letter);
   // Lines for 80 columns, the largest group first; "none" without a letter.
   std::string text() const;
 
  private:
   struct Group {
-    std::uint64_t letters = 0, bytes = 0, first_id = 0;
+    std::uint64_t letters = 0, bytes = 0;
     WallTime oldest, newest;
+    std::uint64_t newest_id = 0;  // the letter whose reason is shown
     std::string reason;
   };
   std::map<std::pair<std::string, std::string>, Group> groups_;  // by sink and kind of reason

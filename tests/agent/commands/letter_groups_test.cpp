@@ -31,7 +31,7 @@ TEST(LetterGroups, AreBySinkAndReasonTheLargestFirst) {
             " LETTERS  SINK                 SIZE  OLDEST                NEWEST\n"
             "       2  search              200 B  2023-11-14T22:13:21Z  2023-11-14T22:13:23Z\n"
             "          400 mapping failed in index d4e5f6\n"
-            "          edgehose dead-letters show 1\n"
+            "          edgehose dead-letters show 3\n"
             "       1  other               100 B  2023-11-14T22:13:24Z  2023-11-14T22:13:24Z\n"
             "          413 too large\n"
             "          edgehose dead-letters show 4\n"
