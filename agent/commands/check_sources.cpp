@@ -58,14 +58,17 @@ void tell_copytruncate(const FileSourceConfig& config, std::size_t index, const 
   }
 }
 
-// Of several patterns one may be misspelt while others match.
+// Of several patterns one may be misspelt while others match. A file with several names is told
+// under one of them: each pattern is asked on its own whether it leads to one.
 std::vector<std::string> unmatched(const FileSelection& selection, const Discovery& found) {
   std::vector<std::string> patterns;
-  for (const Glob& glob : selection.paths)
-    if (std::ranges::none_of(found.files, [&](const FoundFile& file) {
-          return file.named && glob.matches(file.path);
-        }))
+  for (const Glob& glob : selection.paths) {
+    const bool told = std::ranges::any_of(
+        found.files, [&](const FoundFile& file) { return file.named && glob.matches(file.path); });
+    StatCache stats;
+    if (!told && discover({{{glob}, selection.exclude}}, {}, stats).named[0] == 0)
       patterns.push_back(glob.text());
+  }
   return patterns;
 }
 

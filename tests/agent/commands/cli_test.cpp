@@ -306,6 +306,18 @@ TEST_F(CliTest, CheckNamesThePatternThatMatchesNothing) {
               HasSubstr("source app: no file matches " + directory_ + "/in/*.lgo now\n"));
 }
 
+TEST_F(CliTest, APatternThatLeadsToAFileOfAnotherIsNoPatternThatMatchesNothing) {
+  write_config();
+  write("in/a.log", "12345\n");
+  std::filesystem::create_symlink("a.log", directory_ + "/in/current");
+  std::filesystem::create_hard_link(directory_ + "/in/a.log", directory_ + "/in/twin");
+  const Outcome outcome =
+      run("check --config c.toml --set 'sources.app.paths=[\"" + directory_ + "/in/*.log\", \"" +
+          directory_ + "/in/current\", \"" + directory_ + "/in/twin\"]'");
+  EXPECT_THAT(outcome.out, HasSubstr(" of 1 file\n"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("no file matches")));
+}
+
 TEST_F(CliTest, CheckCountsNothingOfTheAgentsOwn) {
   write_config();
   write("in/a.log", "12345\n");
