@@ -41,7 +41,8 @@ TEST(Registry, AllSinksShareTheAgentsUploadRate) {
 
 std::vector<std::string> complaints(const ElasticsearchConfig& config, const AgentConfig& agent) {
   std::vector<std::string> told;
-  for (const ComponentType& type : make_schema().sinks())
+  const ConfigSchema schema = make_schema();
+  for (const ComponentType& type : schema.sinks())
     if (type.name == "elasticsearch")
       for (const Complaint& c : type.examine(std::any(config), agent))
         told.push_back((c.warning ? "warning " : "") + c.key + ": " + c.message);
