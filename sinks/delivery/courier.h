@@ -113,7 +113,7 @@ class Courier {
     bool maybe_arrived = false;                    // an earlier attempt of this life
     Told told;
     std::string group;                       // Poll::group, while it has a receipt
-    std::optional<Instant> waits_since;      // since the destination said so, and not since then
+    std::optional<Instant> waits_since;      // the last word was that it waits; none: it was not
     std::optional<std::uint64_t> failed_at;  // deliveries_ at its last failure
     std::uint64_t own_failures = 0;          // while others were delivered
     std::string own_error;                   // the last of them
