@@ -17,8 +17,15 @@
 
 namespace edgehose {
 
+// A blocked index holds its batches back aside: others go on beside so many of them.
+inline SinkConfig search_sink() {
+  SinkConfig sink = request_sink(5ull << 20);
+  sink.unacknowledged = 8;
+  return sink;
+}
+
 struct ElasticsearchConfig {
-  SinkConfig common = request_sink(5ull << 20);
+  SinkConfig common = search_sink();
   std::vector<std::string> endpoints;
   std::string index;  // one of the two
   std::string data_stream;
