@@ -60,7 +60,8 @@ inline std::string kind(const Verdict& verdict) {
     std::string operator()(const TooLarge&) { return "too large"; }
     std::string operator()(const KeyRefused&) { return "key"; }
     std::string operator()(const Park&) { return "park"; }
-    std::string operator()(const auto&) { return "another"; }
+    std::string operator()(const Partly&) { return "partly"; }
+    std::string operator()(const Poll&) { return "poll"; }
   };
   return std::visit(Kind{}, verdict);
 }
