@@ -208,6 +208,8 @@ std::string RecoveryReport::words() const {
         "; for the {} oldest blocks there is no room: {} records are lost to their sinks (counted "
         "as dropped: buffer_full), unless their files still have them",
         format_count(left_out), format_count(losses.left_out.records));
+  if (losses.corrupt.records > 0 || damaged_blocks > 0)
+    text += "; what files still hold of it is read again, and may come twice";
   if (!scan_complete) text += "; the scan was ended early";
   for (const std::string& assumption : losses.assumed) text += "; " + assumption;
   if (archived)

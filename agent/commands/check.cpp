@@ -152,8 +152,8 @@ int check_config(const Invocation& invocation, const ServiceUnit& unit) {
     const auto& [errors, warnings] = loaded.error();
     for (const config::Problem& problem : errors) complain("error: " + problem.text());
     for (const config::Problem& problem : warnings) complain("warning: " + problem.text());
-    fmt::print(stderr, "{}, {}.\n", format_count(errors.size(), "error"),
-               format_count(warnings.size(), "warning"));
+    fmt::print(stderr, "{}, {}. Files, disks and destinations are looked at once that is mended.\n",
+               format_count(errors.size(), "error"), format_count(warnings.size(), "warning"));
     return kExitUsage;
   }
   ServiceUnit service = unit;

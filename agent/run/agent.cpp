@@ -12,6 +12,7 @@
 #include "agent/base/text.h"
 #include "agent/config/agent_id.h"
 #include "agent/run/agent_impl.h"
+#include "agent/run/bus_error.h"
 
 namespace edgehose {
 namespace {
@@ -33,6 +34,7 @@ Result<FileDescriptor> block_signals() {
 Status Agent::start() {
   EH_ASSIGN(descriptors_, plan_descriptors(config_, raise_descriptor_limit()));
   EH_ASSIGN(signals_, block_signals());
+  tell_bus_errors(config_.agent.data_dir);
   EH_TRY(open_listening());
 
   listen_for_control();

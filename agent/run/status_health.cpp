@@ -168,6 +168,15 @@ void judge_dead_letters(const StatusReport& report, Judge& judge) {
                              sinks));
 }
 
+// What the blocks held is lost to the sinks that lacked it.
+void judge_damage(const StatusReport& report, Judge& judge) {
+  if (report.buffer.corrupt_blocks == 0) return;
+  judge.degraded(fmt::format(
+      "{} found since the start: what sinks lacked of it is dropped (edgehose buffer verify); the "
+      "disk or its power supply is failing",
+      format_count(report.buffer.corrupt_blocks, "damaged block was", "damaged blocks were")));
+}
+
 void note_stranded(const ReportInput& input, Judge& judge) {
   std::vector<SinkInputs> config;
   for (const SinkInput& sink : input.sinks) config.push_back({sink.name, sink.inputs});
@@ -186,9 +195,6 @@ void add_notes(const ReportInput& input, const StatusReport& report, Judge& judg
           "sink {} is not in the config; its {} first when full (edgehose buffer forget {})",
           sink.name, format_count(sink.backlog.records, "record yields", "records yield"),
           sink.name));
-  if (report.buffer.corrupt_blocks > 0)
-    judge.note(fmt::format("{} found since start (edgehose buffer verify)",
-                           format_count(report.buffer.corrupt_blocks, "damaged block")));
   if (report.buffer.archived_blocks > 0)
     judge.note(
         fmt::format("{} ({}) of a damaged buffer are delivered out of {}/buffer.mdb.salvaged-*: "
@@ -218,6 +224,7 @@ void judge_health(const ReportInput& input, StatusReport& report) {
   judge_buffer(input, report, judge);
   if (input.running) judge_sinks(input, report, judge);
   judge_dead_letters(report, judge);
+  judge_damage(report, judge);
   for (const SourceReport& source : report.sources)
     if (!source.problem.empty())
       judge.degraded(fmt::format("source {}: {}", source.name, source.problem));

@@ -70,7 +70,10 @@ void Courier::back_off(Held& held, const std::string& reason, std::optional<Dura
                        Instant now) {
   ++report_.retries;
   const bool alone = fails_alone(held);
-  if (!counts(held)) return;
+  if (!counts(held)) {  // it was under way when the sink failed; what the server wishes counts still
+    if (after) next_attempt_ = std::max(next_attempt_, now + obey(*after, {}, random_));
+    return;
+  }
   if (alone && !after) {
     const Duration longest = backoff_ceiling(options_.retry, held.own_failures + 1);
     return wait_alone(held, reason, full_jitter(longest, random_), now);

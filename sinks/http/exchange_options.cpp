@@ -104,15 +104,18 @@ void Exchange::set_connection(Setter& set) {
 
 Status Exchange::set_tls(Setter& set) {
   const TlsConfig& tls = context_.options.config.tls;
-  set(CURLOPT_SSLVERSION,
-      static_cast<long>(tls.min_version == TlsVersion::k13 ? CURL_SSLVERSION_TLSv1_3
-                                                           : CURL_SSLVERSION_TLSv1_2));
+  const long least =
+      tls.min_version == TlsVersion::k13 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2;
+  set(CURLOPT_SSLVERSION, least);
+  set(CURLOPT_PROXY_SSLVERSION, least);
   set(CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
   set(CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
   const bool proxy_uses_tls = context_.options.config.proxy.url.starts_with("https://");
-  if (tls.verify && (request_.url.starts_with("https://") || proxy_uses_tls)) {
-    EH_TRY(set_authorities(set));
-  }
+  const bool server_is_verified = tls.verify && request_.url.starts_with("https://");
+  // A proxy over TLS is verified whatever the option says, and the environment may name one: what
+  // is not there to be trusted is no error before it is asked for.
+  if (Status set_up = set_authorities(set); !set_up && (server_is_verified || proxy_uses_tls))
+    return set_up;
   if (tls.certificate.empty()) return {};
   EH_ASSIGN(const Secret key, tls.key.read());
   set.text(CURLOPT_SSLCERT, tls.certificate);

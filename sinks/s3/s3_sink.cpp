@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/base/text.h"
+#include "sinks/http/retry_after.h"
 #include "sinks/object/object_encoder.h"
 #include "sinks/s3/multipart_answers.h"
 #include "sinks/s3/multipart_upload.h"
@@ -202,7 +203,7 @@ Verdict S3Sink::judge_existing(const Batch& batch, const UploadResponse& upload)
                             reason_of(*refusal))
               : key + " is taken, and whether by us";
   const auto unknown = [&](std::string why) {
-    return Retry{fmt::format("{} could not be seen: {}", what, why), {}, true};
+    return Retry{fmt::format("{} could not be seen: {}", what, why), retry_after(there), true};
   };
   if (upload.unsent) return unknown(upload.unsent->message);
   if (there.status == 0) return unknown(there.problem);

@@ -52,6 +52,20 @@ class Promise(promise.PromiseCase):
         self.check_recovery(0, "--allow-duplicates")
         self.assertIn(self.buffer.name, self.box.agent_log.read_text())
 
+    def test_cut_short_under_the_agent_it_says_so(self):
+        """The kernel ends it at a page that is gone; the next start saves what can be saved."""
+        self.box.take_sink_away()
+        agent = self.box.start()
+        promise.wait_until(lambda: self.box.status()["running"], 10, "it runs", 0.1)
+        with open(self.buffer, "r+b") as f:
+            f.truncate(8192)
+        self.box.log(lines=10, first=self.LINES, append=True, manifest=self.box.root / "one more")
+        self.LINES += 10
+        promise.wait_until(lambda: not agent.running(), 15, "it has ended", 0.1)
+        self.assertIn("its file was cut short", self.box.agent_log.read_text())
+        self.box.give_sink_back()
+        self.check_recovery(0, "--allow-duplicates")
+
     def test_bits_flipped(self):
         rng = random.Random(7)
         data = bytearray(self.buffer.read_bytes())

@@ -11,6 +11,7 @@ using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr WallTime kNow(1'700'000'000 * kSecond);
@@ -153,6 +154,13 @@ TEST(StatusReport, DeadLettersDegradeAndNameTheirSinks) {
                           "list says why"));
   input.store.usage.dead_letters = 0;  // an earlier release purged them
   EXPECT_EQ(make_report(input).health, Health::kHealthy);
+}
+
+TEST(StatusReport, DamagedBlocksDegrade) {
+  ReportInput input = sound();
+  input.store.usage.corrupt_blocks = 2;
+  EXPECT_EQ(make_report(input).health, Health::kDegraded);
+  EXPECT_THAT(make_report(input).reasons.at(0), StartsWith("2 damaged blocks were found"));
 }
 
 TEST(StatusReport, WhatIsCommittedSinceTheStartIsRead) {

@@ -169,6 +169,15 @@ TEST_F(CourierTest, ObeysTheServersWishUpToAnHour) {
   EXPECT_LE(pause, 1h + 2s);
 }
 
+TEST_F(CourierTest, ObeysTheServersWishOfWhatWasUnderWayWhenItFailed) {
+  make({.retry = {1s, 5min}, .concurrency = 2});
+  for (const std::uint64_t n : {1, 2}) post(n);
+  run();
+  answer("away");
+  answer("busy");
+  EXPECT_GE(advance_to_next(), 30s);
+}
+
 TEST_F(CourierTest, OneClaimThatFailsWhileOthersAreDeliveredWaitsAlone) {
   make({.retry = {1s, 5min}, .concurrency = 1});
   for (const std::uint64_t n : {1, 2, 3, 4}) post(n);

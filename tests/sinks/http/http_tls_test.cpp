@@ -156,6 +156,34 @@ TEST_F(HttpTlsTest, AProxyOverTlsIsVerifiedToo) {
   EXPECT_TRUE(https.verified);
 }
 
+TEST_F(HttpTlsTest, AProxyOverTlsSpeaksNoOlderTlsEither) {
+  const FaultServer proxy(
+      {"--proxy", "device:word", "--tls", file("server.pem"), file("server.key"), "--old-tls"});
+  const FaultServer plain;
+  std::ofstream(file("password")) << "word\n";
+  options_.config.proxy.url = "https://localhost:" + proxy.port();
+  options_.config.proxy.user = "device";
+  options_.config.proxy.password = secret_file(file("password"));
+  options_.config.tls.ca_file = file("ca.pem");
+  EXPECT_EQ(put(plain.url("/x")).status, 200);
+  options_.config.tls.min_version = TlsVersion::k13;
+  EXPECT_EQ(put(plain.url("/x")).status, 0);
+}
+
+TEST_F(HttpTlsTest, TheEnvironmentsProxyOverTlsIsVerifiedByTheConfigsAuthority) {
+  const FaultServer proxy(
+      {"--proxy", "device:word", "--tls", file("server.pem"), file("server.key")});
+  const FaultServer plain;
+  const std::string url = "https://device:word@localhost:" + proxy.port();
+  ::setenv("http_proxy", url.c_str(), 1);
+  const HttpResponse unknown = put(plain.url("/x"));
+  options_.config.tls.ca_file = file("ca.pem");
+  const HttpResponse known = put(plain.url("/x"));
+  ::unsetenv("http_proxy");
+  EXPECT_EQ(unknown.status, 0);
+  EXPECT_EQ(known.status, 200) << known.problem;
+}
+
 TEST_F(HttpTlsTest, AProxyThatRefusesIsToldAsOne) {
   const FaultServer proxy({"--proxy", "device:other"});
   const FaultServer tls({"--tls", file("server.pem"), file("server.key")});

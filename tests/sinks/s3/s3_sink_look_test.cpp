@@ -68,6 +68,12 @@ TEST(S3Sink, AKeyThatIsTakenByAnotherIsKeptAndTold) {
   EXPECT_EQ(kind(judged(taken(HttpResponse{}))), "unclear");
 }
 
+TEST(S3Sink, ALookThatIsToComeLaterComesLater) {
+  UploadResponse upload = uploaded(answer(412, "PreconditionFailed"));
+  upload.existing = answer(503, "", "", {{"retry-after", "6"}});
+  EXPECT_EQ(std::get<Retry>(judged(upload)).after, std::chrono::seconds(6));
+}
+
 // What the bucket says of a batch that was refused for good, and that may have arrived before.
 TEST(S3Sink, WhatIsRefusedMayBeThereAlready) {
   const auto looked = [](const char* code, HttpResponse there) {
