@@ -70,7 +70,8 @@ void Courier::back_off(Held& held, const std::string& reason, std::optional<Dura
                        Instant now) {
   ++report_.retries;
   const bool alone = fails_alone(held);
-  if (!counts(held)) {  // it was under way when the sink failed; what the server wishes counts still
+  if (!counts(
+          held)) {  // it was under way when the sink failed; what the server wishes counts still
     if (after) next_attempt_ = std::max(next_attempt_, now + obey(*after, {}, random_));
     return;
   }
