@@ -78,8 +78,14 @@ Json tree_of(const DocumentContext& context, const std::string& source) {
 std::string not_a_field(const std::string& name) {
   constexpr std::string_view kOwn[] = {"@timestamp", "message",    "event",     "event.sequence",
                                        "log",        "log.offset", "log.flags", "labels"};
+  // What is a value there can be no object beside it.
+  constexpr std::string_view kValues[] = {"@timestamp", "message",   "event.sequence",
+                                          "log.offset", "log.flags", "log.file"};
+  const auto below = [&](std::string_view own) {
+    return name.starts_with(own) && name.substr(own.size()).starts_with('.');
+  };
   if (std::ranges::find(kOwn, name) != std::end(kOwn) || name == "log.file" ||
-      name.starts_with("log.file."))
+      std::ranges::any_of(kValues, below))
     return "is written from each record";
   if (name.starts_with('_')) return "must not begin with '_': such names are the server's own";
   if (name.empty() || name.front() == '.' || name.back() == '.' ||

@@ -136,6 +136,7 @@ EventsTransport::Options elasticsearch_transport(const ElasticsearchConfig& conf
                                                  EventsAuth auth) {
   EventsTransport::Options options;
   options.name = config.common.name;
+  options.once = !config.ids;
   options.endpoints = config.endpoints;
   options.auth = std::move(auth);
   options.credentials = config.credentials;

@@ -42,7 +42,8 @@ struct EventService {
 class EventsTransport final : public Transport {
  public:
   struct Options {
-    std::string name;  // of the sink
+    std::string name;   // of the sink
+    bool once = false;  // records have no ids: libcurl sends no request twice by itself
     std::vector<std::string> endpoints;
     EventsAuth auth;
     aws::CredentialsConfig credentials;

@@ -60,7 +60,8 @@ def client(service, who):
     key = service, json.dumps(who, sort_keys=True)
     if key not in CLIENTS:
         config = botocore.config.Config(
-            retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=SECONDS,
+            retries={"total_max_attempts": 2},  # s3proxy may close a connection that it has refused on
+            connect_timeout=5, read_timeout=SECONDS,
             request_checksum_calculation="when_required", s3={"addressing_style": who["style"]})
         CLIENTS[key] = boto3.client(
             service, endpoint_url=who["endpoint"], region_name=who["region"], verify=who["ca_file"],

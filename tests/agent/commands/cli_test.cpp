@@ -47,7 +47,7 @@ TEST_F(CliTest, CheckTellsWarningsBesideErrors) {
   EXPECT_THAT(outcome.err, HasSubstr("error: c.toml:10:1: unknown key \"nonsense\""));
   EXPECT_THAT(outcome.err,
               HasSubstr("warning: c.toml:11:10: prefix: {timestamp:...} is no expression"));
-  EXPECT_THAT(outcome.err, HasSubstr("\n1 error, 1 warning.\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("\n1 error, 1 warning. Files, disks"));
 }
 
 TEST_F(CliTest, AnAgeKeyIsPrivateAndNeverOverwritten) {

@@ -182,6 +182,16 @@ TEST_F(EventsTransportTest, RequestsAreSignedForAws) {
   EXPECT_THAT(authorization, HasSubstr("content-encoding"));
 }
 
+// Over a kept-alive connection that breaks libcurl sends a request once more by itself.
+TEST_F(EventsTransportTest, WhatHasNoIdsIsSentOnceByOneAttempt) {
+  options_.once = true;
+  EXPECT_EQ(post().answer.status, 200);
+  faults(json::array({{{"do", "lost"}}}));
+  const PostResponse response = post();
+  EXPECT_EQ(response.answer.status, 0);
+  EXPECT_TRUE(response.answer.maybe_arrived);
+}
+
 TEST_F(EventsTransportTest, AHostThatIsAwayIsPassedOverAtOnce) {
   options_.endpoints = {"http://127.0.0.1:1", server_.url(""), "http://127.0.0.1:2"};
   for (int i = 0; i < 10; ++i) {
