@@ -86,6 +86,13 @@ struct SequenceRange {
   bool operator==(const SequenceRange&) const = default;
 };
 
+// How many records ranges hold that do not overlap.
+inline std::uint64_t count_records(const std::vector<SequenceRange>& ranges) {
+  std::uint64_t records = 0;
+  for (const SequenceRange& range : ranges) records += range.last - range.first + 1;
+  return records;
+}
+
 // A claim with what its sink needs to render it.
 struct Batch {
   Claim claim;
@@ -100,6 +107,9 @@ struct Batch {
   // one (Partly). A body holds these only, and misses (ObjectSummary) only what it lacks of them.
   std::vector<SequenceRange> left{};
   std::string receipt{};  // Poll::receipt: it was taken, and is asked after
+  // Receipts of this life that came to nothing, so that it is sent again: how many, and the last.
+  unsigned spent_receipts = 0;
+  std::string spent_receipt{};
   // How long its destination has held it back (Partly::alone) or left it unacknowledged (Poll), in
   // this life: between answers that said so.
   Duration held_back{};
@@ -132,7 +142,12 @@ struct PostRequest {
   std::string target;  // path and query: "/_bulk?filter_path=..."
   std::string content_type;
   std::vector<HttpHeader> headers{};  // beside those that the transport has for every request
-  std::shared_ptr<ByteSource> body;   // null: a GET
+  std::shared_ptr<ByteSource> body;   // null: `text`
+  std::string text{};                 // a small body; where there is none at all: a GET
+  std::string endpoint{};             // that has to be asked; empty: any
+  // Of services that have channels (EventsTransport::Options): which one; empty: the endpoint's.
+  std::string channel{};
+  std::string spent_channel{};  // if that is still the endpoint's, it gets another one
 };
 using Request = std::variant<FileRequest, UploadRequest, PostRequest>;
 
@@ -168,6 +183,8 @@ struct PostResponse {
   std::optional<Error> unsent;  // nothing was sent: no credentials, or a body that cannot be read
   bool nothing = false;         // nothing was sent: no record is left of the batch
   std::string endpoint;         // that was asked
+  std::string channel;          // on which; empty: the service has none
+  bool of_health = false;       // nothing was sent: that is how the endpoint says it is
   std::vector<SequenceRange> sent;  // the records of the body, in its order
   std::uint64_t bytes = 0;          // of the body, before it was compressed
 };
@@ -222,6 +239,18 @@ struct Poll {
   std::string failure{};  // why it could not be asked for; empty: it was
 };
 using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, KeyRefused, Park, Partly, Poll>;
+
+// What it means that nothing was sent: no credentials, a body that cannot be read.
+inline Verdict judge_unsent(const Error& why) {
+  switch (why.code) {
+    case ErrorCode::kAuth:
+    case ErrorCode::kInvalid:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kPermission:
+    case ErrorCode::kUnsupported: return Park{why.message};
+    default: return Retry{why.message};
+  }
+}
 
 class Sink {
  public:

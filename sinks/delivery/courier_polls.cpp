@@ -1,5 +1,6 @@
 // What a destination has taken and acknowledges later: asked for until it says what became of it.
 #include <algorithm>
+#include <utility>
 
 #include "agent/base/check.h"
 #include "sinks/delivery/courier.h"
@@ -38,7 +39,8 @@ void Courier::poll(Held& held, const Poll& verdict, Instant now) {
 
 void Courier::drop_receipt(Held& held) {
   if (held.batch.receipt.empty()) return;
-  held.batch.receipt.clear();
+  ++held.batch.spent_receipts;
+  held.batch.spent_receipt = std::exchange(held.batch.receipt, {});
   held.batch.held_back = {};
   held.group.clear();
   held.waits_since.reset();

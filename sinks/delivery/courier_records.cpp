@@ -51,6 +51,10 @@ Counter neither(const Claim& claim, std::uint64_t delivered, const std::vector<D
   return {lost, std::min(likely.bytes, rest.bytes)};
 }
 
+std::uint64_t left_records(const Batch& batch) {
+  return batch.left.empty() ? batch.claim.size.records : count_records(batch.left);
+}
+
 }  // namespace
 
 void Courier::delivered(Held& held, const Delivered& verdict, Instant now) {
@@ -96,7 +100,7 @@ void Courier::got_further(Held& held, Instant now) {
 std::uint64_t Courier::sent_records(const Held& held) const {
   const Batch& batch = held.batch;
   if (held.summary && held.summary->missing_records > 0) return held.summary->encoded.records;
-  return batch.left.empty() ? batch.claim.size.records : count_records(batch.left);
+  return left_records(batch);
 }
 
 // What was told of the records that an attempt held: `again` of them are left. Returns how many
@@ -193,7 +197,7 @@ std::uint64_t Courier::unsure(const Held& held) const {
   const Batch& batch = held.batch;
   if (options_.recognises != Recognises::kNothing) return 0;
   if (!held.maybe_arrived && !batch.claim.resumed) return 0;
-  return batch.left.empty() ? batch.claim.size.records : count_records(batch.left);
+  return left_records(batch);
 }
 
 // The same of all its records, were they sent once more.

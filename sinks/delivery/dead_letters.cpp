@@ -123,12 +123,6 @@ std::vector<SequenceRange> ranges_of(std::vector<Sequence> records) {
   return ranges;
 }
 
-std::uint64_t count_records(const std::vector<SequenceRange>& ranges) {
-  std::uint64_t count = 0;
-  for (const SequenceRange& range : ranges) count += range.last - range.first + 1;
-  return count;
-}
-
 Result<std::vector<DeadLetter>> collect_dead_letters(Store& store, const Claim& claim,
                                                      const std::vector<Refusal>& refusals) {
   const Lookup refused(refusals);

@@ -39,8 +39,6 @@ class Refusals {
 
 // Ascending sequences that follow each other, as ranges.
 std::vector<SequenceRange> ranges_of(std::vector<Sequence> records);
-// How many records ranges hold that do not overlap.
-std::uint64_t count_records(const std::vector<SequenceRange>& ranges);
 
 // Ids are given by the store. Records in blocks that cannot be read any more are left out. Of a
 // replay: the letters that are refused again, with their ids.

@@ -39,23 +39,9 @@ DocumentOptions document_options(const ElasticsearchConfig& config,
   return options;
 }
 
-// Nothing was sent.
-Verdict judge_unsent(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kFull: return TooLarge{error.message};
-    case ErrorCode::kAuth:
-    case ErrorCode::kInvalid:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kPermission:
-    case ErrorCode::kUnsupported: return Park{error.message};
-    default: return Retry{error.message};
-  }
-}
-
-std::uint64_t records_of(const std::vector<SequenceRange>& sent) {
-  std::uint64_t records = 0;
-  for (const SequenceRange& range : sent) records += range.last - range.first + 1;
-  return records;
+// A batch that turned out too long was not sent either.
+Verdict judge_unmade(const Error& why) {
+  return why.code == ErrorCode::kFull ? Verdict(TooLarge{why.message}) : judge_unsent(why);
 }
 
 }  // namespace
@@ -98,8 +84,8 @@ Request ElasticsearchSink::request(const Batch&, const std::string&,
 Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) const {
   const auto& post = std::get<PostResponse>(response);
   if (post.nothing) return Delivered{};
-  if (post.unsent) return judge_unsent(*post.unsent);
-  if (post.answer.status == 0) return judge_search_silence(post.answer, records_of(post.sent));
+  if (post.unsent) return judge_unmade(*post.unsent);
+  if (post.answer.status == 0) return judge_search_silence(post.answer, count_records(post.sent));
   if (!post.answer.succeeded()) return judge_search_refusal(post.answer, post.bytes);
   const DocumentIds ids = ids_of(batch);
   const bool given_up = blocked_max_age_ && batch.held_back >= *blocked_max_age_;

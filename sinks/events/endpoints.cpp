@@ -46,6 +46,10 @@ Endpoints::Endpoints(std::vector<std::string> urls) {
   }
 }
 
+std::size_t Endpoints::find(std::string_view url) const {
+  return static_cast<std::size_t>(std::ranges::find(hosts_, url, &Host::url) - hosts_.begin());
+}
+
 bool Endpoints::any_healthy(Instant now, Set without) const {
   for (std::size_t i = 0; i < hosts_.size(); ++i)
     if (!has(without, i) && is_healthy(hosts_[i], now)) return true;

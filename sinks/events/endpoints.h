@@ -32,6 +32,7 @@ class Endpoints {
 
   std::size_t size() const { return hosts_.size(); }
   const std::string& url(std::size_t host) const { return hosts_[host].url; }
+  std::size_t find(std::string_view url) const;  // size(): it is none of them
 
   // Hosts by number, of which those set in `without` are not asked.
   using Set = std::uint32_t;

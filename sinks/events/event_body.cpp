@@ -3,24 +3,12 @@
 #include <algorithm>
 
 #include "agent/base/text.h"
+#include "sinks/object/letter_renderer.h"
 
 namespace edgehose {
 namespace {
 
 constexpr std::size_t kMaxFilePaths = 1024;  // remembered per body
-
-Record record_of(const DeadLetter& letter) {
-  Record record;
-  record.sequence = letter.sequence;
-  record.time = letter.time;
-  record.body = letter.body;
-  record.file = letter.file;
-  record.begin = letter.begin;
-  record.truncated = letter.truncated;
-  record.partial = letter.partial;
-  for (const auto& [name, value] : letter.attributes) record.attributes.push_back({name, value});
-  return record;
-}
 
 // Of `missing`, what lies in one of `left`.
 std::vector<MissingRecords> within(const std::vector<MissingRecords>& missing,

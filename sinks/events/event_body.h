@@ -43,8 +43,7 @@ class EventBody final : public ObjectBody {
 
   // From the first record on, again.
   void rewind();
-  // Appends a block's records, or all of a replay's; false: there are no more. kNotFound: nothing
-  // of a replay is there any more.
+  // Appends a block's records, or all of a replay's that are still there; false: there are no more.
   Result<bool> more(std::string& out);
   // The records so far, in the body's order.
   const std::vector<SequenceRange>& sent() const { return sent_; }

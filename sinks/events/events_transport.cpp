@@ -21,6 +21,14 @@ CarrierOptions carrier_options(const EventsTransport::Options& options) {
           options.service.remedy, options.seed, options.environment};
 }
 
+// A random one (RFC 9562, version 4).
+std::string new_guid(std::mt19937_64& random) {
+  const std::uint64_t high = (random() & ~0xF000ull) | 0x4000;
+  const std::uint64_t low = (random() & ~(3ull << 62)) | 2ull << 62;
+  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xFFFF,
+                     high & 0xFFFF, low >> 48, low & 0xFFFF'FFFF'FFFF);
+}
+
 // Of the request, whoever is asked.
 bool is_our_own(HttpFailure failure) {
   return failure == HttpFailure::kSetup || failure == HttpFailure::kBody ||
@@ -54,12 +62,14 @@ struct EventsTransport::Job {
   }
 
   const PostRequest request;
-  const std::shared_ptr<EventBody> events;  // null: a GET
+  const std::shared_ptr<EventBody> events;  // null: a text, or a GET
   std::string bytes;                        // to be sent, while they are made
   std::shared_ptr<RequestBody> body;        // then
   std::string payload_hash = aws::sha256_hex({});
   bool gzipped = false;
   bool plain = false;  // the service refused it compressed
+  // The host is asked how it is before the body goes; it was, and is well.
+  bool asks_health = false, is_well = false;
   std::size_t host = 0;
   Endpoints::Set tried = 0;
   PostResponse response;
@@ -69,6 +79,7 @@ EventsTransport::EventsTransport(Options options, const Clock& clock)
     : options_(std::move(options)),
       carrier_(carrier_options(options_), clock),
       endpoints_(options_.endpoints),
+      channels_(endpoints_.size()),
       random_(options_.seed),
       gzip_(options_.gzip),
       about_(options_.service.about.empty() ? About::kKnown : About::kDue) {}
@@ -115,7 +126,13 @@ void EventsTransport::encode(Instant now, std::vector<Completion>& finished) {
 
 // False: it may go.
 Result<bool> EventsTransport::encode_slice(Job& job) {
-  if (job.events == nullptr) return false;
+  if (job.events == nullptr) {
+    job.response.bytes = job.request.text.size();
+    if (job.request.text.empty()) return false;
+    job.payload_hash = aws::sha256_hex(job.request.text);
+    job.body = body_of(job.request.text);
+    return false;
+  }
   EH_ASSIGN(const bool more, job.events->more(job.bytes));
   if (more) return true;
   job.response.sent = job.events->sent();
@@ -135,10 +152,12 @@ HttpRequest EventsTransport::http_request(const Job& job) const {
   http.method = job.body ? "POST" : "GET";
   http.url = endpoints_.url(job.host) + job.request.target;
   http.headers = job.request.headers;
+  if (!job.response.channel.empty())
+    http.headers.push_back({options_.channel_header, job.response.channel});
   http.headers.push_back({"accept-encoding", "gzip"});
   if (job.body) http.headers.push_back({"content-type", job.request.content_type});
   if (job.gzipped) http.headers.push_back({"content-encoding", "gzip"});
-  http.expect_continue = wary_ && job.body && job.body->size() >= kAskFirstFrom;
+  http.expect_continue = wary_ && !job.is_well && job.body && job.body->size() >= kAskFirstFrom;
   http.once = options_.once && job.body;
   http.response_limit = job.answer_limit();
   http.body = job.body;
@@ -146,11 +165,40 @@ HttpRequest EventsTransport::http_request(const Job& job) const {
 }
 
 void EventsTransport::send(RequestId id, Job& job, Instant now, std::vector<Completion>& finished) {
-  job.host = endpoints_.choose(now, random_(), job.tried);
+  choose_host(job, now);
+  if (!options_.channel_header.empty()) choose_channel(job);
+  job.asks_health = wary_ && job.events != nullptr && !options_.service.health.empty();
+  carry(id, job, finished);
+}
+
+void EventsTransport::choose_host(Job& job, Instant now) {
+  const std::string& wanted = job.request.endpoint;
+  job.host =
+      wanted.empty() ? endpoints_.choose(now, random_(), job.tried) : endpoints_.find(wanted);
+  EH_CHECK(job.host < endpoints_.size());
   job.tried |= Endpoints::Set(1) << job.host;
   job.response.endpoint = endpoints_.url(job.host);
-  if (Status begun = carrier_.start(id.value, http_request(job), job.payload_hash); !begun)
+}
+
+// What was sent on a spent channel before goes on being asked for there.
+void EventsTransport::choose_channel(Job& job) {
+  std::string& current = channels_[job.host];
+  if (current.empty() || current == job.request.spent_channel) current = new_guid(random_);
+  job.response.channel = job.request.channel.empty() ? current : job.request.channel;
+}
+
+void EventsTransport::carry(RequestId id, Job& job, std::vector<Completion>& finished) {
+  HttpRequest http = job.asks_health ? health_request(job) : http_request(job);
+  if (Status begun = carrier_.start(id.value, std::move(http), job.payload_hash); !begun)
     fail_unsent(id, std::move(begun).error(), finished);
+}
+
+HttpRequest EventsTransport::health_request(const Job& job) const {
+  HttpRequest http{.method = "GET", .url = job.response.endpoint + options_.service.health};
+  if (!job.response.channel.empty())
+    http.headers.push_back({options_.channel_header, job.response.channel});
+  http.response_limit = kAnswerBytes;
+  return http;
 }
 
 // --- back ----------------------------------------------------------------------------------------
@@ -162,12 +210,25 @@ void EventsTransport::take(Carrier::Finished answer, Instant now,
   Job& job = *jobs_.at(id);
   if (answer.unsigned_why) return fail_unsent(id, *std::move(answer.unsigned_why), finished);
   unpack(answer.response, job.answer_limit());
+  if (job.asks_health && take_health(id, job, answer.response, finished)) return;
   note_health(job, answer.response, now);
   if (answer.response.status != 0) ask_about(job);
   if (take_refusal_of_gzip(id, job, answer.response)) return;
   if (may_go_elsewhere(job, answer.response, now)) return send(id, job, now, finished);
   job.response.answer = std::move(answer.response);
   finish(id, finished);
+}
+
+// True: the body goes now, to the same host. Where the host cannot be asked so, it goes too.
+bool EventsTransport::take_health(RequestId id, Job& job, const HttpResponse& answer,
+                                  std::vector<Completion>& finished) {
+  const bool unwell = answer.status == 0 || options_.service.is_unwell(answer);
+  job.response.of_health = unwell && answer.status != 0;
+  job.asks_health = false;
+  if (unwell) return false;
+  job.is_well = true;
+  carry(id, job, finished);
+  return true;
 }
 
 // True: the same request goes once more, plain. Where that is accepted gzip was to blame.
@@ -193,7 +254,7 @@ bool EventsTransport::take_refusal_of_gzip(RequestId id, Job& job, const HttpRes
 bool EventsTransport::may_go_elsewhere(const Job& job, const HttpResponse& answer,
                                        Instant now) const {
   const bool lost = answer.status == 0 && !answer.maybe_arrived && !is_our_own(answer.failure);
-  return lost && endpoints_.any_healthy(now, job.tried);
+  return lost && job.request.endpoint.empty() && endpoints_.any_healthy(now, job.tried);
 }
 
 void EventsTransport::note_health(const Job& job, const HttpResponse& answer, Instant now) {

@@ -6,6 +6,9 @@
 // something is wrong the service is asked before a body goes (Expect: 100-continue), so that a
 // probe of a sink without rights costs a few hundred bytes.
 //
+// A service with channels (Splunk's: what it acknowledges is told on the channel it was sent on)
+// has one for each host, with a random name, until a request says that it is spent.
+//
 // What is particular to a kind of service are a few pure functions (EventService).
 //
 // Threading: transport.h. Bounded: at most `concurrency` bodies at once, which the courier sees to,
@@ -34,9 +37,14 @@ struct EventService {
   // Whether the answer says that this host, rather than the request, is in trouble.
   bool (*host_fails)(const HttpResponse&) = nullptr;
   // What a GET tells who serves: asked once, behind the first answer; empty: nobody is asked.
-  std::string about;
+  std::string about{};
   // "OpenSearch 2.19.4"; empty: it does not say.
   std::string (*describe)(const HttpResponse&) = nullptr;
+  // What a GET tells how a host is: asked before a body goes while something is wrong; empty: the
+  // body's headers have to do (Expect).
+  std::string health{};
+  // Whether the answer says that a body would go in vain: then it stands for the request's.
+  bool (*is_unwell)(const HttpResponse&) = nullptr;
 };
 
 class EventsTransport final : public Transport {
@@ -48,6 +56,7 @@ class EventsTransport final : public Transport {
     EventsAuth auth;
     aws::CredentialsConfig credentials;
     bool gzip = true;
+    std::string channel_header;  // empty: the service has no channels
     EventService service;
     std::uint64_t seed = 0;
     HttpClientOptions http{};
@@ -57,6 +66,7 @@ class EventsTransport final : public Transport {
   EventsTransport(Options options, const Clock& clock);
   ~EventsTransport() override;
   // The request's body is an EventBody, or null.
+  // An endpoint that a request has to go to is one of the options'.
   void start(RequestId id, Request request, std::shared_ptr<const ObjectSummary> body) override;
   Instant step(Instant now, std::vector<Completion>& finished) override;
   void abandon() override;
@@ -69,8 +79,14 @@ class EventsTransport final : public Transport {
   void encode(Instant now, std::vector<Completion>& finished);
   Result<bool> encode_slice(Job& job);
   void send(RequestId id, Job& job, Instant now, std::vector<Completion>& finished);
+  void choose_host(Job& job, Instant now);
+  void choose_channel(Job& job);
+  void carry(RequestId id, Job& job, std::vector<Completion>& finished);
   HttpRequest http_request(const Job& job) const;
+  HttpRequest health_request(const Job& job) const;
   void take(Carrier::Finished answer, Instant now, std::vector<Completion>& finished);
+  bool take_health(RequestId id, Job& job, const HttpResponse& answer,
+                   std::vector<Completion>& finished);
   bool take_refusal_of_gzip(RequestId id, Job& job, const HttpResponse& answer);
   bool may_go_elsewhere(const Job& job, const HttpResponse& answer, Instant now) const;
   void note_health(const Job& job, const HttpResponse& answer, Instant now);
@@ -82,6 +98,7 @@ class EventsTransport final : public Transport {
   const Options options_;
   Carrier carrier_;
   Endpoints endpoints_;
+  std::vector<std::string> channels_;  // of each host; empty: it has none yet
   std::mt19937_64 random_;
   std::map<RequestId, std::unique_ptr<Job>> jobs_;
   std::deque<RequestId> to_encode_;

@@ -12,19 +12,6 @@ struct Letter {
   std::string path;  // of its file; empty: not known any more
 };
 
-Record record_of(const DeadLetter& letter) {
-  Record record;
-  record.sequence = letter.sequence;
-  record.time = letter.time;
-  record.body = letter.body;
-  record.file = letter.file;
-  record.begin = letter.begin;
-  record.truncated = letter.truncated;
-  record.partial = letter.partial;
-  for (const auto& [name, value] : letter.attributes) record.attributes.push_back({name, value});
-  return record;
-}
-
 class LetterStream final : public PieceStream {
  public:
   LetterStream(std::vector<Letter> letters, const ObjectRendering& rendering,
@@ -67,6 +54,19 @@ class LetterStream final : public PieceStream {
 };
 
 }  // namespace
+
+Record record_of(const DeadLetter& letter) {
+  Record record;
+  record.sequence = letter.sequence;
+  record.time = letter.time;
+  record.body = letter.body;
+  record.file = letter.file;
+  record.begin = letter.begin;
+  record.truncated = letter.truncated;
+  record.partial = letter.partial;
+  for (const auto& [name, value] : letter.attributes) record.attributes.push_back({name, value});
+  return record;
+}
 
 Result<std::unique_ptr<ByteStream>> render_letters(Store& store, const Claim& replay,
                                                    const ObjectRendering& rendering,

@@ -16,6 +16,9 @@
 
 namespace edgehose {
 
+// As it was read. Borrows the letter's texts.
+Record record_of(const DeadLetter& letter);
+
 // kNotFound: none of the letters is there any more.
 Result<std::unique_ptr<ByteStream>> render_letters(Store& store, const Claim& replay,
                                                    const ObjectRendering& rendering,

@@ -29,18 +29,6 @@ std::string region_of_note(const std::string& note, const S3Bucket& asked) {
   return note == note_of(there.region, asked) && S3Endpoint::resolve(there) ? there.region : "";
 }
 
-// Nothing was sent.
-Verdict judge_unsent(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kAuth:
-    case ErrorCode::kInvalid:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kPermission:
-    case ErrorCode::kUnsupported: return Park{error.message};
-    default: return Retry{error.message};
-  }
-}
-
 Retry judge_stranger(const HttpResponse& answer, std::string_view why) {
   return {not_of_s3(answer, why), {}, true};
 }
