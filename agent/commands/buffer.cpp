@@ -4,9 +4,9 @@
 
 #include <charconv>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "agent/base/file.h"
+#include "agent/base/json.h"
 #include "agent/base/text.h"
 #include "agent/commands/layout.h"
 #include "agent/commands/load.h"
@@ -107,14 +107,14 @@ class Output {
 };
 
 std::string ndjson_line(const Record& record, std::string_view source, std::string_view agent) {
-  nlohmann::ordered_json line = {{"time", format_wall_ms(record.time)},
-                                 {"source", source},
-                                 {"sequence", record.sequence.value},
-                                 {"agent", agent},
-                                 {"message", record.body}};
+  Json line = {{"time", format_wall_ms(record.time)},
+               {"source", source},
+               {"sequence", record.sequence.value},
+               {"agent", agent},
+               {"message", record.body}};
   for (const Attribute& attribute : record.attributes)
     line["attributes"][std::string(attribute.name)] = attribute.value;
-  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Status export_block(const DecodedBlock& block, bool ndjson, std::string_view source,

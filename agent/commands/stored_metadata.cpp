@@ -1,14 +1,12 @@
 #include "agent/commands/stored_metadata.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "agent/base/file.h"
+#include "agent/base/json.h"
 
 namespace edgehose {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t kMaxBytes = 1 << 20;
 constexpr std::string_view kHeaderPrefix = "x-amz-meta-";

@@ -1,15 +1,13 @@
 #include "agent/run/control.h"
+#include "agent/base/json.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 namespace edgehose {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::vector<std::string> words_of(std::string_view line) {
   std::vector<std::string> words;

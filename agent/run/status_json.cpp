@@ -1,15 +1,13 @@
 // StatusReport to JSON and back. Durations are seconds, instants RFC 3339 in UTC, counters objects.
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
+#include "agent/base/json.h"
 #include "agent/base/text.h"
 #include "agent/run/status_report.h"
 
 namespace edgehose {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 

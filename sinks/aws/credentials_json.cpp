@@ -2,14 +2,11 @@
 
 #include <string.h>
 
-#include <nlohmann/json.hpp>
-
+#include "agent/base/json.h"
 #include "sinks/aws/time.h"
 
 namespace edgehose::aws {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t kPrintedBytes = 200;
 

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "agent/base/check.h"
+#include "agent/base/json.h"
 #include "sinks/object/record_format.h"
 
 namespace edgehose {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 void append_number(std::uint64_t n, std::string& out) {
   char digits[20];

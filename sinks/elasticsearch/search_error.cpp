@@ -4,16 +4,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "agent/base/json.h"
 #include "sinks/elasticsearch/printable.h"
 #include "sinks/http/retry_after.h"
 
 namespace edgehose {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t kShownBytes = 300;
 constexpr std::size_t kReadBytes = 64 << 10;  // of a refusal

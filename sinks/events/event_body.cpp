@@ -26,7 +26,11 @@ std::vector<MissingRecords> within(const std::vector<MissingRecords>& missing,
 }  // namespace
 
 EventBody::EventBody(Store& store, Batch batch, MakeWriter make_writer, std::uint64_t limit)
-    : store_(store), batch_(std::move(batch)), make_writer_(std::move(make_writer)), limit_(limit) {
+    : store_(store),
+      batch_(std::move(batch)),
+      make_writer_(std::move(make_writer)),
+      limit_(limit),
+      paths_(store, kMaxFilePaths) {
   rewind();
 }
 
@@ -92,7 +96,7 @@ Status EventBody::append_letters(std::string& out) {
 }
 
 Status EventBody::append(const Record& record, std::string& out) {
-  EH_ASSIGN(const std::string_view file, path_of(record.file));
+  EH_ASSIGN(const std::string_view file, paths_.of(record.file));
   const std::size_t before = out.size();
   writer_->append(record, file, out);
   if (out.size() > limit_ && !sent_.empty())
@@ -120,15 +124,6 @@ bool EventBody::any_left(Sequence first, Sequence end) const {
   return left.empty() || std::ranges::any_of(left, [&](const SequenceRange& range) {
            return range.first < end && first <= range.last;
          });
-}
-
-Result<std::string_view> EventBody::path_of(FileId id) {
-  if (id.value == 0) return std::string_view();
-  if (const auto known = paths_.find(id); known != paths_.end())
-    return std::string_view(known->second);
-  EH_ASSIGN(const auto state, store_.file(id));
-  if (paths_.size() == kMaxFilePaths) paths_.clear();
-  return std::string_view(paths_[id] = state ? state->path : std::string());
 }
 
 // What is not left is not missing either: the service has told of it.

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +17,7 @@
 #include "buffer/record.h"
 #include "sinks/delivery/courier.h"
 #include "sinks/object/claim_reader.h"
+#include "sinks/object/file_paths.h"
 #include "sinks/object/object_encoder.h"
 #include "sinks/sink.h"
 
@@ -58,7 +58,6 @@ class EventBody final : public ObjectBody {
   Status append(const Record& record, std::string& out);
   bool is_left(Sequence sequence);
   bool any_left(Sequence first, Sequence end) const;
-  Result<std::string_view> path_of(FileId id);
   void end();
 
   Store& store_;
@@ -69,7 +68,7 @@ class EventBody final : public ObjectBody {
   std::unique_ptr<EventWriter> writer_;
   std::unique_ptr<ClaimReader> blocks_;
   std::vector<SequenceRange> sent_;
-  std::map<FileId, std::string> paths_;
+  FilePaths paths_;
   std::size_t left_at_ = 0;  // in batch_.left
   bool ended_ = false;
 };

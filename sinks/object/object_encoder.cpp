@@ -9,6 +9,7 @@
 
 #include "sinks/object/claim_reader.h"
 #include "sinks/object/compressor.h"
+#include "sinks/object/file_paths.h"
 #include "sinks/object/letter_renderer.h"
 #include "sinks/object/object_encryption.h"
 #include "sinks/object/record_format.h"
@@ -31,7 +32,8 @@ class Renderer final : public PieceStream {
         source_(source),
         compressor_(std::move(compressor)),
         summary_(std::move(summary)),
-        blocks_(store, claim, *summary_) {}
+        blocks_(store, claim, *summary_),
+        paths_(store, kMaxFilePaths) {}
 
  private:
   bool lines() const { return rendering_.format == ObjectRendering::Format::kLines; }
@@ -127,7 +129,7 @@ class Renderer final : public PieceStream {
     // The compressor is called for many records at once.
     while (text_.size() < kTextBytes && (more = w.at < w.part.end && w.records.next(record))) {
       if (w.at++ < w.part.begin) continue;
-      EH_ASSIGN(const std::string_view file, path_of(record.file));
+      EH_ASSIGN(const std::string_view file, paths_.of(record.file));
       ndjson_.append(record, {rendering_.agent, w.source, file}, text_);
       w.raw += record.body.size() + 1;
     }
@@ -159,15 +161,6 @@ class Renderer final : public PieceStream {
     return sources_[id];
   }
 
-  Result<std::string_view> path_of(FileId id) {
-    if (id.value == 0) return std::string_view();
-    if (const auto known = paths_.find(id); known != paths_.end())
-      return std::string_view(known->second);
-    EH_ASSIGN(const auto state, store_.file(id));
-    if (paths_.size() == kMaxFilePaths) paths_.clear();
-    return std::string_view(paths_[id] = state ? state->path : std::string());
-  }
-
   // A block whose records are being wrapped.
   struct Wrapping {
     Wrapping(const BlockPart& of, DecodedBlock decoded, std::string name)
@@ -187,7 +180,7 @@ class Renderer final : public PieceStream {
   std::shared_ptr<ObjectSummary> summary_;
   ClaimReader blocks_;
   std::map<SourceId, std::string> sources_;
-  std::map<FileId, std::string> paths_;
+  FilePaths paths_;
   std::unique_ptr<Wrapping> wrapping_;
   std::string text_;
   NdjsonWriter ndjson_;

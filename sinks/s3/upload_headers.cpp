@@ -2,10 +2,10 @@
 #include <openssl/evp.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "agent/base/base64.h"
 #include "agent/base/check.h"
+#include "agent/base/json.h"
 #include "agent/base/text.h"
 #include "sinks/aws/digest.h"
 #include "sinks/aws/uri.h"
@@ -61,7 +61,7 @@ void add_encryption(Headers& headers, const S3Encryption& encryption) {
   }
   headers.add(name + "-aws-kms-key-id", encryption.kms_key);
   if (!encryption.context.empty())
-    headers.add(name + "-context", base64(nlohmann::json(encryption.context).dump()));
+    headers.add(name + "-context", base64(Json(encryption.context).dump()));
   if (encryption.bucket_key)
     headers.add(name + "-bucket-key-enabled", *encryption.bucket_key ? "true" : "false");
 }
