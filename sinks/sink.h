@@ -107,6 +107,9 @@ struct Batch {
   // one (Partly). A body holds these only, and misses (ObjectSummary) only what it lacks of them.
   std::vector<SequenceRange> left{};
   std::string receipt{};  // Poll::receipt: it was taken, and is asked after
+  // Another batch has got the same receipt (the destination has begun to count anew): what is
+  // acknowledged may be either.
+  bool ambiguous = false;
   // Receipts of this life that came to nothing, so that it is sent again: how many, and the last.
   unsigned spent_receipts = 0;
   std::string spent_receipt{};
@@ -195,6 +198,7 @@ using Response = std::variant<FileResponse, UploadResponse, PostResponse>;
 struct Delivered {
   // Records that it may hold twice although it recognises them: they went to another index.
   std::uint64_t possible_duplicates = 0;
+  Duration pause{};  // it is close to its limits: nothing more is sent to it for so long
 };
 struct Retry {  // transient: back off and send the same again
   std::string reason;
@@ -213,6 +217,7 @@ struct Rejected {  // these records (sequences; none: all) never; the others wer
 struct TooLarge {  // halve
   std::string reason;
   bool absent = false;
+  bool maybe_arrived = false;  // some of it may have been taken
 };
 struct KeyRefused {    // the destination can never take this key: nothing has arrived under it
   std::string reason;  // which part of it, and what the destination said
@@ -229,6 +234,7 @@ struct Partly {
   std::string reason;                     // of those
   std::optional<Duration> after{};        // the server's wish
   bool alone = false;                     // it takes others meanwhile: only this batch waits
+  bool at_once = false;                   // it has not looked at them: nothing is to be waited for
   std::uint64_t possible_duplicates = 0;  // as in Delivered
 };
 // Taken; whether it is safe there is to be asked for (Sink::poll), and was not said yet.
@@ -237,6 +243,7 @@ struct Poll {
   Duration after;         // until it is asked for
   std::string group{};    // receipts of one group are asked for in one request
   std::string failure{};  // why it could not be asked for; empty: it was
+  Duration pause{};       // as in Delivered
 };
 using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, KeyRefused, Park, Partly, Poll>;
 

@@ -127,7 +127,8 @@ bool Courier::goes_before(const Held& held, const Held& other) const {
 // same.
 Instant Courier::due(const Held& held) const {
   const bool asks = !held.batch.receipt.empty() && state_ == State::kBackingOff && !asking_fails_;
-  return state_ == State::kOpen || asks ? held.not_before : next_attempt_;
+  const Instant own = state_ == State::kOpen || asks ? held.not_before : next_attempt_;
+  return held.batch.receipt.empty() ? std::max(own, rests_until_) : own;
 }
 
 Instant Courier::next_start(Instant now) const {

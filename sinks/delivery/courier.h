@@ -164,6 +164,7 @@ class Courier {
   bool may_cut_anew(const Held& held, bool absent) const;
   void answered(const Held& held, Instant now);
   void recovered(Instant now);
+  void rest(Duration pause, Instant now);
   void past(const std::string& error);
   void failed(const Held& held, State state, const std::string& reason, Instant now, Instant next);
 
@@ -171,6 +172,7 @@ class Courier {
   void delivered(Held& held, const Delivered& verdict, Instant now);
   void rejected(Held& held, const Rejected& verdict, Instant now);
   void partly(Held& held, const Partly& verdict, Instant now);
+  void go_on(Held& held, const Partly& verdict, bool delivered, Instant now);
   void got_further(Held& held, Instant now);
   std::uint64_t sent_records(const Held& held) const;
   std::uint64_t take_in(Held& held, const std::vector<Rejected>& refused, std::uint64_t again);
@@ -213,6 +215,7 @@ class Courier {
 
   State state_ = State::kOpen;
   Instant next_attempt_{};      // while not open
+  Instant rests_until_{};       // nothing is sent before: the destination has asked for it
   bool asking_fails_ = false;   // it was a receipt that could not be asked for
   std::uint64_t round_ = 1;     // grows with each failure of the sink
   std::uint64_t failures_ = 0;  // of the sink in a row
@@ -223,6 +226,7 @@ class Courier {
   LineGate parked_lines_, backoff_lines_, alone_lines_, refusal_lines_, halving_lines_, key_lines_;
   std::string refusal_;  // the kind for which batches in a row were refused whole
   unsigned refused_ = 0;
+  unsigned refusals_only_ = 0;  // answers since the last delivery that refused one and went no further
   bool stopped_ = false;
   CourierStatus report_;
 };

@@ -29,6 +29,12 @@ void Courier::ask_for(Held& held, Instant now) {
 void Courier::poll(Held& held, const Poll& verdict, Instant now) {
   EH_CHECK(!verdict.receipt.empty());
   if (verdict.failure.empty()) answered(held, now);
+  for (auto& [id, other] : held_) {
+    if (&other == &held || other.group != verdict.group || other.batch.receipt != verdict.receipt)
+      continue;
+    held.batch.ambiguous = other.batch.ambiguous = true;
+  }
+  rest(verdict.pause, now);
   held.batch.receipt = verdict.receipt;
   held.group = verdict.group;
   held.waits_since = now;
@@ -41,6 +47,7 @@ void Courier::drop_receipt(Held& held) {
   if (held.batch.receipt.empty()) return;
   ++held.batch.spent_receipts;
   held.batch.spent_receipt = std::exchange(held.batch.receipt, {});
+  held.batch.ambiguous = false;
   held.batch.held_back = {};
   held.group.clear();
   held.waits_since.reset();

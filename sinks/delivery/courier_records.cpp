@@ -60,6 +60,7 @@ std::uint64_t left_records(const Batch& batch) {
 void Courier::delivered(Held& held, const Delivered& verdict, Instant now) {
   take_in(held, {}, 0);
   held.told.duplicates += verdict.possible_duplicates;
+  rest(verdict.pause, now);
   told_of_all(held, now);
 }
 
@@ -78,6 +79,7 @@ void Courier::partly(Held& held, const Partly& verdict, Instant now) {
   held.batch.left = verdict.again;
   drop_receipt(held);
   if (delivered > 0) got_further(held, now);
+  if (verdict.at_once) return go_on(held, verdict, delivered > 0, now);
   if (!verdict.alone) return back_off(held, verdict.reason, verdict.after, now);
   ++report_.retries;
   recovered(now);
@@ -86,6 +88,18 @@ void Courier::partly(Held& held, const Partly& verdict, Instant now) {
   const Duration pause =
       verdict.after ? obey(*verdict.after, ceiling, random_) : full_jitter(ceiling, random_);
   wait_alone(held, verdict.reason, pause, now);
+}
+
+// Each such answer tells of one record at least. Where nothing but refusals come, it may be all
+// that the destination has to say: the rest goes one by one, as slowly as a parked sink probes.
+void Courier::go_on(Held& held, const Partly& verdict, bool delivered, Instant now) {
+  if (!delivered && !held.batch.claim.replay() && ++refusals_only_ >= kRefusedInARow)
+    return park(
+        held,
+        Park{fmt::format("{} records in a row were refused: {}", kRefusedInARow, verdict.reason)},
+        now);
+  recovered(now);
+  held.not_before = now;
 }
 
 // Some of it was delivered: how often it failed before does not count any more.
@@ -208,7 +222,7 @@ std::uint64_t Courier::sent_anew(const Held& held) const {
 
 void Courier::count_delivery() {
   ++deliveries_;
-  refused_ = 0;
+  refused_ = refusals_only_ = 0;
   report_.last_success = clock_.wall();
 }
 

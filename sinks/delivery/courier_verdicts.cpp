@@ -115,6 +115,7 @@ bool Courier::may_cut_anew(const Held& held, bool absent) const {
 
 void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
+  held.maybe_arrived = held.maybe_arrived || verdict.maybe_arrived;
   if (sent_records(held) <= 1)
     return rejected(held, Rejected{{}, verdict.reason, "too large", verdict.absent}, now);
   if (!may_cut_anew(held, verdict.absent))
@@ -169,6 +170,12 @@ void Courier::recovered(Instant now) {
   report_.failed_in_a_row = 0;
   past(report_.last_error);
   report_.last_error.clear();
+}
+
+// What it has taken is asked for all the same.
+void Courier::rest(Duration pause, Instant now) {
+  if (pause > Duration::zero())
+    rests_until_ = std::max(rests_until_, now + std::min(pause, kLongestServerWish));
 }
 
 // One line for each change of state; a sink that comes and goes gets one a minute of each kind.

@@ -4,7 +4,7 @@
 
 #include "buffer/state.h"
 #include "sinks/elasticsearch/json_scanner.h"
-#include "sinks/elasticsearch/printable.h"
+#include "sinks/events/printable.h"
 
 namespace edgehose {
 

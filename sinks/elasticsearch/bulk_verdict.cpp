@@ -8,36 +8,10 @@
 
 #include "sinks/elasticsearch/bulk_response.h"
 #include "sinks/elasticsearch/item_verdict.h"
+#include "sinks/events/sent_records.h"
 
 namespace edgehose {
 namespace {
-
-// The records of a request, by their place in it. Sequences ascend.
-class SentRecords {
- public:
-  explicit SentRecords(const std::vector<SequenceRange>& ranges) : ranges_(ranges) {
-    for (const SequenceRange& range : ranges) {
-      begins_.push_back(size_);
-      size_ += range.last - range.first + 1;
-    }
-  }
-  std::uint64_t size() const { return size_; }
-  std::optional<std::uint64_t> place_of(Sequence sequence) const {
-    const auto range = std::ranges::lower_bound(ranges_, sequence, {}, &SequenceRange::last);
-    if (range == ranges_.end() || sequence < range->first) return std::nullopt;
-    return begins_[static_cast<std::size_t>(range - ranges_.begin())] + (sequence - range->first);
-  }
-  Sequence at(std::uint64_t place) const {
-    const auto behind = std::ranges::upper_bound(begins_, place);
-    const auto range = static_cast<std::size_t>(behind - begins_.begin()) - 1;
-    return ranges_[range].first + (place - begins_[range]);
-  }
-
- private:
-  const std::vector<SequenceRange>& ranges_;
-  std::vector<std::uint64_t> begins_;
-  std::uint64_t size_ = 0;
-};
 
 // Collects what items say.
 class Judgement {

@@ -4,14 +4,14 @@
 #include <optional>
 #include <string_view>
 
-#include "sinks/elasticsearch/document_id.h"
+#include "sinks/events/record_ids.h"
 #include "sinks/sink.h"
 
 namespace edgehose {
 
 struct BulkQuestion {
   const std::vector<SequenceRange>& sent;  // in the order of the request
-  const DocumentIds* ids = nullptr;        // of these documents; null: the server made some
+  const RecordIds* ids = nullptr;          // of these documents; null: the server made some
   // What was blocked for so long goes to the dead letters.
   bool gives_up_blocked = false;
 };

@@ -1,32 +1,13 @@
 #include "sinks/elasticsearch/document_fields.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "agent/base/check.h"
 #include "agent/base/json.h"
-#include "sinks/object/record_format.h"
+#include "sinks/events/json_text.h"
 
 namespace edgehose {
 namespace {
-
-void append_number(std::uint64_t n, std::string& out) {
-  char digits[20];
-  const char* const end = std::to_chars(digits, digits + sizeof digits, n).ptr;
-  out.append(digits, static_cast<std::size_t>(end - digits));
-}
-
-void append_text(std::string_view text, std::string& out) {
-  out.push_back('"');
-  append_json_escaped(text, out);
-  out.push_back('"');
-}
-
-std::string json_text(std::string_view text) {
-  std::string out;
-  append_text(text, out);
-  return out;
-}
 
 // "a.b.c" into nested objects. What stood in the way gives way.
 void put(Json& tree, std::string_view path, const std::string& value) {
@@ -120,7 +101,7 @@ void DocumentFields::append(const Record& record, std::string_view file, Roots t
   if (own(kEvent)) {
     out.append(",\"event\":{").append(roots_[kEvent].members);
     out += roots_[kEvent].members.empty() ? "\"sequence\":" : ",\"sequence\":";
-    append_number(record.sequence.value, out);
+    append_json_number(record.sequence.value, out);
     out.push_back('}');
   }
   if (own(kLog)) append_log(record, file, out);
@@ -140,12 +121,12 @@ void DocumentFields::append_log(const Record& record, std::string_view file,
   };
   if (!file.empty()) {
     next("\"file\":{\"path\":");
-    append_text(file, out);
+    append_json_text(file, out);
     out.push_back('}');
   }
   if (of_file) {
     next("\"offset\":");
-    append_number(record.begin, out);
+    append_json_number(record.begin, out);
   }
   if (flagged) {
     next("\"flags\":[");

@@ -16,10 +16,10 @@
 #include <string_view>
 
 #include "sinks/elasticsearch/document_fields.h"
-#include "sinks/elasticsearch/document_id.h"
 #include "sinks/elasticsearch/index_name.h"
-#include "sinks/elasticsearch/json_line.h"
 #include "sinks/events/event_body.h"
+#include "sinks/events/json_line.h"
+#include "sinks/events/record_ids.h"
 
 namespace edgehose {
 
@@ -45,7 +45,7 @@ class DocumentWriter final : public EventWriter {
   void append_time(WallTime time, std::string& out);
 
   const std::shared_ptr<const DocumentOptions> options_;
-  const DocumentIds ids_;
+  const RecordIds ids_;
   const DocumentFields fields_;
   JsonLine json_;
   // Of the last record: most of those that follow each other were read at one time.

@@ -17,12 +17,6 @@ using C = ElasticsearchConfig;
 
 constexpr std::size_t kMostFields = 48;
 
-std::string wrong_number_of_endpoints(const std::vector<std::string>& endpoints) {
-  if (endpoints.empty()) return "must name one at least";
-  return endpoints.size() > Endpoints::kMost ? fmt::format("are more than {}", Endpoints::kMost)
-                                             : "";
-}
-
 std::string wrong_fields(const std::map<std::string, std::string>& fields) {
   if (fields.size() > kMostFields) return fmt::format("are more than {}", kMostFields);
   for (const auto& [name, value] : fields) {

@@ -1,17 +1,14 @@
 #include "sinks/elasticsearch/elasticsearch_sink.h"
 
-#include <charconv>
-
 #include "sinks/aws/uri.h"
 #include "sinks/elasticsearch/bulk_response.h"
 #include "sinks/elasticsearch/bulk_verdict.h"
 #include "sinks/elasticsearch/search_error.h"
+#include "sinks/events/size_note.h"
+#include "sinks/events/status_verdict.h"
 
 namespace edgehose {
 namespace {
-
-constexpr std::string_view kLimitNote = "max_raw_size=";
-constexpr std::uint64_t kSmallestLimit = 16 << 10;  // below it a limit is of something else
 
 std::string query_value(std::string_view text) {
   return aws::uri_encode(text, aws::Slash::kEncoded);
@@ -39,11 +36,6 @@ DocumentOptions document_options(const ElasticsearchConfig& config,
   return options;
 }
 
-// A batch that turned out too long was not sent either.
-Verdict judge_unmade(const Error& why) {
-  return why.code == ErrorCode::kFull ? Verdict(TooLarge{why.message}) : judge_unsent(why);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<ElasticsearchSink>> ElasticsearchSink::create(
@@ -60,13 +52,13 @@ ElasticsearchSink::ElasticsearchSink(const ElasticsearchConfig& config,
       blocked_max_age_(config.blocked_max_age),
       documents_(std::make_shared<DocumentOptions>(document_options(config, context, index))) {}
 
-DocumentIds ElasticsearchSink::ids_of(const Batch& batch) const {
+RecordIds ElasticsearchSink::ids_of(const Batch& batch) const {
   return {documents_->context.agent, batch.epoch, batch.source};
 }
 
 // For people: no request has it. "app 4711 to 5000, kJ3dA1b-Qe09_xYz-"
 std::string ElasticsearchSink::key(const BatchOutline& batch, const std::string&) const {
-  const DocumentIds ids(documents_->context.agent, batch.epoch, batch.source);
+  const RecordIds ids(documents_->context.agent, batch.epoch, batch.source);
   std::string key = fmt::format("{} {} to {}, {}", batch.source, batch.first.value,
                                 batch.last.value, ids.beginning());
   if (!batch.replay.empty()) key += batch.replay;
@@ -85,9 +77,9 @@ Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) c
   const auto& post = std::get<PostResponse>(response);
   if (post.nothing) return Delivered{};
   if (post.unsent) return judge_unmade(*post.unsent);
-  if (post.answer.status == 0) return judge_search_silence(post.answer, count_records(post.sent));
+  if (post.answer.status == 0) return judge_silence(post.answer, count_records(post.sent));
   if (!post.answer.succeeded()) return judge_search_refusal(post.answer, post.bytes);
-  const DocumentIds ids = ids_of(batch);
+  const RecordIds ids = ids_of(batch);
   const bool given_up = blocked_max_age_ && batch.held_back >= *blocked_max_age_;
   return judge_bulk({post.sent, documents_->ids ? &ids : nullptr, given_up}, post.answer.body);
 }
@@ -98,18 +90,11 @@ std::optional<std::string> ElasticsearchSink::learn(const std::string& note,
   if (post.unsent || post.answer.status < 300 ||
       !std::holds_alternative<TooLarge>(judge_search_refusal(post.answer, post.bytes)))
     return std::nullopt;
-  const std::uint64_t limit = std::max(post.bytes / 2, kSmallestLimit);
-  if (size_limit(note).value_or(UINT64_MAX) <= limit) return std::nullopt;
-  return fmt::format("{}{}", kLimitNote, limit);
+  return note_too_large(note, post.bytes);
 }
 
 std::optional<std::uint64_t> ElasticsearchSink::size_limit(const std::string& note) const {
-  if (!note.starts_with(kLimitNote)) return std::nullopt;
-  std::uint64_t limit = 0;
-  const char* const end = note.data() + note.size();
-  const auto read = std::from_chars(note.data() + kLimitNote.size(), end, limit);
-  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
-  return limit;
+  return noted_size_limit(note);
 }
 
 MakeWriter ElasticsearchSink::writer() const {

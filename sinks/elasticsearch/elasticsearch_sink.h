@@ -49,7 +49,7 @@ class ElasticsearchSink final : public Sink {
  private:
   ElasticsearchSink(const ElasticsearchConfig& config, const ElasticsearchContext& context,
                     const IndexName& index);
-  DocumentIds ids_of(const Batch& batch) const;
+  RecordIds ids_of(const Batch& batch) const;
 
   const std::string name_;
   const std::string target_;  // of a bulk request

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "agent/base/text.h"
+#include "sinks/events/expressions.h"
 #include "sinks/object/time_zone.h"
 
 namespace edgehose {
@@ -27,11 +27,6 @@ std::string_view pattern_of(IndexRotation rotation) {
   return "";
 }
 
-template <class... Args>
-tl::unexpected<Error> wrong(fmt::format_string<Args...> format, Args&&... args) {
-  return fail(ErrorCode::kInvalid, format, std::forward<Args>(args)...);
-}
-
 }  // namespace
 
 // https://www.elastic.co/guide/en/elasticsearch/reference/8.19/indices-create-index.html
@@ -53,16 +48,12 @@ std::string not_an_index(std::string_view name) {
 Result<IndexName> IndexName::compile(std::string_view text, IndexRotation rotation,
                                      const Labels& labels, std::vector<std::string>& warnings) {
   IndexName name;
-  while (!text.empty()) {
-    const std::size_t open = text.find("!{");
-    if (open != 0) name.parts_.push_back({std::string(text.substr(0, open)), std::nullopt});
-    if (open == std::string_view::npos) break;
-    const std::size_t close = text.find('}', open);
-    if (close == std::string_view::npos)
-      return wrong("the expression {} is not closed: its }} is missing", text.substr(open, 64));
-    EH_TRY(name.add_expression(text.substr(open + 2, close - open - 2), labels, warnings));
-    text.remove_prefix(close + 1);
-  }
+  EH_TRY(each_expression(text, {[&](std::string_view part) {
+                                  name.parts_.push_back({std::string(part), {}});
+                                },
+                                [&](std::string_view space, std::string_view value) {
+                                  return name.add_expression(space, value, labels, warnings);
+                                }}));
   // A week's year is meant here.
   std::vector<std::string> own;
   if (rotation != IndexRotation::kNone) EH_TRY(name.add_pattern(pattern_of(rotation), own));
@@ -70,29 +61,19 @@ Result<IndexName> IndexName::compile(std::string_view text, IndexRotation rotati
   for (const std::int64_t seconds : {1'795'698'000, 1'772'600'767, 0})
     if (const std::string why = not_an_index(name.at(WallTime(seconds * 1'000'000'000)));
         !why.empty())
-      return wrong("{}", why);
+      return fail(ErrorCode::kInvalid, "{}", why);
   return name;
 }
 
-Status IndexName::add_expression(std::string_view expression, const Labels& labels,
-                                 std::vector<std::string>& warnings) {
-  static constexpr std::array<std::string_view, 2> kNamespaces = {"timestamp", "label"};
-  const std::size_t colon = expression.find(':');
-  const std::string_view space = expression.substr(0, colon);
-  const std::string_view value =
-      colon == std::string_view::npos ? "" : expression.substr(colon + 1);
+Status IndexName::add_expression(std::string_view space, std::string_view value,
+                                 const Labels& labels, std::vector<std::string>& warnings) {
+  static constexpr std::array<std::string_view, 2> kSpaces = {"timestamp", "label"};
   if (space == "timestamp") return add_pattern(value, warnings);
-  if (space == "label") {
-    const auto label = labels.find(std::string(value));
-    if (label == labels.end())
-      return wrong("!{{{}}}: the agent has no label \"{}\" ([agent] labels)", expression, value);
-    parts_.push_back({label->second, std::nullopt});
-    return {};
-  }
-  const auto near = nearest(space, kNamespaces);
-  return wrong(
-      "!{{{}}} is no expression: there are !{{timestamp:yyyy.MM.dd}} and !{{label:NAME}}{}",
-      expression, near ? fmt::format("; did you mean {}?", *near) : "");
+  if (space != "label")
+    return no_expression(space, value, "!{timestamp:yyyy.MM.dd} and !{label:NAME}", kSpaces);
+  EH_ASSIGN(std::string label, label_of(labels, value));
+  parts_.push_back({std::move(label), std::nullopt});
+  return {};
 }
 
 Status IndexName::add_pattern(std::string_view pattern, std::vector<std::string>& warnings) {

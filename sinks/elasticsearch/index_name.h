@@ -41,7 +41,7 @@ class IndexName {
     std::string text;
     std::optional<DatePattern> pattern;  // in place of the text
   };
-  Status add_expression(std::string_view expression, const Labels& labels,
+  Status add_expression(std::string_view space, std::string_view value, const Labels& labels,
                         std::vector<std::string>& warnings);
   Status add_pattern(std::string_view pattern, std::vector<std::string>& warnings);
 

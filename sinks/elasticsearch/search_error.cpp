@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "agent/base/json.h"
-#include "sinks/elasticsearch/printable.h"
-#include "sinks/http/retry_after.h"
+#include "sinks/events/printable.h"
+#include "sinks/events/status_verdict.h"
 
 namespace edgehose {
 namespace {
@@ -16,32 +16,23 @@ namespace {
 constexpr std::size_t kShownBytes = 300;
 constexpr std::size_t kReadBytes = 64 << 10;  // of a refusal
 
-enum class Meaning { kRetry, kUnclear, kPark, kTooLarge };
-
 struct Rule {
   int status;             // 0: any
   std::string_view type;  // empty: any
-  Meaning meaning;
+  HttpRefusal refusal;
   std::string_view advice = {};
 };
 
 // The first that fits counts.
 constexpr Rule kRules[] = {
-    {0, "cluster_block_exception", Meaning::kRetry, "see why the cluster is blocked"},
-    {0, "index_not_found_exception", Meaning::kPark, "make the index or its template"},
-    {0, "security_exception", Meaning::kPark, "see to \"auth\" and the rights of who it names"},
-    {401, "", Meaning::kPark, "see to \"auth\""},
-    {403, "", Meaning::kPark, "who \"auth\" names may not do this"},
-    {404, "", Meaning::kPark, "correct \"endpoints\": a search server has /_bulk"},
-    {405, "", Meaning::kPark, "correct \"endpoints\": a search server has /_bulk"},
-    {407, "", Meaning::kPark, "see to \"proxy\""},
-    {408, "", Meaning::kRetry},
-    {425, "", Meaning::kRetry},
-    {429, "", Meaning::kRetry},
-    {413, "", Meaning::kTooLarge},
-    {501, "", Meaning::kPark},
-    {502, "", Meaning::kUnclear},
-    {503, "", Meaning::kRetry},
+    {0, "cluster_block_exception", HttpRefusal::kRetry, "see why the cluster is blocked"},
+    {0, "index_not_found_exception", HttpRefusal::kPark, "make the index or its template"},
+    {0, "security_exception", HttpRefusal::kPark, "see to \"auth\" and the rights of who it names"},
+    {401, "", HttpRefusal::kPark, "see to \"auth\""},
+    {403, "", HttpRefusal::kPark, "who \"auth\" names may not do this"},
+    {404, "", HttpRefusal::kPark, "correct \"endpoints\": a search server has /_bulk"},
+    {405, "", HttpRefusal::kPark, "correct \"endpoints\": a search server has /_bulk"},
+    {407, "", HttpRefusal::kPark, "see to \"proxy\""},
 };
 
 Rule rule_of(const SearchError& error, int status) {
@@ -50,10 +41,7 @@ Rule rule_of(const SearchError& error, int status) {
            (candidate.type.empty() || candidate.type == error.type);
   });
   if (rule != std::end(kRules)) return *rule;
-  if (status >= 500) return {0, "", Meaning::kUnclear};
-  // What is no server's of this kind: a portal, a proxy; or this config's: a parameter that this
-  // version does not know.
-  return {0, "", status >= 400 ? Meaning::kPark : Meaning::kRetry};
+  return {0, "", refusal_of(status)};
 }
 
 Json parse(std::string_view text) {
@@ -124,21 +112,7 @@ Verdict judge_search_refusal(const HttpResponse& answer, std::uint64_t bytes) {
   const Rule rule = rule_of(error, answer.status);
   std::string words = words_of(answer, error, rule.advice);
   if (never_fits(answer, error, bytes)) return TooLarge{std::move(words)};
-  switch (rule.meaning) {
-    case Meaning::kRetry: return Retry{std::move(words), retry_after(answer)};
-    case Meaning::kUnclear: return Retry{std::move(words), retry_after(answer), true};
-    case Meaning::kTooLarge: return TooLarge{std::move(words)};
-    case Meaning::kPark: break;
-  }
-  return Park{std::move(words)};
-}
-
-Verdict judge_search_silence(const HttpResponse& answer, std::uint64_t records) {
-  // Options that cannot be applied stay so; all else passes, a portal's certificate too.
-  if (answer.failure == HttpFailure::kSetup) return Park{answer.problem};
-  // It would be as long the next time.
-  if (answer.failure == HttpFailure::kTooLong && records > 1) return TooLarge{answer.problem};
-  return Retry{answer.problem, {}, answer.maybe_arrived};
+  return verdict_of(rule.refusal, answer, std::move(words));
 }
 
 bool refuses_gzip(const HttpResponse& answer) {
@@ -158,10 +132,6 @@ Remedy search_remedy(const HttpResponse& answer) {
   if (says("Signature expired") || says("Signature not yet current")) return Remedy::kClock;
   if (says("security token")) return Remedy::kCredentials;
   return Remedy::kNone;
-}
-
-bool host_fails(const HttpResponse& answer) {
-  return answer.status == 429 || (answer.status >= 502 && answer.status <= 504);
 }
 
 std::string describe_server(const HttpResponse& answer) {

@@ -20,8 +20,6 @@ SearchError read_search_error(const HttpResponse& answer);
 
 // Of an answer with a status that is not 2xx. `bytes`: of the request's body, uncompressed.
 Verdict judge_search_refusal(const HttpResponse& answer, std::uint64_t bytes);
-// Of no answer (status 0). `records`: that were sent.
-Verdict judge_search_silence(const HttpResponse& answer, std::uint64_t records);
 
 // --- what the transport asks (events/events_transport.h) -----------------------------------------
 
@@ -29,8 +27,6 @@ Verdict judge_search_silence(const HttpResponse& answer, std::uint64_t records);
 bool refuses_gzip(const HttpResponse& answer);
 // Whether another time or other credentials would help a signed request.
 Remedy search_remedy(const HttpResponse& answer);
-// Whether it is this host that cannot, rather than the cluster or the request.
-bool host_fails(const HttpResponse& answer);
 // "OpenSearch 2.19.4", of the answer to GET /; empty: it does not say.
 std::string describe_server(const HttpResponse& answer);
 

@@ -1,5 +1,7 @@
 #include "sinks/events/endpoints.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "agent/base/check.h"
@@ -29,6 +31,11 @@ std::string not_an_endpoint(const std::string& url) {
       url.find_first_of("?# \t\"<>\\^`{|}") != std::string::npos)
     return "is no address such as \"https://es1:9200\" (no query)";
   return {};
+}
+
+std::string wrong_number_of_endpoints(const std::vector<std::string>& urls) {
+  if (urls.empty()) return "must name one at least";
+  return urls.size() > Endpoints::kMost ? fmt::format("are more than {}", Endpoints::kMost) : "";
 }
 
 bool in_the_clear(std::string_view url) {

@@ -18,6 +18,8 @@ namespace edgehose {
 
 // What is wrong with "https://es1:9200/prefix" as the address of a service; or nothing.
 std::string not_an_endpoint(const std::string& url);
+// The same of how many there are.
+std::string wrong_number_of_endpoints(const std::vector<std::string>& urls);
 // Whether what is sent there can be read on the way, by others than this machine's programs.
 bool in_the_clear(std::string_view url);
 

@@ -48,7 +48,7 @@ BEHIND = {
     "lmdb.h": {"buffer/lmdb.cpp"},
     "toml++/": {"agent/config/toml_file.cpp"},
     "boost/program_options": {"agent/commands/command_line.cpp"},
-    "simdjson.h": {"sinks/elasticsearch/bulk_response.cpp", "sinks/elasticsearch/json_line.h"},
+    "simdjson.h": {"sinks/elasticsearch/bulk_response.cpp", "sinks/events/json_line.h"},
     "curl/": {"sinks/http/exchange.h", "sinks/http/http_client.cpp"},
 }
 

@@ -53,7 +53,7 @@ class BulkVerdictTest : public ::testing::Test {
     return found->reason;
   }
 
-  const DocumentIds ids_{"gw-1", Epoch{}, "app"};
+  const RecordIds ids_{"gw-1", Epoch{}, "app"};
   std::vector<SequenceRange> sent_{range(1, 2), range(7, 7)};
   bool with_ids_ = true, gives_up_ = false;
 };

@@ -35,7 +35,7 @@ class DocumentsTest : public ::testing::Test {
   }
   std::string id() {
     std::string out;
-    DocumentIds("gw-1", batch_.epoch, "app").append(Sequence(7), out);
+    RecordIds("gw-1", batch_.epoch, "app").append(Sequence(7), out);
     return out;
   }
 

@@ -33,7 +33,7 @@ class ElasticsearchSinkTest : public ::testing::Test {
     response_.answer.body = std::move(body);
   }
   std::string items(const std::string& rest) {
-    const DocumentIds ids("gw-1", batch_.epoch, "app");
+    const RecordIds ids("gw-1", batch_.epoch, "app");
     return fmt::format(R"({{"items":[{{"create":{{"_id":"{0}1",{1}}}}},{{"create":{{"_id":"{0}2",)"
                        R"({1}}}}}]}})",
                        ids.beginning(), rest);

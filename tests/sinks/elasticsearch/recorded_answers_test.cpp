@@ -112,7 +112,7 @@ class RecordedAnswer {
     if (made.answer.status != 200) return made;
     // The ids were 1, 2, 3: ours stand for them, unless two indexes had the same.
     std::set<std::string> ids;
-    const DocumentIds ours("gw-1", batch_.epoch, "");
+    const RecordIds ours("gw-1", batch_.epoch, "");
     for (json& item : body["items"]) {
       json& id = item.begin().value()["_id"];
       if (!id.is_string() || !config_.ids) continue;

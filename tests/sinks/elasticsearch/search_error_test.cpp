@@ -99,22 +99,6 @@ TEST(SearchError, ARequestThatNeverFitsIsHalved) {
   EXPECT_EQ(kind_of(judge_search_refusal(answer(429, pressure(200255, 512000)), 1)), kRetry);
 }
 
-TEST(SearchError, NoAnswer) {
-  HttpResponse none = answer(0);
-  none.problem = "away";
-  none.maybe_arrived = true;
-  none.failure = HttpFailure::kReset;
-  EXPECT_EQ(kind_of(judge_search_silence(none, 9)), kUnclear);
-  none.failure = HttpFailure::kSetup;
-  EXPECT_EQ(kind_of(judge_search_silence(none, 9)), kPark);
-  none.failure = HttpFailure::kTooLong;
-  EXPECT_EQ(kind_of(judge_search_silence(none, 9)), kTooLarge) << "it would be as long again";
-  EXPECT_EQ(kind_of(judge_search_silence(none, 1)), kUnclear) << "a record is not given up for it";
-  none.failure = HttpFailure::kConnect;
-  none.maybe_arrived = false;
-  EXPECT_EQ(kind_of(judge_search_silence(none, 9)), kRetry);
-}
-
 TEST(SearchError, WhoCannotReadGzip) {
   EXPECT_TRUE(refuses_gzip(answer(415)));
   EXPECT_TRUE(refuses_gzip(answer(400, error("parse_exception"))));

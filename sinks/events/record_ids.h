@@ -18,9 +18,9 @@
 
 namespace edgehose {
 
-class DocumentIds {
+class RecordIds {
  public:
-  DocumentIds(std::string_view agent, const Epoch& epoch, std::string_view source);
+  RecordIds(std::string_view agent, const Epoch& epoch, std::string_view source);
 
   void append(Sequence sequence, std::string& out) const;
   // None: it is not of these.

@@ -1,4 +1,4 @@
-#include "sinks/elasticsearch/json_line.h"
+#include "sinks/events/json_line.h"
 
 #include "agent/base/text.h"
 #include "sinks/events/event_time.h"

@@ -1,4 +1,4 @@
-#include "sinks/elasticsearch/document_id.h"
+#include "sinks/events/record_ids.h"
 
 #include <algorithm>
 #include <charconv>
@@ -14,7 +14,7 @@ constexpr std::size_t kHashBytes = 12;
 
 }  // namespace
 
-DocumentIds::DocumentIds(std::string_view agent, const Epoch& epoch, std::string_view source) {
+RecordIds::RecordIds(std::string_view agent, const Epoch& epoch, std::string_view source) {
   std::string whole;
   put_string(whole, agent);
   put_bytes(whole, epoch);
@@ -25,14 +25,14 @@ DocumentIds::DocumentIds(std::string_view agent, const Epoch& epoch, std::string
   beginning_ += '-';
 }
 
-void DocumentIds::append(Sequence sequence, std::string& out) const {
+void RecordIds::append(Sequence sequence, std::string& out) const {
   out += beginning_;
   char digits[20];
   const char* const end = std::to_chars(digits, digits + sizeof digits, sequence.value).ptr;
   out.append(digits, static_cast<std::size_t>(end - digits));
 }
 
-std::optional<Sequence> DocumentIds::sequence_of(std::string_view id) const {
+std::optional<Sequence> RecordIds::sequence_of(std::string_view id) const {
   if (!id.starts_with(beginning_)) return std::nullopt;
   id.remove_prefix(beginning_.size());
   Sequence sequence;

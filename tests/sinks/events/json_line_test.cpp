@@ -1,4 +1,4 @@
-#include "sinks/elasticsearch/json_line.h"
+#include "sinks/events/json_line.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
