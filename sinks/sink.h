@@ -234,8 +234,8 @@ struct Partly {
   std::string reason;                     // of those
   std::optional<Duration> after{};        // the server's wish
   bool alone = false;                     // it takes others meanwhile: only this batch waits
-  bool at_once = false;                   // it has not looked at them: nothing is to be waited for
   std::uint64_t possible_duplicates = 0;  // as in Delivered
+  bool at_once = false;                   // it has not looked at them: nothing is to be waited for
 };
 // Taken; whether it is safe there is to be asked for (Sink::poll), and was not said yet.
 struct Poll {

@@ -17,6 +17,7 @@
 #include "sinks/s3/region.h"
 #include "sinks/s3/s3_config.h"
 #include "sinks/s3/s3_probe.h"
+#include "sinks/splunk/splunk_probe.h"
 
 namespace edgehose {
 namespace {
@@ -74,6 +75,7 @@ std::vector<Trial> try_sink(const Component& sink, const std::string& key, const
   if (sink.type == "s3") return try_bucket(sink.as<S3Config>(), key, clock);
   if (sink.type == "elasticsearch")
     return try_search({.config = sink.as<ElasticsearchConfig>()}, clock);
+  if (sink.type == "splunk") return try_splunk({.config = sink.as<SplunkConfig>()}, clock);
   return try_directory(sink.as<DirectoryConfig>(), user, clock);
 }
 

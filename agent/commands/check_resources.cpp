@@ -17,6 +17,7 @@
 #include "sinks/object/compressor.h"
 #include "sinks/s3/s3_config.h"
 #include "sinks/s3/upload_body.h"
+#include "sinks/splunk/splunk_config.h"
 
 namespace edgehose {
 namespace {
@@ -124,12 +125,13 @@ ResourcePart sink_part(const Component& sink, const Config& config) {
     // A small body is kept, and stands there twice while it grows.
     return part(s3.common, s3.object, 2 * UploadMeter::kKeptBytes + kConnection, kTlsTrust);
   }
-  if (sink.type == "elasticsearch") {
-    const SinkConfig& common = sink.as<ElasticsearchConfig>().common;
+  const auto by_request = [&](const SinkConfig& common) {
     const std::uint64_t longest = longest_record(config, common.inputs);
-    return {fmt::format("sink {}, {} requests", sink.name, common.concurrency),
-            kTlsTrust + common.concurrency * bulk_bytes(common.batch, longest)};
-  }
+    return ResourcePart{fmt::format("sink {}, {} requests", sink.name, common.concurrency),
+                        kTlsTrust + common.concurrency * bulk_bytes(common.batch, longest)};
+  };
+  if (sink.type == "elasticsearch") return by_request(sink.as<ElasticsearchConfig>().common);
+  if (sink.type == "splunk") return by_request(sink.as<SplunkConfig>().common);
   const auto& directory = sink.as<DirectoryConfig>();
   return part(directory.common, directory.object, 0, 0);
 }

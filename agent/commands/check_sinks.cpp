@@ -19,6 +19,7 @@
 #include "sinks/directory/filesystem_identity.h"
 #include "sinks/elasticsearch/elasticsearch_config.h"
 #include "sinks/s3/s3_config.h"
+#include "sinks/splunk/splunk_config.h"
 
 namespace edgehose {
 namespace {
@@ -164,6 +165,10 @@ std::string destination_of(const ElasticsearchConfig& sink, const AgentConfig& a
   return first + (first.ends_with('/') ? "" : "/") + (index ? index->at(clock.wall()) : "");
 }
 
+std::string destination_of(const SplunkConfig& sink) {
+  return sink.endpoints.empty() ? "" : sink.endpoints.front();
+}
+
 }  // namespace
 
 MadeSinks make_sinks(const Config& config, const std::string& agent_id) {
@@ -204,11 +209,14 @@ std::vector<SinkCheck> check_sinks(const Config& config, const MadeSinks& sinks,
       check.destination = "s3://" + component.as<S3Config>().bucket.name + "/";
     } else if (component.type == "elasticsearch") {
       check.destination = destination_of(component.as<ElasticsearchConfig>(), config.agent, clock);
+    } else if (component.type == "splunk") {
+      check.destination = destination_of(component.as<SplunkConfig>());
     }
+    const bool by_request = component.type == "elasticsearch" || component.type == "splunk";
     if (const Result<SinkParts>& parts = sinks[i]; parts) {
       tell_large_batch(parts->config, config, findings);
       check.key = parts->sink->key(sample_batch(parts->config, config, store.epoch, clock), "");
-      if (component.type != "elasticsearch") check.destination += check.key;
+      if (!by_request) check.destination += check.key;
       if (component.type == "directory") tell_read_again(check, config, findings);
     } else if (findings.errors.size() == errors) {  // what is told already is not told twice
       findings.errors.push_back(parts.error().message);

@@ -8,6 +8,7 @@
 #include "agent/run/elasticsearch_parts.h"
 #include "agent/run/examine.h"
 #include "agent/run/overwriting_sinks.h"
+#include "agent/run/splunk_parts.h"
 #include "agent/sources/glob.h"
 #include "sinks/delivery/batch_config.h"
 #include "sinks/directory/directory_config.h"
@@ -22,6 +23,7 @@
 #include "sinks/s3/s3_config.h"
 #include "sinks/s3/s3_sink.h"
 #include "sinks/s3/s3_transport.h"
+#include "sinks/splunk/splunk_config.h"
 #include "sinks/upload_budget.h"
 
 namespace edgehose {
@@ -172,6 +174,7 @@ const SinkType kSinkTypes[] = {
     {"directory", make_directory_sink},
     {"s3", make_s3_sink},
     {"elasticsearch", make_elasticsearch_sink},
+    {"splunk", make_splunk_sink},
 };
 
 }  // namespace
@@ -187,6 +190,8 @@ ConfigSchema make_schema() {
   schema.sink("elasticsearch",
               "Creates documents in Elasticsearch, OpenSearch and AWS's services of it.",
               elasticsearch_fields(), examine_elasticsearch_sink);
+  schema.sink("splunk", "Sends events to Splunk, by its HTTP Event Collector.", splunk_fields(),
+              examine_splunk_sink);
   schema.whole(overwriting_sinks);
   return schema;
 }
@@ -223,6 +228,7 @@ std::vector<std::string> own_files(const AgentConfig& agent, const std::vector<S
 std::vector<std::string> sink_inputs(const Component& sink) {
   if (sink.type == "s3") return sink.as<S3Config>().common.inputs;
   if (sink.type == "elasticsearch") return sink.as<ElasticsearchConfig>().common.inputs;
+  if (sink.type == "splunk") return sink.as<SplunkConfig>().common.inputs;
   return sink.as<DirectoryConfig>().common.inputs;
 }
 
@@ -231,10 +237,11 @@ std::vector<std::string> sink_inputs(const Component& sink) {
 std::uint64_t sink_descriptors(const Component& sink) {
   const auto networked = [](const SinkConfig& common) { return 12 + 3 * common.concurrency; };
   if (sink.type == "s3") return networked(sink.as<S3Config>().common);
-  if (sink.type == "elasticsearch") {
-    const auto& config = sink.as<ElasticsearchConfig>();
-    return networked(config.common) + config.endpoints.size();  // kept alive, one to each
-  }
+  const auto to_each = [&](const auto& config) {  // kept alive, one to each
+    return networked(config.common) + config.endpoints.size();
+  };
+  if (sink.type == "elasticsearch") return to_each(sink.as<ElasticsearchConfig>());
+  if (sink.type == "splunk") return to_each(sink.as<SplunkConfig>());
   return 6 + 2 * std::uint64_t{sink.as<DirectoryConfig>().common.concurrency};
 }
 

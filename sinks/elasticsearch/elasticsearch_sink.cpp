@@ -58,11 +58,7 @@ RecordIds ElasticsearchSink::ids_of(const Batch& batch) const {
 
 // For people: no request has it. "app 4711 to 5000, kJ3dA1b-Qe09_xYz-"
 std::string ElasticsearchSink::key(const BatchOutline& batch, const std::string&) const {
-  const RecordIds ids(documents_->context.agent, batch.epoch, batch.source);
-  std::string key = fmt::format("{} {} to {}, {}", batch.source, batch.first.value,
-                                batch.last.value, ids.beginning());
-  if (!batch.replay.empty()) key += batch.replay;
-  return key;
+  return RecordIds(documents_->context.agent, batch.epoch, batch.source).key_of(batch);
 }
 
 // Documents are told by their ids, so what is left to be sent goes by the present config.

@@ -24,7 +24,8 @@
 namespace edgehose {
 
 // Appends a record in its service's form. `file`: the path it came from; empty: not known. Nothing
-// appended: the record is in no request. One writer serves one batch.
+// appended: there is nothing to be sent of it, which counts as delivered. One writer serves one
+// batch.
 class EventWriter {
  public:
   virtual ~EventWriter() = default;

@@ -102,6 +102,10 @@ Result<std::optional<HttpHeader>> authorization(const EventsAuth& auth) {
     EH_ASSIGN(const std::string token, header_text(auth.bearer, "auth.bearer"));
     return secret_header("Bearer " + token);
   }
+  if (auth.token.set()) {
+    EH_ASSIGN(const std::string token, header_text(auth.token, "token"));
+    return secret_header(auth.token_scheme + " " + token);
+  }
   return std::nullopt;
 }
 

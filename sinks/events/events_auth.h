@@ -11,14 +11,16 @@
 
 namespace edgehose {
 
-// One of: user and password, api_key, bearer, sigv4; or none.
+// One of: user and password, api_key, bearer, token, sigv4; or none.
 struct EventsAuth {
   std::string user;
   SecretRef password;
   SecretRef api_key;
   SecretRef bearer;
-  std::string sigv4;   // AWS's name of the service: "es", "aoss"; empty: not signed
-  std::string region;  // of sigv4; empty: see with_region()
+  SecretRef token;           // of a service with a scheme of its own: an option of its sink's
+  std::string token_scheme;  // "Splunk"
+  std::string sigv4;         // AWS's name of the service: "es", "aoss"; empty: not signed
+  std::string region;        // of sigv4; empty: see with_region()
 
   bool is_signed() const { return !sigv4.empty(); }
 };

@@ -158,7 +158,7 @@ HttpRequest EventsTransport::http_request(const Job& job) const {
   if (job.body) http.headers.push_back({"content-type", job.request.content_type});
   if (job.gzipped) http.headers.push_back({"content-encoding", "gzip"});
   http.expect_continue = wary_ && !job.is_well && job.body && job.body->size() >= kAskFirstFrom;
-  http.once = options_.once && job.body;
+  http.once = options_.once && job.events != nullptr;
   http.response_limit = job.answer_limit();
   http.body = job.body;
   return http;

@@ -40,6 +40,14 @@ bool JsonLine::parse(std::string_view text) {
   return true;
 }
 
+std::optional<std::string> JsonLine::text(std::string_view field) const {
+  const std::optional<element> found = find(object_, field);
+  if (!found || found->is_object() || found->is_array() || found->is_null()) return std::nullopt;
+  std::string_view text;
+  if (found->get(text) == simdjson::SUCCESS) return std::string(text);
+  return simdjson::minify(*found);
+}
+
 std::optional<WallTime> JsonLine::time(std::string_view field) const {
   const std::optional<element> found = find(object_, field);
   if (!found) return std::nullopt;

@@ -31,6 +31,8 @@ class JsonLine {
   // The time that `field` holds: a key, or else the path "a.b" to one. None: there is none, or it
   // is no time (event_time.h).
   std::optional<WallTime> time(std::string_view field) const;
+  // The text, number or truth that `field` holds, as text.
+  std::optional<std::string> text(std::string_view field) const;
 
  private:
   bool parse(std::string_view text);

@@ -1,5 +1,7 @@
 #include "sinks/events/record_ids.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -30,6 +32,11 @@ void RecordIds::append(Sequence sequence, std::string& out) const {
   char digits[20];
   const char* const end = std::to_chars(digits, digits + sizeof digits, sequence.value).ptr;
   out.append(digits, static_cast<std::size_t>(end - digits));
+}
+
+std::string RecordIds::key_of(const BatchOutline& batch) const {
+  return fmt::format("{} {} to {}, {}{}", batch.source, batch.first.value, batch.last.value,
+                     beginning_, batch.replay);
 }
 
 std::optional<Sequence> RecordIds::sequence_of(std::string_view id) const {

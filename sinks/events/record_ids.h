@@ -15,6 +15,7 @@
 
 #include "agent/base/types.h"
 #include "buffer/block.h"
+#include "sinks/sink.h"
 
 namespace edgehose {
 
@@ -25,6 +26,8 @@ class RecordIds {
   void append(Sequence sequence, std::string& out) const;
   // None: it is not of these.
   std::optional<Sequence> sequence_of(std::string_view id) const;
+  // What a batch of them is called, for people: "app 4711 to 5000, kJ3dA1b-Qe09_xYz-".
+  std::string key_of(const BatchOutline& batch) const;
   // What all of them begin with.
   const std::string& beginning() const { return beginning_; }
 

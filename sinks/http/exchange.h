@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "sinks/http/cookies.h"
 #include "sinks/http/http_client.h"
 
 namespace edgehose {
@@ -22,6 +23,7 @@ struct ExchangeContext {
   const Clock& clock;
   Sockets sockets;
   std::uint64_t body_bytes = 0;  // handed to libcurl so far
+  Cookies* cookies = nullptr;    // null: none are kept
 };
 
 class Exchange {

@@ -92,6 +92,10 @@ void Exchange::set_connection(Setter& set) {
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_NOPROGRESS, 1L);
   if (request_.once) set(CURLOPT_FRESH_CONNECT, 1L);
+  if (context_.cookies != nullptr) {
+    set(CURLOPT_SHARE, context_.cookies->share());
+    set(CURLOPT_COOKIEFILE, "");  // none, but they are kept
+  }
   set(CURLOPT_BUFFERSIZE, kReceiveBuffer);
   const auto timeout =
       std::chrono::duration_cast<std::chrono::milliseconds>(context_.options.connect_timeout);

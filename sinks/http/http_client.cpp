@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 
 #include "agent/base/check.h"
 #include "agent/base/file.h"
@@ -39,6 +40,7 @@ class HttpClient::Impl {
         epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     initialise_once();
     EH_CHECK(epoll_.valid());
+    if (context_.options.cookies) context_.cookies = &cookies_.emplace();
     multi_ = curl_multi_init();
     EH_CHECK(multi_ != nullptr);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &Impl::watch_socket);
@@ -172,6 +174,7 @@ class HttpClient::Impl {
   void finish(Exchange& exchange, HttpResponse response, std::vector<Finished>& finished) {
     const std::uint64_t id = exchange.id();
     curl_multi_remove_handle(multi_, exchange.handle());
+    if (cookies_) cookies_->bound(exchange.handle());
     exchanges_.erase(id);
     finished.push_back({id, std::move(response)});
   }
@@ -188,6 +191,7 @@ class HttpClient::Impl {
   ExchangeContext context_;
   FileDescriptor epoll_;
   CURLM* multi_ = nullptr;
+  std::optional<Cookies> cookies_;  // outlives the exchanges
   std::map<std::uint64_t, std::unique_ptr<Exchange>> exchanges_;
   std::vector<Finished> refused_;  // that could not be sent at all
   std::uint64_t charged_ = 0;      // to the budgets, beside bodies

@@ -33,6 +33,7 @@ struct HttpClientOptions {
   Duration connect_timeout = std::chrono::seconds(60);  // name, TCP, proxy and TLS together
   // Shared with others, e.g. the agent's; the sink's own follows from config.max_upload_rate.
   std::vector<std::shared_ptr<UploadBudget>> budgets;
+  bool cookies = false;  // kept, in memory: a balancer's, that lead to the same server
   std::string user_agent = fmt::format("edgehose/{}", kVersion);
 };
 

@@ -49,7 +49,7 @@ BEHIND = {
     "toml++/": {"agent/config/toml_file.cpp"},
     "boost/program_options": {"agent/commands/command_line.cpp"},
     "simdjson.h": {"sinks/elasticsearch/bulk_response.cpp", "sinks/events/json_line.h"},
-    "curl/": {"sinks/http/exchange.h", "sinks/http/http_client.cpp"},
+    "curl/": {"sinks/http/cookies.h", "sinks/http/exchange.h", "sinks/http/http_client.cpp"},
 }
 
 # Words that speak of the place where this was written, not of edgehose. Spelt so that this file does

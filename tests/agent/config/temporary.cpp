@@ -11,6 +11,7 @@
 #include "sinks/directory/directory_config.h"
 #include "sinks/elasticsearch/elasticsearch_config.h"
 #include "sinks/s3/s3_config.h"
+#include "sinks/splunk/splunk_config.h"
 
 namespace edgehose {
 
@@ -51,6 +52,7 @@ ConfigSchema test_schema() {
               directory_fields());
   schema.sink("s3", "Objects in a bucket.", s3_fields());
   schema.sink("elasticsearch", "Documents of a search server.", elasticsearch_fields());
+  schema.sink("splunk", "Events of an HTTP Event Collector.", splunk_fields());
   return schema;
 }
 

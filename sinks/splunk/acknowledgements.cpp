@@ -1,0 +1,102 @@
+#include "sinks/splunk/acknowledgements.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <set>
+
+#include "agent/base/text.h"
+#include "sinks/events/status_verdict.h"
+#include "sinks/splunk/hec_answer.h"
+#include "sinks/splunk/hec_codes.h"
+#include "sinks/splunk/hec_verdict.h"
+
+namespace edgehose {
+namespace {
+
+constexpr Duration kLongestPatience = std::chrono::hours(1);
+
+// Where nobody can be asked, a server that is there again may know it still: it keeps what was not
+// asked for for ten minutes.
+constexpr int kPatienceOfSilence = 2;
+
+Poll ask_again(const AckOptions& options, const Batch& batch, std::string failure) {
+  return {.receipt = batch.receipt,
+          .after = options.interval,
+          .group = Receipt::read(batch.receipt).group(),
+          .failure = std::move(failure)};
+}
+
+Verdict wait_on(const AckOptions& options, const Batch& batch, Duration patience,
+                std::string failure) {
+  if (batch.held_back < patience) return ask_again(options, batch, std::move(failure));
+  return Retry{fmt::format("not acknowledged in {}: it is sent again{}{}",
+                           format_duration(batch.held_back), failure.empty() ? "" : "; ", failure),
+               {},
+               true};
+}
+
+// What the server answers in place of acknowledgements.
+Verdict judge_refusal(const AckOptions& options, const Batch& batch, const PostResponse& response) {
+  const Duration patience = ack_patience(options.timeout, batch.spent_receipts);
+  const HttpResponse& answer = response.answer;
+  const HecAnswer hec = read_hec_answer(answer);
+  const HecRule* const rule = hec.code ? hec_rule(*hec.code) : nullptr;
+  // A channel that is lost is found again by sending: once at once, then as others.
+  if (rule != nullptr && rule->meaning == HecMeaning::kChannel)
+    return wait_on(options, batch, batch.spent_receipts == 0 ? Duration::zero() : patience,
+                   "the channel is not known there: " + words_of(answer, hec, {}));
+  Verdict verdict = answer.status == 0 ? judge_silence(answer, 1) : judge_hec_refusal(answer);
+  if (std::holds_alternative<Park>(verdict)) return verdict;
+  const std::string words = answer.status == 0 ? answer.problem : words_of(answer, hec, {});
+  return wait_on(options, batch, kPatienceOfSilence * patience,
+                 "acknowledgements cannot be asked for: " + words);
+}
+
+}  // namespace
+
+std::string Receipt::text() const { return fmt::format("{} {}", id, group()); }
+
+Receipt Receipt::read(std::string_view text) {
+  Receipt receipt;
+  const std::size_t channel = text.find(' ') + 1, endpoint = text.find(' ', channel) + 1;
+  std::from_chars(text.data(), text.data() + channel - 1, receipt.id);
+  receipt.channel = text.substr(channel, endpoint - 1 - channel);
+  receipt.endpoint = text.substr(endpoint);
+  return receipt;
+}
+
+Duration ack_patience(Duration timeout, unsigned spent_receipts) {
+  constexpr unsigned kDoublings = 12;
+  const Duration patience = timeout * (1 << std::min(spent_receipts, kDoublings));
+  return std::min(patience, std::max(timeout, kLongestPatience));
+}
+
+PostRequest ask_for_acks(std::span<const Batch* const> batches) {
+  std::set<std::uint64_t> ids;
+  for (const Batch* const batch : batches) ids.insert(Receipt::read(batch->receipt).id);
+  const Receipt receipt = Receipt::read(batches.front()->receipt);
+  PostRequest request{"/services/collector/ack", "application/json", {}, nullptr};
+  request.text = fmt::format("{{\"acks\":[{}]}}", fmt::join(ids, ","));
+  request.endpoint = receipt.endpoint;
+  request.channel = receipt.channel;
+  return request;
+}
+
+Verdict judge_acks(const AckOptions& options, const Batch& batch, const PostResponse& response) {
+  if (response.unsent) {
+    Verdict verdict = judge_unsent(*response.unsent);
+    if (std::holds_alternative<Park>(verdict)) return verdict;
+    return ask_again(options, batch, response.unsent->message);
+  }
+  const auto acks = read_acks(response.answer);
+  if (!acks) return judge_refusal(options, batch, response);
+  const auto told = acks->find(Receipt::read(batch.receipt).id);
+  if (told != acks->end() && told->second && !batch.ambiguous) return Delivered{};
+  return wait_on(options, batch, ack_patience(options.timeout, batch.spent_receipts), {});
+}
+
+}  // namespace edgehose

@@ -1,0 +1,78 @@
+#include "sinks/splunk/hec_answer.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "sinks/events/printable.h"
+
+namespace edgehose {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kShownBytes = 200;
+constexpr std::size_t kReadBytes = 64 << 10;
+
+Json parse(const HttpResponse& answer) {
+  const std::string_view text = answer.body;
+  return Json::parse(text.substr(0, kReadBytes), nullptr, false);
+}
+
+std::optional<std::uint64_t> number_at(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_number_unsigned()) return std::nullopt;
+  return found->get<std::uint64_t>();
+}
+
+std::optional<std::uint64_t> id_of(const std::string& text) {
+  std::uint64_t id = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
+  return id;
+}
+
+}  // namespace
+
+HecAnswer read_hec_answer(const HttpResponse& answer) {
+  HecAnswer hec;
+  const Json json = parse(answer);
+  if (!json.is_object()) return hec;
+  constexpr std::uint64_t kMostCodes = 100'000;
+  if (const auto code = number_at(json, "code"); code && *code < kMostCodes)
+    hec.code = static_cast<int>(*code);
+  if (const auto text = json.find("text"); text != json.end() && text->is_string())
+    hec.text = printable(text->get_ref<const std::string&>(), kShownBytes);
+  hec.ack_id = number_at(json, "ackId");
+  hec.invalid_event = number_at(json, "invalid-event-number");
+  return hec;
+}
+
+std::optional<std::map<std::uint64_t, bool>> read_acks(const HttpResponse& answer) {
+  if (!answer.succeeded()) return std::nullopt;
+  const Json json = parse(answer);
+  if (!json.is_object()) return std::nullopt;
+  const auto acks = json.find("acks");
+  if (acks == json.end() || !acks->is_object()) return std::nullopt;
+  std::map<std::uint64_t, bool> told;
+  for (const auto& [name, value] : acks->items()) {
+    const auto id = id_of(name);
+    if (!id || !value.is_boolean()) return std::nullopt;
+    told[*id] = value.get<bool>();
+  }
+  return told;
+}
+
+std::string words_of(const HttpResponse& answer, const HecAnswer& hec, std::string_view advice) {
+  std::string words = fmt::format("the server answers {}", answer.status);
+  if (hec.code) words += fmt::format(", code {}", *hec.code);
+  if (!hec.text.empty()) words += fmt::format(" ({})", hec.text);
+  if (hec.invalid_event) words += fmt::format(", of event {}", *hec.invalid_event);
+  if (!hec.code && answer.status != 413)
+    words += ", not in a Splunk's words: it may be of something between here and there";
+  if (!advice.empty()) words += fmt::format("; {}", advice);
+  return words;
+}
+
+}  // namespace edgehose

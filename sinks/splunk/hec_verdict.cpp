@@ -1,0 +1,122 @@
+#include "sinks/splunk/hec_verdict.h"
+
+#include <fmt/format.h>
+
+#include "sinks/events/sent_records.h"
+#include "sinks/events/status_verdict.h"
+#include "sinks/http/retry_after.h"
+#include "sinks/splunk/acknowledgements.h"
+#include "sinks/splunk/hec_codes.h"
+
+namespace edgehose {
+namespace {
+
+// A server whose queues fill is left alone for so long after each request that it takes.
+constexpr Duration kEase = std::chrono::seconds(2);
+
+std::string_view advice_of(int status) {
+  switch (status) {
+    case 401:
+    case 403: return "see to \"token\"";
+    case 404:
+    case 405: return "correct \"endpoints\": a collector has /services/collector there";
+    case 407: return "see to \"proxy\"";
+    default: return {};
+  }
+}
+
+// Where the code says nothing.
+Verdict judge_status(const HttpResponse& answer, const HecAnswer& hec) {
+  if (answer.succeeded())
+    return Retry{fmt::format("the answer {} is not a Splunk's to this request: something between "
+                             "here and there, such as a portal that wants a login",
+                             answer.status),
+                 {},
+                 true};
+  return verdict_of(refusal_of(answer.status), answer,
+                    words_of(answer, hec, advice_of(answer.status)));
+}
+
+Verdict taken(const HecOptions& options, const PostResponse& response, const HecAnswer& hec,
+              Duration pause) {
+  if (!options.ack) return Delivered{.pause = pause};
+  const Receipt receipt{response.endpoint, response.channel, hec.ack_id.value_or(kNoAckId)};
+  return Poll{.receipt = receipt.text(),
+              .after = options.ack_interval,
+              .group = receipt.group(),
+              .pause = pause};
+}
+
+// Those before the one that is named were taken, those behind it were not looked at. Where none is
+// named it is looked for by halving.
+Verdict refused_event(const HecOptions& options, const PostResponse& response, const HecAnswer& hec,
+                      std::string_view advice) {
+  std::string words = words_of(response.answer, hec, advice);
+  const std::string kind = fmt::format("code {}", *hec.code);
+  const SentRecords records(response.sent);
+  if (records.size() <= 1) return Rejected{{}, std::move(words), kind};
+  if (options.raw || !hec.invalid_event || *hec.invalid_event >= records.size())
+    return TooLarge{.reason = std::move(words), .maybe_arrived = true};
+  Partly partly;
+  partly.refused.push_back({{records.at(*hec.invalid_event)}, words, kind});
+  partly.again = records.behind(*hec.invalid_event);
+  partly.reason = std::move(words);
+  partly.at_once = true;
+  return partly;
+}
+
+Verdict judge_code(const HecRule& rule, const HttpResponse& answer, const HecAnswer& hec) {
+  std::string words = words_of(answer, hec, rule.advice);
+  switch (rule.meaning) {
+    case HecMeaning::kBusy: return Retry{std::move(words), retry_after(answer)};
+    case HecMeaning::kUnclear: return Retry{std::move(words), retry_after(answer), true};
+    default: return Park{std::move(words)};
+  }
+}
+
+// None: a code that is not known, or that its status belies.
+const HecRule* rule_of(const HttpResponse& answer, const HecAnswer& hec) {
+  const HecRule* const rule = hec.code ? hec_rule(*hec.code) : nullptr;
+  if (rule == nullptr) return nullptr;
+  const bool good = rule->meaning == HecMeaning::kTaken ||
+                    rule->meaning == HecMeaning::kTakenFull ||
+                    rule->meaning == HecMeaning::kHealthy;
+  return good && !answer.succeeded() ? nullptr : rule;
+}
+
+}  // namespace
+
+Verdict judge_hec(const HecOptions& options, const PostResponse& response) {
+  const HecAnswer hec = read_hec_answer(response.answer);
+  const HecRule* const rule = rule_of(response.answer, hec);
+  if (rule == nullptr) return judge_status(response.answer, hec);
+  switch (rule->meaning) {
+    case HecMeaning::kTaken: return taken(options, response, hec, {});
+    case HecMeaning::kTakenFull: return taken(options, response, hec, kEase);
+    case HecMeaning::kHealthy: return judge_status(response.answer, hec);
+    case HecMeaning::kEvent: return refused_event(options, response, hec, rule->advice);
+    case HecMeaning::kIndex:
+      if (!options.fixed_index) return refused_event(options, response, hec, rule->advice);
+      break;
+    default: break;
+  }
+  return judge_code(*rule, response.answer, hec);
+}
+
+Verdict judge_hec_refusal(const HttpResponse& answer) {
+  const HecAnswer hec = read_hec_answer(answer);
+  const HecRule* const rule = rule_of(answer, hec);
+  return rule == nullptr ? judge_status(answer, hec) : judge_code(*rule, answer, hec);
+}
+
+bool hec_refuses_gzip(const HttpResponse& answer) { return answer.status == 415; }
+
+bool hec_is_unwell(const HttpResponse& answer) {
+  if (answer.status == 401 || answer.status == 403) return true;
+  const HecAnswer hec = read_hec_answer(answer);
+  const HecRule* const rule = rule_of(answer, hec);
+  if (rule == nullptr) return false;
+  return rule->meaning == HecMeaning::kBusy || rule->meaning == HecMeaning::kPark;
+}
+
+}  // namespace edgehose
