@@ -247,6 +247,16 @@ struct Poll {
 };
 using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, KeyRefused, Park, Partly, Poll>;
 
+// For people; empty: it has none.
+inline std::string reason_of(const Verdict& verdict) {
+  return std::visit(
+      [](const auto& v) -> std::string {
+        if constexpr (requires { v.reason; }) return v.reason;
+        return {};
+      },
+      verdict);
+}
+
 // What it means that nothing was sent: no credentials, a body that cannot be read.
 inline Verdict judge_unsent(const Error& why) {
   switch (why.code) {

@@ -36,14 +36,4 @@ std::string describe_connection(const std::string& endpoint, const HttpResponse&
                      answer.verified ? "TLS with a verified certificate" : "no verified TLS");
 }
 
-std::string reason_of(const Verdict& verdict) {
-  if (const auto* retry = std::get_if<Retry>(&verdict)) return retry->reason;
-  if (const auto* park = std::get_if<Park>(&verdict)) return park->reason;
-  if (const auto* refused = std::get_if<Rejected>(&verdict)) return refused->reason;
-  if (const auto* large = std::get_if<TooLarge>(&verdict)) return large->reason;
-  if (const auto* poll = std::get_if<Poll>(&verdict)) return poll->failure;
-  if (const auto* partly = std::get_if<Partly>(&verdict)) return partly->reason;
-  return {};
-}
-
 }  // namespace edgehose

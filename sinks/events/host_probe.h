@@ -10,7 +10,6 @@
 #include "agent/base/clock.h"
 #include "sinks/delivery/trial.h"
 #include "sinks/events/carrier.h"
-#include "sinks/sink.h"
 
 namespace edgehose {
 
@@ -37,7 +36,5 @@ class HostProbe {
 
 // "https://es1:9200: TLS with a verified certificate"
 std::string describe_connection(const std::string& endpoint, const HttpResponse& answer);
-// Why a verdict is no delivery; empty: it is one.
-std::string reason_of(const Verdict& verdict);
 
 }  // namespace edgehose

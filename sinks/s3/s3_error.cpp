@@ -179,15 +179,6 @@ Verdict judge_s3_refusal(const HttpResponse& response, const std::string& region
   return Park{std::move(words)};
 }
 
-std::string reason_of(const Verdict& verdict) {
-  return std::visit(
-      [](const auto& v) -> std::string {
-        if constexpr (requires { v.reason; }) return v.reason;
-        return {};
-      },
-      verdict);
-}
-
 bool faults_completion(const std::string& code) {
   constexpr std::string_view kFaults[] = {"InvalidPart",    "InvalidPartOrder",
                                           "InvalidRequest", "EntityTooSmall",

@@ -24,7 +24,6 @@ Remedy s3_remedy(const HttpResponse& response);
 
 // Of an answer with a status that is not 2xx. `region`: that the request was signed for.
 Verdict judge_s3_refusal(const HttpResponse& response, const std::string& region);
-std::string reason_of(const Verdict& verdict);  // empty: it has none
 // Whether S3 finds fault with what a completion would put together: it will never become the
 // object, however often it is asked. `code`: S3Error's.
 bool faults_completion(const std::string& code);

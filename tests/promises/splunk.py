@@ -1,0 +1,211 @@
+"""Each line one event at a Splunk HTTP Event Collector, at least once: against the strict stand-in
+of splunk_receiver.py, which answers with every code, acknowledges late, restarts and forgets."""
+
+import json
+
+import promise
+import splunk_client  # found by promise
+from agent import secret
+
+EVENT = "/services/collector/event"
+
+
+class Promise(promise.PromiseCase):
+    def setUp(self):
+        super().setUp()
+        self.serve()
+
+    def serve(self, *arguments, tls=None, **options):
+        """A receiver, and a sink "soc" that delivers to it."""
+        self.splunk = splunk_client.SplunkReceiver(*arguments, tls=tls)
+        self.addCleanup(self.splunk.close)
+        self.configure(**options)
+
+    def configure(self, agent=None, **options):
+        self.box.config(agent=agent, sinks={"soc": {
+            **self.splunk.sink(batch={"max_raw_size": "64KiB", "max_age": "1s"}), **options}})
+
+    def acked(self, **options):
+        """A sink that asks for acknowledgements, as often as it may."""
+        self.configure(**{**self.splunk.sink("ack-token"), "ack": True, "ack_interval": "1s",
+                          "ack_timeout": "30s",
+                          "batch": {"max_raw_size": "64KiB", "max_age": "1s"}, **options})
+
+    def soc(self):
+        return self.sink(self.box.status(), "soc")
+
+    def wait_for(self, count, seconds=20):
+        promise.wait_until(lambda: self.soc()["delivered"]["records"] >= count, seconds,
+                           f"{count} records delivered", 0.1)
+
+    def wait_for_error(self, words, seconds=20):
+        promise.wait_until(lambda: words in self.soc()["last_error"], seconds, f"status: {words}", 0.1)
+
+    def asked(self, path):
+        return [one for one in self.splunk.log("POST") if one["path"].startswith(path)]
+
+    def delivered(self, *arguments):
+        """Every line is there, as an event each, once."""
+        self.splunk.download(self.box.out)
+        self.box.check(*arguments)
+
+    def other(self, *lines):
+        with open(self.box.logs / "other.log", "a") as file:
+            file.write("".join(line + "\n" for line in lines))
+
+    # --- what is delivered ----------------------------------------------------------------------
+
+    def test_each_line_is_one_event(self):
+        self.configure(agent={"labels": {"site": "north", "Cell-7": "b"}}, index="edge",
+                       sourcetype="gateway", fields={"service": "meter"})
+        self.box.log(lines=5000)
+        self.box.run_once()
+        self.delivered("--in-order")
+        event = self.splunk.events()[0]
+        self.assertRegex(event["time"], r"^\d{10}\.\d{3}$")
+        self.assertTrue(event["source"].endswith("app.log"), event["source"])
+        self.assertEqual([event[name] for name in ("index", "sourcetype")], ["edge", "gateway"])
+        fields = event["fields"]
+        self.assertEqual([fields[name] for name in ("agent", "site", "Cell_7", "service")],
+                         ["gw-test", "north", "b", "meter"])
+        told_apart = {(e["fields"]["stream"], e["fields"]["sequence"]) for e in self.splunk.events()}
+        self.assertEqual(len(told_apart), 5000)
+        for asked in self.asked(EVENT):
+            self.assertEqual(asked["headers"]["content-encoding"], "gzip")
+            self.assertEqual(asked["headers"]["authorization"], "Splunk token")
+            self.assertRegex(asked["headers"]["x-splunk-request-channel"], r"^[0-9a-f-]{36}$")
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+
+    def test_a_line_that_is_json_is_the_event_and_says_where_it_goes(self):
+        self.configure(format="json", time_field="ts", host="!{field:dev.id}",
+                       sourcetype="!{field:kind}")
+        self.other('{"ts":1763861041.5,"dev":{"id":"plc-3"},"kind":"modbus","n":1}', "plain", "{}",
+                   "", '{"n":2}')
+        self.box.run_once()
+        events = self.splunk.events()
+        self.assertEqual([e["event"] for e in events],
+                         [{"ts": 1763861041.5, "dev": {"id": "plc-3"}, "kind": "modbus", "n": 1},
+                          "plain", "{}", {"n": 2}])
+        self.assertEqual([events[0][name] for name in ("time", "host", "sourcetype")],
+                         ["1763861041.500", "plc-3", "modbus"])
+        self.assertNotIn("sourcetype", events[1])
+
+    def test_raw_lines_go_as_they_are(self):
+        self.configure(agent={"labels": {"site": "north"}}, format="raw", host="gw-!{label:site}",
+                       sourcetype="syslog")
+        self.box.log(lines=2000)
+        self.box.run_once()
+        self.delivered("--in-order")
+        event = self.splunk.events()[0]
+        self.assertEqual([event[name] for name in ("host", "source", "sourcetype")],
+                         ["gw-north", "app", "syslog"])
+
+    # --- acknowledgements -----------------------------------------------------------------------
+
+    def test_nothing_counts_as_delivered_before_it_is_acknowledged(self):
+        self.acked()
+        self.splunk.state(indexing=False)
+        self.box.log(lines=3000)
+        agent = self.box.start()
+        promise.wait_until(lambda: self.soc()["unacknowledged"] >= 3, 20, "batches wait", 0.1)
+        promise.time_passes(agent, 3)
+        self.assertEqual(self.soc()["delivered"]["records"], 0)
+        self.splunk.state(indexing=True)
+        self.wait_for(3000)
+        agent.stop()
+        self.delivered()
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+
+    def test_killed_before_the_acknowledgement_it_sends_again_and_counts(self):
+        self.acked()
+        self.splunk.state(indexing=False)
+        self.box.log(lines=500)
+        agent = self.box.start()
+        promise.wait_until(lambda: self.soc()["unacknowledged"] >= 1, 20, "batches wait", 0.1)
+        agent.kill()
+        self.splunk.restart()  # and forgets what it had not indexed
+        self.splunk.state(indexing=True)
+        self.box.run_once(timeout=30)
+        self.delivered()
+        self.assertGreater(self.soc()["possible_duplicates"], 0)
+
+    def test_a_server_that_forgets_gets_it_again_on_another_channel(self):
+        self.acked()
+        self.splunk.state(indexing=False)
+        self.box.log(lines=300)
+        agent = self.box.start()
+        promise.wait_until(lambda: self.splunk.counts()["waiting"] == 300, 20, "all taken", 0.1)
+        self.splunk.restart()
+        self.splunk.state(indexing=True)
+        self.wait_for(300, 60)
+        agent.stop()
+        self.delivered()
+        self.assertEqual(self.soc()["possible_duplicates"], 300)
+        channels = {one["headers"]["x-splunk-request-channel"] for one in self.asked(EVENT)}
+        self.assertGreater(len(channels), 1)
+
+    def test_a_token_that_does_not_acknowledge_parks_and_doubles_nothing(self):
+        self.acked(token=self.splunk.sink()["token"])
+        self.box.log(lines=300)
+        agent = self.box.start()
+        self.wait_for_error("ack = false")
+        self.assertEqual(self.soc()["delivered"]["records"], 0)
+        self.assertEqual(self.splunk.counts()["events"], 300)
+        agent.stop()
+
+    # --- refusals -------------------------------------------------------------------------------
+
+    def test_what_is_refused_alone_is_a_dead_letter_alone(self):
+        self.splunk.faults()
+        self.configure(format="json")
+        poison = '{"twice":1,"twice":2}'  # no JSON that the receiver takes
+        self.other(*(f'{{"n":{n}}}' for n in range(50)), poison, poison,
+                   *(f'{{"n":{n}}}' for n in range(50, 100)), poison)
+        agent = self.box.start()
+        promise.wait_until(lambda: self.soc()["dead_lettered"]["records"] == 3, 20, "refused", 0.2)
+        self.wait_for(100)
+        agent.stop()
+        self.assertEqual([event["event"]["n"] for event in self.splunk.events()], list(range(100)))
+        self.assertIn("code 6", self.box.call("dead-letters", "list").stdout)
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+
+    def test_a_server_in_trouble_loses_and_doubles_nothing(self):
+        bad = [{"path": EVENT, "do": "code", "code": code} for code in (9, 26, 27, 23, 9)]
+        self.splunk.faults(*bad, {"path": EVENT, "do": "status", "status": 503, "body": "busy"})
+        self.box.log(lines=5000)
+        self.box.run_once(timeout=60)
+        self.delivered("--in-order")
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+        self.assert_bounded_log()
+
+    def test_an_unclear_answer_is_sent_again_and_counted(self):
+        self.configure(concurrency=1)
+        self.splunk.faults({"path": EVENT, "do": "lost"})
+        self.box.log(lines=200)
+        self.box.run_once(timeout=30)
+        self.assertEqual(self.splunk.counts()["events"], 400)
+        self.assertEqual(self.soc()["possible_duplicates"], 200)
+
+    def test_what_is_too_large_is_halved(self):
+        self.serve("--limit", 40000, batch={"max_raw_size": "256KiB", "max_age": "1s"})
+        self.box.log(lines=5000)
+        self.box.run_once(timeout=60)
+        self.delivered()
+
+    def test_an_invalid_token_parks_until_it_is_corrected(self):
+        token = self.box.root / "token"
+        self.configure(token=secret(token, "wrong-token-of-this-test"))
+        self.box.log(lines=500)
+        agent = self.box.start()
+        self.wait_for_error("code 4")
+        self.assertEqual(self.soc()["state"], "parked")
+        self.assertEqual(self.splunk.counts()["events"], 0)
+        token.write_text("token")
+        self.wait_for(500, promise.PARKED)
+        agent.stop()
+        self.delivered()
+        self.assertNotIn("wrong-token", agent.output() + json.dumps(self.box.status()))
+
+
+if __name__ == "__main__":
+    promise.main()
