@@ -2,8 +2,9 @@
 does on good days is a backend's: fault_server.py and splunk_receiver.py have them.
 
 POST /__faults takes a JSON list; each applies to the next `times` requests (default 1) whose method
-and path match, and whose query holds `query`; the first that matches is used. GET /__log answers
-what was asked for so far.
+and path match, and whose query holds `query`; the first that matches is used. With `every` only each
+so manieth of them meets it: one bad node of so many behind a balancer. GET /__log answers what was
+asked for so far.
 
     {"method": "PUT", "path": "/bucket/", "times": 2, "do": "status", "status": 503,
      "headers": {"Retry-After": "7"}, "body": "<Error/>"}
@@ -58,6 +59,9 @@ class State:
         with self.lock:
             for fault in self.faults:
                 if not applies(fault, method, path):
+                    continue
+                fault["met"] = fault.get("met", 0) + 1
+                if fault["met"] % fault.get("every", 1):
                     continue
                 fault["times"] = fault.get("times", 1) - 1
                 if fault["times"] <= 0:
