@@ -6,7 +6,6 @@ A test runs all of its kind's days side by side, each in a process of its own, s
 waiting. One alone:  python3 tests/promises/bad_days.py SearchHttps.half_open_while_it_sends
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import promise
 import event_servers  # found by promise
-from clock import faketime
+from clock import faketime, fast_clocks
 from slow_link import SlowLink
 
 LINES = 6000
@@ -71,7 +70,7 @@ class Day(promise.PromiseCase):
             return None
         if not faketime():
             self.skipTest("libfaketime is not installed")
-        return {**os.environ, "LD_PRELOAD": faketime(), "FAKETIME": f"+0 x{speed}", "NO_FAKE_STAT": "1"}
+        return fast_clocks(speed)
 
     def events(self):
         return self.sink(self.box.status(), "events")

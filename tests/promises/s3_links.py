@@ -3,7 +3,6 @@ hours of refusal in simulated time (libfaketime runs the agent's clocks ahead), 
 costs."""
 
 import json
-import os
 import re
 import subprocess
 import threading
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 
 import promise
-from clock import faketime
+from clock import faketime, fast_clocks
 from s3 import SECRET, FaultServer, refusal
 from slow_link import SlowLink  # found by promise
 
@@ -55,11 +54,9 @@ class Promise(promise.PromiseCase):
         return sum(o.stat().st_size for o in self.box.objects())
 
     def fast_clocks(self, speed):
-        """An environment in which the agent's time, timers too, passes so many times faster."""
         if not faketime():
             self.skipTest("libfaketime is not installed")
-        return {**os.environ, "LD_PRELOAD": faketime(), "FAKETIME": f"+0 x{speed}",
-                "NO_FAKE_STAT": "1"}
+        return fast_clocks(speed)
 
     @staticmethod
     def anonymous(agent):

@@ -2,9 +2,12 @@
 fault_server.py --bulk, which keeps documents by id as the real ones do (support.search.* holds it
 against them)."""
 
+import json
+
 import promise
 import fault_client  # found by promise
 import search_reader
+from clock import faketime, fast_clocks
 
 INDEX = "gateway-*"
 PASSWORD = "pass/word+of+this+test"
@@ -38,6 +41,28 @@ class Promise(promise.PromiseCase):
 
     def bulks(self):
         return [asked for asked in self.server.log("POST") if asked["path"].startswith("/_bulk")]
+
+    def told(self):
+        """Of each bulk request: its status, and how often each status of an item."""
+        return json.loads(self.server.get("/__bulks"))
+
+    def counted(self, name):
+        return self.search()[name]["records"]
+
+    def fast_clocks(self, speed):
+        """An environment in which the agent's time passes so many times faster."""
+        if not faketime():
+            self.skipTest("libfaketime is not installed")
+        return fast_clocks(speed)
+
+    def block(self, method):
+        self.reader.call(method, "/gateway-0/_block")
+
+    def run_to_dead_letters(self):
+        """All is sent, and some of it refused, which run --once calls a failure."""
+        agent = self.box.start("--once", "--timeout", "60s")
+        self.assertEqual(agent.wait(70), 1, agent.output())
+        self.assertEqual(self.counted("backlog"), 0)
 
     def error_of_search(self, words):
         promise.wait_until(lambda: words in self.search()["last_error"], 10, f"status: {words}", 0.1)
@@ -94,42 +119,123 @@ class Promise(promise.PromiseCase):
         self.delivered()
 
     def test_what_is_refused_alone_is_a_dead_letter_alone(self):
+        """With the server's reason; it goes again when a person says so."""
         self.server.faults({"path": "/_bulk", "do": "refuse", "status": 400, "times": 99,
                             "type": "mapper_parsing_exception", "reason": "of the wrong type",
                             "holding": "poison"})
         self.box.log(lines=500)
-        with open(self.box.logs / "other.log", "w") as file:
-            file.write("one\npoison\nthree\n")
+        (self.box.logs / "other.log").write_text("one\npoison\nthree\n")
         agent = self.box.start()
-        promise.wait_until(lambda: self.search()["dead_lettered"]["records"] == 1, 15, "refused", 0.2)
-        promise.wait_until(lambda: self.search()["delivered"]["records"] == 502, 15, "the others", 0.2)
-        agent.stop()
+        promise.wait_until(lambda: self.counted("dead_lettered") == 1, 15, "refused", 0.2)
+        promise.wait_until(lambda: self.counted("delivered") == 502, 15, "the others", 0.2)
         self.assertEqual(self.reader.count(INDEX), 502)
         self.assertIn("of the wrong type", self.box.call("dead-letters", "list").stdout)
+        self.server.faults()
+        self.box.call("dead-letters", "replay", "--all")
+        promise.wait_until(lambda: self.counted("delivered") == 503, 15, "replayed", 0.2)
+        agent.stop()
+        self.assertEqual(self.counted("dead_lettered"), 0)
+        self.assertIn(b"poison", self.reader.lines(INDEX))
+        self.assertEqual(len(self.reader.once(INDEX)), 503)
+
+    def test_of_an_answer_of_many_verdicts_only_what_was_too_much_goes_again(self):
+        """201 and 409 are delivered, 400 is a dead letter, 429 goes again, and alone."""
+        mixed = {"path": "/_bulk", "each": [
+            {"holding": "busy", "status": 429, "type": "rejected_execution_exception"},
+            {"holding": "poison", "status": 400, "reason": "of the wrong type"}]}
+        self.server.faults({**mixed, "do": "items", "keep": 3}, {**mixed, "do": "refuse", "times": 3})
+        self.box.log(lines=300)
+        (self.box.logs / "other.log").write_text("poison\nbusy\n")
+        self.configure(batch={"max_raw_size": "256KiB", "max_age": "1s"})
+        self.run_to_dead_letters()
+        self.assertEqual([answer["items"] for answer in self.told()], [
+            {"201": 3},  # cut short: not believed
+            {"409": 300, "429": 1, "400": 1}, {"429": 1}, {"429": 1}, {"201": 1}])
+        self.assertEqual((self.counted("delivered"), self.counted("dead_lettered")), (301, 1))
+        self.assertEqual(len(self.reader.once(INDEX)), 301)
 
     def test_a_wrong_password_parks_and_tells_no_secret(self):
-        password = self.box.root / "password"
-        password.write_text("wrong")
-        password.chmod(0o600)
-        auth = {"user": "writer", "password": {"file": password}}
-        self.serve("--user", f"writer:{PASSWORD}", auth=auth)
+        password = promise.secret(self.box.root / "password", "wrong")
+        self.serve("--user", f"writer:{PASSWORD}", auth={"user": "writer", "password": password})
         self.box.log(lines=500)
         agent = self.box.start()
         self.error_of_search("401")
         self.assertEqual(self.search()["state"], "parked")
         agent.stop()
         self.assertNotIn("wrong", agent.output())
-        password.write_text(PASSWORD)
+        promise.secret(self.box.root / "password", PASSWORD)
         self.box.run_once()
         self.delivered()
         self.assertNotIn(PASSWORD, self.box.call("status").stdout)
 
-    def test_what_is_too_large_is_halved(self):
+    def test_a_password_that_is_right_again_needs_no_restart(self):
+        """After hours, of which it was asked about every five minutes; simulated."""
+        env = self.fast_clocks(240)
+        password = promise.secret(self.box.root / "password", "wrong")
+        self.serve("--user", f"writer:{PASSWORD}", auth={"user": "writer", "password": password})
+        self.box.log(lines=500)
+        agent = self.box.start(env=env)
+        promise.time_passes(agent, 30)  # two hours
+        self.assertEqual(self.search()["state"], "parked")
+        self.assertLess(len(self.bulks()), 80)
+        promise.secret(self.box.root / "password", PASSWORD)
+        promise.wait_until(lambda: self.counted("delivered") == 500, 30, "all is delivered", 0.2)
+        agent.stop()
+        self.delivered()
+
+    def test_what_is_too_large_is_halved_and_the_limit_is_remembered(self):
+        self.serve("--limit", 1_200_000, batch={"max_raw_size": "4MiB", "max_age": "1s"})
+        self.box.log(lines=20000)
+        self.box.run_once(timeout=60)
+        self.delivered()
+        first = self.told()
+        self.assertIn(413, [answer["status"] for answer in first])
+        self.box.log(lines=20000, first=20000, append=True, manifest=self.box.root / "more")
+        self.box.run_once(timeout=60)
+        self.assertEqual(self.reader.count(INDEX), 40000)
+        self.assertNotIn(413, [answer["status"] for answer in self.told()[len(first):]],
+                         "another life knows it too")
+
+    def test_what_is_too_large_by_far_is_halved_until_it_is_taken(self):
         self.serve("--limit", 40000, batch={"max_raw_size": "256KiB", "max_age": "1s"})
         self.box.log(lines=5000)
         self.box.run_once(timeout=60)
         self.delivered()
-        self.assertGreater(len(self.bulks()), 15, "of 40,000 bytes at most")
+
+    def test_one_event_that_is_too_large_is_a_dead_letter(self):
+        self.serve("--limit", 40000)
+        self.box.log(lines=300)
+        with open(self.box.logs / "app.log", "a") as log:
+            log.write("x" * 50000 + "\n")
+        self.run_to_dead_letters()
+        self.assertEqual((self.counted("delivered"), self.counted("dead_lettered")), (300, 1))
+        self.assertIn("413", self.box.call("dead-letters", "list").stdout)
+        self.delivered()
+
+    def test_a_blocked_index_is_waited_for(self):
+        self.configure(index="gateway-0")
+        self.block("PUT")
+        self.box.log(lines=500)
+        agent = self.box.start()
+        promise.wait_until(lambda: len(self.told()) > 4, 30, "it is asked again", 0.2)
+        self.assertEqual(self.counted("backlog"), 500)
+        self.assertIn("blocked", self.search()["last_error"])
+        self.block("DELETE")
+        promise.wait_until(lambda: self.counted("delivered") == 500, 30, "all is delivered", 0.2)
+        agent.stop()
+        self.delivered()
+
+    def test_what_is_blocked_for_too_long_is_a_dead_letter(self):
+        """Two minutes, simulated."""
+        env = self.fast_clocks(60)
+        self.configure(index="gateway-0", blocked_max_age="2m")
+        self.block("PUT")
+        self.box.log(lines=500)
+        agent = self.box.start(env=env)
+        promise.wait_until(lambda: self.counted("dead_lettered") == 500, 30, "given up", 0.2)
+        self.assertGreater(len(self.told()), 2)
+        agent.stop()
+        self.assertIn("blocked", self.box.call("dead-letters", "list").stdout)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,16 @@ holds it against what was recorded), refuses what that refuses, and can be read 
 search_reader.py. It knows no mappings, templates and pipelines. Faults stand for them:
 
     refuse   does what is asked, but for the documents whose text holds `holding` (default: all),
-             which get `status`, `type` and `reason`
+             which get `status`, `type` and `reason`; or `each`, a list of such
     items    does what is asked, and answers with the first `keep` items only, with one `more`, or
-             with all of them `reversed`
+             with all of them `reversed`; with `each` it refuses as well
 
 PUT /NAME/_block makes each document for that index 403 (cluster_block_exception), DELETE ends it.
+GET /__bulks tells of each bulk request its answer: {"status": 200, "items": {"201": n, "409": n}}.
 """
 
 import base64
+import collections
 import fnmatch
 import gzip
 import itertools
@@ -54,11 +56,13 @@ class Bulk(faults.Backend):
         self.user = args.user and "Basic " + base64.b64encode(args.user.encode()).decode()
         self.limit, self.forget = args.limit, args.forget
         self.indices, self.blocked, self.made = {}, set(), itertools.count(1)
+        self.told = []
 
     # --- requests ---------------------------------------------------------------------------------
 
-    def serve(self, request, refuse=None, alter=lambda items: items):
+    def serve(self, request, refuse=(), alter=lambda items: items):
         if self.too_large(request):
+            self.told.append({"status": 413, "items": {}})
             return 413, b"", {}
         if self.user and request.headers.get("authorization") != self.user:
             return 401, b"Unauthorized", {
@@ -70,14 +74,17 @@ class Bulk(faults.Backend):
         if found and request.method in ("POST", "PUT"):
             index = found[1] and urllib.parse.unquote(found[1])
             status, value = self.bulk(request, index, parameters, refuse, alter)
+            self.told.append({"status": status, "items": statuses(value)})
         else:
             status, value = self.read(request.method, path, parameters, request.body)
         return status, as_json(filtered(value, parameters.get("filter_path"))), JSON
 
     def fault(self, fault, request):
-        if fault["do"] == "items":
-            return self.serve(request, alter=lambda items: altered(items, fault))
-        return self.serve(request, refuse=fault)
+        refuse = fault.get("each", [fault] if fault["do"] == "refuse" else [])
+        return self.serve(request, refuse, lambda items: altered(items, fault))
+
+    def control(self, request):
+        return (200, as_json(self.told), JSON) if request.path == "/__bulks" else None
 
     def too_large(self, request):
         if request.headers.get("content-encoding") != "gzip":
@@ -115,9 +122,10 @@ class Bulk(faults.Backend):
         index, identity = told["_index"], told["_id"]
         if index != index.lower():
             return 400, "invalid_index_name_exception", f"Invalid index name [{index}]"
-        if refuse and refuse.get("holding", "").encode() in text:
-            return (refuse.get("status", 400), refuse.get("type", "mapper_parsing_exception"),
-                    refuse.get("reason", "refused on command"))
+        for one in refuse:
+            if one.get("holding", "").encode() in text:
+                return (one.get("status", 400), one.get("type", "mapper_parsing_exception"),
+                        one.get("reason", "refused on command"))
         if index in self.blocked:
             return (403, "cluster_block_exception",
                     f"index [{index}] blocked by: [FORBIDDEN/8/index write (api)];")
@@ -212,6 +220,11 @@ def is_object(text):
         return isinstance(json.loads(text), dict)
     except ValueError:
         return False
+
+
+def statuses(value):
+    return collections.Counter(inner["status"] for item in value.get("items", [])
+                               for inner in item.values())
 
 
 def altered(items, fault):
