@@ -3,12 +3,13 @@
 
 A writer logs and rotates all the time. The agent is started, killed with SIGKILL, started again, for
 as many rounds as asked. A round's moment is drawn from the seed:
-  anytime   5 to 400 ms after the start, to 1.5 s with a bucket
+  anytime   5 to 400 ms after the start, to 1.5 s with a server
   early     2 to 40 ms after it: while it opens and recovers
   commit    right after the buffer's file changed, 0 to 3 ms later
-  delivery  right after the sink's directory or bucket changed, 0 to 3 ms later
+  delivery  right after the sink's directory, bucket or index changed, 0 to 3 ms later
 With --bucket the sink is a bucket of a real server; with --parts its objects go up in several parts,
-and at the end no upload may be left that was neither completed nor aborted.
+and at the end no upload may be left that was neither completed nor aborted. With --search it is an
+index of a real search server.
 With --full-disk another program takes what is left of the disk, before a start or while the agent
 runs, and gives it back some rounds later.
 At the end `run --once` delivers the rest. Then no line may be missing or doubled, in any order of
@@ -30,6 +31,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import agent  # noqa: E402
 import bucket  # noqa: E402
+import search_index  # noqa: E402
 
 KINDS = ("anytime", "early", "commit", "delivery")
 
@@ -50,8 +52,10 @@ def options():
     p.add_argument("--bucket", choices=bucket.SERVERS, metavar="SERVER",
                    help="deliver into a bucket of it: %(choices)s")
     p.add_argument("--parts", action="store_true", help="with --bucket: objects of several parts")
+    p.add_argument("--search", choices=search_index.SERVERS, metavar="SERVER",
+                   help="deliver into an index of it: %(choices)s")
     p.add_argument("--write", choices=("line", "page", "partial"), default="page")
-    p.add_argument("--rate", type=int, default=5000, help="lines a second")
+    p.add_argument("--rate", type=int, help="lines a second (5000; with --search 1000)")
     p.add_argument("--rotate-lines", type=int, help="default: 3000; 20000 with a shipped profile, "
                    "so that commits wait for 2 MiB, a ripe batch or the interval")
     p.add_argument("--window-lines", type=int, default=0,
@@ -66,10 +70,20 @@ def options():
     o = p.parse_args()
     o.seed = o.seed or random.SystemRandom().randrange(1, 1 << 31)
     o.rotate_lines = o.rotate_lines or (3000 if o.commits == "fast" else 20000)
+    o.rate = o.rate or (1000 if o.search else 5000)
+    if o.bucket and o.search:
+        p.error("--bucket or --search, not both")
     if o.parts and not o.bucket:
         p.error("--parts goes with --bucket")
     agent.AGENT, agent.TOOLS = o.agent, o.tools
     return o
+
+
+def destination(o):
+    """A server's; None: the sandbox's directory."""
+    if o.search:
+        return search_index.SearchIndex(o.search)
+    return bucket.Bucket(o.bucket, o.parts) if o.bucket else None
 
 
 def configure(box, o, there):
@@ -174,13 +188,13 @@ def main():
     with agent.Sandbox(keep=o.keep, discard=o.discard) as box, contextlib.ExitStack() as at_the_end:
         try:
             other = OtherProgram(box, rng) if o.full_disk else None
-            there = bucket.Bucket(o.bucket, o.parts) if o.bucket else None
+            there = destination(o)
             if there:
                 at_the_end.callback(there.close)
             configure(box, o, there)
             writer = box.writer(lines=0, rate=o.rate, seed=o.seed, rotate=o.mode, rotate_lines=o.rotate_lines,
                                 window_lines=o.window_lines, write=o.write, compress=o.compress_rotations,
-                                bytes="utf8" if o.format == "ndjson" else "any",
+                                bytes="utf8" if o.format == "ndjson" or o.search else "any",
                                 **(bucket.LONG_LINES if o.parts else {}))
             moments = rounds(box, o, rng, other, there)
             written = box.stop_writer(writer)

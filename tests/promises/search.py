@@ -170,12 +170,12 @@ class Promise(promise.PromiseCase):
 
     def test_a_password_that_is_right_again_needs_no_restart(self):
         """After hours, of which it was asked about every five minutes; simulated."""
-        env = self.fast_clocks(240)
+        env = self.fast_clocks(480)
         password = promise.secret(self.box.root / "password", "wrong")
         self.serve("--user", f"writer:{PASSWORD}", auth={"user": "writer", "password": password})
         self.box.log(lines=500)
         agent = self.box.start(env=env)
-        promise.time_passes(agent, 30)  # two hours
+        promise.time_passes(agent, 15)  # two hours
         self.assertEqual(self.search()["state"], "parked")
         self.assertLess(len(self.bulks()), 80)
         promise.secret(self.box.root / "password", PASSWORD)
