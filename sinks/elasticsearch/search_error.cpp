@@ -69,11 +69,15 @@ std::optional<std::uint64_t> number_behind(std::string_view text, std::string_vi
   return number;
 }
 
+// The breaker counts what a request unpacks to so many times (its "overhead", by default).
+// https://www.elastic.co/guide/en/elasticsearch/reference/8.19/circuit-breaker.html
+constexpr std::uint64_t kBreakerOverhead = 2;
+
 // A limit that this request would not fit into if it were the only one: to wait does not help.
 bool never_fits(const HttpResponse& answer, const SearchError& error, std::uint64_t bytes) {
   if (error.type == "circuit_breaking_exception") {
     const auto limit = number_behind(answer.body, "\"bytes_limit\":");
-    return limit && *limit < bytes;
+    return limit && *limit / kBreakerOverhead < bytes;
   }
   if (error.type.find("rejected_execution_exception") == std::string::npos) return false;
   const auto wanted = number_behind(answer.body, "coordinating_operation_bytes=");

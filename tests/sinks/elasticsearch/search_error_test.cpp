@@ -86,7 +86,9 @@ TEST(SearchError, ARequestThatNeverFitsIsHalved) {
   const std::string breaker =
       R"({"error":{"type":"circuit_breaking_exception","reason":"[in_flight_requests] Data too large",)"
       R"("bytes_wanted":400150,"bytes_limit":102400,"durability":"TRANSIENT"},"status":429})";
-  EXPECT_EQ(kind_of(judge_search_refusal(answer(429, breaker), 400'000)), kTooLarge);
+  EXPECT_EQ(kind_of(judge_search_refusal(answer(429, breaker), 200'000)), kTooLarge);
+  EXPECT_EQ(kind_of(judge_search_refusal(answer(429, breaker), 60'000)), kTooLarge)
+      << "it counts each byte twice";
   EXPECT_EQ(kind_of(judge_search_refusal(answer(429, breaker), 1'000)), kRetry);
   const auto pressure = [](int wanted, int limit) {
     return error("rejected_execution_exception",
