@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 import agent  # noqa: E402
+import bench_events  # noqa: E402
 import bench_s3  # noqa: E402
 
 MB, GB, MIB = 1e6, 1e9, 1 << 20
@@ -34,7 +35,8 @@ def options():
     p.add_argument("--agent", type=Path, required=True)
     p.add_argument("--tools", type=Path, required=True, help="the build's tests/ folder")
     p.add_argument("--directory", default="/var/tmp", help="where to work: a disk")
-    p.add_argument("--only", default="bulk,memory,s3,device,trickle,idle,size", help="parts, with commas")
+    p.add_argument("--only", default="bulk,memory,s3,search,device,trickle,idle,size",
+                   help="parts, with commas: %(default)s, splunk")
     p.add_argument("--runs", type=int, help="bulk runs of each kind, the median counts (3; quick: 1)")
     o = p.parse_args()
     o.agent, o.tools = o.agent.resolve(), o.tools.resolve()
@@ -86,6 +88,8 @@ def now_memory(pid):
 
 
 class Bench:
+    sampler = Sampler
+
     def __init__(self, o):
         self.o = o
         self.work = Path(tempfile.mkdtemp(prefix="edgehose-bench-", dir=o.directory))
@@ -94,8 +98,8 @@ class Bench:
 
     def generate(self):
         say(f"a log of {self.o.bytes / MB:.0f} MB ...")
-        lines = int(self.o.bytes / 148.2)
-        subprocess.run([agent.TOOLS / "gateway_log", "--output", self.log, "--lines", str(lines), "--write", "page"],
+        self.lines = int(self.o.bytes / 148.2)
+        subprocess.run([agent.TOOLS / "gateway_log", "--output", self.log, "--lines", str(self.lines), "--write", "page"],
                        check=True, capture_output=True)
         os.sync()
         self.bytes = self.log.stat().st_size
@@ -312,7 +316,7 @@ class Bench:
             self.heading()
             self.generate()
             only = self.o.only
-            if only & {"bulk", "s3"}:
+            if only & {"bulk", "s3", "search", "splunk"}:
                 self.measure_limits()
             if "bulk" in only:
                 self.bulk()
@@ -320,6 +324,9 @@ class Bench:
                     self.memory()
             if "s3" in only:
                 bench_s3.measure(self, Table, verdict, say)
+            for kind in bench_events.KINDS:
+                if kind in only:
+                    bench_events.measure(self, kind, Table, verdict, say)
             if "device" in only and self.can_mount():
                 self.device_bulk()
             if "idle" in only:

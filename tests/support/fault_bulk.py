@@ -9,7 +9,8 @@ search_reader.py. It knows no mappings, templates and pipelines. Faults stand fo
              with all of them `reversed`; with `each` it refuses as well
 
 PUT /NAME/_block makes each document for that index 403 (cluster_block_exception), DELETE ends it.
-GET /__bulks tells of each bulk request its answer: {"status": 200, "items": {"201": n, "409": n}}.
+GET /__bulks tells of each bulk request its answer: {"status": 200, "items": {"201": n, "409": n}};
+GET /__forgotten how many documents came with --forget.
 """
 
 import base64
@@ -28,6 +29,7 @@ JSON = {"Content-Type": "application/json; charset=UTF-8"}
 ID_BYTES = 512
 INVALID = "action_request_validation_exception"
 BULK = re.compile(r"^(?:/([^/]+))?/_bulk$")
+CREATED = re.compile(rb'^\{"create":\{"_id":"([^"]+)"', re.M)
 PARAMETERS = {"filter_path", "pipeline", "routing", "refresh", "timeout", "require_alias"}
 
 
@@ -37,7 +39,7 @@ def add_arguments(parser):
     parser.add_argument("--limit", type=int, default=100 << 20, metavar="BYTES",
                         help="413 to bodies that unpack to more")
     parser.add_argument("--forget", action="store_true",
-                        help="keeps ids, and no documents: to measure with")
+                        help="takes all documents, looks at none and keeps none: to measure with")
 
 
 class Malformed(Exception):
@@ -56,7 +58,7 @@ class Bulk(faults.Backend):
         self.user = args.user and "Basic " + base64.b64encode(args.user.encode()).decode()
         self.limit, self.forget = args.limit, args.forget
         self.indices, self.blocked, self.made = {}, set(), itertools.count(1)
-        self.told = []
+        self.told, self.forgotten = [], 0
 
     # --- requests ---------------------------------------------------------------------------------
 
@@ -64,6 +66,8 @@ class Bulk(faults.Backend):
         if self.too_large(request):
             self.told.append({"status": 413, "items": {}})
             return 413, b"", {}
+        if self.forget and request.method == "POST":
+            return self.forgets(request)
         if self.user and request.headers.get("authorization") != self.user:
             return 401, b"Unauthorized", {
                 "WWW-Authenticate": 'Basic realm="OpenSearch Security"',
@@ -79,12 +83,22 @@ class Bulk(faults.Backend):
             status, value = self.read(request.method, path, parameters, request.body)
         return status, as_json(filtered(value, parameters.get("filter_path"))), JSON
 
+    def forgets(self, request):
+        """An answer of the size and the form of a real one's, for as little work as can be."""
+        ids = CREATED.findall(body_of(request))
+        self.forgotten += len(ids)
+        items = b",".join(b'{"create":{"_id":"%s","status":201}}' % one for one in ids)
+        packed = zlib.compressobj(1, wbits=31)
+        answer = packed.compress(b'{"errors":false,"items":[%s]}' % items) + packed.flush()
+        return 200, answer, {**JSON, "Content-Encoding": "gzip"}
+
     def fault(self, fault, request):
         refuse = fault.get("each", [fault] if fault["do"] == "refuse" else [])
         return self.serve(request, refuse, lambda items: altered(items, fault))
 
     def control(self, request):
-        return (200, as_json(self.told), JSON) if request.path == "/__bulks" else None
+        told = {"/__bulks": self.told, "/__forgotten": self.forgotten}.get(request.path)
+        return None if told is None else (200, as_json(told), JSON)
 
     def too_large(self, request):
         if request.headers.get("content-encoding") != "gzip":
@@ -113,7 +127,7 @@ class Bulk(faults.Backend):
             return {op: {**told, "status": status, "error": {"type": kind, "reason": reason}}}
         held = self.indices.setdefault(index, {})
         new = told["_id"] not in held
-        held[told["_id"]] = b"{}" if self.forget else text
+        held[told["_id"]] = text
         return {op: {**told, "_version": 1, "result": "created" if new else "updated",
                      "_shards": {"total": 1, "successful": 1, "failed": 0},
                      "_seq_no": len(held) - 1, "_primary_term": 1, "status": 201 if new else 200}}

@@ -15,11 +15,13 @@ off by `date_offset` seconds where a fault says so.
 
 import argparse
 import email.utils
+import gzip
 import hashlib
 import http.server
 import json
 import socketserver
 import ssl
+import struct
 import threading
 import time
 
@@ -50,10 +52,26 @@ class Backend:
     own_faults = ()
 
 
+class Sample:
+    """The first bodies that come, unpacked, in a file: each behind its length, 8 bytes, big-endian."""
+
+    def __init__(self, path, size):
+        self.file, self.left = open(path, "wb"), int(size)
+
+    def take(self, body, headers):
+        if self.left <= 0 or not body:
+            return
+        if headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.left -= len(body)
+        self.file.write(struct.pack(">Q", len(body)) + body)
+        self.file.flush()
+
+
 class State:
     def __init__(self, backend):
         self.backend, self.lock = backend, threading.Lock()
-        self.faults, self.log = [], []
+        self.faults, self.log, self.sample = [], [], None
 
     def fault_for(self, method, path):
         with self.lock:
@@ -151,6 +169,8 @@ class Handler(fault_kinds.Faults, http.server.BaseHTTPRequestHandler):
 
     def record(self):
         with self.state.lock:
+            if self.state.sample:
+                self.state.sample.take(self.body, self.headers)
             self.state.log.append({
                 "method": self.command, "path": self.path, "size": len(self.body),
                 "sha256": hashlib.sha256(self.body).hexdigest(),
@@ -196,6 +216,8 @@ def parser(description):
     made.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
     made.add_argument("--old-tls", action="store_true")
     made.add_argument("--client-ca", metavar="FILE")
+    made.add_argument("--sample", nargs=2, metavar=("FILE", "BYTES"),
+                      help="keep so much of what comes, to measure with (class Sample)")
     return made
 
 
@@ -215,6 +237,7 @@ def tls_context(args):
 def serve(backend, args, handler=Handler):
     """Tells its port, and serves until it is killed."""
     with Server(backend, tls_context(args), handler) as server:
+        server.state.sample = args.sample and Sample(*args.sample)
         print(server.server_address[1], flush=True)
         try:
             server.serve_forever()
