@@ -10,8 +10,8 @@ namespace edgehose {
 
 struct StallLimits {
   Duration window = std::chrono::seconds(60);
-  // In each window, either way. On the wire: a byte of an answer is a record of up to 30 in TLS, and
-  // a server that says one a second says nothing.
+  // In each window, either way. On the wire: a byte of an answer is a record of up to 30 in TLS,
+  // and a server that says one a second says nothing.
   std::uint64_t min_bytes = 4 << 10;
   // Between the last byte of a request and the first of its answer's text: servers may think.
   Duration answer = std::chrono::minutes(5);
