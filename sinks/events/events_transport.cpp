@@ -13,7 +13,11 @@ namespace {
 
 constexpr std::uint64_t kAbout = 1ull << 63;  // beside the requests' ids
 
-constexpr std::size_t kAnswerBytes = 64 << 10;     // of an answer, beside what its request has
+// Ceilings: an answer is mostly a few bytes for each record. One that refuses each record has the
+// server's words for it, which may be longer than the record.
+constexpr std::size_t kAnswerBytes = 1 << 20;
+constexpr std::size_t kAnswerFactor = 4;  // of the request's bytes, beside those
+constexpr std::size_t kHealthBytes = 64 << 10;
 constexpr std::uint64_t kAskFirstFrom = 16 << 10;  // bytes of a body
 
 CarrierOptions carrier_options(const EventsTransport::Options& options) {
@@ -35,20 +39,26 @@ bool is_our_own(HttpFailure failure) {
          failure == HttpFailure::kTooLong;
 }
 
-// An answer is read compressed where the service can: mostly the same words for each record.
+// An answer is read compressed where the service can: mostly the same words for each record. Of one
+// that is too long its beginning is kept, and of a refusal that cannot be read its status.
 void unpack(HttpResponse& answer, std::size_t limit) {
   const std::string* encoding = answer.header("content-encoding");
-  if (answer.status == 0 || encoding == nullptr || *encoding != "gzip") return;
-  Result<std::string> body = gunzip(std::move(answer.body), limit);
-  if (body) {
-    answer.body = *std::move(body);
-    return;
-  }
-  const bool long_one = body.error().code == ErrorCode::kFull;
+  if (encoding == nullptr || *encoding != "gzip") return;
+  std::string body;
+  const Status read = gunzip(std::exchange(answer.body, {}), limit, body);
+  const bool long_one = !read && read.error().code == ErrorCode::kFull;
+  if (read || long_one || answer.status == 0) answer.body = std::move(body);
+  if (read || !answer.succeeded()) return;
   answer.failure = long_one ? HttpFailure::kTooLong : HttpFailure::kResponse;
-  answer.problem = "the answer cannot be read: " + body.error().message;
+  answer.problem = "the answer cannot be read: " + read.error().message;
   answer.maybe_arrived = true;
   answer.status = 0;
+}
+
+Endpoints::Set only(std::size_t host) { return Endpoints::Set(1) << host; }
+
+bool says(bool (*what)(const HttpResponse&), const HttpResponse& answer) {
+  return what != nullptr && what(answer);
 }
 
 }  // namespace
@@ -58,7 +68,7 @@ struct EventsTransport::Job {
       : request(std::move(asked)), events(std::move(its_events)) {}
 
   std::size_t answer_limit() const {
-    return kAnswerBytes + static_cast<std::size_t>(response.bytes);
+    return kAnswerBytes + kAnswerFactor * static_cast<std::size_t>(response.bytes);
   }
 
   const PostRequest request;
@@ -67,11 +77,15 @@ struct EventsTransport::Job {
   std::shared_ptr<RequestBody> body;        // then
   std::string payload_hash = aws::sha256_hex({});
   bool gzipped = false;
-  bool plain = false;  // the service refused it compressed
+  bool plain = false;               // its host does not read it compressed
+  bool keeps_host = false;          // for the next attempt
+  Endpoints::Set refused_gzip = 0;  // by these hosts
   // The host is asked how it is before the body goes; it was, and is well.
   bool asks_health = false, is_well = false;
   std::size_t host = 0;
   Endpoints::Set tried = 0;
+  std::string refusals;              // of hosts that refused, so that others were asked
+  std::optional<HttpResponse> lost;  // what became of it at a host that did not refuse
   PostResponse response;
 };
 
@@ -81,7 +95,6 @@ EventsTransport::EventsTransport(Options options, const Clock& clock)
       endpoints_(options_.endpoints),
       channels_(endpoints_.size()),
       random_(options_.seed),
-      gzip_(options_.gzip),
       about_(options_.service.about.empty() ? About::kKnown : About::kDue) {}
 
 EventsTransport::~EventsTransport() = default;
@@ -138,7 +151,7 @@ Result<bool> EventsTransport::encode_slice(Job& job) {
   job.response.sent = job.events->sent();
   job.response.bytes = job.bytes.size();
   job.response.nothing = job.response.sent.empty();
-  job.gzipped = gzip_ && !job.plain;
+  job.gzipped = options_.gzip && !job.plain && !is_all(plain_);
   if (job.gzipped && !job.response.nothing) {
     EH_ASSIGN(job.bytes, gzip(job.bytes));
   }
@@ -166,6 +179,7 @@ HttpRequest EventsTransport::http_request(const Job& job) const {
 
 void EventsTransport::send(RequestId id, Job& job, Instant now, std::vector<Completion>& finished) {
   choose_host(job, now);
+  if (job.gzipped && (plain_ & only(job.host)) != 0) return encode_plain(id, job);
   if (!options_.channel_header.empty()) choose_channel(job);
   job.asks_health = wary_ && job.events != nullptr && !options_.service.health.empty();
   carry(id, job, finished);
@@ -173,10 +187,11 @@ void EventsTransport::send(RequestId id, Job& job, Instant now, std::vector<Comp
 
 void EventsTransport::choose_host(Job& job, Instant now) {
   const std::string& wanted = job.request.endpoint;
-  job.host =
-      wanted.empty() ? endpoints_.choose(now, random_(), job.tried) : endpoints_.find(wanted);
+  if (!std::exchange(job.keeps_host, false))
+    job.host =
+        wanted.empty() ? endpoints_.choose(now, random_(), job.tried) : endpoints_.find(wanted);
   EH_CHECK(job.host < endpoints_.size());
-  job.tried |= Endpoints::Set(1) << job.host;
+  job.tried |= only(job.host);
   job.response.endpoint = endpoints_.url(job.host);
 }
 
@@ -197,7 +212,7 @@ HttpRequest EventsTransport::health_request(const Job& job) const {
   HttpRequest http{.method = "GET", .url = job.response.endpoint + options_.service.health};
   if (!job.response.channel.empty())
     http.headers.push_back({options_.channel_header, job.response.channel});
-  http.response_limit = kAnswerBytes;
+  http.response_limit = kHealthBytes;
   return http;
 }
 
@@ -214,9 +229,22 @@ void EventsTransport::take(Carrier::Finished answer, Instant now,
   note_health(job, answer.response, now);
   if (answer.response.status != 0) ask_about(job);
   if (take_refusal_of_gzip(id, job, answer.response)) return;
-  if (may_go_elsewhere(job, answer.response, now)) return send(id, job, now, finished);
-  job.response.answer = std::move(answer.response);
+  const bool goes_on = may_go_elsewhere(job, answer.response, now);
+  const bool counts = weigh(job, answer.response);
+  if (goes_on) return send(id, job, now, finished);
+  job.response.answer = std::move(counts ? answer.response : *job.lost);
+  if (job.response.answer.status == 0) job.response.answer.problem += job.refusals;
   finish(id, finished);
+}
+
+// A refusal counts where every host has said it: false, where the request was lost at another one.
+bool EventsTransport::weigh(Job& job, const HttpResponse& answer) const {
+  if (says(options_.service.host_refuses, answer)) {
+    job.refusals += fmt::format("; {} answers {}", job.response.endpoint, answer.status);
+    return !job.lost;
+  }
+  if (answer.status == 0) job.lost = answer;
+  return true;
 }
 
 // True: the body goes now, to the same host. Where the host cannot be asked so, it goes too.
@@ -231,37 +259,51 @@ bool EventsTransport::take_health(RequestId id, Job& job, const HttpResponse& an
   return true;
 }
 
-// True: the same request goes once more, plain. Where that is accepted gzip was to blame.
+// True: the same request goes to the same host once more, plain. Where that is accepted gzip was to
+// blame.
 bool EventsTransport::take_refusal_of_gzip(RequestId id, Job& job, const HttpResponse& answer) {
-  const auto refuses = options_.service.refuses_gzip;
-  const bool refused = answer.status != 0 && refuses != nullptr && refuses(answer);
-  if (job.gzipped && refused) {
-    job.plain = true;
-    job.tried = 0;
-    job.events->rewind();
-    to_encode_.push_back(id);
+  if (job.gzipped && answer.status != 0 && says(options_.service.refuses_gzip, answer)) {
+    job.refused_gzip |= only(job.host);
+    encode_plain(id, job);
     return true;
   }
-  if (job.plain && answer.succeeded() && std::exchange(gzip_, false))
-    log::warn(
-        "sink {}: {} does not read gzip: requests go to it uncompressed until a restart. "
-        "compression = \"none\" says so from the start",
-        options_.name, job.response.endpoint);
+  const bool accepted = answer.succeeded() && !says(options_.service.host_fails, answer);
+  if (!accepted || (job.refused_gzip & ~plain_ & only(job.host)) == 0) return false;
+  plain_ |= only(job.host);
+  log::warn(
+      "sink {}: {} does not read gzip: requests go to it uncompressed until a restart. "
+      "compression = \"none\" says so from the start",
+      options_.name, job.response.endpoint);
   return false;
 }
 
-// Only what certainly did not arrive, and where somebody else is well.
+// Once more, from its first record on: what is sent of it is not kept.
+void EventsTransport::encode_plain(RequestId id, Job& job) {
+  job.plain = job.keeps_host = true;
+  job.events->rewind();
+  to_encode_.push_back(id);
+}
+
+// Only what certainly did not arrive: where it was lost, to somebody who is well; where a host
+// refused it, to each of the others.
 bool EventsTransport::may_go_elsewhere(const Job& job, const HttpResponse& answer,
                                        Instant now) const {
+  if (!job.request.endpoint.empty()) return false;
+  if (says(options_.service.host_refuses, answer)) return !is_all(job.tried);
   const bool lost = answer.status == 0 && !answer.maybe_arrived && !is_our_own(answer.failure);
-  return lost && job.request.endpoint.empty() && endpoints_.any_healthy(now, job.tried);
+  return lost && endpoints_.any_healthy(now, job.tried);
+}
+
+bool EventsTransport::is_all(Endpoints::Set hosts) const {
+  return hosts == only(endpoints_.size()) - 1;
 }
 
 void EventsTransport::note_health(const Job& job, const HttpResponse& answer, Instant now) {
-  if (is_our_own(answer.failure)) return;
-  wary_ = !answer.succeeded();
-  const auto fails = options_.service.host_fails;
-  if (answer.status == 0 || (fails != nullptr && fails(answer)))
+  const EventService& service = options_.service;
+  const bool fails = says(service.host_fails, answer) || says(service.host_refuses, answer);
+  if (is_our_own(answer.failure) && !fails) return;
+  wary_ = fails || !answer.succeeded();
+  if (fails || answer.status == 0)
     endpoints_.failed(job.host, now);
   else
     endpoints_.answered(job.host);

@@ -1,10 +1,11 @@
 // EventsTransport: hands records to a service by request, each to one of several hosts: encoded a
 // block a step, compressed as a whole, sent with the sink's credentials, the answer read back.
 //
-// A request that certainly did not arrive goes to another host at once, if one is healthy. A
-// service that turns out not to read gzip gets the same request plain, and from then on all. While
-// something is wrong the service is asked before a body goes (Expect: 100-continue), so that a
-// probe of a sink without rights costs a few hundred bytes.
+// A request that certainly did not arrive goes to another host at once, if one is healthy; one that
+// a host refused for what may be its own fault alone goes to each of the others, and is refused
+// where all have said so. A host that turns out not to read gzip gets the same request plain, and
+// from then on all. While something is wrong the service is asked before a body goes (Expect:
+// 100-continue), so that a probe of a sink without rights costs a few hundred bytes.
 //
 // A service with channels (Splunk's: what it acknowledges is told on the channel it was sent on)
 // has one for each host, with a random name, until a request says that it is spent.
@@ -12,8 +13,7 @@
 // What is particular to a kind of service are a few pure functions (EventService).
 //
 // Threading: transport.h. Bounded: at most `concurrency` bodies at once, which the courier sees to,
-// each of which its maker bounds; an
-// answer is no longer than its request, but for 64 KiB.
+// each of which its maker bounds; an answer is no longer than four times its request and 1 MiB.
 #pragma once
 
 #include <deque>
@@ -34,7 +34,8 @@ struct EventService {
   // Whether an answer to a compressed request says that the service cannot read it.
   bool (*refuses_gzip)(const HttpResponse&) = nullptr;
   Remedy (*remedy)(const HttpResponse&) = nullptr;  // of requests signed for AWS
-  // Whether the answer says that this host, rather than the request, is in trouble.
+  // Whether the answer says that this host, rather than the request, is in trouble: it rests. Asked
+  // of an answer that was too long to be read whole too, which has its beginning.
   bool (*host_fails)(const HttpResponse&) = nullptr;
   // What a GET tells who serves: asked once, behind the first answer; empty: nobody is asked.
   std::string about{};
@@ -45,6 +46,9 @@ struct EventService {
   std::string health{};
   // Whether the answer says that a body would go in vain: then it stands for the request's.
   bool (*is_unwell)(const HttpResponse&) = nullptr;
+  // Whether the answer says that nothing was taken, and another host need not say the same: this
+  // one rests, and the others are asked.
+  bool (*host_refuses)(const HttpResponse&) = nullptr;
 };
 
 class EventsTransport final : public Transport {
@@ -88,7 +92,10 @@ class EventsTransport final : public Transport {
   bool take_health(RequestId id, Job& job, const HttpResponse& answer,
                    std::vector<Completion>& finished);
   bool take_refusal_of_gzip(RequestId id, Job& job, const HttpResponse& answer);
+  bool weigh(Job& job, const HttpResponse& answer) const;
+  void encode_plain(RequestId id, Job& job);
   bool may_go_elsewhere(const Job& job, const HttpResponse& answer, Instant now) const;
+  bool is_all(Endpoints::Set hosts) const;
   void note_health(const Job& job, const HttpResponse& answer, Instant now);
   void ask_about(const Job& job);
   void take_about(const HttpResponse& answer);
@@ -102,8 +109,8 @@ class EventsTransport final : public Transport {
   std::mt19937_64 random_;
   std::map<RequestId, std::unique_ptr<Job>> jobs_;
   std::deque<RequestId> to_encode_;
-  bool gzip_;         // until the service was seen not to read it
-  bool wary_ = true;  // nothing was accepted since something was refused
+  Endpoints::Set plain_ = 0;  // hosts that were seen not to read gzip
+  bool wary_ = true;          // nothing was accepted since something was refused
   enum class About { kDue, kAsked, kKnown } about_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <libdeflate.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -28,15 +29,21 @@ Result<std::string> gzip(std::string_view bytes) {
 }
 
 Result<std::string> gunzip(std::string bytes, std::size_t limit) {
+  std::string out;
+  EH_TRY(gunzip(std::move(bytes), limit, out));
+  return out;
+}
+
+Status gunzip(std::string bytes, std::size_t limit, std::string& out) {
   EH_ASSIGN(auto compressed, body_of(std::move(bytes))->open());
   const auto stream = make_decompressor(Compression::kGzip, std::move(compressed));
-  std::string out;
   std::array<char, 16 << 10> piece;
-  for (;;) {
+  for (std::size_t room = limit;;) {
     EH_ASSIGN(const std::size_t n, stream->read(piece.data(), piece.size()));
-    if (n == 0) return out;
-    if (out.size() + n > limit) return fail(ErrorCode::kFull, "it is longer than {} bytes", limit);
-    out.append(piece.data(), n);
+    if (n == 0) return {};
+    out.append(piece.data(), std::min(n, room));
+    if (n > room) return fail(ErrorCode::kFull, "it is longer than {} bytes", limit);
+    room -= n;
   }
 }
 

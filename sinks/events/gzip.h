@@ -13,5 +13,7 @@ namespace edgehose {
 Result<std::string> gzip(std::string_view bytes);
 // kFull: more than `limit` bytes.
 Result<std::string> gunzip(std::string bytes, std::size_t limit);
+// The same; what could be read until it failed is appended to `out`.
+Status gunzip(std::string bytes, std::size_t limit, std::string& out);
 
 }  // namespace edgehose

@@ -2,96 +2,15 @@
 
 #include <gmock/gmock.h>
 
-#include <set>
-
-#include "agent/base/base64.h"
 #include "sinks/events/gzip.h"
-#include "tests/sinks/http/fault_server.h"
-#include "tests/sinks/object/fake_store.h"
+#include "tests/sinks/events/events_transport_fixture.h"
 
 namespace edgehose {
 namespace {
 
-using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using namespace std::chrono_literals;
-
-class LineWriter final : public EventWriter {
- public:
-  void append(const Record& record, std::string_view, std::string& out) override {
-    out.append(record.body).push_back('\n');
-  }
-};
-
-bool refuses_gzip_here(const HttpResponse& answer) { return answer.status == 415; }
-bool fails_here(const HttpResponse& answer) { return answer.status == 503; }
-std::string who(const HttpResponse& answer) { return answer.body; }
-
-class EventsTransportTest : public ::testing::Test {
- protected:
-  EventsTransportTest() {
-    store_.add(SourceId(1), {"one", "two", std::string(100'000, 'x')}, false);
-    batch_.claim.lane = {SinkId(1), SourceId(1)};
-    batch_.claim.begin = {BlockNumber(1), 0};
-    batch_.claim.end = {BlockNumber(2), 0};
-    batch_.claim.first = Sequence(1), batch_.claim.last = Sequence(3);
-    options_.name = "search";
-    options_.endpoints = {server_.url("")};
-    options_.service = {refuses_gzip_here, nullptr, fails_here, "", who};
-  }
-
-  std::shared_ptr<EventBody> body() {
-    return std::make_shared<EventBody>(
-        store_, batch_, [](const Batch&) { return std::make_unique<LineWriter>(); }, 1 << 20);
-  }
-  EventsTransport& transport() {
-    if (!transport_) transport_ = std::make_unique<EventsTransport>(options_, *clock_);
-    return *transport_;
-  }
-  PostResponse post(std::shared_ptr<ByteSource> body) {
-    transport().start(RequestId{1}, PostRequest{"/_bulk?a=b", "text/x", {{"x-one", "1"}}, body},
-                      nullptr);
-    std::vector<Completion> finished;
-    const Instant deadline = clock_->now() + 30s;
-    while (finished.empty() && clock_->now() < deadline) {
-      const Instant next = transport().step(clock_->now(), finished);
-      if (finished.empty()) clock_->wait(transport().descriptors(), std::min(next, deadline));
-    }
-    EXPECT_EQ(finished.size(), 1u) << "no end of a request";
-    return std::get<PostResponse>(std::move(finished.at(0).response));
-  }
-  PostResponse post() { return post(body()); }
-
-  static HttpResponse ask(const FaultServer& server, const std::string& method,
-                          const std::string& path, const std::string& text) {
-    const auto clock = make_system_clock();
-    HttpClient client({}, *clock);
-    return exchange(client, *clock,
-                    {.method = method, .url = server.url(path), .body = body_of(text)});
-  }
-  void faults(const json& list) {
-    ASSERT_EQ(ask(server_, "POST", "/__faults", list.dump()).status, 200);
-  }
-  // What was asked for but this.
-  static json log(const FaultServer& server) {
-    json all = json::parse(ask(server, "GET", "/__log", "").body);
-    json asked = json::array();
-    for (json& entry : all)
-      if (!entry["path"].get<std::string>().starts_with("/__")) asked.push_back(entry);
-    return asked;
-  }
-  json log() { return log(server_); }
-
-  std::unique_ptr<Clock> clock_ = make_system_clock();
-  FaultServer server_;
-  test::FakeStore store_;
-  Batch batch_;
-  EventsTransport::Options options_;
-  std::unique_ptr<EventsTransport> transport_;
-};
-
-const std::string kLines = "one\ntwo\n" + std::string(100'000, 'x') + "\n";
+using testing::StartsWith;
 
 TEST_F(EventsTransportTest, SendsTheRecordsCompressedAndTellsWhichTheyAre) {
   const PostResponse response = post();
@@ -192,46 +111,6 @@ TEST_F(EventsTransportTest, WhatHasNoIdsIsSentOnceByOneAttempt) {
   EXPECT_TRUE(response.answer.maybe_arrived);
 }
 
-TEST_F(EventsTransportTest, AHostThatIsAwayIsPassedOverAtOnce) {
-  options_.endpoints = {"http://127.0.0.1:1", server_.url(""), "http://127.0.0.1:2"};
-  for (int i = 0; i < 10; ++i) {
-    const PostResponse response = post();
-    EXPECT_EQ(response.answer.status, 200) << response.answer.problem;
-    EXPECT_EQ(response.endpoint, server_.url(""));
-  }
-}
-
-TEST_F(EventsTransportTest, WhereAllAreAwayTheLastAnswerCounts) {
-  options_.endpoints = {"http://127.0.0.1:1", "http://127.0.0.1:2"};
-  const PostResponse response = post();
-  EXPECT_EQ(response.answer.status, 0);
-  EXPECT_EQ(response.answer.failure, HttpFailure::kConnect);
-}
-
-TEST_F(EventsTransportTest, WhatMayHaveArrivedGoesToNobodyElse) {
-  FaultServer other;
-  options_.endpoints = {server_.url(""), other.url("")};
-  options_.gzip = false;
-  const json lost = {{{"do", "lost"}, {"method", "POST"}, {"path", "/_bulk"}, {"times", 9}}};
-  faults(lost);
-  ask(other, "POST", "/__faults", lost.dump());
-  const PostResponse response = post();
-  EXPECT_EQ(response.answer.status, 0);
-  EXPECT_TRUE(response.answer.maybe_arrived);
-  std::set<std::string> asked;
-  for (const FaultServer* server : {&server_, &other})
-    if (!log(*server).empty()) asked.insert(server->port());
-  EXPECT_EQ(asked.size(), 1u);
-}
-
-TEST_F(EventsTransportTest, ABusyHostRests) {
-  FaultServer other;
-  options_.endpoints = {server_.url(""), other.url("")};
-  faults({{{"do", "status"}, {"method", "POST"}, {"status", 503}, {"times", 99}}});
-  for (int i = 0; i < 12; ++i) post();
-  EXPECT_LE(log().size(), 2u) << "once, and not again for seconds";
-}
-
 TEST_F(EventsTransportTest, WhileSomethingIsWrongTheBodyWaitsToBeAskedFor) {
   options_.gzip = false;
   faults({{{"do", "status"}, {"method", "POST"}, {"status", 401}}});
@@ -256,11 +135,35 @@ TEST_F(EventsTransportTest, WhoServesIsAskedOnce) {
   EXPECT_EQ(asked, json({"/about"}));
 }
 
-TEST_F(EventsTransportTest, AnAnswerHasALimit) {
-  faults({{{"do", "status"}, {"method", "POST"}, {"body", std::string(200'000, 'y')}}});
-  const PostResponse response = post();
-  EXPECT_EQ(response.answer.status, 0);
-  EXPECT_EQ(response.answer.failure, HttpFailure::kTooLong);
+TEST_F(EventsTransportTest, AnAnswerHasALimitAboveWhatServersSayOfEachRecord) {
+  const auto answers = [this](std::size_t bytes) {
+    faults({{{"do", "status"}, {"method", "POST"}, {"body", "<p>" + std::string(bytes, 'y')}}});
+    return post().answer;
+  };
+  EXPECT_EQ(answers(1'300'000).status, 200) << "1 MiB, and four times the request's 100 KB";
+  const HttpResponse too_long = answers(1'500'000);
+  EXPECT_EQ(too_long.status, 0);
+  EXPECT_EQ(too_long.failure, HttpFailure::kTooLong);
+  EXPECT_THAT(too_long.body, StartsWith("<p>yy")) << "its sink sees whose it is";
+}
+
+TEST_F(EventsTransportTest, ARefusalThatDoesNotUnpackKeepsItsStatus) {
+  const auto answers = [this](int status) {
+    faults({{{"do", "status"},
+             {"method", "POST"},
+             {"status", status},
+             {"headers", {{"Content-Encoding", "gzip"}}},
+             {"body", "<html>busy</html>"}}});
+    return post().answer;
+  };
+  const HttpResponse busy = answers(429);
+  EXPECT_EQ(busy.status, 429);
+  EXPECT_EQ(busy.body, "");
+  EXPECT_EQ(busy.failure, HttpFailure::kNone);
+  const HttpResponse unread = answers(200);
+  EXPECT_EQ(unread.status, 0);
+  EXPECT_EQ(unread.failure, HttpFailure::kResponse);
+  EXPECT_TRUE(unread.maybe_arrived);
 }
 
 TEST_F(EventsTransportTest, WhatIsAbandonedIsSilent) {

@@ -27,6 +27,18 @@ TEST(Gzip, UnpacksNoMoreThanAllowed) {
   EXPECT_EQ(unpacked.error().code, ErrorCode::kFull);
 }
 
+TEST(Gzip, WhatCouldBeReadIsKept) {
+  const std::string text(1 << 20, 'x');
+  const auto packed = gzip(text);
+  ASSERT_TRUE(packed);
+  std::string out;
+  EXPECT_FALSE(gunzip(*packed, 1000, out));
+  EXPECT_EQ(out, text.substr(0, 1000));
+  out.clear();
+  EXPECT_FALSE(gunzip(packed->substr(0, packed->size() - 9), text.size(), out));
+  EXPECT_TRUE(out.starts_with("xxx"));
+}
+
 TEST(Gzip, WhatIsCutShortIsAnError) {
   const auto packed = gzip("some text that goes on for a while, and on, and on");
   ASSERT_TRUE(packed);
