@@ -213,11 +213,14 @@ struct Rejected {  // these records (sequences; none: all) never; the others wer
   std::string reason;
   std::string kind{};  // the server's code or class for it; empty: told by the reason's words
   bool absent = false;
+  std::string shown{};      // to log and status: what of it repeats nothing of a record; empty: all
+  bool waited_out = false;  // held back for too long: says nothing of what else is taken there
 };
 struct TooLarge {  // halve
   std::string reason;
   bool absent = false;
-  bool maybe_arrived = false;  // some of it may have been taken
+  bool maybe_arrived = false;  // no clear refusal: it may have been taken nevertheless
+  bool unsent = false;         // it turned out so before anybody was asked
 };
 struct KeyRefused {    // the destination can never take this key: nothing has arrived under it
   std::string reason;  // which part of it, and what the destination said

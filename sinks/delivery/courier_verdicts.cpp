@@ -123,7 +123,7 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   if (const auto count = halving_lines_.pass(now))
     log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(),
               claim.key, verdict.reason, *count);
-  recovered(now);
+  if (!verdict.unsent) recovered(now);
   outcomes_.post(Halve{claim.lane.sink, claim.id, sent_anew(held)});
   forget(held);
 }

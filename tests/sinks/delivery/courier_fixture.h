@@ -165,6 +165,7 @@ class ScriptedSink final : public Sink {
     maybe_arrived.push_back(batch.maybe_arrived);
     wrong_there.push_back(batch.wrong_there);
     left.push_back(batch.left);
+    spent.push_back(std::to_string(batch.spent_receipts) + " " + batch.spent_receipt);
     return FileRequest{"", batch.claim.key, note, std::move(body)};
   }
   // Named by what it asks for: "? r-1 r-2".
@@ -212,6 +213,7 @@ class ScriptedSink final : public Sink {
   std::map<std::string, std::string> told;                          // receipt -> verdict's name
   mutable std::vector<bool> attempted, maybe_arrived, wrong_there;  // of each request
   mutable std::vector<std::vector<SequenceRange>> left;             // the same
+  mutable std::vector<std::string> spent;                           // receipts, the same
   mutable std::vector<Duration> held_back;                          // of each answer
 
  private:

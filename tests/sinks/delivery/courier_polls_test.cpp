@@ -193,6 +193,26 @@ TEST_F(CourierPollsTest, TheSinkIsToldHowLongItIsUnacknowledged) {
   EXPECT_EQ(sink->held_back.back(), Duration{}) << "another receipt";
 }
 
+TEST_F(CourierPollsTest, TheSinkIsToldWhichReceiptsCameToNothing) {
+  make_for(Recognises::kNothing);
+  post_and_run({1});
+  EXPECT_EQ(sink->spent.back(), "0 ");
+  answer("taken r-1");
+  advance_to_next();
+  answer("no answer to r-1");
+  advance_to_next();
+  answer("unknown");
+  advance_to_next();
+  EXPECT_EQ(sink->spent.back(), "1 r-1") << "a question that failed spends nothing";
+  answer("taken r-2");
+  sink->may_poll = false;
+  advance_to_next();
+  EXPECT_EQ(sink->spent.back(), "2 r-2");
+  answer("away");
+  advance_to_next();
+  EXPECT_EQ(sink->spent.back(), "2 r-2") << "there was no other one";
+}
+
 TEST_F(CourierPollsTest, AcknowledgementsAreAskedForWhileTheDeadLettersAreFull) {
   make_for(Recognises::kNothing);
   post_and_run({1, 2});

@@ -25,6 +25,40 @@ TEST_F(CourierTest, TooLargeIsHalvedAndForgotten) {
   EXPECT_EQ(status().last_success, WallTime{}) << "nothing was delivered";
 }
 
+TEST_F(CourierTest, WhatIsHalvedAndMayHaveArrivedIsCounted) {
+  sink->verdicts["large, perhaps there"] =
+      TooLarge{.reason = "the answer is too long", .maybe_arrived = true};
+  for (const Recognises what : {Recognises::kNothing, Recognises::kRecords}) {
+    make({.concurrency = 1, .recognises = what});
+    post(1);
+    run();
+    answer("large, perhaps there");
+    EXPECT_EQ(take<Halve>().at(0).possible_duplicates, what == Recognises::kNothing ? 3u : 0u);
+  }
+  make();
+  post(1);
+  run();
+  answer("large, perhaps there");
+  EXPECT_TRUE(take<Halve>().empty()) << "the keys of halves are others";
+  EXPECT_EQ(status().state, State::kParked);
+}
+
+TEST_F(CourierTest, WhatTurnedOutTooLargeBeforeAnybodyWasAskedIsNoRecovery) {
+  sink->verdicts["large, unsent"] = TooLarge{.reason = "more than 10 MiB", .unsent = true};
+  make({.concurrency = 1});
+  for (std::uint64_t n = 1; n <= 2; ++n) post(n);
+  run();
+  answer("away");
+  advance_to_next();
+  answer("large, unsent");
+  EXPECT_EQ(take<Halve>().size(), 1u);
+  EXPECT_EQ(status().state, State::kBackingOff);
+  EXPECT_EQ(status().last_error, "it is away");
+  ASSERT_EQ(transport->sent.size(), 1u) << "the next probe goes at once";
+  answer("ok");
+  EXPECT_EQ(status().state, State::kIdle);
+}
+
 TEST_F(CourierTest, ASingleRecordThatIsTooLargeGoesToTheDeadLetters) {
   make();
   store.add_block(1, 9, {"huge"});
