@@ -73,7 +73,7 @@ Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) c
   const auto& post = std::get<PostResponse>(response);
   if (post.nothing) return Delivered{};
   if (post.unsent) return judge_unmade(*post.unsent);
-  if (post.answer.status == 0) return judge_silence(post.answer, count_records(post.sent));
+  if (post.answer.status == 0) return judge_silence(post.answer);
   if (!post.answer.succeeded()) return judge_search_refusal(post.answer, post.bytes);
   const RecordIds ids = ids_of(batch);
   const bool given_up = blocked_max_age_ && batch.held_back >= *blocked_max_age_;
@@ -109,6 +109,7 @@ EventsTransport::Options elasticsearch_transport(const ElasticsearchConfig& conf
   options.credentials = config.credentials;
   options.gzip = config.gzip;
   options.service = {refuses_gzip, search_remedy, host_fails, "/", describe_server};
+  options.service.host_refuses = search_host_refuses;
   options.http.config = config.http;
   return options;
 }

@@ -138,6 +138,13 @@ Remedy search_remedy(const HttpResponse& answer) {
   return Remedy::kNone;
 }
 
+// What is said of an index or the cluster is the same at each host of it.
+bool search_host_refuses(const HttpResponse& answer) {
+  if (!host_refuses(answer)) return false;
+  const std::string type = read_search_error(answer).type;
+  return type != "cluster_block_exception" && type != "index_not_found_exception";
+}
+
 std::string describe_server(const HttpResponse& answer) {
   if (!answer.succeeded()) return {};
   const Json json = parse(answer.body);

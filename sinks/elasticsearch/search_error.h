@@ -27,6 +27,8 @@ Verdict judge_search_refusal(const HttpResponse& answer, std::uint64_t bytes);
 bool refuses_gzip(const HttpResponse& answer);
 // Whether another time or other credentials would help a signed request.
 Remedy search_remedy(const HttpResponse& answer);
+// As host_refuses() (events/status_verdict.h); not where it speaks of the cluster.
+bool search_host_refuses(const HttpResponse& answer);
 // "OpenSearch 2.19.4", of the answer to GET /; empty: it does not say.
 std::string describe_server(const HttpResponse& answer);
 

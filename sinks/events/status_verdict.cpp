@@ -3,6 +3,15 @@
 #include "sinks/http/retry_after.h"
 
 namespace edgehose {
+namespace {
+
+// Of such a service, rather than a portal's or a proxy's page.
+bool begins_as_json(std::string_view body) {
+  const std::size_t at = body.find_first_not_of(" \t\r\n");
+  return at != std::string_view::npos && body[at] == '{';
+}
+
+}  // namespace
 
 // What is no such service's: a portal, a proxy; or this config's: a parameter that this version
 // does not know.
@@ -30,20 +39,35 @@ Verdict verdict_of(HttpRefusal refusal, const HttpResponse& answer, std::string 
   return Park{std::move(words)};
 }
 
-Verdict judge_silence(const HttpResponse& answer, std::uint64_t records) {
+Verdict judge_silence(const HttpResponse& answer) {
   // Options that cannot be applied stay so; all else passes, a portal's certificate too.
   if (answer.failure == HttpFailure::kSetup) return Park{answer.problem};
+  if (answer.failure != HttpFailure::kTooLong)
+    return Retry{answer.problem, {}, answer.maybe_arrived};
   // It would be as long the next time.
-  if (answer.failure == HttpFailure::kTooLong && records > 1) return TooLarge{answer.problem};
-  return Retry{answer.problem, {}, answer.maybe_arrived};
+  if (begins_as_json(answer.body))
+    return TooLarge{.reason = answer.problem, .maybe_arrived = answer.maybe_arrived};
+  return Retry{answer.problem +
+                   ", and not in the service's words: it may be of something between "
+                   "here and there",
+               {},
+               answer.maybe_arrived};
 }
 
 Verdict judge_unmade(const Error& why) {
-  return why.code == ErrorCode::kFull ? Verdict(TooLarge{why.message}) : judge_unsent(why);
+  if (why.code == ErrorCode::kFull) return TooLarge{.reason = why.message, .unsent = true};
+  return judge_unsent(why);
 }
 
 bool host_fails(const HttpResponse& answer) {
+  if (answer.failure == HttpFailure::kTooLong || answer.succeeded())
+    return !begins_as_json(answer.body);
   return answer.status == 429 || (answer.status >= 502 && answer.status <= 504);
+}
+
+bool host_refuses(const HttpResponse& answer) {
+  const int status = answer.status;
+  return status == 401 || status == 403 || status == 404 || status == 405;
 }
 
 }  // namespace edgehose

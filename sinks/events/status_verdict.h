@@ -4,7 +4,6 @@
 // Source: RFC 9110, section 15; RFC 6585 (429).
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "sinks/http_message.h"
@@ -24,12 +23,15 @@ HttpRefusal refusal_of(int status);
 // With what the server wishes (Retry-After).
 Verdict verdict_of(HttpRefusal refusal, const HttpResponse& answer, std::string words);
 
-// No answer came (status 0). `records`: that were sent.
-Verdict judge_silence(const HttpResponse& answer, std::uint64_t records);
+// No answer came (status 0), or one that is too long: its body has the beginning.
+Verdict judge_silence(const HttpResponse& answer);
 // Nothing was sent: no credentials, a body that cannot be read, or one that turned out too long.
 Verdict judge_unmade(const Error& why);
 
-// Whether it is this host that cannot, rather than the service or the request.
+// Whether it is this host that cannot, rather than the service or the request: one that is busy,
+// and what answers 200 with a page.
 bool host_fails(const HttpResponse& answer);
+// Whether it has taken nothing, and another host may: it knows other users, or is no such server.
+bool host_refuses(const HttpResponse& answer);
 
 }  // namespace edgehose

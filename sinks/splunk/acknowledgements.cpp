@@ -49,7 +49,7 @@ Verdict judge_refusal(const AckOptions& options, const Batch& batch, const PostR
   if (rule != nullptr && rule->meaning == HecMeaning::kChannel)
     return wait_on(options, batch, batch.spent_receipts == 0 ? Duration::zero() : patience,
                    "the channel is not known there: " + words_of(answer, hec, {}));
-  Verdict verdict = answer.status == 0 ? judge_silence(answer, 1) : judge_hec_refusal(answer);
+  Verdict verdict = answer.status == 0 ? judge_silence(answer) : judge_hec_refusal(answer);
   if (std::holds_alternative<Park>(verdict)) return verdict;
   const std::string words = answer.status == 0 ? answer.problem : words_of(answer, hec, {});
   return wait_on(options, batch, kPatienceOfSilence * patience,

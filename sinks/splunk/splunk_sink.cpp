@@ -56,7 +56,7 @@ Verdict SplunkSink::judge(const Batch& batch, const Response& response) const {
   if (!batch.receipt.empty()) return judge_acks(acks_, batch, post);
   if (post.nothing) return Delivered{};
   if (post.unsent) return judge_unmade(*post.unsent);
-  if (post.answer.status == 0) return judge_silence(post.answer, count_records(post.sent));
+  if (post.answer.status == 0) return judge_silence(post.answer);
   return judge_hec(hec_, post);
 }
 
@@ -99,6 +99,7 @@ EventsTransport::Options splunk_transport(const SplunkConfig& config) {
   options.channel_header = "X-Splunk-Request-Channel";
   options.service.refuses_gzip = hec_refuses_gzip;
   options.service.host_fails = host_fails;
+  options.service.host_refuses = host_refuses;
   options.service.health = hec_health_target(config.ack);
   options.service.is_unwell = hec_is_unwell;
   options.http.config = config.http;

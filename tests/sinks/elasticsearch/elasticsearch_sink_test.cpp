@@ -123,7 +123,8 @@ TEST_F(ElasticsearchSinkTest, WhatWasNotSent) {
   response_.unsent = Error{ErrorCode::kIo, 0, "the disk"};
   EXPECT_TRUE(judged<Retry>());
   response_.unsent = Error{ErrorCode::kFull, 0, "more than 20 MiB"};
-  EXPECT_TRUE(judged<TooLarge>());
+  ASSERT_TRUE(judged<TooLarge>());
+  EXPECT_TRUE(std::get<TooLarge>(sink().judge(batch_, response_)).unsent);
 }
 
 TEST_F(ElasticsearchSinkTest, ABlockedIndexIsWaitedForAsLongAsTheConfigSays) {

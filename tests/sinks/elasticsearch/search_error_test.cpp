@@ -101,6 +101,14 @@ TEST(SearchError, ARequestThatNeverFitsIsHalved) {
   EXPECT_EQ(kind_of(judge_search_refusal(answer(429, pressure(200255, 512000)), 1)), kRetry);
 }
 
+TEST(SearchError, WhatAHostSaysOfTheClusterIsNoRefusalOfItsOwn) {
+  for (const int status : {401, 403, 404, 405})
+    EXPECT_TRUE(search_host_refuses(answer(status, "<html>"))) << status;
+  EXPECT_TRUE(search_host_refuses(answer(403, error("security_exception"))));
+  EXPECT_FALSE(search_host_refuses(answer(403, error("cluster_block_exception"))));
+  EXPECT_FALSE(search_host_refuses(answer(404, error("index_not_found_exception"))));
+}
+
 TEST(SearchError, WhoCannotReadGzip) {
   EXPECT_TRUE(refuses_gzip(answer(415)));
   EXPECT_TRUE(refuses_gzip(answer(400, error("parse_exception"))));

@@ -5,9 +5,10 @@
 namespace edgehose {
 namespace {
 
-HttpResponse answer(int status) {
+HttpResponse answer(int status, std::string body = {}) {
   HttpResponse made;
   made.status = status;
+  made.body = std::move(body);
   return made;
 }
 
@@ -41,15 +42,26 @@ TEST(StatusVerdict, NoAnswer) {
   none.problem = "away";
   none.maybe_arrived = true;
   none.failure = HttpFailure::kReset;
-  EXPECT_EQ(kind_of(judge_silence(none, 9)), kUnclear);
+  EXPECT_EQ(kind_of(judge_silence(none)), kUnclear);
   none.failure = HttpFailure::kSetup;
-  EXPECT_EQ(kind_of(judge_silence(none, 9)), kPark);
-  none.failure = HttpFailure::kTooLong;
-  EXPECT_EQ(kind_of(judge_silence(none, 9)), kTooLarge) << "it would be as long again";
-  EXPECT_EQ(kind_of(judge_silence(none, 1)), kUnclear) << "a record is not given up for it";
+  EXPECT_EQ(kind_of(judge_silence(none)), kPark);
   none.failure = HttpFailure::kConnect;
   none.maybe_arrived = false;
-  EXPECT_EQ(kind_of(judge_silence(none, 9)), kRetry);
+  EXPECT_EQ(kind_of(judge_silence(none)), kRetry);
+}
+
+TEST(StatusVerdict, AnAnswerThatIsTooLongIsHalvedWhereItIsTheServices) {
+  HttpResponse none = answer(0, " \r\n{\"took\":1,\"items\":[");
+  none.failure = HttpFailure::kTooLong;
+  none.maybe_arrived = true;
+  const Verdict verdict = judge_silence(none);
+  ASSERT_EQ(kind_of(verdict), kTooLarge) << "it would be as long again";
+  EXPECT_TRUE(std::get<TooLarge>(verdict).maybe_arrived);
+  for (const char* page : {"<html>Log in", "", "\x1f\x8b"}) {
+    none.body = page;
+    EXPECT_EQ(kind_of(judge_silence(none)), kUnclear) << page;
+    EXPECT_TRUE(host_fails(none)) << page;
+  }
 }
 
 TEST(StatusVerdict, WhatWasNotSent) {
@@ -60,7 +72,15 @@ TEST(StatusVerdict, WhatWasNotSent) {
 
 TEST(StatusVerdict, WhichHostFails) {
   for (const int status : {429, 502, 503, 504}) EXPECT_TRUE(host_fails(answer(status))) << status;
-  for (const int status : {0, 200, 400, 403, 500}) EXPECT_FALSE(host_fails(answer(status)));
+  for (const int status : {0, 400, 403, 500}) EXPECT_FALSE(host_fails(answer(status, "<html>")));
+  EXPECT_TRUE(host_fails(answer(200, "<html>Log in")));
+  EXPECT_FALSE(host_fails(answer(200, "{}")));
+}
+
+TEST(StatusVerdict, WhoRefusesAlone) {
+  for (const int status : {401, 403, 404, 405}) EXPECT_TRUE(host_refuses(answer(status))) << status;
+  for (const int status : {0, 200, 400, 413, 429, 503})
+    EXPECT_FALSE(host_refuses(answer(status))) << status;
 }
 
 }  // namespace
