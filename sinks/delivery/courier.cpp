@@ -240,6 +240,15 @@ void Courier::judge(Held& held, const Response& response, Instant now) {
   conclude(held, verdict, now);
 }
 
+// Of what waits after a failure: the sink, or the claims that wait alone; kNever: nothing does.
+Instant Courier::next_attempt(Instant now) const {
+  if (state_ != State::kOpen) return next_attempt_;
+  Instant earliest = kNever;
+  for (const auto& [id, held] : held_)
+    if (!held.own_error.empty()) earliest = std::min(earliest, std::max(held.not_before, now));
+  return earliest;
+}
+
 void Courier::publish(Instant now) {
   using Shown = CourierStatus::State;
   report_.in_flight = report_.queued = report_.unacknowledged = 0;
@@ -251,12 +260,13 @@ void Courier::publish(Instant now) {
   report_.next_attempt_in = {};
   if (!hold_.empty()) {
     report_.state = Shown::kParked;
-  } else if (state_ == State::kOpen) {
-    const bool idle = under_way_.empty() && report_.unacknowledged == 0;
-    report_.state = idle ? Shown::kIdle : Shown::kSending;
+  } else if (state_ == State::kOpen && (!under_way_.empty() || report_.unacknowledged > 0)) {
+    report_.state = Shown::kSending;
+  } else if (const Instant next = next_attempt(now); next == kNever) {
+    report_.state = Shown::kIdle;
   } else {
     report_.state = state_ == State::kParked ? Shown::kParked : Shown::kBackingOff;
-    report_.next_attempt_in = std::max(next_attempt_ - now, Duration::zero());
+    report_.next_attempt_in = std::max(next - now, Duration::zero());
   }
   report_.wire = transport_->wire_bytes();
   CourierStatus shown = report_;

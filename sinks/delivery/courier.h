@@ -101,6 +101,7 @@ class Courier {
     Refusals refused;
     Counter lost;                  // unreadable ones, as far as attempts told
     std::uint64_t sent_bytes = 0;  // of the first attempt that was told of: it had all of them
+    bool waited_out = false;       // some were refused because they were held back for too long
     bool all = false;              // only the dead letters are to be read yet
   };
   struct Held {
@@ -141,6 +142,7 @@ class Courier {
   void take_advances();
   void forget(Held& held);
   bool is_leftover(const std::string& key);
+  Instant next_attempt(Instant now) const;
   void publish(Instant now);
 
   // courier_note.cpp: what the sink has learned

@@ -126,7 +126,8 @@ std::uint64_t Courier::take_in(Held& held, const std::vector<Rejected>& refused,
   std::uint64_t refused_records = 0;
   for (const Rejected& verdict : refused) {
     Refusal refusal{ranges_of(verdict.records), verdict.reason, held.attempts, clock_.wall(),
-                    kind_of(verdict)};
+                    kind_of(verdict),           verdict.shown};
+    told.waited_out = told.waited_out || verdict.waited_out;
     if (refusal.records.empty()) refusal.records = held.batch.left;
     refused_records += refusal.records.empty() ? sent : count_records(refusal.records);
     told.refused.add(std::move(refusal));
@@ -162,14 +163,15 @@ void Courier::told_of_all(Held& held, Instant now) {
   settle(held, std::move(dead));
 }
 
-// What refuses everything for one reason gets nothing more: the last batch is kept whole.
+// What refuses everything for one reason gets nothing more: the last batch is kept whole. What was
+// held back for too long says nothing of the others.
 bool Courier::park_refused(Held& held, Instant now) {
-  if (held.batch.claim.replay() || held.told.delivered > 0) return false;
+  if (held.batch.claim.replay() || held.told.delivered > 0 || held.told.waited_out) return false;
   const std::string kinds = held.told.refused.kinds();
   refused_ = kinds == refusal_ ? std::min(refused_ + 1, kRefusedInARow) : 1;
   refusal_ = kinds;
   if (refused_ < kRefusedInARow) return false;
-  const std::string reason = held.told.refused.all().front().reason;
+  const std::string reason = held.told.refused.all().front().words();
   held.told = {};
   held.batch.left.clear();
   drop_receipt(held);
@@ -184,7 +186,7 @@ void Courier::tell_refusal(const Held& held, std::size_t letters, Instant now) {
   if (const auto count = refusal_lines_.pass(now))
     log::warn("sink {}: of {} {} refused and {} the dead letters: {} ({} since this was last told)",
               sink_->name(), claim.key, format_count(letters, "record is", "records are"),
-              claim.replay() ? "kept in" : "put into", held.told.refused.all().front().reason,
+              claim.replay() ? "kept in" : "put into", held.told.refused.all().front().words(),
               format_count(*count, "batch", "batches"));
 }
 

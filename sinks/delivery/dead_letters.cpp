@@ -94,9 +94,11 @@ Result<std::vector<DeadLetter>> collect_again(Store& store, const Claim& replay,
 }  // namespace
 
 void Refusals::add(Refusal refusal) {
-  refusal.reason.resize(std::min(refusal.reason.size(), kMaxDeadLetterReason));
+  for (std::string* words : {&refusal.reason, &refusal.shown})
+    words->resize(std::min(words->size(), kMaxDeadLetterReason));
   if (reason_bytes_ < kMaxReasonBytes) {
-    reason_bytes_ += refusal.reason.size() + refusal.kind.size() + sizeof(Refusal);
+    reason_bytes_ +=
+        refusal.reason.size() + refusal.shown.size() + refusal.kind.size() + sizeof(Refusal);
     return all_.push_back(std::move(refusal));
   }
   const auto alike = std::find_if(all_.rbegin(), all_.rend(),

@@ -16,7 +16,9 @@ struct Refusal {
   std::string reason;                  // shortened to kMaxDeadLetterReason
   std::uint32_t attempts = 0;
   WallTime given_up;
-  std::string kind{};  // what such refusals have in common
+  std::string kind{};   // what such refusals have in common
+  std::string shown{};  // to log and status, in place of the reason; empty: the reason
+  const std::string& words() const { return shown.empty() ? reason : shown; }
 };
 
 // What was refused of one claim so far. Bounded: its records are the claim's, and once reasons take

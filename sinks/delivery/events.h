@@ -40,6 +40,7 @@ using CourierEvent = std::variant<Settled, Halve, Rekey, Learned, Advanced>;
 
 // What status shows of a courier; published by its thread.
 struct CourierStatus {
+  // Backing off: the sink, or all that is left to send are claims that wait alone.
   enum class State { kIdle, kSending, kBackingOff, kParked };
   State state = State::kIdle;
   std::size_t in_flight = 0;       // claims that are being sent

@@ -46,7 +46,7 @@ TEST_F(CourierTest, AKeyWithoutAnotherParksAndDoesNotHoldTheOthersUp) {
   advance_to_next();  // the one that was not tried yet
   answer("ok");
   answer("bad name");
-  EXPECT_EQ(status().state, State::kIdle) << "it waits alone";
+  EXPECT_EQ(status().state, State::kBackingOff) << "it waits alone";
   EXPECT_EQ(status().failing_alone, 1u);
   EXPECT_THAT(status().last_error, ::testing::HasSubstr("key-1 can never"));
   for (const std::uint64_t n : {3, 4}) {

@@ -27,6 +27,10 @@ class CourierPartlyTest : public CourierTest {
     sink->verdicts["all blocked"] = Partly{{}, {range(1, 3)}, "index blocked", {}, true};
     sink->verdicts["all bad"] =
         Partly{{one, {{Sequence{2}}, "bad", "date"}, {{Sequence{3}}, "bad", "date"}}, {}, ""};
+    sink->verdicts["all blocked too long"] = Partly{
+        {{{Sequence{1}, Sequence{2}, Sequence{3}}, "blocked", "block", false, "", true}}, {}, ""};
+    sink->verdicts["all bad, of which nothing is shown"] = Partly{
+        {{{Sequence{1}, Sequence{2}, Sequence{3}}, "bad canary", "date", false, "bad"}}, {}, ""};
     sink->verdicts["2 and 3 bad"] = Partly{{{{Sequence{2}, Sequence{3}}, "bad", "date"}}, {}, ""};
   }
   void make_for(Recognises what) { make({.concurrency = 1, .recognises = what}); }

@@ -79,7 +79,9 @@ TEST_F(CourierPartlyTest, WhatWaitsAloneHoldsNobodyBack) {
   answer("all blocked");
   EXPECT_EQ(transport->sent.at(0).key, "key-3");
   answer("ok");
-  EXPECT_EQ(status().state, State::kIdle);
+  EXPECT_EQ(status().state, State::kBackingOff) << "nothing is under way, and two wait";
+  EXPECT_EQ(status().next_attempt_in, run() - clock.now());
+  EXPECT_EQ(status().failed_in_a_row, 0u) << "of the sink";
   EXPECT_EQ(status().failing_alone, 2u);
   while (!transport->sent.empty() || run() != kNever) {
     if (transport->sent.empty())
@@ -89,6 +91,7 @@ TEST_F(CourierPartlyTest, WhatWaitsAloneHoldsNobodyBack) {
   }
   EXPECT_EQ(take<Settled>().size(), 3u);
   EXPECT_EQ(status().failing_alone, 0u);
+  EXPECT_EQ(status().state, State::kIdle);
 }
 
 TEST_F(CourierPartlyTest, TheSinkIsToldHowLongOneIsHeldBack) {

@@ -128,7 +128,7 @@ TEST_F(CourierTest, TheErrorOfABatchThatFailedAloneIsKeptAsPast) {
   answer("ok");  // the second
   answer("lost");
   EXPECT_EQ(status().last_error, "no answer");
-  EXPECT_EQ(status().state, State::kIdle);
+  EXPECT_EQ(status().state, State::kBackingOff);
   advance_to_next();
   answer("ok");
   EXPECT_EQ(status().past_error, "no answer");

@@ -55,6 +55,24 @@ TEST_F(CourierPartlyTest, TenBatchesRefusedWholeParkHoweverItIsTold) {
   EXPECT_NE(status().state, State::kParked) << "one of the ninth was delivered";
 }
 
+TEST_F(CourierPartlyTest, WhatWasHeldBackForTooLongDoesNotPark) {
+  make_for(Recognises::kRecords);
+  for (std::uint64_t n = 1; n <= 12; ++n) post(n);
+  run();
+  for (int i = 0; i < 12; ++i) answer("all blocked too long");
+  EXPECT_EQ(take<Settled>().size(), 12u);
+  EXPECT_EQ(status().state, State::kIdle);
+}
+
+TEST_F(CourierPartlyTest, WhatRepeatsTheRecordIsForTheDeadLetterOnly) {
+  make_for(Recognises::kRecords);
+  for (std::uint64_t n = 1; n <= 10; ++n) post(n);
+  run();
+  for (int i = 0; i < 10; ++i) answer("all bad, of which nothing is shown");
+  EXPECT_EQ(take<Settled>().at(0).ack.dead.at(0).reason, "bad canary");
+  EXPECT_EQ(status().last_error, "10 batches in a row were refused whole: bad");
+}
+
 TEST_F(CourierPartlyTest, TheTenthIsKeptWholeAndSentWholeByTheProbe) {
   make_for(Recognises::kRecords);
   for (std::uint64_t n = 1; n <= 10; ++n) post(n);
