@@ -11,6 +11,7 @@ namespace edgehose {
 const char* const kBulkFilter =
     "took,errors,items.*._id,items.*.status,items.*.error.type,items.*.error.reason,"
     "items.*.error.caused_by.reason";
+const char* const kBulkIndexFilter = ",items.*._index";
 
 namespace {
 
@@ -64,6 +65,7 @@ bool read_result(ondemand::object result, BulkItem& item) {
         field.value().get(value) != simdjson::SUCCESS)
       return false;
     if (name == "_id") item.id = text_of(value);
+    if (name == "_index") item.index = text_of(value).value_or("");
     std::int64_t status = 0;
     if (name == "status" && value.get(status) == simdjson::SUCCESS && status > 0 && status < 1000)
       item.status = static_cast<int>(status);

@@ -14,11 +14,19 @@ struct BulkQuestion {
   const RecordIds* ids = nullptr;          // of these documents; null: the server made some
   // What was blocked for so long goes to the dead letters.
   bool gives_up_blocked = false;
+  // Documents with ids, of which an earlier attempt may have arrived: in the index of then.
+  bool repeated = false;
+  std::string_view index{};  // that was asked for; empty: each document names its own
+  bool data_stream = false;  // it is one
 };
 
 // An item is told by its `_id`, and where it has none by its place among those that were sent: the
-// order of items is not always that of the request. Items that are too few or too many, or of other
-// records, are no answer: the request is sent again.
+// order of items is not always that of the request. What was created, or is there already, has its
+// `_id`. Items that are too few or too many, or of other records, are no answer: the request is
+// sent again.
+//
+// What is created by a repetition, behind a data stream or an alias, is a possible duplicate: the
+// first attempt may have created it in the index that was written to before a rollover.
 Verdict judge_bulk(const BulkQuestion& question, std::string_view answer);
 
 }  // namespace edgehose

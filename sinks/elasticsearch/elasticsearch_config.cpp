@@ -100,7 +100,8 @@ Fields<C> document_fields() {
                        "How requests are compressed. A server that cannot read it is found out."),
       field<&C::blocked_max_age>("blocked_max_age",
                                  "What an index that is blocked has refused for so long goes to "
-                                 "the dead letters.")
+                                 "the dead letters. Counted for each batch from its first such "
+                                 "refusal on, anew after a restart.")
           .range(1min, 365 * 24h)
           .unset_means("never: it waits")
           .example("\"7d\""),

@@ -19,6 +19,8 @@ std::string bulk_target(const ElasticsearchConfig& config, const IndexName& inde
   const auto fixed = index.fixed();
   std::string target = fixed ? "/" + query_value(*fixed) + "/_bulk" : "/_bulk";
   target += std::string("?filter_path=") + kBulkFilter;
+  // Behind an alias a repetition may meet another index.
+  if (fixed && config.data_stream.empty() && config.ids) target += kBulkIndexFilter;
   if (!config.pipeline.empty()) target += "&pipeline=" + query_value(config.pipeline);
   if (!config.routing.empty()) target += "&routing=" + query_value(config.routing);
   if (config.require_data_stream) target += "&require_data_stream=true";
@@ -49,6 +51,8 @@ ElasticsearchSink::ElasticsearchSink(const ElasticsearchConfig& config,
                                      const ElasticsearchContext& context, const IndexName& index)
     : name_(config.common.name),
       target_(bulk_target(config, index)),
+      index_(index.fixed().value_or("")),
+      data_stream_(!config.data_stream.empty()),
       blocked_max_age_(config.blocked_max_age),
       documents_(std::make_shared<DocumentOptions>(document_options(config, context, index))) {}
 
@@ -77,14 +81,18 @@ Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) c
   if (!post.answer.succeeded()) return judge_search_refusal(post.answer, post.bytes);
   const RecordIds ids = ids_of(batch);
   const bool given_up = blocked_max_age_ && batch.held_back >= *blocked_max_age_;
-  return judge_bulk({post.sent, documents_->ids ? &ids : nullptr, given_up}, post.answer.body);
+  const bool has_ids = documents_->ids;
+  return judge_bulk({post.sent, has_ids ? &ids : nullptr, given_up, has_ids && batch.maybe_arrived,
+                     index_, data_stream_},
+                    post.answer.body);
 }
 
 std::optional<std::string> ElasticsearchSink::learn(const std::string& note,
                                                     const Response& response) const {
   const auto& post = std::get<PostResponse>(response);
-  if (post.unsent || post.answer.status < 300 ||
-      !std::holds_alternative<TooLarge>(judge_search_refusal(post.answer, post.bytes)))
+  if (post.unsent || post.answer.status == 0) return std::nullopt;
+  if (post.answer.succeeded()) return note_taken(note, post.bytes);
+  if (!std::holds_alternative<TooLarge>(judge_search_refusal(post.answer, post.bytes)))
     return std::nullopt;
   return note_too_large(note, post.bytes);
 }

@@ -53,6 +53,8 @@ class ElasticsearchSink final : public Sink {
 
   const std::string name_;
   const std::string target_;  // of a bulk request
+  const std::string index_;   // in it; empty: each document names its own
+  const bool data_stream_;    // that it is
   const std::optional<Duration> blocked_max_age_;
   const std::shared_ptr<const DocumentOptions> documents_;
 };

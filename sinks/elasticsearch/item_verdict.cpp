@@ -8,7 +8,7 @@ namespace {
 struct Rule {
   int status;              // 0: any
   std::string_view type;   // of the error; empty: any
-  std::string_view words;  // that its reason holds; empty: whatever it says
+  std::string_view words;  // that its reason begins with; empty: whatever it says
   ItemVerdict verdict;
   std::string_view advice = {};
 };
@@ -20,6 +20,9 @@ constexpr Rule kRules[] = {
     {0, "cluster_block_exception", "", ItemVerdict::kBlocked, "see why the index is blocked"},
     {0, "index_closed_exception", "", ItemVerdict::kBlocked, "open the index"},
     {0, "unavailable_shards_exception", "", ItemVerdict::kBlocked},
+    {0, "es_rejected_execution_exception", "", ItemVerdict::kAgain},
+    {0, "rejected_execution_exception", "", ItemVerdict::kAgain},
+    {0, "circuit_breaking_exception", "", ItemVerdict::kAgain},
     {0, "index_not_found_exception", "", ItemVerdict::kPark,
      "make the index or its template, or let the server make it (action.auto_create_index)"},
     {0, "invalid_index_name_exception", "", ItemVerdict::kPark, "correct \"index\""},
@@ -33,17 +36,18 @@ constexpr Rule kRules[] = {
     {400, "", "Document ID is not supported", ItemVerdict::kPark,
      "set ids = false: this collection takes no ids"},
     // The cluster has as many shards as it may have.
-    {400, "", "maximum normal shards open", ItemVerdict::kAgain, "see to the cluster's shards"},
-    {400, "", "maximum shards open", ItemVerdict::kAgain, "see to the cluster's shards"},
+    {400, "", "Validation Failed: 1: this action would add [", ItemVerdict::kAgain,
+     "see to the cluster's shards"},
+    {400, "", "this action would add [", ItemVerdict::kAgain, "see to the cluster's shards"},
     // A pipeline's processor that fails says so on purpose, and will say so again.
     {500, "fail_processor_exception", "", ItemVerdict::kRefused},
 };
 
-// "pipeline with id [x] does not exist", but not what else a pipeline has to say of a document.
+// "pipeline with id [x] does not exist", but not what else a pipeline has to say of a document, nor
+// a reason that repeats such words of one.
 bool fits(const Rule& rule, const BulkItem& item) {
   return (rule.status == 0 || rule.status == item.status) &&
-         (rule.type.empty() || rule.type == item.type) &&
-         item.reason.find(rule.words) != std::string::npos;
+         (rule.type.empty() || rule.type == item.type) && item.reason.starts_with(rule.words);
 }
 
 ItemVerdict by_status(int status) {
@@ -64,7 +68,8 @@ ItemJudgement judge_item(const BulkItem& item) {
   if (item.status < 300) return {by_status(item.status)};
   const auto rule =
       std::ranges::find_if(kRules, [&](const Rule& candidate) { return fits(candidate, item); });
-  if (rule != std::end(kRules)) return {rule->verdict, rule->advice};
+  const bool of_index = rule != std::end(kRules) && !rule->type.empty();
+  if (rule != std::end(kRules)) return {rule->verdict, rule->advice, of_index};
   return {by_status(item.status)};
 }
 

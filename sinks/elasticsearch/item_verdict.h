@@ -18,6 +18,8 @@ enum class ItemVerdict {
 struct ItemJudgement {
   ItemVerdict verdict = ItemVerdict::kRefused;
   std::string_view advice{};  // what to do
+  // The server's reason is of an index or the cluster: it cannot repeat what the record holds.
+  bool tells_of_index = false;
 };
 
 ItemJudgement judge_item(const BulkItem& item);

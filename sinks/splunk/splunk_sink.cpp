@@ -63,8 +63,9 @@ Verdict SplunkSink::judge(const Batch& batch, const Response& response) const {
 std::optional<std::string> SplunkSink::learn(const std::string& note,
                                              const Response& response) const {
   const auto& post = std::get<PostResponse>(response);
-  if (post.unsent || post.sent.empty() || post.answer.status != 413) return std::nullopt;
-  return note_too_large(note, post.bytes);
+  if (post.unsent || post.of_health || post.sent.empty()) return std::nullopt;
+  if (post.answer.succeeded()) return note_taken(note, post.bytes);
+  return post.answer.status == 413 ? note_too_large(note, post.bytes) : std::nullopt;
 }
 
 std::optional<std::uint64_t> SplunkSink::size_limit(const std::string& note) const {

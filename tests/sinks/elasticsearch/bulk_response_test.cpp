@@ -51,6 +51,13 @@ TEST(BulkResponse, MembersInWhateverOrder) {
             (std::vector<std::string>{"a 429 t", "- 201"}));
 }
 
+TEST(BulkResponse, WhereADocumentIs) {
+  const auto all = items(R"({"items":[{"create":{"_index":"logs-000002","_id":"a","status":201}},
+                                      {"create":{"_id":"b","status":201}}]})");
+  EXPECT_EQ(all[0].index, "logs-000002");
+  EXPECT_EQ(all[1].index, "");
+}
+
 TEST(BulkResponse, ReasonsAndTheirCauses) {
   const auto all = items(
       R"({"items":[{"create":{"_id":"d","status":400,"error":{"type":"document_parsing_exception",

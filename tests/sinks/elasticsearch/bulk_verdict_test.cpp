@@ -37,7 +37,8 @@ class BulkVerdictTest : public ::testing::Test {
     return judge_text(fmt::format("{{\"errors\":true,\"items\":[{}]}}", fmt::join(items, ",")));
   }
   Verdict judge_text(std::string_view answer) {
-    return judge_bulk({sent_, with_ids_ ? &ids_ : nullptr, gives_up_}, answer);
+    question_.ids = with_ids_ ? &ids_ : nullptr;
+    return judge_bulk(question_, answer);
   }
   Partly partly(const std::vector<std::string>& items) {
     const Verdict verdict = judge(items);
@@ -55,7 +56,8 @@ class BulkVerdictTest : public ::testing::Test {
 
   const RecordIds ids_{"gw-1", Epoch{}, "app"};
   std::vector<SequenceRange> sent_{range(1, 2), range(7, 7)};
-  bool with_ids_ = true, gives_up_ = false;
+  bool with_ids_ = true;
+  BulkQuestion question_{sent_};
 };
 
 constexpr const char* kRejected = "es_rejected_execution_exception";
@@ -101,8 +103,14 @@ TEST_F(BulkVerdictTest, RefusedRecordsAreInTheirOrderToo) {
 }
 
 TEST_F(BulkVerdictTest, ItemsWithoutIdsAreToldByTheirPlace) {
-  const Partly verdict = partly({item(1, 201), nameless(429, kRejected), nameless(201)});
+  const Partly verdict = partly({item(1, 201), nameless(429, kRejected), item(7, 201)});
   EXPECT_THAT(verdict.again, ElementsAre(range(2, 2)));
+}
+
+TEST_F(BulkVerdictTest, WhatIsThereSaysItsId) {
+  for (const std::string& there :
+       {nameless(201), nameless(200), nameless(409, "version_conflict_engine_exception")})
+    EXPECT_THAT(retry({item(1, 201), there, item(7, 201)}), HasSubstr("which document")) << there;
 }
 
 TEST_F(BulkVerdictTest, WithoutIdsOfOursThoseOfTheServerTellNothing) {
@@ -121,11 +129,71 @@ TEST_F(BulkVerdictTest, AnAnswerOfAnotherLengthIsNone) {
 TEST_F(BulkVerdictTest, AnAnswerAboutOthersIsNone) {
   EXPECT_THAT(retry({item(1, 201), item(1, 201), item(7, 201)}), HasSubstr("something else"));
   EXPECT_THAT(retry({item(1, 201), item(3, 201), item(7, 201)}), HasSubstr("something else"));
-  EXPECT_THAT(retry({nameless(201), item(1, 201), item(7, 201)}), HasSubstr("something else"))
+  EXPECT_THAT(retry({nameless(429), item(1, 201), item(7, 201)}), HasSubstr("something else"))
       << "a place that is another's";
   EXPECT_THAT(retry({item(1, 201), nameless(201, "", "", ",\"_id\":\"other\""), item(7, 201)}),
               HasSubstr("something else"));
   EXPECT_THAT(retry({item(1, 201), item(2, 0), item(7, 201)}), HasSubstr("no status"));
+  for (const int status : {100, 199, 300, 302, 399, 600})
+    EXPECT_THAT(retry({item(1, 201), item(2, status), item(7, 201)}),
+                HasSubstr(fmt::format("the status {}", status)));
+}
+
+TEST_F(BulkVerdictTest, AReplaysTwoLettersOfOneRecordAreTwoItems) {
+  sent_ = {range(1, 1), range(1, 2), range(7, 7)};
+  const char* const conflict = "version_conflict_engine_exception";
+  EXPECT_TRUE(std::holds_alternative<Delivered>(
+      judge({item(1, 201), item(1, 409, conflict), item(2, 201), item(7, 201)})));
+  EXPECT_TRUE(std::holds_alternative<Delivered>(
+      judge({item(7, 201), item(2, 201), item(1, 201), item(1, 409, conflict)})));
+  EXPECT_THAT(retry({item(1, 201), item(1, 409, conflict), item(1, 409, conflict), item(7, 201)}),
+              HasSubstr("something else"));
+}
+
+// Before a rollover it may have been created in another index.
+TEST_F(BulkVerdictTest, WhatARepetitionCreatesBehindADataStreamIsAPossibleDuplicate) {
+  const std::vector<std::string> items = {
+      item(1, 201), item(2, 409, "version_conflict_engine_exception"), item(7, 201)};
+  const auto duplicates = [&] { return std::get<Delivered>(judge(items)).possible_duplicates; };
+  question_.data_stream = true;
+  EXPECT_EQ(duplicates(), 0u) << "nothing was sent before";
+  question_.repeated = true;
+  EXPECT_EQ(duplicates(), 2u);
+  EXPECT_EQ(partly({item(1, 201), item(2, 429, kRejected), item(7, 200)}).possible_duplicates, 1u);
+  question_.data_stream = false;
+  EXPECT_EQ(duplicates(), 0u) << "an index has a document once";
+}
+
+TEST_F(BulkVerdictTest, WhatARepetitionCreatesBehindAnAliasIsAPossibleDuplicate) {
+  const auto in = [&](std::uint64_t sequence, const std::string& index) {
+    return nameless(201, "", "", fmt::format(R"(,"_id":"{}","_index":"{}")", id(sequence), index));
+  };
+  const auto duplicates = [&] {
+    return std::get<Delivered>(judge({in(1, "logs"), in(2, "logs-000002"), item(7, 201)}))
+        .possible_duplicates;
+  };
+  question_.repeated = true;
+  EXPECT_EQ(duplicates(), 0u) << "documents name their own";
+  question_.index = "logs";
+  EXPECT_EQ(duplicates(), 1u);
+}
+
+TEST_F(BulkVerdictTest, WhatIsShownOfARefusalRepeatsNoRecord) {
+  const Partly refused = partly({item(1, 400, kParsing, "canary"), item(2, 201), item(7, 201)});
+  EXPECT_THAT(refused.refused[0].reason, HasSubstr("canary")) << "for the dead letter";
+  EXPECT_EQ(refused.refused[0].shown, "the server answers 400 document_parsing_exception");
+  EXPECT_EQ(partly({item(1, 503, "odd_exception", "canary"), item(2, 201), item(7, 201)}).reason,
+            "the server answers 503 odd_exception");
+  const Verdict parked =
+      judge({item(1, 400, "illegal_argument_exception", "pipeline with id [canary]"),
+             item(2, 401, "", "canary"), item(7, 403, "odd", "canary")});
+  EXPECT_EQ(std::get<Park>(parked).reason,
+            "the server answers 400 illegal_argument_exception; make the pipeline, or correct "
+            "\"pipeline\"");
+  EXPECT_EQ(
+      partly({item(1, 403, kBlock, "index [logs] blocked"), item(2, 201), item(7, 201)}).reason,
+      "the server answers 403 cluster_block_exception: index [logs] blocked; see why the "
+      "index is blocked");
 }
 
 TEST_F(BulkVerdictTest, APortalsPageIsNoDelivery) {
@@ -143,11 +211,13 @@ TEST_F(BulkVerdictTest, ABlockedIndexHoldsBackItsOwnItemsOnly) {
 }
 
 TEST_F(BulkVerdictTest, WhatWasBlockedForTooLongIsRefused) {
-  gives_up_ = true;
+  question_.gives_up_blocked = true;
   const Partly verdict = partly({item(1, 403, kBlock), item(2, 429, kRejected), item(7, 201)});
   EXPECT_THAT(verdict.again, ElementsAre(range(2, 2)));
   ASSERT_EQ(verdict.refused.size(), 1u);
   EXPECT_THAT(verdict.refused[0].records, ElementsAre(Sequence(1)));
+  EXPECT_TRUE(verdict.refused[0].waited_out);
+  EXPECT_FALSE(partly({item(1, 400, kParsing), item(2, 201), item(7, 201)}).refused[0].waited_out);
 }
 
 TEST_F(BulkVerdictTest, NoRightsParkTheSink) {

@@ -52,7 +52,7 @@ class ElasticsearchSinkTest : public ::testing::Test {
 TEST_F(ElasticsearchSinkTest, AsksForWhatItJudgesAndNoMore) {
   EXPECT_EQ(request().target,
             "/logs/_bulk?filter_path=took,errors,items.*._id,items.*.status,items.*.error.type,"
-            "items.*.error.reason,items.*.error.caused_by.reason");
+            "items.*.error.reason,items.*.error.caused_by.reason,items.*._index");
   EXPECT_EQ(request().content_type, "application/x-ndjson");
 }
 
@@ -72,6 +72,33 @@ TEST_F(ElasticsearchSinkTest, WhereDocumentsGo) {
   config_.index = "";
   config_.data_stream = "logs-edge-default";
   EXPECT_THAT(request().target, StartsWith("/logs-edge-default/_bulk?"));
+}
+
+TEST_F(ElasticsearchSinkTest, WhereDocumentsAreIsAskedWhereItTellsSomething) {
+  const auto asks = [this] { return request().target.find("_index") != std::string::npos; };
+  EXPECT_TRUE(asks());
+  config_.ids = false;
+  EXPECT_FALSE(asks()) << "what may be there twice is counted anyway";
+  config_.ids = true;
+  config_.index = "logs-!{timestamp:yyyy}";
+  EXPECT_FALSE(asks()) << "each document names its index";
+  config_.index = "";
+  config_.data_stream = "logs-edge-default";
+  EXPECT_FALSE(asks()) << "it is never that of its name";
+}
+
+TEST_F(ElasticsearchSinkTest, ARepetitionBehindADataStreamIsCounted) {
+  answer(200, items("\"status\":201"));
+  const auto duplicates = [this] {
+    return std::get<Delivered>(sink().judge(batch_, response_)).possible_duplicates;
+  };
+  batch_.maybe_arrived = true;
+  EXPECT_EQ(duplicates(), 0u);
+  config_.index = "";
+  config_.data_stream = "logs-edge-default";
+  EXPECT_EQ(duplicates(), 2u);
+  batch_.maybe_arrived = false;
+  EXPECT_EQ(duplicates(), 0u);
 }
 
 TEST_F(ElasticsearchSinkTest, ADataStreamIsOneAtAllTimes) {
@@ -154,8 +181,22 @@ TEST_F(ElasticsearchSinkTest, LearnsTheSizeThatTheServerTakes) {
   EXPECT_EQ(sink().size_limit(*less), 250'000u);
   response_.bytes = 900'000;
   EXPECT_EQ(sink().learn(*less, response_), std::nullopt) << "it is known to be less";
-  response_.bytes = 10;
+  response_.bytes = 20'000;
   EXPECT_EQ(sink().size_limit(*sink().learn("", response_)), 16u << 10);
+  response_.bytes = 4'000;
+  EXPECT_EQ(sink().learn("", response_), std::nullopt) << "not of its size";
+}
+
+TEST_F(ElasticsearchSinkTest, WhatIsTakenShowsThatTheLimitIsHigher) {
+  answer(413);
+  const std::string note = *sink().learn("", response_);
+  answer(200, items("\"status\":201"));
+  response_.bytes = 500'000;
+  EXPECT_EQ(sink().learn(note, response_), std::nullopt);
+  response_.bytes = 800'000;
+  const auto more = sink().learn(note, response_);
+  ASSERT_TRUE(more);
+  EXPECT_EQ(sink().size_limit(*more), 800'000u);
 }
 
 TEST_F(ElasticsearchSinkTest, NothingIsLearnedFromWhatWasNotSentOrNotAnswered) {

@@ -48,6 +48,13 @@ const Case kCases[] = {
      "this action would add [2] shards, but this cluster currently has [1000]/[1000] maximum normal "
      "shards open;",
      kAgain},
+    {400, "validation_exception",
+     "Validation Failed: 1: this action would add [2] total shards, but this cluster currently has "
+     "[1000]/[1000] maximum shards open;",
+     kAgain},
+    {400, "mapper_parsing_exception", "failed to parse 'pipeline with id [x] does not exist'",
+     kRefused},  // words of a record
+    {400, "mapper_parsing_exception", "failed to parse 'maximum shards open'", kRefused},
     {400, "invalid_index_name_exception", "Invalid index name [X], must be lowercase", kPark},
     {400, "routing_missing_exception", "routing is required", kPark},
     {404, "index_not_found_exception", "no such index [x]", kPark},

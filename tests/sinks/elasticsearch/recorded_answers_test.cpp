@@ -110,14 +110,15 @@ class RecordedAnswer {
     made.bytes = 400'000;
     json body = json::parse(made.answer.body, nullptr, false);
     if (made.answer.status != 200) return made;
-    // The ids were 1, 2, 3: ours stand for them, unless two indexes had the same.
+    // The ids were 1, 2, 3: ours stand for them, and the place's where two indexes had the same.
     std::set<std::string> ids;
     const RecordIds ours("gw-1", batch_.epoch, "");
-    for (json& item : body["items"]) {
+    for (std::size_t at = 1; json & item : body["items"]) {
       json& id = item.begin().value()["_id"];
+      const std::string place = std::to_string(at++);
       if (!id.is_string() || !config_.ids) continue;
-      const bool fresh = ids.insert(id.get<std::string>()).second;
-      id = fresh ? json(ours.beginning() + id.get<std::string>()) : json(nullptr);
+      if (!ids.insert(id.get<std::string>()).second) id = place;
+      id = ours.beginning() + id.get<std::string>();
     }
     made.sent = {{Sequence(1), Sequence(body["items"].size())}};
     // That one's id is 2.

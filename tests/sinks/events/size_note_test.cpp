@@ -14,7 +14,15 @@ TEST(SizeNote, RemembersHalfOfWhatWasTooLarge) {
   EXPECT_EQ(noted_size_limit(*note), 500'000u);
   EXPECT_EQ(noted_size_limit(*note_too_large(*note, 500'000)), 250'000u);
   EXPECT_EQ(note_too_large(*note, 2'000'000), std::nullopt) << "it is known to be less";
-  EXPECT_EQ(noted_size_limit(*note_too_large("", 10)), 16u << 10) << "of something else";
+  EXPECT_EQ(noted_size_limit(*note_too_large("", 20'000)), 16u << 10);
+  EXPECT_EQ(note_too_large("", 4'000), std::nullopt) << "not of its size";
+}
+
+TEST(SizeNote, WhatIsTakenShowsThatTheLimitIsHigher) {
+  const std::string note = *note_too_large("", 1'000'000);
+  EXPECT_EQ(note_taken(note, 500'000), std::nullopt);
+  EXPECT_EQ(noted_size_limit(*note_taken(note, 800'000)), 800'000u);
+  EXPECT_EQ(note_taken("", 800'000), std::nullopt);
 }
 
 }  // namespace
