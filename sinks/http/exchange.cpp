@@ -70,6 +70,10 @@ std::size_t Exchange::take_from_budgets(std::size_t want) {
 int Exchange::rewind_body(void* self, curl_off_t offset, int origin) {
   Exchange& exchange = *static_cast<Exchange*>(self);
   if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  // A kept connection that broke; what was answered (by a proxy that wants a password) may go
+  // again.
+  const bool unanswered = exchange.response_.headers.empty();
+  if (exchange.request_.once && exchange.all_handed_over_ && unanswered) return CURL_SEEKFUNC_FAIL;
   auto body = exchange.request_.body->open();
   if (!body) {
     exchange.body_error_ = std::move(body).error();
@@ -235,6 +239,9 @@ std::pair<HttpFailure, std::string> Exchange::classify(CURLcode code) const {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_PARTIAL_FILE:
     case CURLE_BAD_CONTENT_ENCODING: return {HttpFailure::kResponse, what};
+    case CURLE_SEND_FAIL_REWIND:  // HttpRequest::once
+      return {HttpFailure::kReset,
+              origin_of(request_.url) + ": the connection broke before the answer"};
     default: return {HttpFailure::kReset, what};
   }
 }

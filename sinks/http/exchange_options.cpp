@@ -91,7 +91,9 @@ void Exchange::set_connection(Setter& set) {
   set(CURLOPT_PRIVATE, this);
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_NOPROGRESS, 1L);
-  if (request_.once) set(CURLOPT_FRESH_CONNECT, 1L);
+  // What has no body is not rewound before it goes again.
+  const bool unseen = request_.body == nullptr || request_.body->size() == 0;
+  if (request_.once && unseen) set(CURLOPT_FRESH_CONNECT, 1L);
   if (context_.cookies != nullptr) {
     set(CURLOPT_SHARE, context_.cookies->share());
     set(CURLOPT_COOKIEFILE, "");  // none, but they are kept

@@ -50,7 +50,8 @@ Verdict judge_refusal(const AckOptions& options, const Batch& batch, const PostR
     return wait_on(options, batch, batch.spent_receipts == 0 ? Duration::zero() : patience,
                    "the channel is not known there: " + words_of(answer, hec, {}));
   Verdict verdict = answer.status == 0 ? judge_silence(answer) : judge_hec_refusal(answer);
-  if (std::holds_alternative<Park>(verdict)) return verdict;
+  const bool of_events = rule != nullptr && rule->meaning == HecMeaning::kEvent;  // it has none
+  if (std::holds_alternative<Park>(verdict) && !of_events) return verdict;
   const std::string words = answer.status == 0 ? answer.problem : words_of(answer, hec, {});
   return wait_on(options, batch, kPatienceOfSilence * patience,
                  "acknowledgements cannot be asked for: " + words);

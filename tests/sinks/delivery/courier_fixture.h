@@ -179,6 +179,7 @@ class ScriptedSink final : public Sink {
   // An answer "told" to a poll is that to each receipt by itself.
   Verdict judge(const Batch& batch, const Response& response) const override {
     held_back.push_back(batch.held_back);
+    ambiguous.push_back(batch.ambiguous);
     const std::string& answer = std::get<FileResponse>(response).filesystem;
     return verdicts.at(answer == "told" ? told.at(batch.receipt) : answer);
   }
@@ -215,6 +216,7 @@ class ScriptedSink final : public Sink {
   mutable std::vector<std::vector<SequenceRange>> left;             // the same
   mutable std::vector<std::string> spent;                           // receipts, the same
   mutable std::vector<Duration> held_back;                          // of each answer
+  mutable std::vector<bool> ambiguous;                              // the same
 
  private:
   std::string name_ = "archive";

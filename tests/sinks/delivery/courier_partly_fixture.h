@@ -22,6 +22,14 @@ class CourierPartlyTest : public CourierTest {
     sink->verdicts["2 and 3 again"] = Partly{{}, last_two, "queue full"};
     sink->verdicts["3 again"] = Partly{{}, third, "queue full"};
     sink->verdicts["3 again in 30 s"] = Partly{{}, third, "queue full", std::chrono::seconds(30)};
+    const Ranges both[] = {second, last_two};
+    for (const Ranges& rest : both)
+      sink->verdicts[rest == second ? "1 bad, 2 at once" : "1 bad, 2 and 3 at once"] =
+          Partly{.refused = {one}, .again = rest, .reason = "bad date", .at_once = true};
+    sink->verdicts["2 bad, 3 at once"] = Partly{.refused = {{{Sequence{2}}, "bad date", "date"}},
+                                                .again = third,
+                                                .reason = "bad date",
+                                                .at_once = true};
     sink->verdicts["3 bad"] = Partly{{three}, {}, ""};
     sink->verdicts["3 blocked"] = Partly{{}, third, "index blocked", {}, true};
     sink->verdicts["all blocked"] = Partly{{}, {range(1, 3)}, "index blocked", {}, true};

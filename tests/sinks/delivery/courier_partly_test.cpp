@@ -113,5 +113,54 @@ TEST_F(CourierPartlyTest, TheSinkIsToldHowLongOneIsHeldBack) {
   EXPECT_EQ(sink->held_back.back(), first + 3s + second);
 }
 
+TEST_F(CourierPartlyTest, WhatWasNotLookedAtGoesAtOnce) {
+  make_for(Recognises::kNothing);
+  post(1);
+  run();
+  answer("2 bad, 3 at once");
+  ASSERT_EQ(transport->sent.size(), 1u);
+  EXPECT_EQ(sink->left.back(), Ranges{range(3, 3)});
+  EXPECT_EQ(status().state, State::kSending);
+  EXPECT_EQ(status().last_error, "");
+  EXPECT_EQ(status().last_success, clock.wall()) << "1 is delivered";
+  answer("ok");
+  const Settled settled = only_settled();
+  EXPECT_EQ(settled.ack.dead.size(), 1u);
+  EXPECT_EQ(settled.ack.possible_duplicates, 0u);
+}
+
+// A destination to which each record is malformed gets no more of the link than a parked one.
+TEST_F(CourierPartlyTest, NothingButRefusalsPark) {
+  make_for(Recognises::kNothing);
+  for (std::uint64_t n = 1; n <= 12; ++n) post(n);
+  run();
+  for (unsigned i = 1; i < Courier::kRefusedInARow; ++i) {
+    answer("1 bad, 2 and 3 at once");
+    ASSERT_EQ(status().state, State::kSending) << i;
+  }
+  answer("1 bad, 2 and 3 at once");
+  EXPECT_EQ(status().state, State::kParked);
+  EXPECT_TRUE(take<Settled>().empty()) << "nothing is given up";
+  EXPECT_GE(advance_to_next(), 30s);
+  answer("1 bad, 2 and 3 at once");
+  EXPECT_EQ(status().state, State::kParked);
+  EXPECT_GE(advance_to_next(), 30s);
+  answer("ok");
+  EXPECT_EQ(status().state, State::kSending);
+  answer("1 bad, 2 and 3 at once");
+  EXPECT_EQ(status().state, State::kSending) << "something was delivered since";
+}
+
+TEST_F(CourierPartlyTest, AHalfThatMayHaveArrivedIsCounted) {
+  sink->verdicts["large, in part"] = TooLarge{.reason = "one is bad", .maybe_arrived = true};
+  for (const auto what : {Recognises::kNothing, Recognises::kRecords}) {
+    make_for(what);
+    post(1);
+    run();
+    answer("large, in part");
+    EXPECT_EQ(take<Halve>().at(0).possible_duplicates, what == Recognises::kNothing ? 3u : 0u);
+  }
+}
+
 }  // namespace
 }  // namespace edgehose

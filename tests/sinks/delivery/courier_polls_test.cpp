@@ -163,6 +163,50 @@ TEST_F(CourierPollsTest, ADestinationThatIsBusyIsAskedAllTheSame) {
   EXPECT_EQ(status().state, State::kIdle);
 }
 
+TEST_F(CourierPollsTest, AReceiptThatTwoBatchesHaveIsSaidToBeAmbiguous) {
+  make({.concurrency = 2, .recognises = Recognises::kNothing});
+  post_and_run({1, 2});
+  answer("taken r-1");
+  EXPECT_FALSE(sink->ambiguous.back());
+  answer("taken r-1");  // it has begun to count anew
+  advance_to_next();
+  answer("not yet r-1");
+  EXPECT_THAT(sink->ambiguous, ElementsAre(false, false, true, true));
+  advance_to_next();
+  answer("unknown");
+  advance_to_next();
+  answer("taken r-2");
+  EXPECT_FALSE(sink->ambiguous.back()) << "it is another receipt's";
+}
+
+TEST_F(CourierPollsTest, APauseIsForWhatIsSentNotForWhatIsAskedFor) {
+  make_for(Recognises::kNothing);
+  sink->verdicts["taken r-1, full"] = Poll{"r-1", 10s, "", "", 1min};
+  post_and_run({1, 2});
+  answer("taken r-1, full");
+  EXPECT_TRUE(transport->sent.empty());
+  EXPECT_EQ(status().state, State::kSending) << "nothing is wrong";
+  EXPECT_EQ(advance_to_next(), 10s);
+  EXPECT_EQ(transport->sent.at(0).key, "? r-1");
+  answer("ok");
+  EXPECT_EQ(advance_to_next(), 50s);
+  EXPECT_EQ(transport->sent.at(0).key, "key-2");
+}
+
+TEST_F(CourierPollsTest, APauseAfterADelivery) {
+  make_for(Recognises::kNothing);
+  sink->verdicts["ok, full"] = Delivered{.pause = 2s};
+  post_and_run({1, 2});
+  answer("ok, full");
+  EXPECT_EQ(take<Settled>().size(), 1u);
+  EXPECT_EQ(advance_to_next(), 2s);
+  EXPECT_EQ(transport->sent.at(0).key, "key-2");
+  sink->verdicts["ok, full"] = Delivered{.pause = 24h * 365};
+  answer("ok, full");
+  post_and_run({3});
+  EXPECT_EQ(advance_to_next(), kLongestServerWish);
+}
+
 TEST_F(CourierPollsTest, AParkedSinkKeepsTheReceipt) {
   make_for(Recognises::kNothing);
   post_and_run({1});

@@ -168,5 +168,21 @@ TEST_F(EventBodyTest, AReplayIsOfTheDeadLetters) {
   EXPECT_TRUE(nothing.sent().empty());
 }
 
+// A record of which a service wants nothing: its place is no one's.
+TEST_F(EventBodyTest, WhatIsNotWrittenIsNotSentAndNotMissing) {
+  class NoB final : public EventWriter {
+   public:
+    void append(const Record& record, std::string_view, std::string& out) override {
+      if (record.body != "b") out += record.body;
+    }
+  };
+  EventBody made(
+      store_, batch_, [](const Batch&) { return std::make_unique<NoB>(); }, 1 << 20);
+  EXPECT_EQ(all_of(made), "acdef");
+  EXPECT_THAT(made.sent(), ElementsAre(range(1, 1), range(3, 6)));
+  EXPECT_EQ(made.summary()->encoded.records, 6u);
+  EXPECT_EQ(made.summary()->missing_records, 0u);
+}
+
 }  // namespace
 }  // namespace edgehose

@@ -70,6 +70,13 @@ TEST(EventsAuth, WhatCannotBeReadOrSentIsAnErrorThatNamesThePlaceOnly) {
   EXPECT_EQ(header.error().message.find("canary"), std::string::npos);
 }
 
+TEST(EventsAuth, ATokenHasItsServicesScheme) {
+  EventsAuth auth;
+  auth.token = plain("abc-1");
+  auth.token_scheme = "Splunk";
+  EXPECT_EQ(header_of(auth), "Splunk abc-1");
+}
+
 TEST(EventsAuth, TheRegionIsTheConfigsTheEndpointsOrTheEnvironments) {
   ::unsetenv("AWS_REGION");
   ::unsetenv("AWS_DEFAULT_REGION");

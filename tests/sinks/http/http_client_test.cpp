@@ -294,11 +294,18 @@ TEST_F(HttpClientTest, WhatWentOutWholeMayHaveArrivedAlthoughItsRepetitionDidNot
 
 TEST_F(HttpClientTest, WhatMakesSomethingNewGoesOnce) {
   ASSERT_EQ(get("/a").status, 404);  // its connection is kept
-  next({{"do", "lost"}});
-  EXPECT_EQ(
-      send({.method = "POST", .url = server_.url("/b"), .body = body_of(""), .once = true}).status,
-      0);
-  EXPECT_EQ(log().size(), 2u);
+  std::size_t asked = 1;
+  for (const char* const body : {"", "of some bytes"}) {
+    next({{"do", "lost"}});
+    const HttpResponse response =
+        send({.method = "POST", .url = server_.url("/b"), .body = body_of(body), .once = true});
+    EXPECT_EQ(response.status, 0);
+    EXPECT_TRUE(response.maybe_arrived);
+    EXPECT_EQ(response.failure, HttpFailure::kReset);
+    EXPECT_EQ(log().size(), ++asked) << "not once more";
+    ASSERT_EQ(get("/a").status, 404);
+    ++asked;
+  }
 }
 
 // Its time passes while a client waits for its rate, not while it waits for a server.
