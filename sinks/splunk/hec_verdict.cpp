@@ -14,6 +14,11 @@ namespace {
 // A server whose queues fill is left alone for so long after each request that it takes.
 constexpr Duration kEase = std::chrono::seconds(2);
 
+constexpr int kAcksFull = 27;
+constexpr std::string_view kAskForThem =
+    "the token has indexer acknowledgement enabled, and nobody asks for it: set ack = true, or "
+    "disable it there";
+
 std::string_view advice_of(int status) {
   switch (status) {
     case 401:
@@ -65,8 +70,9 @@ Verdict refused_event(const HecOptions& options, const PostResponse& response, c
   return partly;
 }
 
-Verdict judge_code(const HecRule& rule, const HttpResponse& answer, const HecAnswer& hec) {
-  std::string words = words_of(answer, hec, rule.advice);
+Verdict judge_code(const HecRule& rule, const HttpResponse& answer, const HecAnswer& hec,
+                   std::string_view advice) {
+  std::string words = words_of(answer, hec, advice);
   switch (rule.meaning) {
     case HecMeaning::kBusy: return Retry{std::move(words), retry_after(answer)};
     case HecMeaning::kUnclear: return Retry{std::move(words), retry_after(answer), true};
@@ -74,14 +80,16 @@ Verdict judge_code(const HecRule& rule, const HttpResponse& answer, const HecAns
   }
 }
 
+bool says_well(const HecRule& rule) {
+  return rule.meaning == HecMeaning::kTaken || rule.meaning == HecMeaning::kTakenFull ||
+         rule.meaning == HecMeaning::kHealthy;
+}
+
 // None: a code that is not known, or that its status belies.
 const HecRule* rule_of(const HttpResponse& answer, const HecAnswer& hec) {
   const HecRule* const rule = hec.code ? hec_rule(*hec.code) : nullptr;
-  if (rule == nullptr) return nullptr;
-  const bool good = rule->meaning == HecMeaning::kTaken ||
-                    rule->meaning == HecMeaning::kTakenFull ||
-                    rule->meaning == HecMeaning::kHealthy;
-  return good && !answer.succeeded() ? nullptr : rule;
+  if (rule == nullptr || (says_well(*rule) && !answer.succeeded())) return nullptr;
+  return rule;
 }
 
 }  // namespace
@@ -100,13 +108,15 @@ Verdict judge_hec(const HecOptions& options, const PostResponse& response) {
       break;
     default: break;
   }
-  return judge_code(*rule, response.answer, hec);
+  const bool unasked = !options.ack && rule->code == kAcksFull;
+  return judge_code(*rule, response.answer, hec, unasked ? kAskForThem : rule->advice);
 }
 
 Verdict judge_hec_refusal(const HttpResponse& answer) {
   const HecAnswer hec = read_hec_answer(answer);
   const HecRule* const rule = rule_of(answer, hec);
-  return rule == nullptr ? judge_status(answer, hec) : judge_code(*rule, answer, hec);
+  if (rule == nullptr || says_well(*rule)) return judge_status(answer, hec);
+  return judge_code(*rule, answer, hec, rule->advice);
 }
 
 bool hec_refuses_gzip(const HttpResponse& answer) { return answer.status == 415; }

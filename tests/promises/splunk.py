@@ -2,6 +2,8 @@
 of splunk_receiver.py, which answers with every code, acknowledges late, restarts and forgets."""
 
 import json
+import subprocess
+import time
 
 import promise
 import splunk_client  # found by promise
@@ -204,6 +206,70 @@ class Promise(promise.PromiseCase):
         agent.stop()
         self.delivered()
         self.assertNotIn("wrong-token", agent.output() + json.dumps(self.box.status()))
+
+    def test_a_server_that_refuses_everything_gets_no_flood_and_buries_nothing(self):
+        poison = '{"twice":1,"twice":2}'
+        self.configure(format="json")
+        self.other(*[poison] * 200)
+        agent = self.box.start()
+        self.wait_for_error("10 records in a row were refused")
+        promise.time_passes(agent, 3)
+        self.assertLessEqual(len(self.asked(EVENT)), 12)
+        self.assertEqual(self.soc()["dead_lettered"]["records"], 0)
+        agent.stop()
+
+    def test_a_server_close_to_its_limits_is_left_alone_for_a_while(self):
+        self.configure(concurrency=1)
+        self.splunk.faults({"path": EVENT, "do": "code", "code": 24, "times": 3})
+        self.box.log(lines=2000)
+        begin = time.monotonic()
+        self.box.run_once(timeout=30)
+        self.assertGreater(time.monotonic() - begin, 4)
+        self.delivered("--in-order")
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+
+    # --- the way there --------------------------------------------------------------------------
+
+    def certificates(self):
+        subprocess.run(["bash", promise.SUPPORT / "make_certs.sh", self.box.root], check=True)
+        return self.box.root
+
+    def test_over_tls_to_several_indexers_behind_a_balancer(self):
+        self.serve("--nodes", 3, "--sticky", tls=self.certificates())
+        self.acked()
+        self.box.log(lines=5000)
+        self.box.run_once(timeout=40)
+        self.delivered()
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+
+    def test_indexers_that_a_balancer_mixes_up_lose_nothing(self):
+        self.serve("--nodes", 2)  # each request goes to the next one, whatever its channel
+        self.acked()
+        self.box.log(lines=600)
+        agent = self.box.start()
+        self.wait_for(600, 100)
+        agent.stop()
+        self.assertEqual(len({(e["fields"]["stream"], e["fields"]["sequence"])
+                              for e in self.splunk.events()}), 600)
+
+    def test_check_connect_tells_whether_events_would_be_taken(self):
+        self.serve(tls=self.certificates())
+        good = self.box.call("check", "--connect")
+        self.assertEqual(good.returncode, 0, good.stdout + good.stderr)
+        self.assertIn("TLS with a verified certificate", good.stdout)
+        self.assertIn("events are taken, with this token", good.stdout)
+        self.acked()
+        self.assertIn("acknowledgements are given", self.box.call("check", "--connect").stdout)
+        self.acked(token=self.splunk.sink()["token"])
+        self.assertIn("ack = false", self.box.call("check", "--connect").stderr)
+        self.configure(token=self.splunk.sink("ack-token")["token"])
+        self.assertIn("set ack = true", self.box.call("check", "--connect").stdout)
+        self.configure(token=secret(self.box.root / "wrong", "wrong-token-of-this-test"))
+        bad = self.box.call("check", "--connect")
+        self.assertEqual(bad.returncode, 1)
+        self.assertIn("token", bad.stderr)
+        self.assertNotIn("wrong-token", bad.stdout + bad.stderr)
+        self.assertEqual(self.splunk.counts()["events"], 0)
 
 
 if __name__ == "__main__":

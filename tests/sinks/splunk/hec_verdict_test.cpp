@@ -102,6 +102,13 @@ TEST_F(HecVerdictTest, WithoutACodeTheStatusCounts) {
   EXPECT_FALSE(std::get<Retry>(judged(hec_response(503, ""))).maybe_arrived);
 }
 
+TEST_F(HecVerdictTest, AcknowledgementsThatNobodyAsksForPileUp) {
+  EXPECT_THAT(std::get<Retry>(judged(hec_response(429, 27))).reason, HasSubstr("ack = true"));
+  options_.ack = true;
+  EXPECT_THAT(std::get<Retry>(judged(hec_response(429, 27))).reason,
+              testing::Not(HasSubstr("ack = true")));
+}
+
 TEST_F(HecVerdictTest, ItsWishIsObeyed) {
   HttpResponse busy = hec_response(503, 9);
   busy.headers = {{"retry-after", "30"}};
