@@ -198,7 +198,7 @@ class Day(promise.PromiseCase):
     @day
     def an_answer_of_one_byte_a_second(self):
         """It has taken what it does not manage to say."""
-        self.server.fails({"do": "slow"}, times=1)
+        self.server.fails(self.server.slow, times=1)
         self.begin(concurrency=1)
         promise.wait_until(self.server.asked, 20, "the server has a request", 0.1)
         self.is_given_up(time.monotonic(), 40, 90)

@@ -6,8 +6,8 @@ started, told to fail, asked what they have.
     server.fails(server.refuses_credentials, times=3)      # one of those below, or a fault of faults.py
     server.lines()                                         # what has arrived, each as often as it did
 
-    refuses_credentials, is_busy      the fault by which this server says so
-    once                              whether what is sent twice is there once; else it is counted
+    refuses_credentials, is_busy, slow, bad_node   the fault by which this server says or does so
+    once      whether what is sent twice is there once; else it is counted
 """
 
 import json
@@ -49,6 +49,7 @@ class SearchServer(Alike, FaultServer):
     path = "/gateway/_bulk"
     once = True
     refuses_credentials = {"do": "status", "status": 401, "body": "Unauthorized"}
+    slow = {"do": "slow"}
     is_busy = {"do": "status", "status": 429, "headers": {"Retry-After": "1"}, "body": json.dumps(
         {"error": {"type": "es_rejected_execution_exception", "reason": "queue full"}, "status": 429})}
     # What the nodes of one cluster have they have in common.
@@ -76,6 +77,7 @@ class SplunkServer(Alike, SplunkReceiver):
     path = "/services/collector"
     once = False
     refuses_credentials = {"do": "code", "code": 4}
+    slow = {"do": "slow", "pause": 3}  # its answers are of 40 bytes
     is_busy = {"do": "code", "code": 9}
     bad_node = {"do": "code", "code": 8, "every": BALANCED}
 
@@ -83,7 +85,8 @@ class SplunkServer(Alike, SplunkReceiver):
         super().__init__("--nodes", BALANCED, "--sticky", tls=tls)
 
     def sink(self, port=None, **options):
-        return super().sink("ack-token", endpoints=[self.address(port)], ack=True, **options)
+        return super().sink("ack-token", endpoints=[self.address(port)], ack=True, ack_interval="1s",
+                            ack_timeout="30s", **options)
 
     def lines(self):
         return [line.encode() for line in super().lines()]
