@@ -31,7 +31,7 @@ def agent_has(kind):
 
 
 class Alike:
-    """`path` is where records go."""
+    """`takes` is where records go, `path` also where is asked about them."""
 
     def address(self, port):
         return f"http{'s' if self.tls else ''}://127.0.0.1:{port or self.port}"
@@ -46,7 +46,8 @@ class Alike:
 
 
 class SearchServer(Alike, FaultServer):
-    path = "/gateway/_bulk"
+    path = takes = "/gateway/_bulk"
+    other_losses = ()
     once = True
     refuses_credentials = {"do": "status", "status": 401, "body": "Unauthorized"}
     slow = {"do": "slow"}
@@ -74,7 +75,8 @@ class SearchServer(Alike, FaultServer):
 class SplunkServer(Alike, SplunkReceiver):
     """With acknowledgements, of several indexers that know nothing of each other; a channel has its own."""
 
-    path = "/services/collector"
+    path, takes = "/services/collector", "/services/collector/event"
+    other_losses = ({"path": "/services/collector/ack", "do": "lost"},)  # 30 s each, and then twice that
     once = False
     refuses_credentials = {"do": "code", "code": 4}
     slow = {"do": "slow", "pause": 3}  # its answers are of 40 bytes
