@@ -146,8 +146,11 @@ Result<bool> EventsTransport::encode_slice(Job& job) {
     job.body = body_of(job.request.text);
     return false;
   }
+  // Grown bit by bit it would be copied each time; what is not touched of it costs nothing.
+  if (job.bytes.empty()) job.bytes.reserve(last_body_ + last_body_ / 8);
   EH_ASSIGN(const bool more, job.events->more(job.bytes));
   if (more) return true;
+  last_body_ = job.bytes.size();
   job.response.sent = job.events->sent();
   job.response.bytes = job.bytes.size();
   job.response.nothing = job.response.sent.empty();

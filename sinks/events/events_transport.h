@@ -108,6 +108,7 @@ class EventsTransport final : public Transport {
   std::vector<std::string> channels_;  // of each host; empty: it has none yet
   std::mt19937_64 random_;
   std::map<RequestId, std::unique_ptr<Job>> jobs_;
+  std::size_t last_body_ = 0;  // bytes: the next one is about as long
   std::deque<RequestId> to_encode_;
   Endpoints::Set plain_ = 0;  // hosts that were seen not to read gzip
   bool wary_ = true;          // nothing was accepted since something was refused
