@@ -21,6 +21,11 @@ class Clock {
   virtual void wait(std::span<const int> descriptors, Instant deadline) = 0;
 };
 
+// A clock that says less (2023-01-01) was not set since the machine began: boards without a battery
+// begin in 1970, or when their system was made.
+constexpr WallTime kEarliestPlausible(1'672'531'200'000'000'000);
+constexpr bool is_plausible(WallTime time) { return time >= kEarliestPlausible; }
+
 // The machine's clock (CLOCK_BOOTTIME where there is one, so that timers run on through a suspend).
 std::unique_ptr<Clock> make_system_clock();
 

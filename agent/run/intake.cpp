@@ -16,6 +16,7 @@ constexpr Duration kLookEvery = std::chrono::seconds(1);  // at most, while noth
 // A batch's commit comes so much before its age at most, lest the commit make it late. Batches of 5
 // s then follow each other in less, and two of them share a commit of ext4's journal: it comes 5 s
 // after the first change.
+constexpr Duration kClockLook = std::chrono::seconds(10);  // whether it was set meanwhile
 constexpr Duration kBatchLead = std::chrono::milliseconds(250);
 
 class FullSink final : public RecordSink {
@@ -221,7 +222,13 @@ Instant Intake::records_due() const {
 Instant Intake::batches_due() {
   const bool flush = all_is_ripe();
   Instant due = kNever;
+  bool look_again = false;
   for (SinkLink& sink : sinks_) {
+    if (waits_for_clock(sink)) {
+      look_again = true;
+      due = std::min(due, clock_.now() + kClockLook);
+      continue;
+    }
     for (LanePlanner& lane : sink.lanes) {
       if (!sink.has_room(lane.lane().source)) continue;
       if (look_for_batches_ && full_batch_waits(sink, lane)) return clock_.now();
@@ -235,7 +242,7 @@ Instant Intake::batches_due() {
       }
     }
   }
-  look_for_batches_ = false;
+  look_for_batches_ = look_again;
   return due;
 }
 
@@ -313,7 +320,9 @@ IntakeStatus Intake::state() const {
     status.uncommitted.push_back(slot.pending->size().bytes);
   }
   for (const SinkLink& sink : sinks_)
-    if (const Instant at = sink.batch_at(); at != kNever) status.batches_at[sink.config.name] = at;
+    if (const Instant at = sink.batch_at(); at != kNever)
+      status.batches_at[sink.config.name] =
+          waits_for_clock(sink) ? std::max(at, clock_patience_) : at;
   for (const SinkLink& sink : sinks_)
     if (sink.refused.records > 0) status.refused[sink.config.name] = sink.refused;
   for (const SinkLink& sink : sinks_)

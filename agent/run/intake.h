@@ -209,6 +209,7 @@ class Intake {
   Result<std::vector<Claim>> cut_in_two(const SinkLink& sink, const Claim& claim);
   void tell_problems(const std::map<SinkId, std::string>& problems);
   std::string key_of(const SinkLink& sink, const Claim& claim) const;
+  bool waits_for_clock(const SinkLink& sink) const;
   Status claim_ripe(Store::Transaction& transaction, Made& made);
 
   // intake_replays.cpp: what a person asks for, dead letters that come and go
@@ -241,6 +242,7 @@ class Intake {
   Instant oldest_event_ = kNever;
   bool look_for_batches_ = true;  // something changed that may have made a batch full
 
+  Instant clock_patience_{};     // until then a clock that was never set is waited for
   Instant blocked_until_{};      // the buffer was full: records are tried again then; 0: it is not
   std::string disk_full_;        // as in IntakeStatus
   unsigned full_at_commit_ = 0;  // refusals in a row: not of what was appended, of its commit

@@ -5,11 +5,14 @@
 
 #include "agent/base/check.h"
 #include "agent/base/log.h"
+#include "agent/base/text.h"
 #include "agent/run/half_cut.h"
 #include "agent/run/intake.h"
 
 namespace edgehose {
 namespace {
+
+constexpr Duration kClockPatience = std::chrono::hours(1);
 
 // A part that went up and a note free nothing: no reason to try records again at once.
 bool makes_no_room(const CourierEvent& event) {
@@ -43,6 +46,13 @@ Status Intake::register_sinks() {
 }
 
 Status Intake::resume_claims() {
+  clock_patience_ = clock_.now() + kClockPatience;
+  for (const SinkLink& sink : sinks_)
+    if (waits_for_clock(sink))
+      log::warn(
+          "sink {}: this machine's clock says {}: until it is set, for an hour at most, no batch is "
+          "made, since indexes are named by the time",
+          sink.config.name, format_wall(clock_.wall()));
   EH_ASSIGN(const std::vector<Claim> claims, store_.claims());
   EH_ASSIGN(const std::vector<LaneState> lanes, store_.lanes());
   EH_ASSIGN(const std::vector<SourceState> sources, store_.sources());
@@ -166,7 +176,9 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Rekey& re
   SinkLink* const sink = link(rekey.sink);
   if (sink == nullptr) return {};
   if (sink->replays.contains(rekey.claim)) {
-    auto renamed = transaction.begin_replay(rekey.claim, rekey.key, sink->sink->rendering());
+    const WallTime first_time = sink->replays.at(rekey.claim).first_time;
+    auto renamed = transaction.begin_replay(rekey.claim, rekey.key,
+                                            sink->sink->rendering_at(first_time, clock_.wall()));
     made.replaced.emplace_back(sink, rekey.claim);
     if (!renamed && renamed.error().code == ErrorCode::kNotFound) return {};  // retired meanwhile
     if (!renamed) return tl::unexpected<Error>(std::move(renamed).error());
@@ -178,7 +190,7 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Rekey& re
   Claim claim = found->second;
   claim.resumed = false;
   claim.key = rekey.key;
-  claim.rendering = sink->sink->rendering();
+  claim.rendering = sink->sink->rendering_at(claim.first_time, clock_.wall());
   return recut(transaction, *sink, rekey.claim, {claim}, 0, made);
 }
 
@@ -233,12 +245,21 @@ std::string Intake::key_of(const SinkLink& sink, const Claim& claim) const {
   return sink.sink->key(outline_of(claim, source, store_.epoch()), sink.note);
 }
 
+// Where a record's time says where it goes, that of a clock that was never set leads astray:
+// batches are cut when it is, which their claims keep. Not for longer than kClockPatience, nor
+// where the buffer needs the room.
+bool Intake::waits_for_clock(const SinkLink& sink) const {
+  return sink.sink->goes_by_time() && clock_.now() < clock_patience_ &&
+         !is_plausible(clock_.wall()) && full_since_ == Instant{} && !all_is_ripe();
+}
+
 Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
   const NextBlock blocks = [&](SourceId s, BlockNumber from) {
     return transaction.next_block(s, from);
   };
   const bool flush = all_is_ripe();
   for (SinkLink& sink : sinks_) {
+    if (waits_for_clock(sink)) continue;
     const Duration lead = claim_lead(sink);
     std::size_t total = sink.claims.size();
     for (LanePlanner& lane : sink.lanes) {
@@ -256,7 +277,7 @@ Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
         claim.last = batch->last;
         claim.size = batch->size;
         claim.first_time = batch->first_time;
-        claim.rendering = sink.sink->rendering();
+        claim.rendering = sink.sink->rendering_at(claim.first_time, clock_.wall());
         claim.key = key_of(sink, claim);
         EH_ASSIGN(Claim persisted, transaction.claim(std::move(claim)));
         lane.claimed(*batch);

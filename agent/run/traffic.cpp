@@ -6,8 +6,6 @@
 namespace edgehose {
 namespace {
 
-constexpr std::int64_t kPlausible = 1'672'531'200;  // 2023-01-01
-
 // Forward to a period that is not known. The present one may prove to be of a clock that was wrong:
 // undated, or before a period that was seen already.
 void turn_over(TrafficPeriod& period, std::uint32_t label) {
@@ -27,7 +25,7 @@ void turn_over(TrafficPeriod& period, std::uint32_t label) {
 
 LocalDate local_date(WallTime now, const TimeZone& zone) {
   const std::int64_t unix_seconds = now.value / 1'000'000'000;
-  if (unix_seconds < kPlausible) return {kUndated, kUndated};
+  if (!is_plausible(now)) return {kUndated, kUndated};
   const std::chrono::sys_seconds local{
       std::chrono::seconds(unix_seconds + zone.at(unix_seconds).offset)};
   const auto day = std::chrono::floor<std::chrono::days>(local);

@@ -1,11 +1,27 @@
 #include "sinks/elasticsearch/documents.h"
 
+#include <charconv>
+
+#include "agent/base/clock.h"
 #include "sinks/object/record_format.h"
 
 namespace edgehose {
+namespace {
+
+std::optional<WallTime> cut_of(std::string_view rendering) {
+  if (!rendering.starts_with(kCutRendering)) return std::nullopt;
+  rendering.remove_prefix(kCutRendering.size());
+  WallTime cut;
+  const char* const end = rendering.data() + rendering.size();
+  const auto read = std::from_chars(rendering.data(), end, cut.value);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(cut) : std::nullopt;
+}
+
+}  // namespace
 
 DocumentWriter::DocumentWriter(std::shared_ptr<const DocumentOptions> options, const Batch& batch)
     : options_(std::move(options)),
+      cut_(cut_of(batch.claim.rendering)),
       ids_(options_->context.agent, batch.epoch, batch.source),
       fields_(options_->context, batch.source) {}
 
@@ -26,8 +42,9 @@ void DocumentWriter::append_action(const Record& record, std::string& out) {
     out.push_back('"');
   }
   if (options_->index) {
-    if (index_time_ != record.time) index_ = options_->index->at(record.time);
-    index_time_ = record.time;
+    const WallTime time = is_plausible(record.time) ? record.time : cut_.value_or(record.time);
+    if (index_time_ != time) index_ = options_->index->at(time);
+    index_time_ = time;
     out += options_->ids ? ",\"_index\":\"" : "\"_index\":\"";
     append_json_escaped(index_, out);
     out.push_back('"');

@@ -7,6 +7,9 @@
 //
 // @timestamp is the document's own; else what time_field holds; else when the record was read.
 //
+// Into an index by time a record goes by its own; one that was read before this machine's clock was
+// set, by when its batch was cut, as its claim says.
+//
 // Threading: one thread, for one batch.
 #pragma once
 
@@ -33,6 +36,9 @@ struct DocumentOptions {
   std::optional<IndexName> index;  // named with each document; none: the request names it
 };
 
+// What a claim's rendering says of when it was cut, in nanoseconds since 1970: "bulk cut=17..."
+constexpr std::string_view kCutRendering = "bulk cut=";
+
 class DocumentWriter final : public EventWriter {
  public:
   DocumentWriter(std::shared_ptr<const DocumentOptions> options, const Batch& batch);
@@ -45,6 +51,7 @@ class DocumentWriter final : public EventWriter {
   void append_time(WallTime time, std::string& out);
 
   const std::shared_ptr<const DocumentOptions> options_;
+  const std::optional<WallTime> cut_;
   const RecordIds ids_;
   const DocumentFields fields_;
   JsonLine json_;

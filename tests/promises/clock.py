@@ -11,21 +11,25 @@ def faketime():
     return found[0] if found else None
 
 
+UNSET = "@1970-01-01 00:00:10"
+
+
 def fast_clocks(speed):
     """An environment in which an agent's time, timers too, passes so many times faster."""
     return {**os.environ, "LD_PRELOAD": faketime(), "FAKETIME": f"+0 x{speed}", "NO_FAKE_STAT": "1"}
 
 
-class Promise(promise.PromiseCase):
-    def environment(self, offset):
-        if not faketime():
-            self.skipTest("libfaketime is not installed")
-        return {**os.environ, "LD_PRELOAD": faketime(), "FAKETIME": offset, "NO_FAKE_STAT": "1",
-                "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+def environment(case, offset):
+    if not faketime():
+        case.skipTest("libfaketime is not installed")
+    return {**os.environ, "LD_PRELOAD": faketime(), "FAKETIME": offset, "NO_FAKE_STAT": "1",
+            "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
+
+class Promise(promise.PromiseCase):
     def lines_under(self, first, lines, offset):
         self.box.log(lines=lines, first=first, append=True, manifest=self.box.root / "part")
-        agent = self.box.start(env=self.environment(offset) if offset else None)
+        agent = self.box.start(env=environment(self, offset) if offset else None)
         self.box.delivered(first + lines)
         agent.stop()
 
@@ -41,7 +45,7 @@ class Promise(promise.PromiseCase):
 
     def test_unset_at_boot(self):
         """1970, as on a board without a clock's battery."""
-        self.lines_under(0, 300, "@1970-01-01 00:00:10")
+        self.lines_under(0, 300, UNSET)
         self.lines_under(300, 300, "")
         self.box.manifest.write_text((self.box.root / "part").read_text().splitlines()[0] +
                                      "\nfirst=0 lines=600 bytes=0 rotations=0\n")

@@ -7,7 +7,7 @@ import json
 import promise
 import fault_client  # found by promise
 import search_reader
-from clock import faketime, fast_clocks
+from clock import UNSET, environment, faketime, fast_clocks
 
 INDEX = "gateway-*"
 PASSWORD = "pass/word+of+this+test"
@@ -130,6 +130,8 @@ class Promise(promise.PromiseCase):
         promise.wait_until(lambda: self.counted("delivered") == 502, 15, "the others", 0.2)
         self.assertEqual(self.reader.count(INDEX), 502)
         self.assertIn("of the wrong type", self.box.call("dead-letters", "list").stdout)
+        self.assertIn("400 mapper_parsing_exception", agent.output())
+        self.assertNotIn("of the wrong type", agent.output(), "a reason may repeat the record")
         self.server.faults()
         self.box.call("dead-letters", "replay", "--all")
         promise.wait_until(lambda: self.counted("delivered") == 503, 15, "replayed", 0.2)
@@ -181,6 +183,29 @@ class Promise(promise.PromiseCase):
         promise.secret(self.box.root / "password", PASSWORD)
         promise.wait_until(lambda: self.counted("delivered") == 500, 30, "all is delivered", 0.2)
         agent.stop()
+        self.delivered()
+
+    def test_what_was_read_before_the_clock_was_set_waits_for_it(self):
+        self.box.log(lines=500)
+        agent = self.box.start(env=environment(self, UNSET))
+        promise.wait_until(lambda: self.search()["backlog"]["records"] == 500, 10, "read", 0.2)
+        promise.time_passes(agent, 3)
+        agent.kill()
+        self.assertEqual(self.bulks(), [])
+        self.assertIn("clock says 1970", agent.output())
+        self.box.run_once()
+        self.delivered()
+        self.assertFalse([index for index, _, _ in self.reader.documents(INDEX) if "1970" in index])
+
+    def test_of_two_hosts_one_that_knows_no_such_user_holds_nothing_up(self):
+        self.serve("--user", f"writer:{PASSWORD}")
+        other = fault_client.FaultServer("fault_server.py", "--bulk", "--user", "other:one")
+        self.addCleanup(other.close)
+        password = promise.secret(self.box.root / "password", PASSWORD)
+        self.configure(endpoints=[self.server.url, other.url],
+                       auth={"user": "writer", "password": password})
+        self.box.log(lines=5000)
+        self.box.run_once()
         self.delivered()
 
     def test_what_is_too_large_is_halved_and_the_limit_is_remembered(self):

@@ -85,12 +85,17 @@ class ScriptedSource final : public Source {
 
 class PlainSink final : public Sink {
  public:
+  explicit PlainSink(bool by_time = false) : by_time_(by_time) {}
   const std::string& name() const override { return name_; }
   std::string key(const BatchOutline& b, const std::string& note) const override {
     return fmt::format("{}{}-{}-{}{}", note, b.source, b.first.value, b.last.value,
                        b.replay.empty() ? "" : "-replay-" + b.replay);
   }
   std::string rendering() const override { return "r"; }
+  std::string rendering_at(WallTime first_time, WallTime cut) const override {
+    return by_time_ ? fmt::format("r of {} at {}", first_time.value, cut.value) : rendering();
+  }
+  bool goes_by_time() const override { return by_time_; }
   Request request(const Batch&, const std::string&, std::shared_ptr<ByteSource>) const override {
     return FileRequest{};
   }
@@ -106,6 +111,7 @@ class PlainSink final : public Sink {
 
  private:
   const std::string name_ = "archive";
+  const bool by_time_;
 };
 
 class IntakeTest : public testing::Test {
@@ -136,7 +142,7 @@ class IntakeTest : public testing::Test {
     link.config.inputs = inputs_;
     link.config.batch = batch_;
     link.config.unacknowledged = unacknowledged_;
-    link.sink = std::make_shared<PlainSink>();
+    link.sink = std::make_shared<PlainSink>(by_time_);
     std::vector<SinkLink> links;
     links.push_back(link);
     if (second_batch_) {
@@ -200,6 +206,7 @@ class IntakeTest : public testing::Test {
   IntakeOptions options_;
   BatchConfig batch_{8 << 20, minutes(5)};
   unsigned unacknowledged_ = 0;
+  bool by_time_ = false;  // where the sink's records go
   std::unique_ptr<Store> store_;
   Waker waker_;
   Waker courier_waker_;

@@ -207,6 +207,32 @@ TEST_F(ElasticsearchSinkTest, NothingIsLearnedFromWhatWasNotSentOrNotAnswered) {
   EXPECT_EQ(sink().learn("", response_), std::nullopt);
 }
 
+TEST_F(ElasticsearchSinkTest, WhatWasReadBeforeTheClockWasSetGoesByWhenItsBatchWasCut) {
+  config_.index = "logs-!{timestamp:yyyy}";
+  EXPECT_TRUE(sink().goes_by_time());
+  const WallTime in_2026(1'795'000'000'000'000'000), in_1970(5'000'000'000);
+  batch_.claim.rendering = sink().rendering_at(in_1970, in_2026);
+  const auto index_at = [&](WallTime read) {
+    std::string out;
+    Record record;
+    record.time = read;
+    sink().writer()(batch_)->append(record, "", out);
+    const std::size_t at = out.find("logs-");
+    return out.substr(at, 9);
+  };
+  EXPECT_EQ(index_at(in_1970), "logs-2026");
+  EXPECT_EQ(index_at(WallTime(1'700'000'000'000'000'000)), "logs-2023") << "its own";
+  for (const std::string& rendering : {sink().rendering_at(in_1970, in_1970), sink().rendering(),
+                                       std::string("bulk cut="), std::string("bulk cut=1x")}) {
+    batch_.claim.rendering = rendering;
+    EXPECT_EQ(index_at(in_1970), "logs-1970") << rendering;
+  }
+  EXPECT_EQ(sink().rendering_at(in_2026, in_2026), sink().rendering());
+  config_.index = "logs";
+  EXPECT_FALSE(sink().goes_by_time());
+  EXPECT_EQ(sink().rendering_at(in_1970, in_2026), sink().rendering());
+}
+
 TEST_F(ElasticsearchSinkTest, ItsWriterMakesDocuments) {
   config_.index = "logs-!{timestamp:yyyy}";
   config_.fields = {{"service.name", "gateway"}};
