@@ -6,6 +6,7 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "sinks/aws/digest.h"
+#include "sinks/events/guid.h"
 #include "sinks/events/gzip.h"
 
 namespace edgehose {
@@ -23,14 +24,6 @@ constexpr std::uint64_t kAskFirstFrom = 16 << 10;  // bytes of a body
 CarrierOptions carrier_options(const EventsTransport::Options& options) {
   return {options.name,           options.auth, options.credentials, options.http,
           options.service.remedy, options.seed, options.environment};
-}
-
-// A random one (RFC 9562, version 4).
-std::string new_guid(std::mt19937_64& random) {
-  const std::uint64_t high = (random() & ~0xF000ull) | 0x4000;
-  const std::uint64_t low = (random() & ~(3ull << 62)) | 2ull << 62;
-  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xFFFF,
-                     high & 0xFFFF, low >> 48, low & 0xFFFF'FFFF'FFFF);
 }
 
 // Of the request, whoever is asked.
@@ -201,7 +194,8 @@ void EventsTransport::choose_host(Job& job, Instant now) {
 // What was sent on a spent channel before goes on being asked for there.
 void EventsTransport::choose_channel(Job& job) {
   std::string& current = channels_[job.host];
-  if (current.empty() || current == job.request.spent_channel) current = new_guid(random_);
+  if (current.empty() || current == job.request.spent_channel)
+    current = guid_of(random_(), random_());
   job.response.channel = job.request.channel.empty() ? current : job.request.channel;
 }
 

@@ -2,11 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
+#include "sinks/aws/digest.h"
+#include "sinks/events/guid.h"
 #include "sinks/events/record_ids.h"
 #include "sinks/events/size_note.h"
 #include "sinks/events/status_verdict.h"
 
 namespace edgehose {
+namespace {
+
+constexpr unsigned kOwnChannelFrom = 2;  // receipts that came to nothing
+
+// Another one for each batch, and each time.
+std::string own_channel(const Batch& batch) {
+  const std::string hash = aws::sha256(fmt::format("{} {}", batch.claim.key, batch.spent_receipt));
+  std::uint64_t high = 0, low = 0;
+  std::memcpy(&high, hash.data(), sizeof high);
+  std::memcpy(&low, hash.data() + sizeof high, sizeof low);
+  return guid_of(high, low);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<SplunkSink>> SplunkSink::create(const SplunkConfig& config,
                                                        const SplunkContext& context) {
@@ -33,7 +51,9 @@ std::string SplunkSink::key(const BatchOutline& batch, const std::string&) const
 // What is sent again goes by the present config: nothing there recognises it anyway.
 std::string SplunkSink::rendering() const { return "hec"; }
 
-// What was not acknowledged on its channel goes over another one.
+// What was not acknowledged on its channel goes over another one; what comes back from that too has
+// one of its own, where no other batch can have its id: behind a balancer that mixes up indexers
+// each of them counts from 0, and in the end the right one is asked.
 Request SplunkSink::request(const Batch& batch, const std::string&,
                             std::shared_ptr<ByteSource> body) const {
   PostRequest request{"/services/collector/event", "application/json", {}, std::move(body)};
@@ -43,6 +63,7 @@ Request SplunkSink::request(const Batch& batch, const std::string&,
   }
   if (!batch.spent_receipt.empty())
     request.spent_channel = Receipt::read(batch.spent_receipt).channel;
+  if (batch.spent_receipts >= kOwnChannelFrom) request.channel = own_channel(batch);
   return request;
 }
 

@@ -263,7 +263,7 @@ class Promise(promise.PromiseCase):
         self.acked(token=self.splunk.sink()["token"])
         self.assertIn("ack = false", self.box.call("check", "--connect").stderr)
         self.configure(token=self.splunk.sink("ack-token")["token"])
-        self.assertIn("set ack = true", self.box.call("check", "--connect").stdout)
+        self.assertIn("set ack = true", self.box.call("check", "--connect").stderr)
         self.configure(token=secret(self.box.root / "wrong", "wrong-token-of-this-test"))
         bad = self.box.call("check", "--connect")
         self.assertEqual(bad.returncode, 1)

@@ -105,6 +105,22 @@ TEST_F(SplunkSinkTest, WhatWasNotAcknowledgedTakesAnotherChannel) {
   EXPECT_EQ(request().spent_channel, "");
   batch_.spent_receipt = Receipt{"https://a:8088", "c-1", 7}.text();
   EXPECT_EQ(request().spent_channel, "c-1");
+  EXPECT_EQ(request().channel, "") << "its host's next one";
+}
+
+TEST_F(SplunkSinkTest, WhatComesBackAgainHasAChannelOfItsOwn) {
+  batch_.spent_receipt = Receipt{"https://a:8088", "c-1", 0}.text();
+  batch_.spent_receipts = 2;
+  batch_.claim.key = "app 1 to 2";
+  const std::string own = request().channel;
+  EXPECT_THAT(own, testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-"
+                                         "[0-9a-f]{12}"));
+  EXPECT_EQ(request().spent_channel, "c-1");
+  batch_.claim.key = "app 3 to 4";
+  EXPECT_NE(request().channel, own) << "of the same receipt";
+  batch_.claim.key = "app 1 to 2";
+  batch_.spent_receipt = Receipt{"https://a:8088", own, 0}.text();
+  EXPECT_NE(request().channel, own);
 }
 
 TEST_F(SplunkSinkTest, WhatWasNotSent) {
