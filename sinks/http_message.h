@@ -38,8 +38,8 @@ struct HttpRequest {
   std::shared_ptr<RequestBody> body{};  // null: none
   // The server is asked before the body goes: what it would refuse is not uploaded (metered links).
   bool expect_continue = false;
-  // Over a kept-alive connection that breaks before the answer a request is sent once more, which is
-  // wrong where each time makes something new: then it fails, and may have arrived.
+  // A kept-alive connection may break before the answer: a request is then sent once more, but not
+  // where each time makes something new. That one fails, and may have arrived.
   bool once = false;
   // Bytes of the response's body. What is longer is a failure; of a status from 300 on, cut off.
   std::size_t response_limit = 64 << 10;

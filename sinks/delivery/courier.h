@@ -228,7 +228,7 @@ class Courier {
   LineGate parked_lines_, backoff_lines_, alone_lines_, refusal_lines_, halving_lines_, key_lines_;
   std::string refusal_;  // the kind for which batches in a row were refused whole
   unsigned refused_ = 0;
-  unsigned refusals_only_ = 0;  // answers since the last delivery that refused one and went no further
+  unsigned refusals_only_ = 0;  // answers that refused one record, since the last delivery
   bool stopped_ = false;
   CourierStatus report_;
 };

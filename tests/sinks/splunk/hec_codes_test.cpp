@@ -89,7 +89,8 @@ TEST(HecCodes, AnotherCollectionHasThemToo) {
     const int code = std::stoi(row[0]), status = std::stoi(row[1]);
     ASSERT_NE(hec_rule(code), nullptr) << code;
     EXPECT_NE(verdict_of(status, code), "other") << code;
-    if (status == 503) EXPECT_EQ(verdict_of(status, code), "retry") << code;
+    if (status != 503) continue;
+    EXPECT_EQ(verdict_of(status, code), "retry") << code;
   }
 }
 
