@@ -1,6 +1,7 @@
 """Each line one event at a Splunk HTTP Event Collector, at least once: against the strict stand-in
 of splunk_receiver.py, which answers with every code, acknowledges late, restarts and forgets."""
 
+import collections
 import json
 import subprocess
 import time
@@ -70,8 +71,7 @@ class Promise(promise.PromiseCase):
         fields = event["fields"]
         self.assertEqual([fields[name] for name in ("agent", "site", "Cell_7", "service")],
                          ["gw-test", "north", "b", "meter"])
-        told_apart = {(e["fields"]["stream"], e["fields"]["sequence"]) for e in self.splunk.events()}
-        self.assertEqual(len(told_apart), 5000)
+        self.assertEqual(self.told_apart(), (5000, 0))
         for asked in self.asked(EVENT):
             self.assertEqual(asked["headers"]["content-encoding"], "gzip")
             self.assertEqual(asked["headers"]["authorization"], "Splunk token")
@@ -154,6 +154,40 @@ class Promise(promise.PromiseCase):
         self.assertEqual(self.soc()["delivered"]["records"], 0)
         self.assertEqual(self.splunk.counts()["events"], 300)
         agent.stop()
+
+    def told_apart(self):
+        """How many records are there, and how many of them more than once."""
+        times = collections.Counter((event["fields"]["stream"], event["fields"]["sequence"])
+                                    for event in self.splunk.events())
+        return len(times), sum(1 for n in times.values() if n > 1)
+
+    def test_killed_again_and_again_it_loses_nothing_and_counts_what_it_doubles(self):
+        self.acked()
+        self.splunk.state(ack_delay=0.5)
+        self.box.log(lines=20000)
+        for after in (0.3, 0.7, 1.1, 1.6):
+            agent = self.box.start()
+            promise.time_passes(agent, after)
+            agent.kill()
+        self.box.run_once(timeout=60)
+        records, doubled = self.told_apart()
+        self.assertEqual(records, 20000)
+        self.assertGreater(doubled, 0)
+        self.assertLessEqual(doubled, self.soc()["possible_duplicates"])
+
+    def test_links_that_fail_lose_nothing_and_what_they_double_is_counted(self):
+        bad = [{"do": "reset", "after": 1000}, {"do": "lost"}, {"do": "short"}, {"do": "garbage"},
+               {"do": "status", "status": 500, "body": "{}"}, {"do": "code", "code": 8},
+               {"do": "status", "status": 200, "body": "<html>Welcome</html>"}, {"do": "lost"}]
+        self.splunk.faults(*({"path": EVENT, **one} for one in bad))
+        self.configure(concurrency=3)
+        self.box.log(lines=10000)
+        self.box.run_once(timeout=90)
+        records, doubled = self.told_apart()
+        self.assertEqual(records, 10000)
+        self.assertGreater(doubled, 0)
+        self.assertLessEqual(doubled, self.soc()["possible_duplicates"])
+        self.assert_bounded_log()
 
     # --- refusals -------------------------------------------------------------------------------
 

@@ -141,6 +141,26 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
     partly.alone = chance(50);
     return partly;
   }
+  // It refuses one, and does not look at those behind it.
+  Verdict take_up_to_poison(ClaimId id, const Records& records) {
+    const auto bad = std::ranges::find_if(records, [&](auto r) { return is_poison(r); });
+    if (bad == records.end()) return take_all(id, records);
+    auto partly = std::get<Partly>(take_all(id, Records(records.begin(), bad + 1)));
+    std::vector<Sequence> behind;
+    for (auto r = bad + 1; r != records.end(); ++r) behind.push_back(Sequence{*r});
+    partly.again = ranges_of(std::move(behind));
+    partly.reason = "poison";
+    partly.at_once = true;
+    return partly;
+  }
+  // The same, and it does not say which one.
+  Verdict too_large(const Records& records) {
+    if (records.size() == 1) oversize_.insert(records[0]);
+    if (records.size() <= 1 || chance(50)) return TooLarge{"too large"};
+    for (const std::uint64_t r : records)
+      if (!is_poison(r) && chance(50)) arrive(r);
+    return TooLarge{.reason = "one of them is bad", .maybe_arrived = true};
+  }
   Verdict take_later(const Records& records) {
     const bool safe = chance(70);
     if (safe || chance(50))
@@ -151,18 +171,18 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
   }
   Verdict any_verdict(ClaimId id, const Records& records) {
     const bool clean = std::ranges::none_of(records, [&](auto r) { return is_poison(r); });
-    switch (pick(8)) {
+    switch (pick(10)) {
       case 0: return Retry{"away"};
       case 1:
         for (const std::uint64_t r : records)
           if (!is_poison(r) && chance(80)) arrive(r);
         return Retry{"no answer", {}, true};
       case 2: return Park{"denied"};
-      case 3:
-        if (records.size() == 1) oversize_.insert(records[0]);
-        return TooLarge{"too large"};
+      case 3: return too_large(records);
       case 4:
       case 5: return take_some(id, records);
+      case 8:
+      case 9: return take_up_to_poison(id, records);
       case 6: return clean && !records.empty() ? take_later(records) : take_all(id, records);
       default: return take_all(id, records);
     }
