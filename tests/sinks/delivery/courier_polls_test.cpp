@@ -166,7 +166,7 @@ TEST_F(CourierPollsTest, ADestinationThatIsBusyIsAskedAllTheSame) {
 TEST_F(CourierPollsTest, AReceiptThatTwoBatchesHaveIsSaidToBeAmbiguous) {
   make({.concurrency = 2, .recognises = Recognises::kNothing});
   post_and_run({1, 2});
-  answer("taken r-1");
+  answer("taken r-1", 1);
   EXPECT_FALSE(sink->ambiguous.back());
   answer("taken r-1");  // it has begun to count anew
   advance_to_next();
