@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sinks/events/event_body.h"
 #include "sinks/events/json_line.h"
@@ -47,13 +48,26 @@ class EventObjects final : public EventWriter {
   void append(const Record& record, std::string_view file, std::string& out) override;
 
  private:
-  void append_member(std::string_view name, const std::string& value, std::string& out);
-  std::string source_of(const Record& record, std::string_view file, const JsonLine* json) const;
+  // A member of the event; of one that is the same for all its JSON is kept.
+  struct Member {
+    std::string_view name;
+    const EventText* text;  // of the options
+    std::optional<std::string> json;
+  };
+  static Member member(std::string_view name, const EventText& text);
+  std::vector<Member> members() const;
+  void append_time(WallTime time, std::string& out);
+  void append_source(std::string_view file, std::string& out);
 
   const std::shared_ptr<const EventOptions> options_;
   const std::string source_;  // of the batch
   const EventFields fields_;
+  const std::vector<Member> members_;
   JsonLine json_;
+  // Of the last record: most of those that follow each other are of one file and one time.
+  std::optional<WallTime> time_;
+  std::optional<std::string> file_;
+  std::string time_json_, file_json_;
 };
 
 class RawLines final : public EventWriter {

@@ -40,7 +40,7 @@ class HecEventsTest : public ::testing::Test {
 
 TEST_F(HecEventsTest, ALineIsAnEventsText) {
   EXPECT_EQ(of("a \"line\"\tof \xFFtext"),
-            R"({"time":1763861040.123,"host":"edge-7","source":"/a.log","event":"a \"line\"\tof )"
+            R"({"time":1763861040.123,"source":"/a.log","host":"edge-7","event":"a \"line\"\tof )"
             "\xEF\xBF\xBD"
             R"(text",)" +
                 fields() + "}\n");
@@ -52,7 +52,7 @@ TEST_F(HecEventsTest, TimesHaveThreeDecimalsOrAreLeftOut) {
   record_.time = WallTime(0);
   EXPECT_THAT(of("x"), StartsWith(R"({"time":0.000,)"));
   record_.time = WallTime(-1);
-  EXPECT_THAT(of("x"), StartsWith(R"({"host")"));
+  EXPECT_THAT(of("x"), StartsWith(R"({"source")"));
 }
 
 TEST_F(HecEventsTest, WhatTheConfigSays) {
@@ -60,10 +60,23 @@ TEST_F(HecEventsTest, WhatTheConfigSays) {
   options_.texts.source = text("s-!{label:site}");
   options_.texts.sourcetype = text("syslog");
   options_.texts.index = text("edge");
-  EXPECT_THAT(of("x"), HasSubstr(R"("source":"s-north","sourcetype":"syslog","index":"edge")"));
+  EXPECT_THAT(of("x"), HasSubstr(R"("sourcetype":"syslog","index":"edge")"));
+  EXPECT_THAT(of("x"), HasSubstr(R"("source":"s-north")"));
   EXPECT_THAT(of("x"), Not(HasSubstr("host"))) << "it has no such attribute";
   record_.attributes = {{"unit", "u1"}};
   EXPECT_THAT(of("x"), HasSubstr(R"("host":"u1")"));
+}
+
+TEST_F(HecEventsTest, EachRecordHasItsOwnTimeAndFile) {
+  EventObjects writer(std::make_shared<EventOptions>(options_), batch_);
+  std::string out;
+  record_.body = "x";
+  for (const char* const file : {"/a.log", "/b.log"}) {
+    record_.time = WallTime(record_.time.value + 1'000'000'000);
+    out.clear();
+    writer.append(record_, file, out);
+  }
+  EXPECT_THAT(out, StartsWith(R"({"time":1763861042.123,"source":"/b.log",)"));
 }
 
 TEST_F(HecEventsTest, WithoutAFileTheSourceIsTheSource) {

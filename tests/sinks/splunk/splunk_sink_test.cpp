@@ -49,7 +49,7 @@ class SplunkSinkTest : public ::testing::Test {
 TEST_F(SplunkSinkTest, EventsAndRawLines) {
   EXPECT_EQ(request().target, "/services/collector/event");
   EXPECT_EQ(request().content_type, "application/json");
-  EXPECT_THAT(written("x"), HasSubstr(R"("host":"edge-7","source":"app","event":"x")"));
+  EXPECT_THAT(written("x"), HasSubstr(R"("source":"app","host":"edge-7","event":"x")"));
   config_.format = EventFormat::kRaw;
   config_.host = "!{label:site}";
   EXPECT_EQ(request().target, "/services/collector/raw?host=north&source=app");
