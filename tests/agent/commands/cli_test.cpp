@@ -223,11 +223,14 @@ TEST_F(CliTest, CheckAcceptsTheExample) {
   EXPECT_EQ(outcome.code, 0) << outcome.err;
 }
 
-// Of every option: what it needs of the device (a stick, credentials) is no error of the config.
+// Of every option: what it needs of the device (a stick) is no error of the config; the one secret
+// that it cannot do without is there.
 TEST_F(CliTest, CheckReadsTheExampleOfEveryOption) {
   ASSERT_EQ(run("config example --all > c.toml").code, 0);
-  const Outcome outcome = run("check --config c.toml --set agent.data_dir=" + directory_ + "/data",
-                              "env -u AWS_REGION -u AWS_DEFAULT_REGION");
+  write("hec-token", "token");
+  const Outcome outcome =
+      run("check --config c.toml --set agent.data_dir=" + directory_ + "/data",
+          "env -u AWS_REGION -u AWS_DEFAULT_REGION CREDENTIALS_DIRECTORY=" + directory_);
   EXPECT_EQ(outcome.code, 0) << outcome.err;
 }
 
