@@ -23,8 +23,8 @@ Result<std::string> gzip(std::string_view bytes) {
   // Not filled first: of the bound a tenth is used, and pages that are not touched cost nothing.
   const std::size_t bound = libdeflate_gzip_compress_bound(compressor.get(), bytes.size());
   const auto out = std::make_unique_for_overwrite<char[]>(bound);
-  const std::size_t size = libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(),
-                                                    out.get(), bound);
+  const std::size_t size =
+      libdeflate_gzip_compress(compressor.get(), bytes.data(), bytes.size(), out.get(), bound);
   if (size == 0) return fail(ErrorCode::kIo, "gzip: a body did not fit its own bound");
   return std::string(out.get(), size);
 }
