@@ -108,9 +108,9 @@ class Measured:
 
     def run(self):
         gb = self.bench.bytes / 1e9
-        rows = self.table(f"Tail to {self.kind.name} over loopback, {self.bench.bytes / MB:.0f} MB of log, `run --once`",
-                          "what", "CPU s/GB", "MB/s", "sent / raw", "CPU / (zstd -1 + gzip -1)", "aim",
-                          "CPU / (zstd -1 + libdeflate -1)", "anonymous MB")
+        title = f"Tail to {self.kind.name} over loopback, {self.bench.bytes / MB:.0f} MB of log, `run --once`"
+        rows = self.table(title, "what", "CPU s/GB", "MB/s", "sent / raw", "CPU / (zstd -1 + gzip -1)",
+                          "aim", "CPU / (zstd -1 + libdeflate -1)", "anonymous MB")
         for name, variant, tls, aimed in self.kind.variants:
             self.say(f"{self.kind.name}: {name} ...")
             results = [self.once(variant, tls) for _ in range(self.bench.o.runs)]
