@@ -234,7 +234,7 @@ class Day(promise.PromiseCase):
         self.server.fails({"do": "lost"})
         self.begin(concurrency=1)
         promise.wait_until(lambda: self.events()["retries"] > 1, 20, "it has no answer", 0.1)
-        self.assertEqual(self.adds_up()["backlog"]["records"], LINES)
+        promise.wait_until(lambda: self.adds_up()["backlog"]["records"] == LINES, 20, "all is read", 0.1)
         self.agent.kill()
         self.server.fails({"do": "lost"}, times=1)
         self.agent = self.box.start()
