@@ -1,10 +1,10 @@
 // edgehose run: the agent itself.
 #include "agent/base/text.h"
+#include "agent/base/version.h"
 #include "agent/commands/load.h"
 #include "agent/commands/service_unit.h"
 #include "agent/commands/service_user.h"
 #include "agent/commands/table.h"
-#include "agent/base/version.h"
 #include "agent/run/agent.h"
 
 namespace edgehose {

@@ -2,12 +2,12 @@
 #include <cstdio>
 
 #include "agent/base/log.h"
+#include "agent/base/version.h"
 #include "agent/commands/layout.h"
 #include "agent/commands/load.h"
 #include "agent/commands/running_agent.h"
 #include "agent/commands/status_screen.h"
 #include "agent/commands/table.h"
-#include "agent/base/version.h"
 #include "agent/config/agent_id.h"
 #include "agent/run/agent.h"
 #include "agent/run/registry.h"

@@ -108,7 +108,10 @@ void add_example(const std::vector<Field>& fields, const void* defaults, std::st
   for (const Field& field : fields) {
     if (!field.is_key()) continue;
     const bool set = field.required || field.in_example;
-    out += comment(field.help) + (set ? "" : field.apart ? "# " : "#") +
+    out += comment(field.help) +
+           (set           ? ""
+            : field.apart ? "# "
+                          : "#") +
            fmt::format("{} = {}\n", field.key, example_value(field, defaults));
   }
 }

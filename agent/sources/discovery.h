@@ -63,5 +63,4 @@ Discovery discover(const std::vector<FileSelection>& selections,
                    const std::vector<std::string>& followed, StatCache& stats,
                    const std::vector<int>& output = {});
 
-
 }  // namespace edgehose
