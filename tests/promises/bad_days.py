@@ -21,9 +21,6 @@ from slow_link import SlowLink
 
 LINES = 6000
 SPEED = 120  # of the agent's clocks, for days that last hours
-SCHEMES = ("http", "https")
-
-
 DAYS = []
 
 
