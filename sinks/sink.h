@@ -110,6 +110,8 @@ struct Batch {
   // Another batch has got the same receipt (the destination has begun to count anew): what is
   // acknowledged may be either.
   bool ambiguous = false;
+  // Sink::size_limit when this attempt began: what is longer by far was refused before.
+  std::optional<std::uint64_t> size_limit{};
   // Receipts of this life that came to nothing, so that it is sent again: how many, and the last.
   unsigned spent_receipts = 0;
   std::string spent_receipt{};

@@ -79,6 +79,7 @@ Status Courier::prepare(Held& held) {
   Batch& batch = held.batch;
   if (!note_ || state_ == State::kParked) EH_TRY(load_note(batch.claim.lane.sink));
   batch.epoch = store_.epoch();
+  batch.size_limit = sink_->size_limit(*note_);
   const SourceId id = batch.claim.lane.source;
   if (id == SourceId{}) return {};
   if (!source_names_.contains(id)) {

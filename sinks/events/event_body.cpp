@@ -23,13 +23,19 @@ std::vector<MissingRecords> within(const std::vector<MissingRecords>& missing,
   return both;
 }
 
+// What was refused by its size before (Sink::size_limit is the half of that) is not sent again.
+std::uint64_t within_known(std::uint64_t limit, const Batch& batch) {
+  if (!batch.size_limit) return limit;
+  return std::min(limit, kLongestBodyFactor * *batch.size_limit - 1);
+}
+
 }  // namespace
 
 EventBody::EventBody(Store& store, Batch batch, MakeWriter make_writer, std::uint64_t limit)
     : store_(store),
       batch_(std::move(batch)),
       make_writer_(std::move(make_writer)),
-      limit_(limit),
+      limit_(within_known(limit, batch_)),
       paths_(store, kMaxFilePaths) {
   rewind();
 }

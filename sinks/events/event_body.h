@@ -39,7 +39,8 @@ constexpr std::uint64_t kLongestBodyFactor = 2;
 
 class EventBody final : public ObjectBody {
  public:
-  // `limit`: bytes of a body with more than one record in it; what is longer is kFull.
+  // `limit`: bytes of a body with more than one record in it; what is longer is kFull, and so is
+  // what the batch's size_limit tells to be refused.
   EventBody(Store& store, Batch batch, MakeWriter make_writer, std::uint64_t limit);
 
   // From the first record on, again.

@@ -25,7 +25,7 @@ constexpr int kPatienceOfSilence = 2;
 
 Poll ask_again(const AckOptions& options, const Batch& batch, std::string failure) {
   return {.receipt = batch.receipt,
-          .after = options.interval,
+          .after = next_question(batch.held_back, options.interval),
           .group = Receipt::read(batch.receipt).group(),
           .failure = std::move(failure)};
 }
@@ -68,6 +68,11 @@ Receipt Receipt::read(std::string_view text) {
   receipt.channel = text.substr(channel, endpoint - 1 - channel);
   receipt.endpoint = text.substr(endpoint);
   return receipt;
+}
+
+Duration next_question(Duration held_back, Duration interval) {
+  constexpr Duration kFirst = std::chrono::seconds(2);
+  return std::min(interval, std::max(kFirst, held_back));
 }
 
 Duration ack_patience(Duration timeout, unsigned spent_receipts) {

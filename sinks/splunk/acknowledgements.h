@@ -35,8 +35,12 @@ struct Receipt {
 
 struct AckOptions {
   Duration timeout;
-  Duration interval;
+  Duration interval;  // between questions, at most
 };
+
+// When a batch is asked after that has waited so long: after 2 s first, then after as long again,
+// so that what is indexed soon frees its place soon, and slow indexers are not pestered.
+Duration next_question(Duration held_back, Duration interval);
 
 // Asks for the receipts of batches of one group, of which there is one at least.
 PostRequest ask_for_acks(std::span<const Batch* const> batches);

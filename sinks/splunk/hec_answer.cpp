@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "agent/base/json.h"
 #include "sinks/events/printable.h"
 
 namespace edgehose {
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t kShownBytes = 200;
 constexpr std::size_t kReadBytes = 64 << 10;

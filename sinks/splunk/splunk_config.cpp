@@ -51,7 +51,8 @@ Fields<C> place_fields() {
                              "What is not acknowledged for so long is sent again, and counted as "
                              "possible duplicates; twice as long each time, up to an hour.")
           .range(30s, 1h),
-      field<&C::ack_interval>("ack_interval", "How often acknowledgements are asked for.")
+      field<&C::ack_interval>(
+          "ack_interval", "How often acknowledgements are asked for; sooner at first, from 2 s on.")
           .range(1s, 1min),
   };
 }

@@ -165,6 +165,7 @@ class ScriptedSink final : public Sink {
     maybe_arrived.push_back(batch.maybe_arrived);
     wrong_there.push_back(batch.wrong_there);
     left.push_back(batch.left);
+    size_limits.push_back(batch.size_limit.value_or(0));
     spent.push_back(std::to_string(batch.spent_receipts) + " " + batch.spent_receipt);
     return FileRequest{"", batch.claim.key, note, std::move(body)};
   }
@@ -188,6 +189,9 @@ class ScriptedSink final : public Sink {
     if (answer == "learn" || answer == "elsewhere") return "stick-1";
     if (answer == "bad name, learn") return "portable ";
     return std::nullopt;
+  }
+  std::optional<std::uint64_t> size_limit(const std::string& note) const override {
+    return note == "stick-1" ? std::optional<std::uint64_t>(500) : std::nullopt;
   }
 
   std::map<std::string, Verdict> verdicts{
@@ -214,6 +218,7 @@ class ScriptedSink final : public Sink {
   std::map<std::string, std::string> told;                          // receipt -> verdict's name
   mutable std::vector<bool> attempted, maybe_arrived, wrong_there;  // of each request
   mutable std::vector<std::vector<SequenceRange>> left;             // the same
+  mutable std::vector<std::uint64_t> size_limits;                   // the same
   mutable std::vector<std::string> spent;                           // receipts, the same
   mutable std::vector<Duration> held_back;                          // of each answer
   mutable std::vector<bool> ambiguous;                              // the same

@@ -262,6 +262,7 @@ TEST_F(CourierTest, LearnsANoteAndUsesItAtOnce) {
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(std::get<Learned>(events[0]).note, "stick-1");
   EXPECT_EQ(transport->sent[0].note, "stick-1");
+  EXPECT_THAT(sink->size_limits, testing::ElementsAre(0, 500)) << "its body is made by it";
 }
 
 TEST_F(CourierTest, AProbeSeesANoteThatAPersonCleared) {

@@ -77,6 +77,16 @@ TEST_F(EventBodyTest, ABlockAtATime) {
   EXPECT_EQ(out, events("1a2b3c"));
 }
 
+TEST_F(EventBodyTest, WhatIsKnownToBeRefusedByItsSizeIsNotMade) {
+  const std::uint64_t all = events("1a2b3c4d5e6f").size();
+  batch_.size_limit = all / 2;  // so much was refused
+  EventBody refused = body();
+  EXPECT_THAT(all_of(refused), testing::StartsWith("error: app 1 to 6 is more than"));
+  batch_.size_limit = all / 2 + 1;
+  EventBody made = body();
+  EXPECT_EQ(all_of(made).size(), all);
+}
+
 TEST_F(EventBodyTest, OnlyWhatIsLeft) {
   batch_.left = {range(2, 2), range(6, 6)};
   EventBody made = body();

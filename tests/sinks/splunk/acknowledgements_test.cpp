@@ -59,9 +59,16 @@ TEST_F(AcknowledgementsTest, OnlyTrueIsADelivery) {
     const auto& poll = std::get<Poll>(verdict);
     EXPECT_EQ(poll.receipt, batch_.receipt);
     EXPECT_EQ(poll.group, Receipt::read(batch_.receipt).group());
-    EXPECT_EQ(poll.after, 10s);
+    EXPECT_EQ(poll.after, 2s);
     EXPECT_EQ(poll.failure, "");
   }
+}
+
+TEST_F(AcknowledgementsTest, TheFirstQuestionsComeSooner) {
+  EXPECT_EQ(next_question(0s, 10s), 2s);
+  EXPECT_EQ(next_question(5s, 10s), 5s);
+  EXPECT_EQ(next_question(1min, 10s), 10s);
+  EXPECT_EQ(next_question(0s, 1s), 1s);
 }
 
 TEST_F(AcknowledgementsTest, AnIdThatTwoBatchesHaveSaysNothing) {

@@ -38,7 +38,7 @@ TEST_F(HecVerdictTest, WhatIsTakenIsAskedAfterWhereItIsWanted) {
   const auto& poll = std::get<Poll>(verdict);
   EXPECT_EQ(poll.receipt, (Receipt{"https://a:8088", "c-1", 7}.text()));
   EXPECT_EQ(poll.group, (Receipt{"https://a:8088", "c-1", 7}.group()));
-  EXPECT_EQ(poll.after, 10s);
+  EXPECT_EQ(poll.after, 2s);
 }
 
 // It is asked after all the same: the server then says that it does not acknowledge, and nothing is
