@@ -288,10 +288,8 @@ class Sink {
   }
   // The options to persist with a claim.
   virtual std::string rendering() const = 0;
-  // The same of a claim that is cut at `cut`, whose oldest record is of `first_time`.
-  virtual std::string rendering_at(WallTime /*first_time*/, WallTime /*cut*/) const {
-    return rendering();
-  }
+  // The same of a claim that is cut at this time.
+  virtual std::string rendering_at(WallTime /*cut*/) const { return rendering(); }
   // Whether a record's time says where it goes: then batches are not cut by a clock that was never
   // set, for a while (Intake).
   virtual bool goes_by_time() const { return false; }

@@ -104,12 +104,12 @@ std::uint64_t request_bytes(const ObjectConfig& objects, std::uint64_t longest) 
 }
 
 // One request: a block as stored and as decoded; the body, twice while it grows and compressed, or
-// later with its answer, which is no longer, packed and unpacked. A record is six times as long in
-// JSON, and a parser of JSON takes five times more.
+// later with its answer, which is 1 MiB longer at most, packed and unpacked. A record is six times
+// as long in JSON, and a parser of JSON takes five times more.
 std::uint64_t bulk_bytes(const BatchConfig& batch, std::uint64_t longest) {
   const std::uint64_t block = std::max<std::uint64_t>(kBlockRawBytes, longest);
   const std::uint64_t body = kLongestBodyFactor * batch.max_size + kNdjsonGrowth * longest;
-  return 2 * (block + kIndexBytes) + 3 * body + 5 * longest + kConnection;
+  return 2 * (block + kIndexBytes) + 3 * body + 2 * kMiB + 5 * longest + kConnection;
 }
 
 ResourcePart sink_part(const Component& sink, const Config& config) {

@@ -176,9 +176,8 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Rekey& re
   SinkLink* const sink = link(rekey.sink);
   if (sink == nullptr) return {};
   if (sink->replays.contains(rekey.claim)) {
-    const WallTime first_time = sink->replays.at(rekey.claim).first_time;
-    auto renamed = transaction.begin_replay(rekey.claim, rekey.key,
-                                            sink->sink->rendering_at(first_time, clock_.wall()));
+    auto renamed =
+        transaction.begin_replay(rekey.claim, rekey.key, sink->sink->rendering_at(clock_.wall()));
     made.replaced.emplace_back(sink, rekey.claim);
     if (!renamed && renamed.error().code == ErrorCode::kNotFound) return {};  // retired meanwhile
     if (!renamed) return tl::unexpected<Error>(std::move(renamed).error());
@@ -190,7 +189,7 @@ Status Intake::write_settlement(Store::Transaction& transaction, const Rekey& re
   Claim claim = found->second;
   claim.resumed = false;
   claim.key = rekey.key;
-  claim.rendering = sink->sink->rendering_at(claim.first_time, clock_.wall());
+  claim.rendering = sink->sink->rendering_at(clock_.wall());
   return recut(transaction, *sink, rekey.claim, {claim}, 0, made);
 }
 
@@ -277,7 +276,7 @@ Status Intake::claim_ripe(Store::Transaction& transaction, Made& made) {
         claim.last = batch->last;
         claim.size = batch->size;
         claim.first_time = batch->first_time;
-        claim.rendering = sink.sink->rendering_at(claim.first_time, clock_.wall());
+        claim.rendering = sink.sink->rendering_at(clock_.wall());
         claim.key = key_of(sink, claim);
         EH_ASSIGN(Claim persisted, transaction.claim(std::move(claim)));
         lane.claimed(*batch);

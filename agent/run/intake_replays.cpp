@@ -90,7 +90,7 @@ Status Intake::begin_next(Store::Transaction& transaction, SinkLink& sink,
   if (next == nullptr) return {};
   if (next->size.bytes > sink.max_size() && next->letters.size() > 1)
     return transaction.halve_replay(next->id, 0);
-  const std::string rendering = sink.sink->rendering_at(next->first_time, clock_.wall());
+  const std::string rendering = sink.sink->rendering_at(clock_.wall());
   EH_ASSIGN(Claim begun, transaction.begin_replay(next->id, key_of(sink, *next), rendering));
   made.claims.emplace_back(&sink, std::move(begun));
   return {};

@@ -45,7 +45,10 @@ Fields<C> place_fields() {
                        "is fine.")
           .example("\"gateway-!{timestamp:yyyy.MM.dd}\"")
           .in_example(),
-      field<&C::data_stream>("data_stream", "A data stream in place of an index.")
+      field<&C::data_stream>(
+          "data_stream",
+          "A data stream in place of an index. A rollover between a lost answer and its "
+          "repetition makes a duplicate, which is counted.")
           .example("\"logs-edge-default\"")
           .apart(),
       choice<&C::rotation>("index_rotation",
@@ -77,16 +80,22 @@ Fields<C> place_fields() {
 
 Fields<C> document_fields() {
   return Fields<C>{
-      field<&C::ids>("ids",
-                     "Documents are called after their records, so that what is sent twice is kept "
-                     "once. `false` is for collections that take no ids (OpenSearch Serverless, "
-                     "time series): then a lost answer makes duplicates, which are counted."),
+      field<&C::ids>(
+          "ids",
+          "Documents are called after their records, so that what is sent twice is kept "
+          "once. `false` is for collections that take no ids (OpenSearch Serverless, "
+          "time series): then a lost answer, a kill or a restart makes duplicates, which "
+          "are counted, and where a pipeline drops documents a refusal may be taken for "
+          "another record's."),
       choice<&C::format>("format",
                          {{"lines", DocumentFormat::kLines}, {"json", DocumentFormat::kJson}},
                          "`lines`: a record is the `message` of a document, beside ECS fields. "
                          "`json`: a line that is a JSON object is the document, with the fields "
                          "that it lacks; any other line as with `lines`."),
-      field<&C::fields>("fields", "Added to every document, `\"a.b\"` as b in a.")
+      field<&C::fields>(
+          "fields",
+          "Added to every document, `\"a.b\"` as b in a; not to a JSON line that has `a` "
+          "itself.")
           .check(wrong_fields)
           .example(R"({ "service.name" = "gateway" })"),
       field<&C::time_field>("time_field",

@@ -68,10 +68,10 @@ std::string ElasticsearchSink::key(const BatchOutline& batch, const std::string&
 // Documents are told by their ids, so what is left to be sent goes by the present config.
 std::string ElasticsearchSink::rendering() const { return "bulk"; }
 
-// With the time for indexes, where the records' is of a clock that was never set.
-std::string ElasticsearchSink::rendering_at(WallTime first_time, WallTime cut) const {
-  const bool astray = goes_by_time() && !is_plausible(first_time) && is_plausible(cut);
-  return astray ? fmt::format("{}{}", kCutRendering, cut.value) : rendering();
+// With the time for the indexes of those records whose own is of a clock that was never set.
+std::string ElasticsearchSink::rendering_at(WallTime cut) const {
+  const bool tells = goes_by_time() && is_plausible(cut);
+  return tells ? fmt::format("{}{}", kCutRendering, cut.value) : rendering();
 }
 
 Request ElasticsearchSink::request(const Batch&, const std::string&,

@@ -36,7 +36,7 @@ class ElasticsearchSink final : public Sink {
   const std::string& name() const override { return name_; }
   std::string key(const BatchOutline& batch, const std::string& note) const override;
   std::string rendering() const override;
-  std::string rendering_at(WallTime first_time, WallTime cut) const override;
+  std::string rendering_at(WallTime cut) const override;
   bool goes_by_time() const override { return documents_->index.has_value(); }
   Request request(const Batch& batch, const std::string& note,
                   std::shared_ptr<ByteSource> body) const override;

@@ -145,8 +145,12 @@ bool search_host_refuses(const HttpResponse& answer) {
   return type != "cluster_block_exception" && type != "index_not_found_exception";
 }
 
+// Who may not ask is told the product at least, by Elasticsearch from 7.14 on.
 std::string describe_server(const HttpResponse& answer) {
-  if (!answer.succeeded()) return {};
+  if (!answer.succeeded()) {
+    const std::string* const product = answer.header("x-elastic-product");
+    return product == nullptr ? std::string() : printable(*product, kShownBytes);
+  }
   const Json json = parse(answer.body);
   const std::string number = printable(text_at(json, {"version", "number"}), 40);
   if (number.empty()) return {};

@@ -29,7 +29,8 @@ bool refuses_gzip(const HttpResponse& answer);
 Remedy search_remedy(const HttpResponse& answer);
 // As host_refuses() (events/status_verdict.h); not where it speaks of the cluster.
 bool search_host_refuses(const HttpResponse& answer);
-// "OpenSearch 2.19.4", of the answer to GET /; empty: it does not say.
+// "OpenSearch 2.19.4", of the answer to GET /; "Elasticsearch" where that is refused; empty: it
+// does not say.
 std::string describe_server(const HttpResponse& answer);
 
 }  // namespace edgehose

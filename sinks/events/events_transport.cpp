@@ -16,8 +16,7 @@ constexpr std::uint64_t kAbout = 1ull << 63;  // beside the requests' ids
 
 // Ceilings: an answer is mostly a few bytes for each record. One that refuses each record has the
 // server's words for it, which may be longer than the record.
-constexpr std::size_t kAnswerBytes = 1 << 20;
-constexpr std::size_t kAnswerFactor = 4;  // of the request's bytes, beside those
+constexpr std::size_t kAnswerBytes = 1 << 20;  // beside as many as the request has
 constexpr std::size_t kHealthBytes = 64 << 10;
 constexpr std::uint64_t kAskFirstFrom = 16 << 10;  // bytes of a body
 
@@ -61,7 +60,7 @@ struct EventsTransport::Job {
       : request(std::move(asked)), events(std::move(its_events)) {}
 
   std::size_t answer_limit() const {
-    return kAnswerBytes + kAnswerFactor * static_cast<std::size_t>(response.bytes);
+    return kAnswerBytes + static_cast<std::size_t>(response.bytes);
   }
 
   const PostRequest request;

@@ -13,7 +13,7 @@
 // What is particular to a kind of service are a few pure functions (EventService).
 //
 // Threading: transport.h. Bounded: at most `concurrency` bodies at once, which the courier sees to,
-// each of which its maker bounds; an answer is no longer than four times its request and 1 MiB.
+// each of which its maker bounds; an answer is longer than its request by 1 MiB at most.
 #pragma once
 
 #include <deque>

@@ -1,8 +1,8 @@
 // Records as the bodies of requests to an HTTP Event Collector.
 //
-//   lines   {"time":1763861040.123,"host":"gw-1","source":"/a.log","event":"the
-//   line","fields":{..}} json    the same, but a line that is a JSON object is the event itself, as
-//   it is raw     the lines as they are; what is said of them is said by the request
+//   lines   {"time":1763861040.123,"host":"gw-1","source":"/a.log","event":"text","fields":{..}}
+//   json    the same, but a line that is a JSON object is the event itself, as it is
+//   raw     the lines as they are; what is said of them is said by the request
 //
 // time is when the record was read, or with json what time_field holds: seconds with three
 // decimals. Lines of nothing but white space are left out: there are no empty events.

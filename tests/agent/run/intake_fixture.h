@@ -92,8 +92,8 @@ class PlainSink final : public Sink {
                        b.replay.empty() ? "" : "-replay-" + b.replay);
   }
   std::string rendering() const override { return "r"; }
-  std::string rendering_at(WallTime first_time, WallTime cut) const override {
-    return by_time_ ? fmt::format("r of {} at {}", first_time.value, cut.value) : rendering();
+  std::string rendering_at(WallTime cut) const override {
+    return by_time_ ? fmt::format("r at {}", cut.value) : rendering();
   }
   bool goes_by_time() const override { return by_time_; }
   Request request(const Batch&, const std::string&, std::shared_ptr<ByteSource>) const override {

@@ -140,6 +140,9 @@ TEST(SearchError, WhoServes) {
             "Elasticsearch 8.19.21");
   EXPECT_EQ(describe_server(answer(200, "<html>")), "");
   EXPECT_EQ(describe_server(answer(404, R"({"version":{"number":"8"}})")), "");
+  HttpResponse refused = answer(403);
+  refused.headers = {{"x-elastic-product", "Elasticsearch"}};
+  EXPECT_EQ(describe_server(refused), "Elasticsearch");
 }
 
 }  // namespace
