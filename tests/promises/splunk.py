@@ -1,5 +1,5 @@
 """Each line one event at a Splunk HTTP Event Collector, at least once: against the strict stand-in
-of splunk_receiver.py, which answers with every code, acknowledges late, restarts and forgets."""
+of splunk_receiver.py, which answers with every code. Acknowledgements: splunk_acks.py."""
 
 import collections
 import json
@@ -13,7 +13,7 @@ from agent import secret
 EVENT = "/services/collector/event"
 
 
-class Promise(promise.PromiseCase):
+class SplunkCase(promise.PromiseCase):
     def setUp(self):
         super().setUp()
         self.serve()
@@ -56,6 +56,14 @@ class Promise(promise.PromiseCase):
         with open(self.box.logs / "other.log", "a") as file:
             file.write("".join(line + "\n" for line in lines))
 
+    def told_apart(self):
+        """How many records are there, and how many of them more than once."""
+        times = collections.Counter((event["fields"]["stream"], event["fields"]["sequence"])
+                                    for event in self.splunk.events())
+        return len(times), sum(1 for n in times.values() if n > 1)
+
+
+class Promise(SplunkCase):
     # --- what is delivered ----------------------------------------------------------------------
 
     def test_each_line_is_one_event(self):
@@ -102,78 +110,7 @@ class Promise(promise.PromiseCase):
         self.assertEqual([event[name] for name in ("host", "source", "sourcetype")],
                          ["gw-north", "app", "syslog"])
 
-    # --- acknowledgements -----------------------------------------------------------------------
-
-    def test_nothing_counts_as_delivered_before_it_is_acknowledged(self):
-        self.acked()
-        self.splunk.state(indexing=False)
-        self.box.log(lines=3000)
-        agent = self.box.start()
-        promise.wait_until(lambda: self.soc()["unacknowledged"] >= 3, 20, "batches wait", 0.1)
-        promise.time_passes(agent, 3)
-        self.assertEqual(self.soc()["delivered"]["records"], 0)
-        self.splunk.state(indexing=True)
-        self.wait_for(3000)
-        agent.stop()
-        self.delivered()
-        self.assertEqual(self.soc()["possible_duplicates"], 0)
-
-    def test_killed_before_the_acknowledgement_it_sends_again_and_counts(self):
-        self.acked()
-        self.splunk.state(indexing=False)
-        self.box.log(lines=500)
-        agent = self.box.start()
-        promise.wait_until(lambda: self.soc()["unacknowledged"] >= 1, 20, "batches wait", 0.1)
-        agent.kill()
-        self.splunk.restart()  # and forgets what it had not indexed
-        self.splunk.state(indexing=True)
-        self.box.run_once(timeout=30)
-        self.delivered()
-        self.assertGreater(self.soc()["possible_duplicates"], 0)
-
-    def test_a_server_that_forgets_gets_it_again_on_another_channel(self):
-        self.acked()
-        self.splunk.state(indexing=False)
-        self.box.log(lines=300)
-        agent = self.box.start()
-        promise.wait_until(lambda: self.splunk.counts()["waiting"] == 300, 20, "all taken", 0.1)
-        self.splunk.restart()
-        self.splunk.state(indexing=True)
-        self.wait_for(300, 60)
-        agent.stop()
-        self.delivered()
-        self.assertEqual(self.soc()["possible_duplicates"], 300)
-        channels = {one["headers"]["x-splunk-request-channel"] for one in self.asked(EVENT)}
-        self.assertGreater(len(channels), 1)
-
-    def test_a_token_that_does_not_acknowledge_parks_and_doubles_nothing(self):
-        self.acked(token=self.splunk.sink()["token"])
-        self.box.log(lines=300)
-        agent = self.box.start()
-        self.wait_for_error("ack = false")
-        self.assertEqual(self.soc()["delivered"]["records"], 0)
-        self.assertEqual(self.splunk.counts()["events"], 300)
-        agent.stop()
-
-    def told_apart(self):
-        """How many records are there, and how many of them more than once."""
-        times = collections.Counter((event["fields"]["stream"], event["fields"]["sequence"])
-                                    for event in self.splunk.events())
-        return len(times), sum(1 for n in times.values() if n > 1)
-
-    def test_killed_again_and_again_it_loses_nothing_and_counts_what_it_doubles(self):
-        self.acked()
-        self.splunk.state(ack_delay=0.5)
-        self.box.log(lines=20000)
-        for after in (0.3, 0.7, 1.1, 1.6):
-            agent = self.box.start()
-            promise.time_passes(agent, after)
-            agent.kill()
-        self.box.run_once(timeout=60)
-        records, doubled = self.told_apart()
-        self.assertEqual(records, 20000)
-        self.assertGreater(doubled, 0)
-        self.assertLessEqual(doubled, self.soc()["possible_duplicates"])
+    # --- links ----------------------------------------------------------------------------------
 
     def test_links_that_fail_lose_nothing_and_what_they_double_is_counted(self):
         bad = [{"do": "reset", "after": 1000}, {"do": "lost"}, {"do": "short"}, {"do": "garbage"},
