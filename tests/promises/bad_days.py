@@ -7,6 +7,7 @@ waiting. One alone:  python3 tests/promises/bad_days.py SearchHttps.half_open_wh
 """
 
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from slow_link import SlowLink
 
 LINES = 6000
 SPEED = 120  # of the agent's clocks, for days that last hours
+HALF_OPEN = 66  # seconds: a minute from the last byte, and what a busy machine is late
 DAYS = []
 
 
@@ -158,7 +160,7 @@ class Day(promise.PromiseCase):
         self.begin(link)
         promise.wait_until(lambda: link.sent > 10_000, 20, "it is sending")
         link.forget()
-        self.is_given_up(time.monotonic(), 20, 66)
+        self.is_given_up(time.monotonic(), 20, HALF_OPEN)
         self.all_arrives()
 
     @day
@@ -168,7 +170,7 @@ class Day(promise.PromiseCase):
         self.begin(link, concurrency=1)
         promise.wait_until(self.server.asked, 20, "the server has a request", 0.1)
         link.forget()
-        self.is_given_up(time.monotonic(), 20, 80)
+        self.is_given_up(time.monotonic(), 20, HALF_OPEN)
         self.all_arrives()
 
     # --- the server --------------------------------------------------------------------------------
@@ -186,11 +188,31 @@ class Day(promise.PromiseCase):
         self.server.faults()
         self.all_arrives()
 
+    @day_of_hours
+    def an_hour_of_a_busy_server(self):
+        """It says so of each request: asked ever more seldom, and nothing may be there twice."""
+        self.server.fails(self.server.is_busy)
+        self.begin(retry={"initial": "1s", "max": "5m"})
+        self.an_hour()
+        sink = self.adds_up()
+        self.assertEqual(sink["backlog"]["records"], LINES)
+        self.assertEqual(sink["possible_duplicates"], 0, "that is a clear refusal")
+        times = [entry["time"] * SPEED for entry in self.server.asked()]
+        self.assertGreater(len(times), 15, "it goes on asking")
+        self.assertLess(len(times), 60, "after pauses of minutes at last")
+        pauses = [after - before for before, after in zip(times, times[1:])]
+        self.assertGreater(statistics.median(pauses[-7:]), 2 * statistics.median(pauses[:7]), pauses)
+        self.assertGreater(max(pauses), 60, pauses)
+        self.assertLess(max(pauses), 450, pauses)
+        self.server.faults()
+        self.all_arrives()
+
     @day
     def busy_for_a_while(self):
         self.server.fails(self.server.is_busy, times=8)
         self.begin()
         self.all_arrives()
+        self.assertEqual(self.events()["possible_duplicates"], 0)
 
     @day
     def an_answer_of_one_byte_a_second(self):
