@@ -7,7 +7,8 @@ import subprocess
 import time
 
 import promise
-import splunk_client  # found by promise
+import any_bytes  # found by promise
+import splunk_client
 from agent import secret
 
 EVENT = "/services/collector/event"
@@ -110,6 +111,20 @@ class Promise(SplunkCase):
         self.assertEqual([event[name] for name in ("host", "source", "sourcetype")],
                          ["gw-north", "app", "syslog"])
 
+    def test_any_bytes_are_taken(self):
+        """NUL, ESC and what is no UTF-8, of which only that is replaced; and what is nearly JSON."""
+        for format, lines in (("lines", any_bytes.LINES), ("raw", any_bytes.LINES),
+                              ("json", any_bytes.LINES + any_bytes.OBJECTS + any_bytes.NEARLY)):
+            with self.subTest(format), promise.Sandbox() as self.box:
+                self.serve(format=format, concurrency=1)
+                any_bytes.write(self.box.logs / "app.log", lines)
+                self.box.run_once(timeout=30)
+                told = [event["event"] for event in self.splunk.events()]
+                self.assertEqual(len(told), len(lines))
+                self.assertFalse([pair for pair in zip(lines, told) if not any_bytes.is_right(*pair)])
+                self.assertEqual(self.soc()["possible_duplicates"], 0)
+                self.assertNotIn(6, self.splunk.codes(), "nothing is refused")
+
     # --- links ----------------------------------------------------------------------------------
 
     def test_links_that_fail_lose_nothing_and_what_they_double_is_counted(self):
@@ -158,11 +173,30 @@ class Promise(SplunkCase):
         self.assertEqual(self.splunk.counts()["events"], 400)
         self.assertEqual(self.soc()["possible_duplicates"], 200)
 
+    def too_large(self):
+        return self.splunk.counts()["codes"].get("too large", 0)
+
     def test_what_is_too_large_is_halved(self):
-        self.serve("--limit", 40000, batch={"max_raw_size": "256KiB", "max_age": "1s"})
+        """And the limit is remembered, by another life too; a single event beyond it is a dead letter."""
+        self.serve("--limit", 40000, batch={"max_raw_size": "256KiB", "max_age": "1s"}, concurrency=1)
         self.box.log(lines=5000)
         self.box.run_once(timeout=60)
         self.delivered()
+        at_first = self.too_large()
+        self.assertGreater(at_first, 0)
+        self.other(*["x" * 150] * 3000)
+        self.box.run_once(timeout=60)
+        later = self.too_large() - at_first
+        self.assertLessEqual(later, 1, "it knows, but for what its estimate of this life's events is off")
+        self.assertEqual(self.splunk.counts()["events"], 8000)
+        self.other("y" * 60000)
+        agent = self.box.start("--once", "--timeout", "60s")
+        self.assertEqual(agent.wait(70), 1, agent.output())
+        self.assertEqual(self.too_large(), at_first + later + 1)
+        self.assertEqual(self.soc()["dead_lettered"]["records"], 1)
+        self.assertIn("413", self.box.call("dead-letters", "list").stdout)
+        self.assertEqual(self.splunk.counts()["events"], 8000)
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
 
     def test_an_invalid_token_parks_until_it_is_corrected(self):
         token = self.box.root / "token"

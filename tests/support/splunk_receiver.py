@@ -21,7 +21,8 @@ A fault of its own: "code" does not look, and answers `code` (with `event` as in
 
 For the test only:
     GET  /__events[?from=N]     what was indexed, one JSON object a line, in order of the nodes
-    GET  /__counts              {"codes": {"0": n, ...}, "events": n, "waiting": n, "lost": n}
+    GET  /__counts              {"codes": {"0": n, ...}, "events": n, "waiting": n, "lost": n};
+                                among the codes also "ack" and, of 413, "too large"
     POST /__state               any of {"busy": true, "broken": true, "shutting_down": true,
                                 "ack_delay": 3, "tokens": {"t": "off"}, "indexing": false,
                                 "ack_service": false}; the last two for all nodes or a "node": 1
@@ -90,6 +91,7 @@ class Receiver(faults.Backend):
         except Refused as why:
             return self.refused(why)
         except TooLarge:
+            self.counts["too large"] += 1
             return 413, TOO_LARGE, {"Content-Type": "text/html; charset=UTF-8"}
 
     def fault(self, fault, request):
