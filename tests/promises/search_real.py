@@ -61,8 +61,14 @@ class Promise(promise.PromiseCase):
         self.delivered(server)
 
     def test_opensearch_itself_killed(self):
+        self.killed_itself("opensearch")
+
+    def test_elasticsearch_itself_killed(self):
+        self.killed_itself("elasticsearch")
+
+    def killed_itself(self, name):
         """What it has acknowledged it keeps; what it has not is sent again under the same ids."""
-        server = self.start("opensearch")
+        server = self.start(name)
         self.configure(server)
         self.box.log(lines=LINES)
         agent = self.box.start()
