@@ -1,6 +1,7 @@
 // Dead letters: records that a sink refused for good, kept within a quota of their own.
 #include <algorithm>
 
+#include "agent/base/text.h"
 #include "buffer/store_impl.h"
 
 namespace edgehose {
@@ -30,9 +31,9 @@ Status TransactionImpl::bury(const std::vector<DeadLetter>& letters, const Claim
   }
   if (!letters.empty() && state_.dead_letter_bytes + bytes > store_.options_.dead_letter_quota)
     return fail(ErrorCode::kFull,
-                "the dead letters' quota of {} bytes is full: look at them with "
+                "the dead letters' quota of {} is full: look at them with "
                 "'edgehose dead-letters list', replay or purge them",
-                store_.options_.dead_letter_quota);
+                format_size(store_.options_.dead_letter_quota));
   for (const std::string& value : values) {
     EH_TRY(put(keyspace::dead_letter_key(state_.counters.next_dead_letter), value));
     grown_ += static_cast<std::int64_t>(space_of(value.size()));

@@ -231,11 +231,12 @@ Command buffer_forget_command() {
 Command buffer_confirm_command() {
   return {.name = "buffer confirm",
           .arguments = "SINK",
-          .summary = "accepts another file system at a sink's path",
+          .summary = "forgets what a sink has learned of its destination",
           .description =
               "A directory sink records which file system it delivered to, and is parked\n"
               "where another one, or a bare mount point, is at its path. This accepts: the\n"
-              "next delivery records the file system that it finds.\n"
+              "next delivery records the file system that it finds. Of an S3 sink it forgets\n"
+              "the bucket's region, of search and Splunk sinks which size was too large.\n"
               "\n"
               "Without --yes it only says what would happen. A running agent is asked to do\n"
               "it (as root or its user), and goes on within seconds.",

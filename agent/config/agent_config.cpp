@@ -160,8 +160,8 @@ Fields<BufferConfig> buffer_fields() {
           .range(0, 90),
       size_field<&BufferConfig::dead_letter_quota>(
           "dead_letter_quota",
-          "For records that a destination refused for good, "
-          "kept for a person to look at.")
+          "For records that a destination refused for good, kept for a person to look at. Where "
+          "it is full their sinks stop, and keep everything, until there is room again.")
           .range(0, 1ull << 30),
   };
 }

@@ -134,14 +134,14 @@ Fields<ElasticsearchConfig> elasticsearch_fields() {
             [](const C& c) {
               if (c.index.empty() != c.data_stream.empty()) return "";
               return c.index.empty() ? "is missing: give it, or \"data_stream\""
-                                     : "stands in place of \"data_stream\": give one";
+                                     : "and \"data_stream\" exclude each other: give one";
             })
       .rule({"index_rotation", "index"},
             [](const C& c) {
               const bool rotates = c.rotation != IndexRotation::kNone;
               if (rotates && c.index.empty()) return "goes with \"index\"";
               return rotates && c.index.find("!{timestamp") != std::string::npos
-                         ? "stands in place of a time in \"index\": give one"
+                         ? "and a time in \"index\" exclude each other: give one"
                          : "";
             })
       .rule({"time_field", "format"}, [](const C& c) {

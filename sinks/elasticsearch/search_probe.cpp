@@ -29,7 +29,9 @@ Status try_host(HostProbe& probe, const std::string& endpoint) {
   probe.tell(Trial::Outcome::kGood,
              describe_connection(endpoint, about) + (who.empty() ? "" : ", " + who));
   EH_ASSIGN(const HttpResponse bulk,
-            probe.exchange(endpoint, {.method = "POST", .url = endpoint + "/_bulk"}));
+            probe.exchange(endpoint, {.method = "POST",
+                                      .url = endpoint + "/_bulk",
+                                      .headers = {{"content-type", "application/x-ndjson"}}}));
   if (wants_a_body(bulk) || bulk.succeeded())
     probe.tell(Trial::Outcome::kGood,
                endpoint + ": bulk requests are taken, with these credentials");
