@@ -60,6 +60,20 @@ class Promise(SplunkCase):
         self.assertGreater(doubled, 0)
         self.assertLessEqual(doubled, self.soc()["possible_duplicates"])
 
+    def test_what_is_refused_alone_is_a_dead_letter_alone(self):
+        """The answer that names it has no id for those before it: they are delivered, and not sent again."""
+        self.acked(format="json")
+        poison = '{"twice":1,"twice":2}'
+        lines = [f'{{"n":{n}}}' for n in range(100)]
+        self.other(*lines[:50], poison, poison, *lines[50:], poison)
+        agent = self.box.start()
+        promise.wait_until(lambda: self.soc()["dead_lettered"]["records"] == 3, 20, "refused", 0.2)
+        self.wait_for(100)
+        agent.stop()
+        self.assertEqual(sorted(event["event"]["n"] for event in self.splunk.events()), list(range(100)))
+        self.assertIn("code 6", self.box.call("dead-letters", "list").stdout)
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+
     # --- with the timeout as it is, five minutes, in simulated time ---------------------------------
 
     def begin(self, speed, lines):
