@@ -247,16 +247,6 @@ class Promise(SplunkCase):
         self.delivered()
         self.assertEqual(self.soc()["possible_duplicates"], 0)
 
-    def test_indexers_that_a_balancer_mixes_up_lose_nothing(self):
-        self.serve("--nodes", 2)  # each request goes to the next one, whatever its channel
-        self.acked()
-        self.box.log(lines=600)
-        agent = self.box.start()
-        self.wait_for(600, 100)
-        agent.stop()
-        self.assertEqual(len({(e["fields"]["stream"], e["fields"]["sequence"])
-                              for e in self.splunk.events()}), 600)
-
     def test_check_connect_tells_whether_events_would_be_taken(self):
         self.serve(tls=self.certificates())
         good = self.box.call("check", "--connect")
