@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kShownBytes = 200;
 constexpr std::size_t kReadBytes = 64 << 10;
 
+constexpr int kIncorrectIndex = 7;
+
 Json parse(const HttpResponse& answer) {
   const std::string_view text = answer.body;
   return Json::parse(text.substr(0, kReadBytes), nullptr, false);
@@ -22,6 +24,15 @@ std::optional<std::uint64_t> number_at(const Json& json, const char* name) {
   const auto found = json.find(name);
   if (found == json.end() || !found->is_number_unsigned()) return std::nullopt;
   return found->get<std::uint64_t>();
+}
+
+// Of the code 7 servers count from 1, of all others from 0; the documentation counts from 0. Where
+// one does so of 7 too, the event before the one that is meant is taken for it.
+std::optional<std::uint64_t> invalid_event_of(const Json& json, std::optional<int> code) {
+  const auto number = number_at(json, "invalid-event-number");
+  if (code != kIncorrectIndex || !number) return number;
+  if (*number == 0) return std::nullopt;
+  return *number - 1;
 }
 
 std::optional<std::uint64_t> id_of(const std::string& text) {
@@ -43,7 +54,7 @@ HecAnswer read_hec_answer(const HttpResponse& answer) {
   if (const auto text = json.find("text"); text != json.end() && text->is_string())
     hec.text = printable(text->get_ref<const std::string&>(), kShownBytes);
   hec.ack_id = number_at(json, "ackId");
-  hec.invalid_event = number_at(json, "invalid-event-number");
+  hec.invalid_event = invalid_event_of(json, hec.code);
   return hec;
 }
 

@@ -4,6 +4,9 @@
 //   {"text":"Invalid data format","code":6,"invalid-event-number":3}
 //   {"acks":{"7":true,"8":false}}
 //
+// An `invalid-event-number` counts from 0, but from 1 where the code is 7: so Splunk 10.4 was
+// measured.
+//
 // Source: https://docs.splunk.com/Documentation/Splunk/latest/Data/AboutHECIDXAck, and the
 // reference of the endpoints services/collector, services/collector/ack.
 #pragma once
@@ -21,7 +24,7 @@ struct HecAnswer {
   std::optional<int> code;  // none: it is no collector's answer
   std::string text;         // its words, printable and short
   std::optional<std::uint64_t> ack_id;
-  std::optional<std::uint64_t> invalid_event;  // its place in the request, from 0
+  std::optional<std::uint64_t> invalid_event;  // its place in the request, from 0 always
 };
 
 HecAnswer read_hec_answer(const HttpResponse& answer);

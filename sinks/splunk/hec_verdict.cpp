@@ -53,7 +53,8 @@ Verdict taken(const HecOptions& options, const PostResponse& response, const Hec
 }
 
 // Those before the one that is named were taken, those behind it were not looked at. Where none is
-// named it is looked for by halving.
+// named it is looked for by halving. A server that counts otherwise than most (hec_answer.h) has
+// taken the one that is refused too: then it is in the dead letters as well, and none is lost.
 Verdict refused_event(const HecOptions& options, const PostResponse& response, const HecAnswer& hec,
                       std::string_view advice) {
   std::string words = words_of(response.answer, hec, advice);

@@ -156,6 +156,31 @@ class Promise(SplunkCase):
         self.assertIn("code 6", self.box.call("dead-letters", "list").stdout)
         self.assertEqual(self.soc()["possible_duplicates"], 0)
 
+    def refused_index(self, index_from):
+        """Good records around two of an index that is forbidden: (there, in the dead letters)."""
+        self.serve("--token", "token:index=ok", "--index-from", index_from, format="json",
+                   index="!{field:i}")
+        self.other(*('{"i":"%s","n":%d}' % ("no" if n in (0, 9) else "ok", n) for n in range(20)))
+        agent = self.box.start()
+        promise.wait_until(lambda: sum(self.soc()[what]["records"] for what in (
+            "delivered", "dead_lettered")) == 20, 20, "all are told of", 0.2)
+        agent.stop()
+        letters = self.box.call("dead-letters", "export", "--all").stdout.splitlines()
+        return ([event["event"]["n"] for event in self.splunk.events()],
+                [json.loads(line)["n"] for line in letters])
+
+    def test_a_forbidden_index_takes_no_good_record_with_it(self):
+        there, letters = self.refused_index(index_from=1)
+        self.assertEqual(there, [n for n in range(20) if n not in (0, 9)])
+        self.assertEqual(sorted(letters), [0, 9])
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+
+    def test_nor_where_the_server_counts_its_events_from_0(self):
+        there, letters = self.refused_index(index_from=0)
+        self.assertEqual(set(there), {n for n in range(20) if n not in (0, 9)})
+        self.assertLessEqual({0, 9}, set(letters))
+        self.assertLessEqual(len(letters), 3)  # the one before it too
+
     def test_a_server_in_trouble_loses_and_doubles_nothing(self):
         bad = [{"path": EVENT, "do": "code", "code": code} for code in (9, 26, 27, 23, 9)]
         self.splunk.faults(*bad, {"path": EVENT, "do": "status", "status": 503, "body": "busy"})

@@ -37,8 +37,10 @@ DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=no_constant,
                            object_pairs_hook=no_pair_twice)
 
 
-def events(body, indexes):
-    """The events up to the first that is refused, and the refusal or None."""
+def events(body, indexes, index_from=1):
+    """The events up to the first that is refused, and the refusal or None. An event is named by its
+    number, which counts from 0, of the code 7 from `index_from`: Splunk 10.4 counts that one from 1
+    (measured), its documentation from 0."""
     text, broken = decoded(body)
     found, at = [], BLANK.match(text).end()
     if at == len(text) and not broken:
@@ -50,7 +52,8 @@ def events(body, indexes):
         except ValueError:
             return found, Refused(6, len(found))
         except Refused as why:
-            return found, Refused(why.code, len(found))
+            first = index_from if why.code == 7 else 0
+            return found, Refused(why.code, first + len(found))
         at = BLANK.match(text, at).end()
     return found, Refused(6, len(found)) if broken else None
 

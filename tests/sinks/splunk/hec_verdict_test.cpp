@@ -84,8 +84,24 @@ TEST_F(HecVerdictTest, AnIndexThatIsTheSameForAllParksElseTheEventIsRefused) {
   const Verdict all = judged(hec_response(400, 7, number(2)));
   EXPECT_THAT(std::get<Park>(all).reason, HasSubstr("\"index\""));
   options_.fixed_index = false;
-  const Verdict one = judged(hec_response(400, 7, number(2)));
+  const Verdict one = judged(hec_response(400, 7, number(3)));
   EXPECT_EQ(std::get<Partly>(one).refused[0].records, std::vector<Sequence>{Sequence(9)});
+  EXPECT_EQ(std::get<Partly>(one).again, Ranges{range(10, 11)});
+}
+
+// Those before it were taken, whether a server counts from 1 or from 0.
+TEST_F(HecVerdictTest, AnIndexCountsItsEventsFromOne) {
+  options_.fixed_index = false;
+  const Verdict first = judged(hec_response(400, 7, number(1)));
+  EXPECT_EQ(std::get<Partly>(first).refused[0].records, std::vector<Sequence>{Sequence(3)});
+  EXPECT_EQ(std::get<Partly>(first).again, (Ranges{range(4, 4), range(9, 11)}));
+  EXPECT_THAT(std::get<Partly>(first).reason, HasSubstr("of event 0"));
+  const Verdict last = judged(hec_response(400, 7, number(5)));
+  EXPECT_EQ(std::get<Partly>(last).refused[0].records, std::vector<Sequence>{Sequence(11)});
+  EXPECT_EQ(std::get<Partly>(last).again, Ranges{});
+  for (const int none : {0, 6})
+    EXPECT_TRUE(std::get<TooLarge>(judged(hec_response(400, 7, number(none)))).maybe_arrived)
+        << none;
 }
 
 TEST_F(HecVerdictTest, APortalIsNoCollector) {
