@@ -25,7 +25,7 @@ constexpr int kPatienceOfSilence = 2;
 
 Poll ask_again(const AckOptions& options, const Batch& batch, std::string failure) {
   return {.receipt = batch.receipt,
-          .after = next_question(batch.held_back, options.interval),
+          .after = next_question(batch.held_back, options.interval, batch.spent_receipts),
           .group = Receipt::read(batch.receipt).group(),
           .failure = std::move(failure)};
 }
@@ -70,7 +70,9 @@ Receipt Receipt::read(std::string_view text) {
   return receipt;
 }
 
-Duration next_question(Duration held_back, Duration interval) {
+Duration next_question(Duration held_back, Duration interval, unsigned spent_receipts) {
+  constexpr int kQuestionsToDouble = 8;
+  if (spent_receipts > 0) return std::max(interval, held_back / kQuestionsToDouble);
   constexpr Duration kFirst = std::chrono::seconds(2);
   return std::min(interval, std::max(kFirst, held_back));
 }

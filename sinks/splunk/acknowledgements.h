@@ -35,12 +35,14 @@ struct Receipt {
 
 struct AckOptions {
   Duration timeout;
-  Duration interval;  // between questions, at most
+  Duration interval;  // between questions, of a batch that was sent once
 };
 
 // When a batch is asked after that has waited so long: after 2 s first, then after as long again,
-// so that what is indexed soon frees its place soon, and slow indexers are not pestered.
-Duration next_question(Duration held_back, Duration interval);
+// so that what is indexed soon frees its place soon, and slow indexers are not pestered. What came
+// back unacknowledged before waits an eighth of its wait each time, `interval` at least: where
+// acknowledgements never come, each batch has a channel of its own, and its own questions.
+Duration next_question(Duration held_back, Duration interval, unsigned spent_receipts);
 
 // Asks for the receipts of batches of one group, of which there is one at least.
 PostRequest ask_for_acks(std::span<const Batch* const> batches);

@@ -47,7 +47,7 @@ Verdict taken(const HecOptions& options, const PostResponse& response, const Hec
   if (!options.ack) return Delivered{.pause = pause};
   const Receipt receipt{response.endpoint, response.channel, hec.ack_id.value_or(kNoAckId)};
   return Poll{.receipt = receipt.text(),
-              .after = next_question({}, options.ack_interval),
+              .after = next_question({}, options.ack_interval, 0),
               .group = receipt.group(),
               .pause = pause};
 }

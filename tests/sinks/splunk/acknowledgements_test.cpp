@@ -65,10 +65,22 @@ TEST_F(AcknowledgementsTest, OnlyTrueIsADelivery) {
 }
 
 TEST_F(AcknowledgementsTest, TheFirstQuestionsComeSooner) {
-  EXPECT_EQ(next_question(0s, 10s), 2s);
-  EXPECT_EQ(next_question(5s, 10s), 5s);
-  EXPECT_EQ(next_question(1min, 10s), 10s);
-  EXPECT_EQ(next_question(0s, 1s), 1s);
+  EXPECT_EQ(next_question(0s, 10s, 0), 2s);
+  EXPECT_EQ(next_question(5s, 10s, 0), 5s);
+  EXPECT_EQ(next_question(1min, 10s, 0), 10s);
+  EXPECT_EQ(next_question(0s, 1s, 0), 1s);
+}
+
+TEST_F(AcknowledgementsTest, WhatCameBackIsAskedAfterEverLessOften) {
+  EXPECT_EQ(next_question(0s, 10s, 1), 10s);
+  EXPECT_EQ(next_question(80s, 10s, 1), 10s);
+  EXPECT_EQ(next_question(40min, 10s, 4), 5min);
+  int questions = 0;
+  for (Duration waited{}; waited < 1h; ++questions) waited += next_question(waited, 10s, 4);
+  EXPECT_LT(questions, 50) << "in an hour of patience; every 10 s are 360";
+  batch_.spent_receipts = 3;
+  batch_.held_back = 24min;
+  EXPECT_EQ(std::get<Poll>(judged(acks(""))).after, 3min);
 }
 
 TEST_F(AcknowledgementsTest, AnIdThatTwoBatchesHaveSaysNothing) {
