@@ -39,6 +39,15 @@ Verdict wait_on(const AckOptions& options, const Batch& batch, Duration patience
                true};
 }
 
+// Whether the sink as a whole cannot go on: its one host says that of the token. All else may be of
+// this host alone, which has gone, or of something before it; parked, its receipts would be waited
+// for without end.
+bool needs_a_person(const AckOptions& options, const HttpResponse& answer, const HecRule* rule) {
+  if (answer.status == 0) return answer.failure == HttpFailure::kSetup;
+  if (options.several_hosts || rule == nullptr) return false;
+  return rule->meaning == HecMeaning::kToken || rule->meaning == HecMeaning::kNoAcks;
+}
+
 // What the server answers in place of acknowledgements.
 Verdict judge_refusal(const AckOptions& options, const Batch& batch, const PostResponse& response) {
   const Duration patience = ack_patience(options.timeout, batch.spent_receipts);
@@ -49,9 +58,8 @@ Verdict judge_refusal(const AckOptions& options, const Batch& batch, const PostR
   if (rule != nullptr && rule->meaning == HecMeaning::kChannel)
     return wait_on(options, batch, batch.spent_receipts == 0 ? Duration::zero() : patience,
                    "the channel is not known there: " + words_of(answer, hec, {}));
-  Verdict verdict = answer.status == 0 ? judge_silence(answer) : judge_hec_refusal(answer);
-  const bool of_events = rule != nullptr && rule->meaning == HecMeaning::kEvent;  // it has none
-  if (std::holds_alternative<Park>(verdict) && !of_events) return verdict;
+  if (needs_a_person(options, answer, rule))
+    return answer.status == 0 ? judge_silence(answer) : judge_hec_refusal(answer);
   const std::string words = answer.status == 0 ? answer.problem : words_of(answer, hec, {});
   return wait_on(options, batch, kPatienceOfSilence * patience,
                  "acknowledgements cannot be asked for: " + words);

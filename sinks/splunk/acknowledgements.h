@@ -34,8 +34,9 @@ struct Receipt {
 };
 
 struct AckOptions {
-  Duration timeout;
-  Duration interval;  // between questions, of a batch that was sent once
+  bool several_hosts = false;  // what one of them refuses says nothing of the others
+  Duration timeout{};
+  Duration interval{};  // between questions, of a batch that was sent once
 };
 
 // When a batch is asked after that has waited so long: after 2 s first, then after as long again,

@@ -6,17 +6,17 @@
 namespace edgehose {
 namespace {
 
-constexpr std::string_view kToken = "see to \"token\"";
+constexpr std::string_view kSeeToToken = "see to \"token\"";
 constexpr std::string_view kBody = "something between here and there takes away the request's body";
 constexpr std::string_view kHeader =
     "something between here and there takes away the header X-Splunk-Request-Channel";
 
 constexpr HecRule kRules[] = {
     {0, HecMeaning::kTaken},
-    {1, HecMeaning::kPark, "enable the token there"},
-    {2, HecMeaning::kPark, "something between here and there takes away the Authorization header"},
-    {3, HecMeaning::kPark, kToken},
-    {4, HecMeaning::kPark, kToken},
+    {1, HecMeaning::kToken, "enable the token there"},
+    {2, HecMeaning::kToken, "something between here and there takes away the Authorization header"},
+    {3, HecMeaning::kToken, kSeeToToken},
+    {4, HecMeaning::kToken, kSeeToToken},
     {5, HecMeaning::kPark, kBody},
     {6, HecMeaning::kEvent},
     {7, HecMeaning::kIndex, "let the token write to that index, or correct \"index\""},
@@ -33,8 +33,8 @@ constexpr HecRule kRules[] = {
     {18, HecMeaning::kBusy},
     {19, HecMeaning::kBusy},
     {20, HecMeaning::kBusy},
-    {21, HecMeaning::kPark, kToken},
-    {22, HecMeaning::kPark, "enable the token there"},
+    {21, HecMeaning::kToken, kSeeToToken},
+    {22, HecMeaning::kToken, "enable the token there"},
     {23, HecMeaning::kBusy},
     {24, HecMeaning::kTakenFull},
     {25, HecMeaning::kTakenFull},

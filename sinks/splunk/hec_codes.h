@@ -15,7 +15,8 @@ enum class HecMeaning {
   kHealthy,    // it would take what is sent
   kBusy,       // not taken, for now
   kUnclear,    // not taken as a whole: some of it may have been
-  kPark,       // the sink's fault, or the token's: needs a person
+  kToken,      // the token's fault, whatever is asked: needs a person
+  kPark,       // the request's fault: needs a person
   kChannel,    // it does not know the channel
   kNoAcks,     // the token does not acknowledge
   kIndex,      // an index that the token may not write to

@@ -127,7 +127,8 @@ bool hec_is_unwell(const HttpResponse& answer) {
   const HecAnswer hec = read_hec_answer(answer);
   const HecRule* const rule = rule_of(answer, hec);
   if (rule == nullptr) return false;
-  return rule->meaning == HecMeaning::kBusy || rule->meaning == HecMeaning::kPark;
+  return rule->meaning == HecMeaning::kBusy || rule->meaning == HecMeaning::kToken ||
+         rule->meaning == HecMeaning::kPark;
 }
 
 }  // namespace edgehose

@@ -41,7 +41,7 @@ SplunkSink::SplunkSink(const SplunkConfig& config, const SplunkContext& context,
                        std::move(texts)})),
       hec_{config.format == EventFormat::kRaw, events_->texts.index.fixed(), config.ack,
            config.ack_interval},
-      acks_{config.ack_timeout, config.ack_interval} {}
+      acks_{config.endpoints.size() > 1, config.ack_timeout, config.ack_interval} {}
 
 // For people: no request has it. "app 4711 to 5000, kJ3dA1b-Qe09_xYz-"
 std::string SplunkSink::key(const BatchOutline& batch, const std::string&) const {

@@ -17,7 +17,7 @@ class AcknowledgementsTest : public ::testing::Test {
   Verdict judged(HttpResponse answer) {
     PostResponse response;
     response.answer = std::move(answer);
-    return judge_acks({5min, 10s}, batch_, response);
+    return judge_acks(options_, batch_, response);
   }
   template <class V>
   bool is(HttpResponse answer) {
@@ -28,6 +28,7 @@ class AcknowledgementsTest : public ::testing::Test {
     return hec_response(200, R"({"acks":{)" + told + "}}");
   }
   Batch batch_;
+  AckOptions options_{false, 5min, 10s};
 };
 
 TEST_F(AcknowledgementsTest, AReceiptSaysWhomToAskForWhat) {
@@ -130,16 +131,39 @@ TEST_F(AcknowledgementsTest, AChannelThatIsNotKnownIsGoneAtOnceButOnlyOnce) {
   EXPECT_NE(failure(hec_response(400, 11)), "");
 }
 
+// Its successor, a balancer's default page, a proxy: the receipts would be kept without end.
+TEST_F(AcknowledgementsTest, AHostThatIsNoCollectorAnyMoreIsWaitedForNoLonger) {
+  for (const int status : {401, 403, 404, 405, 501}) {
+    batch_.held_back = 9min;
+    EXPECT_THAT(failure(hec_response(status, "<html>")), HasSubstr(std::to_string(status)));
+    EXPECT_THAT(failure(hec_response(status, status)), HasSubstr(std::to_string(status)));
+    batch_.held_back = 10min;
+    EXPECT_TRUE(is<Retry>(hec_response(status, "<html>"))) << status;
+  }
+  EXPECT_NE((batch_.held_back = 9min, failure(hec_response(400, 5))), "") << "on the way there";
+}
+
+TEST_F(AcknowledgementsTest, OneOfSeveralHostsParksNothing) {
+  options_.several_hosts = true;
+  for (const auto& [status, code] : {std::pair(403, 1), {401, 2}, {403, 4}, {400, 14}, {400, 21}})
+    EXPECT_NE(failure(hec_response(status, code)), "") << code;
+  batch_.held_back = 10min;
+  EXPECT_TRUE(is<Retry>(hec_response(403, 4)));
+}
+
 TEST_F(AcknowledgementsTest, WhatNeedsAPersonParks) {
-  for (const auto& [status, code] : {std::pair(403, 1), {401, 2}, {401, 3}, {403, 4}, {400, 14}})
+  for (const auto& [status, code] :
+       {std::pair(403, 1), {401, 2}, {401, 3}, {403, 4}, {400, 14}, {400, 21}, {400, 22}})
     EXPECT_TRUE(is<Park>(hec_response(status, code))) << code;
-  EXPECT_TRUE(is<Park>(hec_response(404, "not found")));
   EXPECT_THAT(std::get<Park>(judged(hec_response(400, 14))).reason, HasSubstr("ack = false"));
+  HttpResponse setup;
+  setup.failure = HttpFailure::kSetup;
+  EXPECT_TRUE(is<Park>(setup));
   PostResponse response;
   response.unsent = Error{ErrorCode::kAuth, 0, "no token"};
-  EXPECT_TRUE(std::holds_alternative<Park>(judge_acks({5min, 10s}, batch_, response)));
+  EXPECT_TRUE(std::holds_alternative<Park>(judge_acks(options_, batch_, response)));
   response.unsent = Error{ErrorCode::kIo, 0, "the disk"};
-  EXPECT_TRUE(std::holds_alternative<Poll>(judge_acks({5min, 10s}, batch_, response)));
+  EXPECT_TRUE(std::holds_alternative<Poll>(judge_acks(options_, batch_, response)));
 }
 
 }  // namespace
