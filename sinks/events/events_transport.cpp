@@ -72,7 +72,7 @@ struct EventsTransport::Job {
   bool plain = false;               // its host does not read it compressed
   bool keeps_host = false;          // for the next attempt
   Endpoints::Set refused_gzip = 0;  // by these hosts
-  // The host is asked how it is before the body goes; it was, and is well.
+  // The host is asked how it is before the body goes; it was, and said that it is well.
   bool asks_health = false, is_well = false;
   std::size_t host = 0;
   Endpoints::Set tried = 0;
@@ -176,6 +176,7 @@ void EventsTransport::send(RequestId id, Job& job, Instant now, std::vector<Comp
   choose_host(job, now);
   if (job.gzipped && (plain_ & only(job.host)) != 0) return encode_plain(id, job);
   if (!options_.channel_header.empty()) choose_channel(job);
+  job.is_well = false;
   job.asks_health = wary_ && job.events != nullptr && !options_.service.health.empty();
   carry(id, job, finished);
 }
@@ -243,14 +244,17 @@ bool EventsTransport::weigh(Job& job, const HttpResponse& answer) const {
   return true;
 }
 
-// True: the body goes now, to the same host. Where the host cannot be asked so, it goes too.
+// True: the body goes now, to the same host. Where that cannot be asked so it goes too, behind its
+// headers (Expect).
 bool EventsTransport::take_health(RequestId id, Job& job, const HttpResponse& answer,
                                   std::vector<Completion>& finished) {
-  const bool unwell = answer.status == 0 || options_.service.is_unwell(answer);
+  const HostHealth health =
+      answer.status == 0 ? HostHealth::kUnwell : options_.service.health_of(answer);
+  const bool unwell = health == HostHealth::kUnwell;
   job.response.of_health = unwell && answer.status != 0;
   job.asks_health = false;
   if (unwell) return false;
-  job.is_well = true;
+  job.is_well = health == HostHealth::kWell;
   carry(id, job, finished);
   return true;
 }

@@ -27,6 +27,7 @@
 #include "sinks/events/carrier.h"
 #include "sinks/events/endpoints.h"
 #include "sinks/events/event_body.h"
+#include "sinks/events/status_verdict.h"
 
 namespace edgehose {
 
@@ -44,8 +45,8 @@ struct EventService {
   // What a GET tells how a host is: asked before a body goes while something is wrong; empty: the
   // body's headers have to do (Expect).
   std::string health{};
-  // Whether the answer says that a body would go in vain: then it stands for the request's.
-  bool (*is_unwell)(const HttpResponse&) = nullptr;
+  // What its answer says. kUnwell: a body would go in vain, so it stands for the request's.
+  HostHealth (*health_of)(const HttpResponse&) = nullptr;
   // Whether the answer says that nothing was taken, and another host need not say the same: this
   // one rests, and the others are asked.
   bool (*host_refuses)(const HttpResponse&) = nullptr;

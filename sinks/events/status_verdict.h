@@ -28,6 +28,10 @@ Verdict judge_silence(const HttpResponse& answer);
 // Nothing was sent: no credentials, a body that cannot be read, or one that turned out too long.
 Verdict judge_unmade(const Error& why);
 
+// How a host says that it is, asked by a GET. Not known: it cannot be asked so, or not by this
+// token; a body goes, once its headers were taken (Expect).
+enum class HostHealth { kWell, kNotKnown, kUnwell };
+
 // Whether it is this host that cannot, rather than the service or the request: one that is busy,
 // and what answers 200 with a page.
 bool host_fails(const HttpResponse& answer);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "sinks/events/sent_records.h"
-#include "sinks/events/status_verdict.h"
 #include "sinks/http/retry_after.h"
 #include "sinks/splunk/acknowledgements.h"
 #include "sinks/splunk/hec_codes.h"
@@ -120,15 +119,32 @@ Verdict judge_hec_refusal(const HttpResponse& answer) {
   return judge_code(*rule, answer, hec, rule->advice);
 }
 
+Verdict judge_hec_health(const HttpResponse& answer) {
+  Verdict verdict = judge_hec_refusal(answer);
+  if (auto* const retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = false;
+  return verdict;
+}
+
 bool hec_refuses_gzip(const HttpResponse& answer) { return answer.status == 415; }
 
-bool hec_is_unwell(const HttpResponse& answer) {
-  if (answer.status == 401 || answer.status == 403) return true;
+// A 401 or 403 without a code may be of a rule for this path alone, and says nothing of the token.
+HostHealth hec_health(const HttpResponse& answer) {
   const HecAnswer hec = read_hec_answer(answer);
   const HecRule* const rule = rule_of(answer, hec);
-  if (rule == nullptr) return false;
-  return rule->meaning == HecMeaning::kBusy || rule->meaning == HecMeaning::kToken ||
-         rule->meaning == HecMeaning::kPark;
+  if (rule == nullptr) {
+    if (answer.succeeded()) return hec.code ? HostHealth::kNotKnown : HostHealth::kUnwell;
+    const HttpRefusal refusal = refusal_of(answer.status);
+    const bool passes = refusal == HttpRefusal::kRetry || refusal == HttpRefusal::kUnclear;
+    return passes ? HostHealth::kUnwell : HostHealth::kNotKnown;
+  }
+  if (says_well(*rule)) return HostHealth::kWell;
+  switch (rule->meaning) {
+    case HecMeaning::kBusy:
+    case HecMeaning::kUnclear:
+    case HecMeaning::kToken:
+    case HecMeaning::kPark: return HostHealth::kUnwell;
+    default: return HostHealth::kNotKnown;
+  }
 }
 
 }  // namespace edgehose

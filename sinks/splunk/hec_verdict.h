@@ -1,6 +1,7 @@
 // What a collector's answer to a request with events means for the records in it. Pure.
 #pragma once
 
+#include "sinks/events/status_verdict.h"
 #include "sinks/sink.h"
 #include "sinks/splunk/hec_answer.h"
 
@@ -16,13 +17,15 @@ struct HecOptions {
 // `response` has an answer (status not 0).
 Verdict judge_hec(const HecOptions& options, const PostResponse& response);
 
-// A refusal that says nothing of records: of a poll, a probe, of how the host is.
+// A refusal that says nothing of records: of a poll, a probe.
 Verdict judge_hec_refusal(const HttpResponse& answer);
+// Of how the host is, which has an answer: no record was sent.
+Verdict judge_hec_health(const HttpResponse& answer);
 
 // --- what the transport asks (events/events_transport.h) -----------------------------------------
 
 bool hec_refuses_gzip(const HttpResponse& answer);
 // Of an answer to a GET of its health.
-bool hec_is_unwell(const HttpResponse& answer);
+HostHealth hec_health(const HttpResponse& answer);
 
 }  // namespace edgehose

@@ -55,7 +55,7 @@ Status SplunkProbe::try_host(const std::string& endpoint) {
             probe_.exchange(endpoint,
                             {.method = "GET", .url = endpoint + hec_health_target(config_.ack)}));
   probe_.tell(Outcome::kGood, describe_connection(endpoint, health));
-  if (hec_is_unwell(health))
+  if (hec_health(health) == HostHealth::kUnwell)
     probe_.tell(Outcome::kFailed,
                 fmt::format("{}: {}", endpoint, reason_of(judge_hec_refusal(health))));
   EH_TRY(try_events(endpoint));

@@ -78,6 +78,7 @@ Verdict SplunkSink::judge(const Batch& batch, const Response& response) const {
   if (post.nothing) return Delivered{};
   if (post.unsent) return judge_unmade(*post.unsent);
   if (post.answer.status == 0) return judge_silence(post.answer);
+  if (post.of_health) return judge_hec_health(post.answer);
   return judge_hec(hec_, post);
 }
 
@@ -123,7 +124,7 @@ EventsTransport::Options splunk_transport(const SplunkConfig& config) {
   options.service.host_fails = host_fails;
   options.service.host_refuses = host_refuses;
   options.service.health = hec_health_target(config.ack);
-  options.service.is_unwell = hec_is_unwell;
+  options.service.health_of = hec_health;
   options.http.config = config.http;
   options.http.cookies = true;  // by which balancers keep a channel at its indexer
   return options;

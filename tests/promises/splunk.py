@@ -248,6 +248,17 @@ class Promise(SplunkCase):
         self.assertEqual(self.soc()["dead_lettered"]["records"], 0)
         agent.stop()
 
+    def test_a_balancer_without_servers_gets_no_bodies(self):
+        self.splunk.faults({"path": "/services", "do": "status", "status": 503, "times": 4,
+                            "body": "<html>Service Temporarily Unavailable</html>"})
+        self.box.log(lines=1000)
+        agent = self.box.start()
+        self.wait_for(1000, 60)
+        agent.stop()
+        asked = [(one["method"], one["path"]) for one in self.splunk.log()]
+        self.assertEqual([method for method, _ in asked[:5]], ["GET"] * 5, asked[:6])
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
+
     def test_a_server_close_to_its_limits_is_left_alone_for_a_while(self):
         self.configure(concurrency=1)
         self.splunk.faults({"path": EVENT, "do": "code", "code": 24, "times": 3})

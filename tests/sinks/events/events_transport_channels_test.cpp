@@ -8,7 +8,10 @@ namespace {
 
 using testing::MatchesRegex;
 
-bool is_unwell_here(const HttpResponse& answer) { return answer.status == 503; }
+HostHealth health_here(const HttpResponse& answer) {
+  if (answer.status == 404) return HostHealth::kNotKnown;
+  return answer.status == 503 ? HostHealth::kUnwell : HostHealth::kWell;
+}
 
 class EventsTransportChannelsTest : public EventsTransportTest {
  protected:
@@ -27,7 +30,7 @@ class EventsTransportChannelsTest : public EventsTransportTest {
   }
   void check_health() {
     options_.service.health = "/health";
-    options_.service.is_unwell = is_unwell_here;
+    options_.service.health_of = health_here;
   }
 };
 
@@ -133,6 +136,15 @@ TEST_F(EventsTransportChannelsTest, NothingIsSentToAHostThatIsUnwell) {
   EXPECT_EQ(response.answer.body, "queues are full");
   EXPECT_EQ(asked(), (std::vector<std::string>{"GET /health"}));
   EXPECT_FALSE(post().of_health);
+}
+
+TEST_F(EventsTransportChannelsTest, AHostThatCannotSayHowItIsGetsTheHeadersFirst) {
+  check_health();
+  options_.gzip = false;
+  faults({{{"do", "status"}, {"method", "GET"}, {"status", 404}}});
+  EXPECT_EQ(post().answer.status, 200);
+  EXPECT_EQ(asked(), (std::vector<std::string>{"GET /health", "POST /_bulk?a=b"}));
+  EXPECT_EQ(log()[1]["headers"].value("expect", ""), "100-continue");
 }
 
 TEST_F(EventsTransportChannelsTest, WhereTheHostIsAwayNobodySaysHowItIs) {

@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 using Ranges = std::vector<SequenceRange>;
+using enum HostHealth;
 
 class HecVerdictTest : public ::testing::Test {
  protected:
@@ -132,14 +133,30 @@ TEST_F(HecVerdictTest, ItsWishIsObeyed) {
 }
 
 TEST(HecService, HowAHostIs) {
-  EXPECT_FALSE(hec_is_unwell(hec_response(200, 17)));
-  for (const int code : {9, 18, 19, 20, 23}) EXPECT_TRUE(hec_is_unwell(hec_response(503, code)));
-  for (const int code : {21, 22}) EXPECT_TRUE(hec_is_unwell(hec_response(400, code))) << code;
-  EXPECT_TRUE(hec_is_unwell(hec_response(401, "")));
-  EXPECT_TRUE(hec_is_unwell(hec_response(403, "")));
-  for (const int status : {200, 404, 405})
-    EXPECT_FALSE(hec_is_unwell(hec_response(status, "OK"))) << "it cannot be asked so";
-  EXPECT_FALSE(hec_is_unwell(hec_response(404, 404)));
+  for (const int code : {0, 17, 24}) EXPECT_EQ(hec_health(hec_response(200, code)), kWell) << code;
+  for (const int code : {9, 18, 19, 20, 23})
+    EXPECT_EQ(hec_health(hec_response(503, code)), kUnwell) << code;
+  EXPECT_EQ(hec_health(hec_response(500, 8)), kUnwell);
+  for (const int code : {21, 22}) EXPECT_EQ(hec_health(hec_response(400, code)), kUnwell) << code;
+  EXPECT_EQ(hec_health(hec_response(403, 4)), kUnwell);
+}
+
+TEST(HecService, WhatIsNoCollectorsWordOfItsHealth) {
+  for (const int status : {200, 204, 301, 302, 408, 429, 500, 502, 503, 504})
+    EXPECT_EQ(hec_health(hec_response(status, "<html>")), kUnwell) << status;
+  for (const int status : {401, 403, 404, 405, 501})
+    EXPECT_EQ(hec_health(hec_response(status, "<html>")), kNotKnown) << status;
+  EXPECT_EQ(hec_health(hec_response(404, 404)), kNotKnown);
+  EXPECT_EQ(hec_health(hec_response(200, 200)), kNotKnown) << "a code of its own";
+}
+
+TEST(HecService, NothingHasArrivedWithAQuestionForItsHealth) {
+  for (const int status : {200, 500, 502, 503}) {
+    const Verdict verdict = judge_hec_health(hec_response(status, "<html>"));
+    EXPECT_FALSE(std::get<Retry>(verdict).maybe_arrived) << status;
+  }
+  EXPECT_FALSE(std::get<Retry>(judge_hec_health(hec_response(500, 8))).maybe_arrived);
+  EXPECT_TRUE(std::holds_alternative<Park>(judge_hec_health(hec_response(400, 21))));
 }
 
 TEST(HecService, GzipIsRefusedByItsStatus) {
