@@ -176,7 +176,7 @@ void EventsTransport::send(RequestId id, Job& job, Instant now, std::vector<Comp
   choose_host(job, now);
   if (job.gzipped && (plain_ & only(job.host)) != 0) return encode_plain(id, job);
   if (!options_.channel_header.empty()) choose_channel(job);
-  job.is_well = false;
+  job.is_well = job.response.of_health = false;
   job.asks_health = wary_ && job.events != nullptr && !options_.service.health.empty();
   carry(id, job, finished);
 }
@@ -246,14 +246,17 @@ bool EventsTransport::weigh(Job& job, const HttpResponse& answer) const {
 
 // True: the body goes now, to the same host. Where that cannot be asked so it goes too, behind its
 // headers (Expect).
-bool EventsTransport::take_health(RequestId id, Job& job, const HttpResponse& answer,
+bool EventsTransport::take_health(RequestId id, Job& job, HttpResponse& answer,
                                   std::vector<Completion>& finished) {
   const HostHealth health =
       answer.status == 0 ? HostHealth::kUnwell : options_.service.health_of(answer);
   const bool unwell = health == HostHealth::kUnwell;
-  job.response.of_health = unwell && answer.status != 0;
+  job.response.of_health = unwell;
   job.asks_health = false;
-  if (unwell) return false;
+  if (unwell) {
+    answer.maybe_arrived = false;  // the question; the body did not go
+    return false;
+  }
   job.is_well = health == HostHealth::kWell;
   carry(id, job, finished);
   return true;

@@ -90,8 +90,7 @@ class EventsTransport final : public Transport {
   HttpRequest http_request(const Job& job) const;
   HttpRequest health_request(const Job& job) const;
   void take(Carrier::Finished answer, Instant now, std::vector<Completion>& finished);
-  bool take_health(RequestId id, Job& job, const HttpResponse& answer,
-                   std::vector<Completion>& finished);
+  bool take_health(RequestId id, Job& job, HttpResponse& answer, std::vector<Completion>& finished);
   bool take_refusal_of_gzip(RequestId id, Job& job, const HttpResponse& answer);
   bool weigh(Job& job, const HttpResponse& answer) const;
   void encode_plain(RequestId id, Job& job);

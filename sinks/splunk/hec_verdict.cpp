@@ -29,6 +29,12 @@ std::string_view advice_of(int status) {
   }
 }
 
+// A collector that is busy says so with a code. Without one it is a proxy's that waited for it, or
+// was cut off, and it may have taken the events.
+bool is_a_proxys(const HttpResponse& answer, const HecAnswer& hec) {
+  return !hec.code && (answer.status == 408 || (answer.status >= 502 && answer.status <= 504));
+}
+
 // Where the code says nothing.
 Verdict judge_status(const HttpResponse& answer, const HecAnswer& hec) {
   if (answer.succeeded())
@@ -37,8 +43,12 @@ Verdict judge_status(const HttpResponse& answer, const HecAnswer& hec) {
                              answer.status),
                  {},
                  true};
-  return verdict_of(refusal_of(answer.status), answer,
-                    words_of(answer, hec, advice_of(answer.status)));
+  Verdict verdict = verdict_of(refusal_of(answer.status), answer,
+                               words_of(answer, hec, advice_of(answer.status)));
+  if (auto* const retry = std::get_if<Retry>(&verdict);
+      retry != nullptr && is_a_proxys(answer, hec))
+    retry->maybe_arrived = true;
+  return verdict;
 }
 
 Verdict taken(const HecOptions& options, const PostResponse& response, const HecAnswer& hec,
@@ -120,7 +130,8 @@ Verdict judge_hec_refusal(const HttpResponse& answer) {
 }
 
 Verdict judge_hec_health(const HttpResponse& answer) {
-  Verdict verdict = judge_hec_refusal(answer);
+  if (answer.status == 0 && answer.failure != HttpFailure::kSetup) return Retry{answer.problem};
+  Verdict verdict = answer.status == 0 ? judge_silence(answer) : judge_hec_refusal(answer);
   if (auto* const retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = false;
   return verdict;
 }

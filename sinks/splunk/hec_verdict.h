@@ -19,7 +19,7 @@ Verdict judge_hec(const HecOptions& options, const PostResponse& response);
 
 // A refusal that says nothing of records: of a poll, a probe.
 Verdict judge_hec_refusal(const HttpResponse& answer);
-// Of how the host is, which has an answer: no record was sent.
+// Of how the host is, no answer included: no record was sent.
 Verdict judge_hec_health(const HttpResponse& answer);
 
 // --- what the transport asks (events/events_transport.h) -----------------------------------------

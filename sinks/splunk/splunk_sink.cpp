@@ -77,8 +77,8 @@ Verdict SplunkSink::judge(const Batch& batch, const Response& response) const {
   if (!batch.receipt.empty()) return judge_acks(acks_, batch, post);
   if (post.nothing) return Delivered{};
   if (post.unsent) return judge_unmade(*post.unsent);
-  if (post.answer.status == 0) return judge_silence(post.answer);
   if (post.of_health) return judge_hec_health(post.answer);
+  if (post.answer.status == 0) return judge_silence(post.answer);
   return judge_hec(hec_, post);
 }
 

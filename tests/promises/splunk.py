@@ -130,7 +130,8 @@ class Promise(SplunkCase):
     def test_links_that_fail_lose_nothing_and_what_they_double_is_counted(self):
         bad = [{"do": "reset", "after": 1000}, {"do": "lost"}, {"do": "short"}, {"do": "garbage"},
                {"do": "status", "status": 500, "body": "{}"}, {"do": "code", "code": 8},
-               {"do": "status", "status": 200, "body": "<html>Welcome</html>"}, {"do": "lost"}]
+               {"do": "status", "status": 200, "body": "<html>Welcome</html>"}, {"do": "lost"},
+               {"do": "status", "status": 503, "body": "<html>upstream reset</html>"}]
         self.splunk.faults(*({"path": EVENT, **one} for one in bad))
         self.configure(concurrency=3)
         self.box.log(lines=10000)
@@ -183,7 +184,7 @@ class Promise(SplunkCase):
 
     def test_a_server_in_trouble_loses_and_doubles_nothing(self):
         bad = [{"path": EVENT, "do": "code", "code": code} for code in (9, 26, 27, 23, 9)]
-        self.splunk.faults(*bad, {"path": EVENT, "do": "status", "status": 503, "body": "busy"})
+        self.splunk.faults(*bad, {"path": EVENT, "do": "status", "status": 429, "body": "busy"})
         self.box.log(lines=5000)
         self.box.run_once(timeout=60)
         self.delivered()
@@ -197,6 +198,13 @@ class Promise(SplunkCase):
         self.box.run_once(timeout=30)
         self.assertEqual(self.splunk.counts()["events"], 400)
         self.assertEqual(self.soc()["possible_duplicates"], 200)
+
+    def test_a_question_for_health_that_is_lost_doubles_nothing(self):
+        self.splunk.faults({"path": "/services/collector/health", "do": "lost", "times": 2})
+        self.box.log(lines=200)
+        self.box.run_once(timeout=60)
+        self.delivered()
+        self.assertEqual(self.soc()["possible_duplicates"], 0)
 
     def too_large(self):
         return self.splunk.counts()["codes"].get("too large", 0)

@@ -152,8 +152,32 @@ TEST_F(EventsTransportChannelsTest, WhereTheHostIsAwayNobodySaysHowItIs) {
   options_.endpoints = {"http://127.0.0.1:1"};
   const PostResponse response = post();
   EXPECT_EQ(response.answer.failure, HttpFailure::kConnect);
-  EXPECT_FALSE(response.of_health);
+  EXPECT_TRUE(response.of_health) << "no body went";
   EXPECT_FALSE(response.answer.maybe_arrived);
+}
+
+TEST_F(EventsTransportChannelsTest, AQuestionThatIsLostHasBroughtNothingThere) {
+  check_health();
+  faults({{{"do", "lost"}, {"method", "GET"}}});
+  const PostResponse response = post();
+  EXPECT_EQ(response.answer.status, 0);
+  EXPECT_TRUE(response.of_health);
+  EXPECT_FALSE(response.answer.maybe_arrived);
+  EXPECT_EQ(asked(), (std::vector<std::string>{"GET /health"}));
+}
+
+TEST_F(EventsTransportChannelsTest, WhereItIsLostAnotherHostGetsTheBodyAtOnce) {
+  FaultServer other;
+  check_health();
+  options_.endpoints = {server_.url(""), other.url("")};
+  faults({{{"do", "lost"}, {"method", "GET"}, {"times", 99}}});
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    const PostResponse response = post_anew(seed);
+    EXPECT_EQ(response.answer.status, 200) << response.answer.problem;
+    EXPECT_EQ(response.endpoint, other.url(""));
+    EXPECT_FALSE(response.of_health);
+  }
+  EXPECT_GT(log().size(), 0u) << "it was asked";
 }
 
 TEST_F(EventsTransportChannelsTest, AQuestionIsNotAskedAfterHealth) {

@@ -115,8 +115,13 @@ TEST_F(HecVerdictTest, WithoutACodeTheStatusCounts) {
   EXPECT_TRUE(std::holds_alternative<TooLarge>(judged(hec_response(413, "<html>"))));
   EXPECT_TRUE(std::holds_alternative<Park>(judged(hec_response(401, ""))));
   EXPECT_THAT(std::get<Park>(judged(hec_response(404, ""))).reason, HasSubstr("endpoints"));
-  EXPECT_TRUE(std::get<Retry>(judged(hec_response(502, ""))).maybe_arrived);
-  EXPECT_FALSE(std::get<Retry>(judged(hec_response(503, ""))).maybe_arrived);
+  EXPECT_FALSE(std::get<Retry>(judged(hec_response(429, ""))).maybe_arrived);
+}
+
+TEST_F(HecVerdictTest, AProxyThatGaveUpMayHaveHandedItOn) {
+  for (const int status : {408, 500, 502, 503, 504})
+    EXPECT_TRUE(std::get<Retry>(judged(hec_response(status, "<html>"))).maybe_arrived) << status;
+  EXPECT_FALSE(std::get<Retry>(judged(hec_response(503, 9))).maybe_arrived) << "a collector's";
 }
 
 TEST_F(HecVerdictTest, AcknowledgementsThatNobodyAsksForPileUp) {
@@ -157,6 +162,14 @@ TEST(HecService, NothingHasArrivedWithAQuestionForItsHealth) {
   }
   EXPECT_FALSE(std::get<Retry>(judge_hec_health(hec_response(500, 8))).maybe_arrived);
   EXPECT_TRUE(std::holds_alternative<Park>(judge_hec_health(hec_response(400, 21))));
+  for (const auto failure : {HttpFailure::kStalled, HttpFailure::kTooLong}) {
+    HttpResponse silence;
+    silence.body = "{";
+    silence.failure = failure;
+    silence.maybe_arrived = true;
+    const Verdict verdict = judge_hec_health(silence);
+    EXPECT_FALSE(std::get<Retry>(verdict).maybe_arrived) << "nor is anything halved";
+  }
 }
 
 TEST(HecService, GzipIsRefusedByItsStatus) {
