@@ -2,11 +2,24 @@
 
 #include <algorithm>
 
+#include "agent/base/base64.h"
+
 namespace edgehose {
 namespace {
 
 constexpr std::string_view kNoOrigin = "this URL";
 constexpr std::size_t kShortestSecret = 8;  // less is found by chance in any text
+
+void strike_out(std::string& body, std::string_view secret) {
+  if (secret.size() < kShortestSecret) return;
+  for (std::size_t at = 0; (at = body.find(secret, at)) != std::string::npos;)
+    body.replace(at, secret.size(), "***");
+}
+
+// Of "Bearer TOKEN" the token, which may be repeated without its scheme.
+std::string_view behind_scheme(std::string_view value) {
+  return value.substr(value.find(' ') + 1);  // npos + 1 is 0
+}
 
 }  // namespace
 
@@ -23,9 +36,14 @@ std::string origin_of(std::string_view url) {
 
 void strike_out(std::string& body, const std::vector<HttpHeader>& sent) {
   for (const HttpHeader& header : sent) {
-    if (!header.secret || header.value.size() < kShortestSecret) continue;
-    for (std::size_t at = 0; (at = body.find(header.value, at)) != std::string::npos;)
-      body.replace(at, header.value.size(), "***");
+    if (!header.secret) continue;
+    strike_out(body, header.value);
+    const std::string_view secret = behind_scheme(header.value);
+    strike_out(body, secret);
+    const auto pair = decode_base64(secret, true);  // "user:password", "id:key"
+    if (!pair) continue;
+    strike_out(body, *pair);
+    strike_out(body, std::string_view(*pair).substr(pair->find(':') + 1));  // npos + 1 is 0
   }
 }
 

@@ -13,7 +13,9 @@ namespace edgehose {
 // cannot be told apart.
 std::string origin_of(std::string_view url);
 
-// Puts "***" wherever a body repeats the value of a secret header that was sent.
+// Puts "***" wherever a body repeats the value of a secret header that was sent, what stands behind
+// its scheme ("Bearer TOKEN"), or what that is in Base64 ("Basic ..."): the pair, and its password.
+// Less than 8 bytes are not looked for.
 void strike_out(std::string& body, const std::vector<HttpHeader>& sent);
 
 // True: libcurl complains of the proxy's URL, and its words repeat it, the password included.

@@ -30,6 +30,24 @@ TEST(StrikeOut, TakesOutWhatWasSentInSecret) {
   EXPECT_EQ(body, "<m>token *** and ***, key-of-old</m>");
 }
 
+TEST(StrikeOut, TakesOutATokenWithoutItsScheme) {
+  for (const char* scheme : {"Splunk", "Bearer", "ApiKey"}) {
+    std::string body = R"({"text":"Invalid token canary-token","code":4})";
+    strike_out(body, {{"authorization", std::string(scheme) + " canary-token", true}});
+    EXPECT_EQ(body, R"({"text":"Invalid token ***","code":4})") << scheme;
+  }
+}
+
+TEST(StrikeOut, TakesOutThePasswordOfAPair) {
+  const std::string basic = "Basic d3JpdGVyOmNhbmFyeS1wYXNz";  // writer:canary-pass
+  std::string body = basic + ", d3JpdGVyOmNhbmFyeS1wYXNz, writer:canary-pass, canary-pass, writer";
+  strike_out(body, {{"authorization", basic, true}});
+  EXPECT_EQ(body, "***, ***, ***, ***, writer");
+  std::string other = "the password pw of writer";
+  strike_out(other, {{"authorization", "Basic d3JpdGVyOnB3", true}});
+  EXPECT_EQ(other, "the password pw of writer") << "too short to be looked for";
+}
+
 TEST(Shown, WordsThatMayHoldAPasswordAreReplaced) {
   EXPECT_EQ(shown("Could not resolve host: nobody.invalid", "general"),
             "Could not resolve host: nobody.invalid");
