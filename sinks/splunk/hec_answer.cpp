@@ -6,6 +6,7 @@
 
 #include "agent/base/json.h"
 #include "sinks/events/printable.h"
+#include "sinks/splunk/hec_codes.h"
 
 namespace edgehose {
 namespace {
@@ -42,6 +43,18 @@ std::optional<std::uint64_t> id_of(const std::string& text) {
   return id;
 }
 
+std::string compose(const HttpResponse& answer, const HecAnswer& hec, std::string_view text,
+                    std::string_view advice) {
+  std::string words = fmt::format("the server answers {}", answer.status);
+  if (hec.code) words += fmt::format(", code {}", *hec.code);
+  if (!text.empty()) words += fmt::format(" ({})", text);
+  if (hec.invalid_event) words += fmt::format(", of event {}", *hec.invalid_event);
+  if (!hec.code && answer.status != 413)
+    words += ", not in a Splunk's words: it may be of something between here and there";
+  if (!advice.empty()) words += fmt::format("; {}", advice);
+  return words;
+}
+
 }  // namespace
 
 HecAnswer read_hec_answer(const HttpResponse& answer) {
@@ -74,14 +87,13 @@ std::optional<std::map<std::uint64_t, bool>> read_acks(const HttpResponse& answe
 }
 
 std::string words_of(const HttpResponse& answer, const HecAnswer& hec, std::string_view advice) {
-  std::string words = fmt::format("the server answers {}", answer.status);
-  if (hec.code) words += fmt::format(", code {}", *hec.code);
-  if (!hec.text.empty()) words += fmt::format(" ({})", hec.text);
-  if (hec.invalid_event) words += fmt::format(", of event {}", *hec.invalid_event);
-  if (!hec.code && answer.status != 413)
-    words += ", not in a Splunk's words: it may be of something between here and there";
-  if (!advice.empty()) words += fmt::format("; {}", advice);
-  return words;
+  const HecRule* const rule = hec.code ? hec_rule(*hec.code) : nullptr;
+  return compose(answer, hec, rule != nullptr ? rule->words : "", advice);
+}
+
+std::string server_words_of(const HttpResponse& answer, const HecAnswer& hec,
+                            std::string_view advice) {
+  return compose(answer, hec, hec.text, advice);
 }
 
 }  // namespace edgehose

@@ -32,7 +32,11 @@ HecAnswer read_hec_answer(const HttpResponse& answer);
 // Of each id that it tells of whether it is acknowledged. None: it is no such answer.
 std::optional<std::map<std::uint64_t, bool>> read_acks(const HttpResponse& answer);
 
-// "the server answers 400, code 6 (Invalid data format), of event 3; `advice`"
+// "the server answers 400, code 6 (no valid event), of event 3; `advice`". For log and status: with
+// the table's words (hec_codes.h), since the server's may repeat what is in an event.
 std::string words_of(const HttpResponse& answer, const HecAnswer& hec, std::string_view advice);
+// The same with the server's words: for dead letters alone.
+std::string server_words_of(const HttpResponse& answer, const HecAnswer& hec,
+                            std::string_view advice);
 
 }  // namespace edgehose

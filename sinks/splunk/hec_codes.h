@@ -26,6 +26,7 @@ enum class HecMeaning {
 struct HecRule {
   int code;
   HecMeaning meaning;
+  std::string_view words;        // for people: the server's may repeat an event
   std::string_view advice = {};  // what to do
 };
 

@@ -67,13 +67,17 @@ Verdict taken(const HecOptions& options, const PostResponse& response, const Hec
 Verdict refused_event(const HecOptions& options, const PostResponse& response, const HecAnswer& hec,
                       std::string_view advice) {
   std::string words = words_of(response.answer, hec, advice);
-  const std::string kind = fmt::format("code {}", *hec.code);
+  Rejected refused;
+  refused.reason = server_words_of(response.answer, hec, advice);
+  refused.shown = words;
+  refused.kind = fmt::format("code {}", *hec.code);
   const SentRecords records(response.sent);
-  if (records.size() <= 1) return Rejected{{}, std::move(words), kind};
+  if (records.size() <= 1) return refused;
   if (options.raw || !hec.invalid_event || *hec.invalid_event >= records.size())
     return TooLarge{.reason = std::move(words), .maybe_arrived = true};
   Partly partly;
-  partly.refused.push_back({{records.at(*hec.invalid_event)}, words, kind});
+  refused.records = {records.at(*hec.invalid_event)};
+  partly.refused.push_back(std::move(refused));
   partly.again = records.behind(*hec.invalid_event);
   partly.reason = std::move(words);
   partly.at_once = true;

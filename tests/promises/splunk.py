@@ -157,6 +157,17 @@ class Promise(SplunkCase):
         self.assertIn("code 6", self.box.call("dead-letters", "list").stdout)
         self.assertEqual(self.soc()["possible_duplicates"], 0)
 
+    def test_what_a_server_repeats_of_a_record_is_in_no_log(self):
+        self.splunk.faults({"path": EVENT, "do": "status", "status": 400, "body": json.dumps(
+            {"text": "cannot read canary-content", "code": 6, "invalid-event-number": 0})})
+        self.other("canary-content")
+        agent = self.box.start()
+        promise.wait_until(lambda: self.soc()["dead_lettered"]["records"] == 1, 20, "refused", 0.2)
+        agent.stop()
+        self.assertNotIn("canary-content", agent.output() + json.dumps(self.box.status()))
+        self.assertIn("400, code 6 (no valid event)", agent.output())
+        self.assertIn("canary-content", self.box.call("dead-letters", "list").stdout)
+
     def refused_index(self, index_from):
         """Good records around two of an index that is forbidden: (there, in the dead letters)."""
         self.serve("--token", "token:index=ok", "--index-from", index_from, format="json",

@@ -44,12 +44,16 @@ TEST(HecAnswer, Acks) {
 TEST(HecAnswer, WordsForPeople) {
   const HttpResponse answer = hec_response(400, 6, ",\"invalid-event-number\":3");
   EXPECT_EQ(words_of(answer, read_hec_answer(answer), "do this"),
+            "the server answers 400, code 6 (no valid event), of event 3; do this");
+  EXPECT_EQ(server_words_of(answer, read_hec_answer(answer), "do this"),
             "the server answers 400, code 6 (words), of event 3; do this");
+  const HttpResponse unknown = hec_response(400, 99);
+  EXPECT_EQ(words_of(unknown, read_hec_answer(unknown), ""), "the server answers 400, code 99");
   const HttpResponse portal = hec_response(403, "<html>");
   EXPECT_THAT(words_of(portal, read_hec_answer(portal), ""), HasSubstr("not in a Splunk's words"));
   const HttpResponse evil =
       hec_response(400, R"({"code":6,"text":"a\n\u001b[1m)" + std::string(1000, 'x') + "\"}");
-  const std::string words = words_of(evil, read_hec_answer(evil), "");
+  const std::string words = server_words_of(evil, read_hec_answer(evil), "");
   EXPECT_LT(words.size(), 300u);
   EXPECT_THAT(words, Not(HasSubstr("\n")));
 }

@@ -123,6 +123,7 @@ TEST(HecCodes, InWords) {
   EXPECT_EQ(verdict_of(200, 0, true), "taken");
   EXPECT_EQ(verdict_of(200, 24, true), "taken, slow");
   EXPECT_EQ(verdict_of(200, 25, true), "taken, slow");
+  for (int code = 0; code <= 27; ++code) EXPECT_NE(hec_rule(code)->words, "") << code;
   EXPECT_EQ(hec_rule(28), nullptr);
   EXPECT_EQ(hec_rule(-1), nullptr);
 }

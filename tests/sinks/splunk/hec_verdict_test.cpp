@@ -81,6 +81,23 @@ TEST_F(HecVerdictTest, WithoutItsNumberItIsLookedForByHalving) {
   EXPECT_THAT(std::get<Rejected>(alone).reason, HasSubstr("code 6"));
 }
 
+// A server's words may repeat what an event holds.
+TEST_F(HecVerdictTest, TheServersWordsGoToTheDeadLettersAlone) {
+  const HttpResponse answer =
+      hec_response(400, R"({"text":"cannot read 'canary'","code":6,"invalid-event-number":2})");
+  const Verdict named = judged(answer);
+  const Rejected& refused = std::get<Partly>(named).refused.at(0);
+  EXPECT_THAT(refused.reason, HasSubstr("canary"));
+  EXPECT_THAT(refused.shown, HasSubstr("400, code 6 (no valid event)"));
+  EXPECT_THAT(refused.shown + std::get<Partly>(named).reason, testing::Not(HasSubstr("canary")));
+  options_.raw = true;
+  EXPECT_THAT(std::get<TooLarge>(judged(answer)).reason, testing::Not(HasSubstr("canary")));
+  response_.sent = {range(3, 3)};
+  const Verdict alone = judged(answer);
+  EXPECT_THAT(std::get<Rejected>(alone).reason, HasSubstr("canary"));
+  EXPECT_THAT(std::get<Rejected>(alone).shown, testing::Not(HasSubstr("canary")));
+}
+
 TEST_F(HecVerdictTest, AnIndexThatIsTheSameForAllParksElseTheEventIsRefused) {
   const Verdict all = judged(hec_response(400, 7, number(2)));
   EXPECT_THAT(std::get<Park>(all).reason, HasSubstr("\"index\""));
