@@ -1,6 +1,7 @@
 #include "sinks/events/events_transport.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "agent/base/check.h"
 #include "agent/base/log.h"
@@ -31,11 +32,20 @@ bool is_our_own(HttpFailure failure) {
          failure == HttpFailure::kTooLong;
 }
 
+// RFC 9110, section 8.4.1: in any case, and x-gzip is the same.
+bool names_gzip(std::string_view coding) {
+  constexpr auto same = [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == b;
+  };
+  return std::ranges::equal(coding, std::string_view("gzip"), same) ||
+         std::ranges::equal(coding, std::string_view("x-gzip"), same);
+}
+
 // An answer is read compressed where the service can: mostly the same words for each record. Of one
 // that is too long its beginning is kept, and of a refusal that cannot be read its status.
 void unpack(HttpResponse& answer, std::size_t limit) {
   const std::string* encoding = answer.header("content-encoding");
-  if (encoding == nullptr || *encoding != "gzip") return;
+  if (encoding == nullptr || !names_gzip(*encoding)) return;
   std::string body;
   const Status read = gunzip(std::exchange(answer.body, {}), limit, body);
   const bool long_one = !read && read.error().code == ErrorCode::kFull;

@@ -11,6 +11,15 @@ constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "
                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 constexpr std::int64_t kLongestWait = 7 * 86'400;  // seconds; more is no wish but a mistake
 
+// Seconds as the header has them; more than any wish where they are more than a number holds.
+std::optional<std::int64_t> seconds_of(std::string_view text) {
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string_view::npos)
+    return std::nullopt;
+  std::int64_t seconds = kLongestWait;
+  std::from_chars(text.data(), text.data() + text.size(), seconds);  // unchanged, out of range
+  return seconds;
+}
+
 std::optional<int> digits(std::string_view text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -49,7 +58,7 @@ std::optional<Duration> retry_after(const HttpResponse& response) {
   const std::string* text = response.header("retry-after");
   if (text == nullptr) return std::nullopt;
   std::int64_t wait = 0;
-  if (const auto seconds = digits(*text)) {
+  if (const auto seconds = seconds_of(*text)) {
     wait = *seconds;
   } else {
     const std::string* date = response.header("date");

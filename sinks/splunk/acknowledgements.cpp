@@ -110,8 +110,10 @@ Verdict judge_acks(const AckOptions& options, const Batch& batch, const PostResp
   }
   const auto acks = read_acks(response.answer);
   if (!acks) return judge_refusal(options, batch, response);
-  const auto told = acks->find(Receipt::read(batch.receipt).id);
-  if (told != acks->end() && told->second && !batch.ambiguous) return Delivered{};
+  const std::uint64_t id = Receipt::read(batch.receipt).id;
+  const auto told = acks->find(id);
+  const bool means_it = id != kNoAckId && !batch.ambiguous;
+  if (told != acks->end() && told->second && means_it) return Delivered{};
   return wait_on(options, batch, ack_patience(options.timeout, batch.spent_receipts), {});
 }
 

@@ -148,11 +148,11 @@ TEST_F(EventsTransportTest, AnAnswerHasALimitAboveWhatServersSayOfEachRecord) {
 }
 
 TEST_F(EventsTransportTest, ARefusalThatDoesNotUnpackKeepsItsStatus) {
-  const auto answers = [this](int status) {
+  const auto answers = [this](int status, const std::string& coding = "gzip") {
     faults({{{"do", "status"},
              {"method", "POST"},
              {"status", status},
-             {"headers", {{"Content-Encoding", "gzip"}}},
+             {"headers", {{"Content-Encoding", coding}}},
              {"body", "<html>busy</html>"}}});
     return post().answer;
   };
@@ -164,6 +164,8 @@ TEST_F(EventsTransportTest, ARefusalThatDoesNotUnpackKeepsItsStatus) {
   EXPECT_EQ(unread.status, 0);
   EXPECT_EQ(unread.failure, HttpFailure::kResponse);
   EXPECT_TRUE(unread.maybe_arrived);
+  for (const char* coding : {"GZIP", "x-gzip"}) EXPECT_EQ(answers(200, coding).status, 0) << coding;
+  EXPECT_EQ(answers(200, "identity").status, 200);
 }
 
 TEST_F(EventsTransportTest, WhatIsAbandonedIsSilent) {

@@ -91,6 +91,14 @@ TEST_F(AcknowledgementsTest, AnIdThatTwoBatchesHaveSaysNothing) {
   EXPECT_TRUE(is<Retry>(acks(R"("7":true)")));
 }
 
+TEST_F(AcknowledgementsTest, WhatWasTakenWithoutAnIdIsNeverAcknowledged) {
+  batch_.receipt = Receipt{"https://a:8088", "c-1", kNoAckId}.text();
+  const std::string told = fmt::format(R"("{}":true)", kNoAckId);
+  EXPECT_TRUE(is<Poll>(acks(told)));
+  batch_.held_back = 5min;
+  EXPECT_TRUE(is<Retry>(acks(told)));
+}
+
 TEST_F(AcknowledgementsTest, WhatIsNotAcknowledgedInTimeGoesAgain) {
   batch_.held_back = 5min - 1s;
   EXPECT_TRUE(is<Poll>(acks(R"("7":false)")));
