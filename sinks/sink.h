@@ -107,8 +107,8 @@ struct Batch {
   // one (Partly). A body holds these only, and misses (ObjectSummary) only what it lacks of them.
   std::vector<SequenceRange> left{};
   std::string receipt{};  // Poll::receipt: it was taken, and is asked after
-  // Another batch has got the same receipt (the destination has begun to count anew): what is
-  // acknowledged may be either.
+  // Another batch has got the same receipt, or may have (the destination has begun to count anew):
+  // what is acknowledged may be either.
   bool ambiguous = false;
   // Sink::size_limit when this attempt began: what is longer by far was refused before.
   std::optional<std::uint64_t> size_limit{};
@@ -249,6 +249,9 @@ struct Poll {
   std::string group{};    // receipts of one group are asked for in one request
   std::string failure{};  // why it could not be asked for; empty: it was
   Duration pause{};       // as in Delivered
+  // Its place among the receipts of its group, which count up from 0; none: it has no place. A
+  // destination that has lost its memory counts from 0 again.
+  std::optional<std::uint64_t> serial{};
 };
 using Verdict = std::variant<Delivered, Retry, Rejected, TooLarge, KeyRefused, Park, Partly, Poll>;
 

@@ -2,10 +2,20 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "agent/base/log.h"
 
 namespace edgehose {
+namespace {
+
+bool may_have_arrived(const Verdict& verdict) {
+  if (const auto* retry = std::get_if<Retry>(&verdict)) return retry->maybe_arrived;
+  if (const auto* large = std::get_if<TooLarge>(&verdict)) return large->maybe_arrived;
+  return false;
+}
+
+}  // namespace
 
 Courier::Courier(std::shared_ptr<const Sink> sink, std::unique_ptr<Transport> transport,
                  OpenBody open_body, Store& store, const Clock& clock,
@@ -103,8 +113,10 @@ void Courier::start_requests(Instant now) {
 Courier::Held* Courier::next_to_start(Instant now) {
   if (next_start(now) > now) return nullptr;
   Held* best = nullptr;
+  const bool asks_first = is_asked_first(now);
   for (auto& [id, held] : held_) {
     if (!may_start(held) || due(held) > now) continue;
+    if (asks_first && held.batch.receipt.empty()) continue;
     if (best == nullptr || goes_before(held, *best)) best = &held;
   }
   return best;
@@ -113,7 +125,7 @@ Courier::Held* Courier::next_to_start(Instant now) {
 // What a replay delivers leaves the dead letters: it makes the room that intake waits for. What was
 // taken is safe there or not, whatever intake waits for.
 bool Courier::may_start(const Held& held) const {
-  if (held.request) return false;
+  if (held.request || waits_for_batches(held)) return false;
   return hold_.empty() || held.batch.claim.replay() || !held.batch.receipt.empty();
 }
 
@@ -129,15 +141,18 @@ bool Courier::goes_before(const Held& held, const Held& other) const {
 Instant Courier::due(const Held& held) const {
   const bool asks = !held.batch.receipt.empty() && state_ == State::kBackingOff && !asking_fails_;
   const Instant own = state_ == State::kOpen || asks ? held.not_before : next_attempt_;
-  return held.batch.receipt.empty() ? std::max(own, rests_until_) : own;
+  return held.batch.receipt.empty() ? std::max({own, rests_until_, question_until_}) : own;
 }
 
 Instant Courier::next_start(Instant now) const {
   const std::size_t slots = state_ == State::kOpen ? options_.concurrency : 1;
   if (under_way_.size() >= slots) return kNever;
+  const bool asks_first = is_asked_first(now);
   Instant earliest = kNever;
-  for (const auto& [id, held] : held_)
-    if (may_start(held)) earliest = std::min(earliest, std::max(due(held), now));
+  for (const auto& [id, held] : held_) {
+    if (!may_start(held) || (asks_first && held.batch.receipt.empty())) continue;
+    earliest = std::min(earliest, std::max(due(held), now));
+  }
   return earliest;
 }
 
@@ -166,8 +181,10 @@ void Courier::send(Held& held, Instant now) {
                     now);
   }
   held.body = *body;
+  held.receipts_then = receipts_;
   held.summary = (*body)->summary();
   begin_request({&held}, sink_->request(batch, *note_, *body), held.summary);
+  sent_meanwhile();
   transport_->tidy(now, [this](const std::string& key) { return is_leftover(key); });
 }
 
@@ -211,6 +228,7 @@ void Courier::forget(Held& held) {
   past(held.own_error);
   if (claim.upload) transport_->discard(claim.key, claim.upload);
   held_.erase(claim.id);
+  forget_groups();
 }
 
 // A claim is persisted before anything is uploaded for it: what the store has no claim for needs
@@ -228,6 +246,7 @@ void Courier::finish(const Completion& completion, Instant now) {
   if (found == under_way_.end()) return;
   const std::vector<ClaimId> claims = std::move(found->second);
   under_way_.erase(found);
+  if (!held_.at(claims.front()).batch.receipt.empty()) question_until_ = {};
   for (const ClaimId id : claims) held_.at(id).request.reset();
   for (const ClaimId id : claims) judge(held_.at(id), completion.response, now);
 }
@@ -236,7 +255,12 @@ void Courier::judge(Held& held, const Response& response, Instant now) {
   if (!held.batch.claim.upload) held.body = nullptr;
   if (held.waits_since) held.batch.held_back += now - *held.waits_since;
   held.waits_since.reset();
-  const Verdict verdict = sink_->judge(held.batch, response);
+  Verdict verdict = sink_->judge(held.batch, response);
+  if (std::exchange(held.overlapped, false) && std::holds_alternative<Delivered>(verdict)) {
+    held.batch.ambiguous = true;
+    verdict = sink_->judge(held.batch, response);
+  }
+  if (held.batch.receipt.empty() && may_have_arrived(verdict)) sent_unclear();
   if (is_lesson(held, verdict)) learn(held, response);
   conclude(held, verdict, now);
 }

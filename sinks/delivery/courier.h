@@ -114,12 +114,24 @@ class Courier {
     bool maybe_arrived = false;                    // an earlier attempt of this life
     Told told;
     std::string group;                       // Poll::group, while it has a receipt
+    std::optional<std::uint64_t> serial;     // Poll::serial, the same
+    std::uint64_t receipts_then = 0;         // receipts_ when its last attempt was sent
+    std::uint64_t receipt_number = 0;        // receipts_ when it got its receipt
+    bool overlapped = false;                 // asked for while its serial could be given anew
     std::optional<Instant> waits_since;      // the last word was that it waits; none: it was not
     std::optional<std::uint64_t> failed_at;  // deliveries_ at its last failure
     std::uint64_t own_failures = 0;          // while others were delivered
     std::string own_error;                   // the last of them
     WallTime own_error_since;
     Instant not_before{};
+  };
+
+  // Of receipts: it is there while a claim has one of them.
+  struct Group {
+    std::optional<std::uint64_t> highest;  // serial
+    std::uint64_t highest_number = 0;      // receipts_ when it came
+    // Batches that may have arrived somewhere without a receipt: each may have taken a serial.
+    std::uint64_t unclear = 0;
   };
 
   // courier.cpp: what comes in, what goes out
@@ -190,6 +202,15 @@ class Courier {
   void ask_for(Held& held, Instant now);
   void poll(Held& held, const Poll& verdict, Instant now);
   void drop_receipt(Held& held);
+  void take_receipt(Held& held, const Poll& verdict);
+  void end_receipt(Held& held);
+  void forget_groups();
+  void sent_unclear();
+  void sent_meanwhile();
+  std::uint64_t batches_under_way() const;
+  bool may_be_given_anew(const Held& held, std::uint64_t batches) const;
+  bool waits_for_batches(const Held& held) const;
+  bool is_asked_first(Instant now) const;
 
   const std::shared_ptr<const Sink> sink_;
   const std::unique_ptr<Transport> transport_;
@@ -207,6 +228,9 @@ class Courier {
 
   std::map<ClaimId, Held> held_;                         // oldest first
   std::map<RequestId, std::vector<ClaimId>> under_way_;  // several: a poll's
+  std::map<std::string, Group> groups_;
+  std::uint64_t receipts_ = 0;  // that were got
+  Instant question_until_{};    // nothing is sent before, or until what was asked is answered
   RequestId next_request_{1};
   std::map<SourceId, std::string> source_names_;
   std::optional<std::string> note_;  // the sink's persisted note; none: not loaded yet

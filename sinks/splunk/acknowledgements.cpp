@@ -24,10 +24,12 @@ constexpr Duration kLongestPatience = std::chrono::hours(1);
 constexpr int kPatienceOfSilence = 2;
 
 Poll ask_again(const AckOptions& options, const Batch& batch, std::string failure) {
+  const Receipt receipt = Receipt::read(batch.receipt);
   return {.receipt = batch.receipt,
           .after = next_question(batch.held_back, options.interval, batch.spent_receipts),
-          .group = Receipt::read(batch.receipt).group(),
-          .failure = std::move(failure)};
+          .group = receipt.group(),
+          .failure = std::move(failure),
+          .serial = receipt.serial()};
 }
 
 Verdict wait_on(const AckOptions& options, const Batch& batch, Duration patience,
@@ -68,6 +70,10 @@ Verdict judge_refusal(const AckOptions& options, const Batch& batch, const PostR
 }  // namespace
 
 std::string Receipt::text() const { return fmt::format("{} {}", id, group()); }
+
+std::optional<std::uint64_t> Receipt::serial() const {
+  return id == kNoAckId ? std::nullopt : std::optional(id);
+}
 
 Receipt Receipt::read(std::string_view text) {
   Receipt receipt;

@@ -2,14 +2,15 @@
 // that it was sent on. Pure.
 //
 // Ids count from 0 on each channel. A server that was restarted knows no id of before, and counts
-// anew: an id that two batches have says nothing of either (Batch::ambiguous). What is not
-// acknowledged in time is sent again, on another channel, and waits twice as long, up to an hour:
-// where acknowledgements never come, duplicates stay few.
+// anew: an id that two batches have, or may have, says nothing of either (Batch::ambiguous). What
+// is not acknowledged in time is sent again, on another channel, and waits twice as long, up to an
+// hour: where acknowledgements never come, duplicates stay few.
 //
 // Source: https://docs.splunk.com/Documentation/Splunk/latest/Data/AboutHECIDXAck
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ struct Receipt {
 
   std::string text() const;
   std::string group() const { return channel + ' ' + endpoint; }
+  std::optional<std::uint64_t> serial() const;  // none: kNoAckId
   // Of text() alone: it was made here.
   static Receipt read(std::string_view text);
 };

@@ -58,7 +58,8 @@ Verdict taken(const HecOptions& options, const PostResponse& response, const Hec
   return Poll{.receipt = receipt.text(),
               .after = next_question({}, options.ack_interval, 0),
               .group = receipt.group(),
-              .pause = pause};
+              .pause = pause,
+              .serial = receipt.serial()};
 }
 
 // Those before the one that is named were taken, those behind it were not looked at. Where none is

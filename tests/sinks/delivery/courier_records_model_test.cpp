@@ -33,7 +33,7 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
       return FileRequest{"", "?", "", nullptr};
     }
     Verdict judge(const Batch& batch, const Response&) const override {
-      return batch.receipt.empty() ? model_.verdict_ : model_.asked_for(batch.receipt);
+      return batch.receipt.empty() ? model_.verdict_ : model_.asked_for(batch);
     }
     std::optional<std::string> learn(const std::string&, const Response&) const override {
       return std::nullopt;
@@ -60,7 +60,6 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
                        recognises_,
                        random_()});
     told_.clear();
-    receipts_.clear();
     for (const auto& [id, claim] : open_) {
       Claim resumed = claim;
       resumed.resumed = true;
@@ -108,7 +107,11 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
     const ModelTransport::Sent sent = wire_->sent.at(i);
     wire_->sent.erase(wire_->sent.begin() + static_cast<std::ptrdiff_t>(i));
     kind_ = kind;
-    if (sent.name != "?") {
+    if (sent.name == "?") {
+      take_meanwhile();
+    } else if (sent.taken) {
+      verdict_ = Retry{"no answer", {}, true};
+    } else {
       const ClaimId id{std::stoull(sent.name)};
       verdict_ =
           kind || sent.records.empty() ? take_all(id, sent.records) : any_verdict(id, sent.records);
@@ -161,21 +164,41 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
       if (!is_poison(r) && chance(50)) arrive(r);
     return TooLarge{.reason = "one of them is bad", .maybe_arrived = true};
   }
+  // It gives ids that count from 0 on each channel, and forgets at times what it has given.
   Verdict take_later(const Records& records) {
     const bool safe = chance(70);
     if (safe || chance(50))
       for (const std::uint64_t r : records) arrive(r);
-    const std::string receipt = std::to_string(++receipt_);
-    receipts_[receipt] = safe;
-    return Poll{receipt, std::chrono::seconds(10), chance(50) ? "a" : "b"};
+    if (chance(20)) safe_.clear();
+    const std::string channel = chance(70) ? "a" : "b";
+    std::vector<bool>& ids = safe_[channel];
+    ids.push_back(safe);
+    return poll_of(fmt::format("{} {}", ids.size() - 1, channel));
+  }
+  static Poll poll_of(const std::string& receipt, std::string failure = {}) {
+    return {.receipt = receipt,
+            .after = std::chrono::seconds(10),
+            .group = receipt.substr(receipt.find(' ') + 1),
+            .failure = std::move(failure),
+            .serial = std::stoull(receipt)};
+  }
+  // While it is asked, it takes something of which nobody will hear.
+  void take_meanwhile() {
+    for (ModelTransport::Sent& other : wire_->sent) {
+      if (other.name == "?" || other.taken || other.records.empty() || !chance(30)) continue;
+      if (std::ranges::any_of(other.records, [&](auto r) { return is_poison(r); })) continue;
+      take_later(other.records);
+      other.taken = true;
+    }
   }
   Verdict any_verdict(ClaimId id, const Records& records) {
     const bool clean = std::ranges::none_of(records, [&](auto r) { return is_poison(r); });
     switch (pick(10)) {
       case 0: return Retry{"away"};
       case 1:
+        if (clean) take_later(records);
         for (const std::uint64_t r : records)
-          if (!is_poison(r) && chance(80)) arrive(r);
+          if (!clean && !is_poison(r) && chance(80)) arrive(r);
         return Retry{"no answer", {}, true};
       case 2: return Park{"denied"};
       case 3: return too_large(records);
@@ -187,15 +210,13 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
       default: return take_all(id, records);
     }
   }
-  Verdict asked_for(const std::string& receipt) {
-    if (!receipts_.at(receipt)) {
-      if (kind_ || chance(50)) return Retry{"unknown"};
-    } else if (kind_ || chance(50)) {
-      if (kind_ || chance(90)) return Delivered{};
-      return Retry{"unknown"};
-    }
-    const std::string group = chance(50) ? "a" : "b";
-    return Poll{receipt, std::chrono::seconds(10), group, chance(30) ? "timed out" : ""};
+  Verdict asked_for(const Batch& batch) {
+    const Poll poll = poll_of(batch.receipt, chance(30) ? "timed out" : "");
+    const std::vector<bool>& ids = safe_[poll.group];
+    const bool safe = *poll.serial < ids.size() && ids[*poll.serial];
+    if (!kind_ && chance(50)) return poll;
+    return safe && !batch.ambiguous && (kind_ || chance(90)) ? Verdict(Delivered{})
+                                                             : Verdict(Retry{"unknown"});
   }
 
   // Intake's side.
@@ -256,14 +277,14 @@ class RecordsModelTest : public CourierTest, public ::testing::WithParamInterfac
   std::mt19937_64 random_;
   unsigned concurrency_ = 1;
   Recognises recognises_ = Recognises::kRecords;
-  std::uint64_t claims_ = 0, blocks_ = 0, records_ = 0, receipt_ = 0;
+  std::uint64_t claims_ = 0, blocks_ = 0, records_ = 0;
   std::set<std::uint64_t> poison_, damaged_, oversize_;
   std::map<std::uint64_t, std::uint64_t> there_;    // record -> copies
   std::map<std::uint64_t, std::uint64_t> counted_;  // block -> possible duplicates
   std::vector<std::uint64_t> root_;                 // record -> block
   std::map<ClaimId, Claim> open_;
   std::map<ClaimId, std::set<std::uint64_t>> told_;  // to be there, in this life
-  std::map<std::string, bool> receipts_;             // safe there, or not
+  std::map<std::string, std::vector<bool>> safe_;    // channel -> of each id given, in this life
   ModelTransport* wire_ = nullptr;
   Verdict verdict_;
   bool kind_ = false;  // nothing fails any more

@@ -52,6 +52,7 @@ class ModelTransport final : public Transport {
     RequestId id;
     std::string name;  // "?": a question
     Records records;
+    bool taken = false;  // what its answer will say, if there is one, is that nobody knows
   };
   void start(RequestId id, Request request, std::shared_ptr<const ObjectSummary>) override {
     const auto& file = std::get<FileRequest>(request);

@@ -38,6 +38,7 @@ TEST_F(HecVerdictTest, WhatIsTakenIsAskedAfterWhereItIsWanted) {
   const Verdict verdict = judged(hec_response(200, 0, ",\"ackId\":7"));
   const auto& poll = std::get<Poll>(verdict);
   EXPECT_EQ(poll.receipt, (Receipt{"https://a:8088", "c-1", 7}.text()));
+  EXPECT_EQ(poll.serial, 7u);
   EXPECT_EQ(poll.group, (Receipt{"https://a:8088", "c-1", 7}.group()));
   EXPECT_EQ(poll.after, 2s);
 }
@@ -48,6 +49,7 @@ TEST_F(HecVerdictTest, WithoutAnIdItIsNotDelivered) {
   options_.ack = true;
   const Verdict verdict = judged(hec_response(200, 0));
   EXPECT_EQ(Receipt::read(std::get<Poll>(verdict).receipt).id, kNoAckId);
+  EXPECT_EQ(std::get<Poll>(verdict).serial, std::nullopt);
 }
 
 TEST_F(HecVerdictTest, TheNumberedEventIsRefusedAndTheRestGoesAgainAtOnce) {
