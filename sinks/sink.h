@@ -201,6 +201,8 @@ struct Delivered {
   // Records that it may hold twice although it recognises them: they went to another index.
   std::uint64_t possible_duplicates = 0;
   Duration pause{};  // it is close to its limits: nothing more is sent to it for so long
+  bool nothing =
+      false;  // nothing was to be sent, and nobody asked: says nothing of the destination
 };
 struct Retry {  // transient: back off and send the same again
   std::string reason;

@@ -97,12 +97,14 @@ class Courier {
   // What is known of a claim's records: all but batch.left.
   struct Told {
     std::uint64_t delivered = 0;
+    std::uint64_t omitted = 0;     // there was nothing to be sent of them: counted as delivered
     std::uint64_t duplicates = 0;  // possible ones, of all that is told of
     Refusals refused;
     Counter lost;                  // unreadable ones, as far as attempts told
     std::uint64_t sent_bytes = 0;  // of the first attempt that was told of: it had all of them
     bool waited_out = false;       // some were refused because they were held back for too long
     bool all = false;              // only the dead letters are to be read yet
+    bool nobody_asked = false;     // nothing was left to be sent at last
   };
   struct Held {
     Batch batch;

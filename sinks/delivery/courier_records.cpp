@@ -59,6 +59,7 @@ std::uint64_t left_records(const Batch& batch) {
 
 void Courier::delivered(Held& held, const Delivered& verdict, Instant now) {
   take_in(held, {}, 0);
+  held.told.nobody_asked = verdict.nothing;
   held.told.duplicates += verdict.possible_duplicates;
   rest(verdict.pause, now);
   told_of_all(held, now);
@@ -118,7 +119,7 @@ std::uint64_t Courier::sent_records(const Held& held) const {
 }
 
 // What was told of the records that an attempt held: `again` of them are left. Returns how many
-// were delivered.
+// were delivered. What had nothing to be sent says nothing of the destination.
 std::uint64_t Courier::take_in(Held& held, const std::vector<Rejected>& refused,
                                std::uint64_t again) {
   Told& told = held.told;
@@ -132,10 +133,13 @@ std::uint64_t Courier::take_in(Held& held, const std::vector<Rejected>& refused,
     refused_records += refusal.records.empty() ? sent : count_records(refusal.records);
     told.refused.add(std::move(refusal));
   }
-  const std::uint64_t delivered = sent - std::min(sent, refused_records + again);
+  const std::uint64_t told_of = sent - std::min(sent, refused_records + again);
+  const std::uint64_t omitted = held.summary ? std::min(told_of, held.summary->omitted_records) : 0;
+  const std::uint64_t delivered = told_of - omitted;
   told.delivered += delivered;
+  told.omitted += omitted;
   // Refused ones too: earlier attempts may have brought them more than once.
-  told.duplicates += unsure(held) - std::min(unsure(held), again);
+  told.duplicates += unsure(held) - std::min(unsure(held), again + omitted);
   if (!held.summary) return delivered;
   told.lost += unreadable(held.batch, *held.summary);
   if (held.batch.left.empty()) told.sent_bytes = held.summary->object_bytes;
@@ -155,11 +159,12 @@ void Courier::told_of_all(Held& held, Instant now) {
     if (park_refused(held, now)) return;
     tell_refusal(held, dead.size(), now);
   }
-  if (told.refused.empty() || told.delivered > 0) {
+  const bool empty_there = told.refused.empty() && told.omitted == 0 && !told.nobody_asked;
+  if (told.delivered > 0 || empty_there) {
     count_delivery();
     ++report_.sent_objects;
   }
-  answered(held, now);
+  if (!told.nobody_asked) answered(held, now);
   settle(held, std::move(dead));
 }
 
@@ -196,7 +201,8 @@ void Courier::settle(Held& held, std::vector<DeadLetter> dead) {
   Settled outcome;
   outcome.sink = claim.lane.sink;
   outcome.ack.claim = claim.id;
-  outcome.ack.unreadable = neither(claim, held.told.delivered, dead, held.told.lost);
+  outcome.ack.unreadable =
+      neither(claim, held.told.delivered + held.told.omitted, dead, held.told.lost);
   outcome.ack.dead = std::move(dead);
   outcome.ack.possible_duplicates = held.told.duplicates;
   outcome.sent_bytes = held.told.sent_bytes;

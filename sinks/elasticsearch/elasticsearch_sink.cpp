@@ -81,7 +81,7 @@ Request ElasticsearchSink::request(const Batch&, const std::string&,
 
 Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) const {
   const auto& post = std::get<PostResponse>(response);
-  if (post.nothing) return Delivered{};
+  if (post.nothing) return Delivered{.nothing = true};
   if (post.unsent) return judge_unmade(*post.unsent);
   if (post.answer.status == 0) return judge_silence(post.answer);
   if (!post.answer.succeeded()) return judge_search_refusal(post.answer, post.bytes);

@@ -110,7 +110,10 @@ Status EventBody::append(const Record& record, std::string& out) {
                 format_size(limit_));
   summary_->object_bytes += out.size() - before;
   summary_->encoded += Counter{1, record.body.size() + 1};
-  if (out.size() == before) return {};
+  if (out.size() == before) {
+    ++summary_->omitted_records;
+    return {};
+  }
   if (!sent_.empty() && sent_.back().last + 1 == record.sequence)
     sent_.back().last = record.sequence;
   else

@@ -43,6 +43,7 @@ struct MissingRecords {
 // What became of an object; grows while the stream is read, final once `complete`.
 struct ObjectSummary {
   Counter encoded;                      // records and raw bytes (as Claim::size counts) in it
+  std::uint64_t omitted_records = 0;    // of those: nothing is sent of them, such as empty lines
   std::uint64_t object_bytes = 0;       // handed out
   std::uint64_t passed_through = 0;     // blocks handed out as stored
   std::vector<MissingRecords> missing;  // in order, neighbours joined

@@ -163,7 +163,7 @@ Request S3Sink::request(const Batch& batch, const std::string& note,
 
 Verdict S3Sink::judge(const Batch& batch, const Response& response) const {
   const auto& upload = std::get<UploadResponse>(response);
-  if (upload.nothing) return Delivered{};
+  if (upload.nothing) return Delivered{.nothing = true};
   if (upload.existing) return judge_existing(batch, upload);
   if (upload.unsent) return judge_unsent(*upload.unsent);
   switch (upload.to) {

@@ -73,7 +73,10 @@ Verdict refused_event(const HecOptions& options, const PostResponse& response, c
   refused.shown = words;
   refused.kind = fmt::format("code {}", *hec.code);
   const SentRecords records(response.sent);
-  if (records.size() <= 1) return refused;
+  if (records.size() == 1) {
+    refused.records = {records.at(0)};
+    return refused;
+  }
   if (options.raw || !hec.invalid_event || *hec.invalid_event >= records.size())
     return TooLarge{.reason = std::move(words), .maybe_arrived = true};
   Partly partly;

@@ -75,7 +75,7 @@ std::optional<Request> SplunkSink::poll(std::span<const Batch* const> batches,
 Verdict SplunkSink::judge(const Batch& batch, const Response& response) const {
   const auto& post = std::get<PostResponse>(response);
   if (!batch.receipt.empty()) return judge_acks(acks_, batch, post);
-  if (post.nothing) return Delivered{};
+  if (post.nothing) return Delivered{.nothing = true};
   if (post.unsent) return judge_unmade(*post.unsent);
   if (post.of_health) return judge_hec_health(post.answer);
   if (post.answer.status == 0) return judge_silence(post.answer);

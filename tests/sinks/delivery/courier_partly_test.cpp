@@ -151,6 +151,46 @@ TEST_F(CourierPartlyTest, NothingButRefusalsPark) {
   EXPECT_EQ(status().state, State::kSending) << "something was delivered since";
 }
 
+// Empty lines between records that are all refused.
+TEST_F(CourierPartlyTest, WhatHadNothingToBeSentIsNoDelivery) {
+  make_for(Recognises::kNothing);
+  summary->omitted_records = 1;
+  for (std::uint64_t n = 1; n <= 2; ++n) post(n);
+  run();
+  for (unsigned i = 0; i < Courier::kRefusedInARow; ++i) answer("2 bad, 3 at once");
+  EXPECT_EQ(status().state, State::kParked);
+  EXPECT_EQ(status().last_success, WallTime{});
+}
+
+TEST_F(CourierPartlyTest, BatchesRefusedButForWhatHadNothingToBeSentPark) {
+  make_for(Recognises::kNothing);
+  summary->omitted_records = 2;
+  for (std::uint64_t n = 1; n <= 12; ++n) post(n);
+  run();
+  for (unsigned i = 0; i < Courier::kRefusedInARow; ++i) answer("3 bad");
+  const auto settled = take<Settled>();
+  ASSERT_EQ(settled.size(), 9u);
+  EXPECT_EQ(settled[0].ack.dead.size(), 1u);
+  EXPECT_EQ(settled[0].ack.unreadable.records, 0u);
+  EXPECT_EQ(status().state, State::kParked);
+}
+
+TEST_F(CourierPartlyTest, WhereNothingIsToBeSentNobodyAnswers) {
+  sink->verdicts["nothing"] = Delivered{.nothing = true};
+  make_for(Recognises::kNothing);
+  for (std::uint64_t n = 1; n <= 2; ++n) post(n);
+  run();
+  answer("away");
+  advance_to_next();
+  summary->omitted_records = 3;
+  answer("nothing");
+  EXPECT_EQ(only_settled().ack.unreadable.records, 0u);
+  EXPECT_EQ(status().state, State::kBackingOff);
+  EXPECT_EQ(status().last_error, "it is away");
+  EXPECT_EQ(status().last_success, WallTime{});
+  EXPECT_EQ(status().sent_objects, 0u);
+}
+
 TEST_F(CourierPartlyTest, AHalfThatMayHaveArrivedIsCounted) {
   sink->verdicts["large, in part"] = TooLarge{.reason = "one is bad", .maybe_arrived = true};
   for (const auto what : {Recognises::kNothing, Recognises::kRecords}) {

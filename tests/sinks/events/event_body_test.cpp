@@ -191,6 +191,7 @@ TEST_F(EventBodyTest, WhatIsNotWrittenIsNotSentAndNotMissing) {
   EXPECT_EQ(all_of(made), "acdef");
   EXPECT_THAT(made.sent(), ElementsAre(range(1, 1), range(3, 6)));
   EXPECT_EQ(made.summary()->encoded.records, 6u);
+  EXPECT_EQ(made.summary()->omitted_records, 1u);
   EXPECT_EQ(made.summary()->missing_records, 0u);
 }
 

@@ -81,6 +81,8 @@ TEST_F(HecVerdictTest, WithoutItsNumberItIsLookedForByHalving) {
   response_.sent = {range(3, 3)};
   const Verdict alone = judged(hec_response(400, 6));
   EXPECT_THAT(std::get<Rejected>(alone).reason, HasSubstr("code 6"));
+  EXPECT_EQ(std::get<Rejected>(alone).records, std::vector<Sequence>{Sequence{3}})
+      << "not the empty lines around it";
 }
 
 // A server's words may repeat what an event holds.
