@@ -65,6 +65,7 @@ struct CourierOptions {
 class Courier {
  public:
   static constexpr unsigned kRefusedInARow = 10;
+  static constexpr unsigned kParkedAlone = 5;
 
   // All of them outlive the courier. `outcomes` is intake's mailbox.
   Courier(std::shared_ptr<const Sink> sink, std::unique_ptr<Transport> transport,
@@ -115,7 +116,12 @@ class Courier {
     std::shared_ptr<const ObjectSummary> summary;  // of the last attempt
     bool maybe_arrived = false;                    // an earlier attempt of this life
     Told told;
-    std::string group;                       // Poll::group, while it has a receipt
+    // After a refusal an attempt holds a slice of what is left: batch.left; the rest of it.
+    std::vector<SequenceRange> later;
+    bool from_end = false;      // the slice is the last of what is left
+    unsigned parked_alone = 0;  // how often in a row, although others were delivered between
+    unsigned refusals = 0;      // of a replay: answers that refused, since its last delivery
+    std::string group;          // Poll::group, while it has a receipt
     std::optional<std::uint64_t> serial;     // Poll::serial, the same
     std::uint64_t receipts_then = 0;         // receipts_ when its last attempt was sent
     std::uint64_t receipt_number = 0;        // receipts_ when it got its receipt
@@ -171,6 +177,8 @@ class Courier {
   void back_off(Held& held, const std::string& reason, std::optional<Duration> after, Instant now);
   void too_large(Held& held, const TooLarge& verdict, Instant now);
   void key_refused(Held& held, const KeyRefused& verdict, Instant now);
+  void parked(Held& held, const Park& verdict, Instant now);
+  bool is_given_up_alone(Held& held);
   void park(Held& held, const Park& verdict, Instant now);
   void park_unsure(Held& held, std::string_view what, std::string_view reason, Instant now);
   bool counts(const Held& held) const;
@@ -188,7 +196,6 @@ class Courier {
   void delivered(Held& held, const Delivered& verdict, Instant now);
   void rejected(Held& held, const Rejected& verdict, Instant now);
   void partly(Held& held, const Partly& verdict, Instant now);
-  void go_on(Held& held, const Partly& verdict, bool delivered, Instant now);
   void got_further(Held& held, Instant now);
   std::uint64_t sent_records(const Held& held) const;
   std::uint64_t take_in(Held& held, const std::vector<Rejected>& refused, std::uint64_t again);
@@ -199,6 +206,13 @@ class Courier {
   std::uint64_t unsure(const Held& held) const;
   std::uint64_t sent_anew(const Held& held) const;
   void count_delivery();
+
+  // courier_slices.cpp: how much of what is left goes next
+  void go_on(Held& held, const std::string& reason, std::uint64_t sent, bool delivered,
+             Instant now);
+  void slice_delivered(Held& held, std::uint64_t sent, bool delivered, Instant now);
+  bool only_refused(Held& held, bool delivered);
+  void cut_slice(Held& held, std::uint64_t records);
 
   // courier_polls.cpp: what was taken, and is asked for
   void ask_for(Held& held, Instant now);

@@ -58,29 +58,38 @@ std::uint64_t left_records(const Batch& batch) {
 }  // namespace
 
 void Courier::delivered(Held& held, const Delivered& verdict, Instant now) {
-  take_in(held, {}, 0);
+  const std::uint64_t sent = left_records(held.batch);
+  const bool delivered = take_in(held, {}, 0) > 0;
   held.told.nobody_asked = verdict.nothing;
   held.told.duplicates += verdict.possible_duplicates;
   rest(verdict.pause, now);
+  if (!held.later.empty()) return slice_delivered(held, sent, delivered, now);
   told_of_all(held, now);
 }
 
 void Courier::rejected(Held& held, const Rejected& verdict, Instant now) {
   if (!held.batch.claim.replay() && !may_cut_anew(held, verdict.absent))
     return park_unsure(held, "refused, and not given up", verdict.reason, now);
-  take_in(held, {verdict}, 0);
-  told_of_all(held, now);
+  const std::uint64_t sent = left_records(held.batch);
+  const bool delivered = take_in(held, {verdict}, 0) > 0;
+  if (held.later.empty()) return told_of_all(held, now);
+  held.batch.left.clear();
+  drop_receipt(held);
+  if (delivered) got_further(held, now);
+  go_on(held, verdict.reason, sent, delivered, now);
 }
 
 // What is left goes again, later: with the whole sink's next attempt, or alone.
 void Courier::partly(Held& held, const Partly& verdict, Instant now) {
+  const std::uint64_t sent = left_records(held.batch);
   const std::uint64_t delivered = take_in(held, verdict.refused, count_records(verdict.again));
   held.told.duplicates += verdict.possible_duplicates;
-  if (verdict.again.empty()) return told_of_all(held, now);
+  if (verdict.again.empty() && held.later.empty()) return told_of_all(held, now);
   held.batch.left = verdict.again;
   drop_receipt(held);
   if (delivered > 0) got_further(held, now);
-  if (verdict.at_once) return go_on(held, verdict, delivered > 0, now);
+  if (verdict.at_once || verdict.again.empty())
+    return go_on(held, verdict.reason, sent, delivered > 0, now);
   if (!verdict.alone) return back_off(held, verdict.reason, verdict.after, now);
   ++report_.retries;
   recovered(now);
@@ -89,18 +98,6 @@ void Courier::partly(Held& held, const Partly& verdict, Instant now) {
   const Duration pause =
       verdict.after ? obey(*verdict.after, ceiling, random_) : full_jitter(ceiling, random_);
   wait_alone(held, verdict.reason, pause, now);
-}
-
-// Each such answer tells of one record at least. Where nothing but refusals come, it may be all
-// that the destination has to say: the rest goes one by one, as slowly as a parked sink probes.
-void Courier::go_on(Held& held, const Partly& verdict, bool delivered, Instant now) {
-  if (!delivered && !held.batch.claim.replay() && ++refusals_only_ >= kRefusedInARow)
-    return park(
-        held,
-        Park{fmt::format("{} records in a row were refused: {}", kRefusedInARow, verdict.reason)},
-        now);
-  recovered(now);
-  held.not_before = now;
 }
 
 // Some of it was delivered: how often it failed before does not count any more.
@@ -179,6 +176,7 @@ bool Courier::park_refused(Held& held, Instant now) {
   const std::string reason = held.told.refused.all().front().words();
   held.told = {};
   held.batch.left.clear();
+  held.from_end = false;
   drop_receipt(held);
   park(held,
        Park{fmt::format("{} batches in a row were refused whole: {}", kRefusedInARow, reason)},
@@ -225,7 +223,9 @@ std::uint64_t Courier::unsure(const Held& held) const {
 // The same of all its records, were they sent once more.
 std::uint64_t Courier::sent_anew(const Held& held) const {
   const bool told_apart = options_.recognises != Recognises::kNothing;
-  return told_apart ? 0 : unsure(held) + held.told.delivered;
+  const std::uint64_t left = unsure(held);
+  const std::uint64_t later = left > 0 ? count_records(held.later) : 0;
+  return told_apart ? 0 : left + later + held.told.delivered;
 }
 
 void Courier::count_delivery() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 
 #include "tests/sinks/delivery/courier_fixture.h"
 
@@ -41,6 +42,37 @@ class CourierPartlyTest : public CourierTest {
         {{{Sequence{1}, Sequence{2}, Sequence{3}}, "bad canary", "date", false, "bad"}}, {}, ""};
     sink->verdicts["2 and 3 bad"] = Partly{{{{Sequence{2}, Sequence{3}}, "bad", "date"}}, {}, ""};
   }
+  // As a server that names the first bad record, and does not look at those behind it.
+  void answer_bad(const Ranges& left, const std::function<bool(std::uint64_t)>& is_bad) {
+    std::uint64_t at = 0;
+    Ranges again;
+    for (const SequenceRange& r : left)
+      for (std::uint64_t n = r.first.value; n <= r.last.value; ++n) {
+        if (at == 0 && is_bad(n))
+          at = n;
+        else if (at != 0)
+          again.push_back(range(n, n));
+      }
+    const Rejected bad{{Sequence{at}}, "bad date", "date"};
+    sink->verdicts["answer"] =
+        at == 0 ? Verdict(Delivered{})
+        : count_records(left) == 1
+            ? Verdict(bad)
+            : Verdict(
+                  Partly{.refused = {bad}, .again = again, .reason = "bad date", .at_once = true});
+    answer("answer");
+  }
+  void answer_even_is_bad(const Ranges& left) {
+    answer_bad(left, [](std::uint64_t n) { return n % 2 == 0; });
+  }
+  void answer_bad_up_to(std::uint64_t last, const Ranges& left) {
+    answer_bad(left, [last](std::uint64_t n) { return n <= last; });
+  }
+  std::size_t take_halves() {
+    for (CourierEvent& event : outcomes.take()) halves += std::holds_alternative<Halve>(event);
+    return halves;
+  }
+  std::size_t halves = 0;
   void make_for(Recognises what) { make({.concurrency = 1, .recognises = what}); }
   Settled only_settled() {
     const auto settled = take<Settled>();

@@ -191,6 +191,44 @@ TEST_F(CourierPartlyTest, WhereNothingIsToBeSentNobodyAnswers) {
   EXPECT_EQ(status().sent_objects, 0u);
 }
 
+// Each second record is bad: what is sent in all is about what there is to send.
+TEST_F(CourierPartlyTest, ManyRefusalsCostAboutWhatIsThere) {
+  constexpr std::uint64_t kRecords = 1000;
+  make_for(Recognises::kNothing);
+  store.add_block(1, 1, std::vector<std::string>(kRecords, "x"));
+  courier->claims().post(claim(1, 1, kRecords));
+  run();
+  std::uint64_t sent = 0;
+  for (int i = 0; i < 3000 && !transport->sent.empty(); ++i) {
+    const Ranges left = sink->left.back().empty() ? Ranges{range(1, kRecords)} : sink->left.back();
+    sent += count_records(left);
+    answer_even_is_bad(left);
+  }
+  const Settled settled = only_settled();
+  EXPECT_EQ(settled.ack.dead.size(), kRecords / 2);
+  EXPECT_EQ(settled.ack.unreadable.records, 0u);
+  EXPECT_LE(sent, 5 * kRecords);
+}
+
+TEST_F(CourierPartlyTest, GoodOnesBehindManyBadOnesAreFoundFromTheEnd) {
+  make_for(Recognises::kNothing);
+  store.add_block(1, 1, std::vector<std::string>(130, "x"));
+  courier->claims().post(claim(1, 1, 130));
+  run();
+  unsigned parked = 0;
+  for (int i = 0; i < 500 && (!transport->sent.empty() || run() != kNever); ++i) {
+    if (transport->sent.empty()) {
+      ++parked;
+      advance_to_next();
+      continue;
+    }
+    const Ranges left = sink->left.back().empty() ? Ranges{range(1, 130)} : sink->left.back();
+    answer_bad_up_to(30, left);
+  }
+  EXPECT_EQ(only_settled().ack.dead.size(), 30u);
+  EXPECT_LE(parked, 4u);
+}
+
 TEST_F(CourierPartlyTest, AHalfThatMayHaveArrivedIsCounted) {
   sink->verdicts["large, in part"] = TooLarge{.reason = "one is bad", .maybe_arrived = true};
   for (const auto what : {Recognises::kNothing, Recognises::kRecords}) {
