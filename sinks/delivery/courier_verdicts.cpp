@@ -116,13 +116,16 @@ bool Courier::may_cut_anew(const Held& held, bool absent) const {
 void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
   held.maybe_arrived = held.maybe_arrived || verdict.maybe_arrived;
-  if (sent_records(held) <= 1)
+  const std::uint64_t sent =
+      verdict.unsent ? held.batch.left.empty() ? claim.size.records : count_records(held.batch.left)
+                     : sent_records(held);
+  if (sent <= 1)
     return rejected(held, Rejected{{}, verdict.reason, "too large", verdict.absent}, now);
   if (!may_cut_anew(held, verdict.absent))
     return park_unsure(held, "too large, and not halved", verdict.reason, now);
   if (const auto count = halving_lines_.pass(now))
-    log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(),
-              claim.key, verdict.reason, *count);
+    log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(), claim.key,
+              verdict.reason, *count);
   if (!verdict.unsent) recovered(now);
   outcomes_.post(Halve{claim.lane.sink, claim.id, sent_anew(held)});
   forget(held);

@@ -59,6 +59,18 @@ TEST_F(CourierTest, WhatTurnedOutTooLargeBeforeAnybodyWasAskedIsNoRecovery) {
   EXPECT_EQ(status().state, State::kIdle);
 }
 
+// Its second record was one too many: the summary has only the first, and a block that is damaged.
+TEST_F(CourierTest, WhatTurnedOutTooLargeBesideDamagedBlocksIsHalved) {
+  sink->verdicts["large, unsent"] = TooLarge{.reason = "more than 10 MiB", .unsent = true};
+  make({.concurrency = 1});
+  summary->missing_records = 1;
+  summary->encoded = {1, 10};
+  post(1);
+  run();
+  answer("large, unsent");
+  EXPECT_EQ(take<Halve>().size(), 1u);
+}
+
 TEST_F(CourierTest, ASingleRecordThatIsTooLargeGoesToTheDeadLetters) {
   make();
   store.add_block(1, 9, {"huge"});
