@@ -21,7 +21,7 @@ void Courier::conclude(Held& held, const Verdict& verdict, Instant now) {
                         [&](const Rejected& v) { rejected(held, v, now); },
                         [&](const TooLarge& v) { too_large(held, v, now); },
                         [&](const KeyRefused& v) { key_refused(held, v, now); },
-                        [&](const Park& v) { park(held, v, now); },
+                        [&](const Park& v) { parked(held, v, now); },
                         [&](const Partly& v) { partly(held, v, now); },
                         [&](const Poll& v) { poll(held, v, now); }},
              verdict);
@@ -85,6 +85,20 @@ void Courier::back_off(Held& held, const std::string& reason, std::optional<Dura
   failed(held, State::kBackingOff, reason, now, now + pause);
 }
 
+// What something on the way always refuses, of this batch alone, has a record in it that it is
+// about: found by halving. Where keys are names, a person may have to let one through.
+void Courier::parked(Held& held, const Park& verdict, Instant now) {
+  if (is_given_up_alone(held)) return too_large(held, TooLarge{verdict.reason}, now);
+  park(held, verdict, now);
+}
+
+bool Courier::is_given_up_alone(Held& held) {
+  const bool alone = state_ == State::kOpen && held.failed_at && deliveries_ > *held.failed_at;
+  if (!alone || !held.batch.receipt.empty() || options_.recognises == Recognises::kKey)
+    return false;
+  return ++held.parked_alone >= kParkedAlone;
+}
+
 void Courier::park(Held& held, const Park& verdict, Instant now) {
   const bool alone = fails_alone(held);
   if (state_ == State::kParked && !counts(held)) return;
@@ -124,7 +138,7 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   if (!may_cut_anew(held, verdict.absent))
     return park_unsure(held, "too large, and not halved", verdict.reason, now);
   if (const auto count = halving_lines_.pass(now))
-    log::info("sink {}: {} is too large ({}): halved ({} since this was last told)", sink_->name(), claim.key,
+    log::info("sink {}: {} is halved: {} ({} since this was last told)", sink_->name(), claim.key,
               verdict.reason, *count);
   if (!verdict.unsent) recovered(now);
   outcomes_.post(Halve{claim.lane.sink, claim.id, sent_anew(held)});

@@ -229,6 +229,22 @@ TEST_F(CourierPartlyTest, GoodOnesBehindManyBadOnesAreFoundFromTheEnd) {
   EXPECT_LE(parked, 4u);
 }
 
+TEST_F(CourierPartlyTest, OneBatchThatIsParkedAloneAgainAndAgainIsHalved) {
+  make_for(Recognises::kNothing);
+  post(1);
+  run();
+  answer("denied");
+  for (std::uint64_t n = 2; n < 20 && take_halves() == 0; ++n) {
+    post(n);
+    while (transport->sent.empty()) advance_to_next();
+    while (!transport->sent.empty()) answer(transport->sent[0].key == "key-1" ? "denied" : "ok");
+    clock.advance(10min);
+    run();
+    while (!transport->sent.empty()) answer(transport->sent[0].key == "key-1" ? "denied" : "ok");
+  }
+  EXPECT_EQ(halves, 1u);
+}
+
 TEST_F(CourierPartlyTest, AHalfThatMayHaveArrivedIsCounted) {
   sink->verdicts["large, in part"] = TooLarge{.reason = "one is bad", .maybe_arrived = true};
   for (const auto what : {Recognises::kNothing, Recognises::kRecords}) {
