@@ -85,7 +85,7 @@ bool Judgement::may_be_there_twice(const BulkItem& item) const {
   if (!question_.repeated || item.status != 201) return false;
   const bool elsewhere =
       !question_.index.empty() && !item.index.empty() && item.index != question_.index;
-  return question_.data_stream || elsewhere;
+  return question_.data_stream || question_.moved || elsewhere;
 }
 
 // Their reasons go to the log only where they are about an index or the cluster, not a record.

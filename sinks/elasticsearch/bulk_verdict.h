@@ -18,6 +18,7 @@ struct BulkQuestion {
   bool repeated = false;
   std::string_view index{};  // that was asked for; empty: each document names its own
   bool data_stream = false;  // it is one
+  bool moved = false;        // `index` is another one by config than when the batch was cut
 };
 
 // An item is told by its `_id`, and where it has none by its place among those that were sent: the
@@ -25,8 +26,9 @@ struct BulkQuestion {
 // `_id`. Items that are too few or too many, or of other records, are no answer: the request is
 // sent again.
 //
-// What is created by a repetition, behind a data stream or an alias, is a possible duplicate: the
-// first attempt may have created it in the index that was written to before a rollover.
+// What is created by a repetition, behind a data stream or an alias, or in another index by config,
+// is a possible duplicate: the first attempt may have created it in the index that was written to
+// before.
 Verdict judge_bulk(const BulkQuestion& question, std::string_view answer);
 
 }  // namespace edgehose

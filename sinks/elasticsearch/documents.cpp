@@ -14,7 +14,8 @@ std::optional<WallTime> cut_of(std::string_view rendering) {
   WallTime cut;
   const char* const end = rendering.data() + rendering.size();
   const auto read = std::from_chars(rendering.data(), end, cut.value);
-  return read.ec == std::errc() && read.ptr == end ? std::optional(cut) : std::nullopt;
+  return read.ec == std::errc() && (read.ptr == end || *read.ptr == ' ') ? std::optional(cut)
+                                                                         : std::nullopt;
 }
 
 }  // namespace

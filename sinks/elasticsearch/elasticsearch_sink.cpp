@@ -1,5 +1,7 @@
 #include "sinks/elasticsearch/elasticsearch_sink.h"
 
+#include <fmt/format.h>
+
 #include "sinks/aws/uri.h"
 #include "sinks/elasticsearch/bulk_response.h"
 #include "sinks/elasticsearch/bulk_verdict.h"
@@ -38,6 +40,15 @@ DocumentOptions document_options(const ElasticsearchConfig& config,
   return options;
 }
 
+constexpr std::string_view kPlaceRendering = " to=";
+
+// "index logs-!{label:site} 2"
+std::string place_of(const ElasticsearchConfig& config) {
+  const bool stream = !config.data_stream.empty();
+  return fmt::format("{} {} {}", stream ? "data_stream" : "index",
+                     stream ? config.data_stream : config.index, static_cast<int>(config.rotation));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ElasticsearchSink>> ElasticsearchSink::create(
@@ -53,6 +64,7 @@ ElasticsearchSink::ElasticsearchSink(const ElasticsearchConfig& config,
       target_(bulk_target(config, index)),
       index_(index.fixed().value_or("")),
       data_stream_(!config.data_stream.empty()),
+      place_(place_of(config)),
       blocked_max_age_(config.blocked_max_age),
       documents_(std::make_shared<DocumentOptions>(document_options(config, context, index))) {}
 
@@ -65,13 +77,25 @@ std::string ElasticsearchSink::key(const BatchOutline& batch, const std::string&
   return RecordIds(documents_->context.agent, batch.epoch, batch.source).key_of(batch);
 }
 
-// Documents are told by their ids, so what is left to be sent goes by the present config.
-std::string ElasticsearchSink::rendering() const { return "bulk"; }
+// Documents are told by their ids, so what is left to be sent goes by the present config. Where it
+// went then tells whether a repetition meets them.
+std::string ElasticsearchSink::rendering() const {
+  return fmt::format("bulk{}{}", kPlaceRendering, place_);
+}
+
+// Older claims do not say it.
+bool ElasticsearchSink::has_moved(const Batch& batch) const {
+  const std::string& rendering = batch.claim.rendering;
+  const std::size_t at = rendering.find(kPlaceRendering);
+  return at != std::string::npos &&
+         std::string_view(rendering).substr(at + kPlaceRendering.size()) != place_;
+}
 
 // With the time for the indexes of those records whose own is of a clock that was never set.
 std::string ElasticsearchSink::rendering_at(WallTime cut) const {
   const bool tells = goes_by_time() && is_plausible(cut);
-  return tells ? fmt::format("{}{}", kCutRendering, cut.value) : rendering();
+  return tells ? fmt::format("{}{}{}{}", kCutRendering, cut.value, kPlaceRendering, place_)
+               : rendering();
 }
 
 Request ElasticsearchSink::request(const Batch&, const std::string&,
@@ -89,7 +113,7 @@ Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) c
   const bool given_up = blocked_max_age_ && batch.held_back >= *blocked_max_age_;
   const bool has_ids = documents_->ids;
   return judge_bulk({post.sent, has_ids ? &ids : nullptr, given_up, has_ids && batch.maybe_arrived,
-                     index_, data_stream_},
+                     index_, data_stream_, has_moved(batch)},
                     post.answer.body);
 }
 

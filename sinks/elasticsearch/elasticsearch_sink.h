@@ -52,11 +52,13 @@ class ElasticsearchSink final : public Sink {
   ElasticsearchSink(const ElasticsearchConfig& config, const ElasticsearchContext& context,
                     const IndexName& index);
   RecordIds ids_of(const Batch& batch) const;
+  bool has_moved(const Batch& batch) const;
 
   const std::string name_;
   const std::string target_;  // of a bulk request
   const std::string index_;   // in it; empty: each document names its own
   const bool data_stream_;    // that it is
+  const std::string place_;   // what config says of where documents go
   const std::optional<Duration> blocked_max_age_;
   const std::shared_ptr<const DocumentOptions> documents_;
 };

@@ -101,6 +101,27 @@ TEST_F(ElasticsearchSinkTest, ARepetitionBehindADataStreamIsCounted) {
   EXPECT_EQ(duplicates(), 0u);
 }
 
+TEST_F(ElasticsearchSinkTest, ARepetitionIntoAnotherIndexByConfigIsCounted) {
+  answer(200, items("\"status\":201"));
+  const auto duplicates = [this] {
+    return std::get<Delivered>(sink().judge(batch_, response_)).possible_duplicates;
+  };
+  const WallTime in_2026(1'795'000'000'000'000'000);
+  config_.index = "logs-!{timestamp:yyyy}";
+  const std::string dated = sink().rendering_at(in_2026);
+  EXPECT_TRUE(dated.starts_with("bulk cut=1795000000000000000 "));
+  batch_.maybe_arrived = true;
+  config_.index = "logs";
+  for (const std::string& rendering : {dated, sink().rendering(), std::string("bulk")}) {
+    batch_.claim.rendering = rendering;
+    EXPECT_EQ(duplicates(), rendering == dated ? 2u : 0u) << rendering;
+  }
+  config_.index = "other";
+  batch_.claim.rendering = dated;
+  batch_.maybe_arrived = false;
+  EXPECT_EQ(duplicates(), 0u);
+}
+
 TEST_F(ElasticsearchSinkTest, ADataStreamIsOneAtAllTimes) {
   std::vector<std::string> warnings;
   config_.index = "";
