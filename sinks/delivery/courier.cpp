@@ -298,6 +298,8 @@ void Courier::publish(Instant now) {
   for (const auto& [id, held] : held_) {
     if (held.own_error.empty()) continue;
     ++shown.failing_alone;
+    if (shown.state == Shown::kBackingOff && state_ == State::kOpen)  // nothing else is there
+      shown.failed_in_a_row = std::max(shown.failed_in_a_row, held.own_failures);
     if (!report_.last_error.empty() || shown.failing_alone > 1) continue;
     shown.last_error = held.own_error;
     shown.error_since = held.own_error_since;

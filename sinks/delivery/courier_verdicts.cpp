@@ -47,8 +47,8 @@ void Courier::wait_alone(Held& held, const std::string& reason, Duration pause, 
   if (news) held.own_error_since = clock_.wall();
   held.own_error = reason;
   if (!news || !alone_lines_.pass(now)) return;
-  log::warn("sink {}: {} fails while others are delivered: {}; it is kept and retried",
-            sink_->name(), held.batch.claim.key, reason);
+  log::warn("sink {}: {} is held back, and others go on: {}; it is kept and retried", sink_->name(),
+            held.batch.claim.key, reason);
 }
 
 // It fails no more.
@@ -140,7 +140,8 @@ void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   if (const auto count = halving_lines_.pass(now))
     log::info("sink {}: {} is halved: {} ({} since this was last told)", sink_->name(), claim.key,
               verdict.reason, *count);
-  if (!verdict.unsent) recovered(now);
+  // Where everything is refused, one more refusal does not open the sink again.
+  if (!verdict.unsent && refused_ < kRefusedInARow) recovered(now);
   outcomes_.post(Halve{claim.lane.sink, claim.id, sent_anew(held)});
   forget(held);
 }

@@ -107,6 +107,7 @@ Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) c
   const auto& post = std::get<PostResponse>(response);
   if (post.nothing) return Delivered{.nothing = true};
   if (post.unsent) return judge_unmade(*post.unsent);
+  if (post.of_health) return judge_search_health(post.answer);
   if (post.answer.status == 0) return judge_silence(post.answer);
   if (!post.answer.succeeded()) return judge_search_refusal(post.answer, post.bytes);
   const RecordIds ids = ids_of(batch);
@@ -120,7 +121,7 @@ Verdict ElasticsearchSink::judge(const Batch& batch, const Response& response) c
 std::optional<std::string> ElasticsearchSink::learn(const std::string& note,
                                                     const Response& response) const {
   const auto& post = std::get<PostResponse>(response);
-  if (post.unsent || post.answer.status == 0) return std::nullopt;
+  if (post.unsent || post.of_health || post.answer.status == 0) return std::nullopt;
   if (post.answer.succeeded()) return note_taken(note, post.bytes);
   if (!std::holds_alternative<TooLarge>(judge_search_refusal(post.answer, post.bytes)))
     return std::nullopt;
@@ -148,6 +149,8 @@ EventsTransport::Options elasticsearch_transport(const ElasticsearchConfig& conf
   options.gzip = config.gzip;
   options.service = {refuses_gzip, search_remedy, host_fails, "/", describe_server};
   options.service.host_refuses = search_host_refuses;
+  options.service.health = "/";
+  options.service.health_of = search_health;
   options.http.config = config.http;
   return options;
 }

@@ -145,6 +145,22 @@ bool search_host_refuses(const HttpResponse& answer) {
   return type != "cluster_block_exception" && type != "index_not_found_exception";
 }
 
+HostHealth search_health(const HttpResponse& answer) {
+  const bool unwell = answer.status == 401 || host_fails(answer);
+  return unwell ? HostHealth::kUnwell : HostHealth::kNotKnown;
+}
+
+Verdict judge_search_health(const HttpResponse& answer) {
+  if (answer.succeeded())
+    return Retry{
+        fmt::format("the answer {} to GET / is not a search server's: something between "
+                    "here and there, such as a portal that wants a login",
+                    answer.status)};
+  Verdict verdict = answer.status == 0 ? judge_silence(answer) : judge_search_refusal(answer, 0);
+  if (auto* const retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = false;
+  return verdict;
+}
+
 // Who may not ask is told the product at least, by Elasticsearch from 7.14 on.
 std::string describe_server(const HttpResponse& answer) {
   if (!answer.succeeded()) {

@@ -29,6 +29,11 @@ bool refuses_gzip(const HttpResponse& answer);
 Remedy search_remedy(const HttpResponse& answer);
 // As host_refuses() (events/status_verdict.h); not where it speaks of the cluster.
 bool search_host_refuses(const HttpResponse& answer);
+// What the answer to GET / says, before a body goes: a wrong password, a host that is busy, and a
+// page are known by it. Who may not ask for it may create documents nevertheless.
+HostHealth search_health(const HttpResponse& answer);
+// Where that stands for the request's answer.
+Verdict judge_search_health(const HttpResponse& answer);
 // "OpenSearch 2.19.4", of the answer to GET /; "Elasticsearch" where that is refused; empty: it
 // does not say.
 std::string describe_server(const HttpResponse& answer);

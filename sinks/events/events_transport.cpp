@@ -211,7 +211,8 @@ void EventsTransport::choose_channel(Job& job) {
 
 void EventsTransport::carry(RequestId id, Job& job, std::vector<Completion>& finished) {
   HttpRequest http = job.asks_health ? health_request(job) : http_request(job);
-  if (Status begun = carrier_.start(id.value, std::move(http), job.payload_hash); !begun)
+  const std::string hash = job.asks_health ? aws::sha256_hex({}) : job.payload_hash;
+  if (Status begun = carrier_.start(id.value, std::move(http), hash); !begun)
     fail_unsent(id, std::move(begun).error(), finished);
 }
 

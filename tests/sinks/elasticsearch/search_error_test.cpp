@@ -101,6 +101,21 @@ TEST(SearchError, ARequestThatNeverFitsIsHalved) {
   EXPECT_EQ(kind_of(judge_search_refusal(answer(429, pressure(200255, 512000)), 1)), kRetry);
 }
 
+TEST(SearchError, WhetherABodyWouldGoInVain) {
+  for (const int status : {401, 429, 502, 503, 504})
+    EXPECT_EQ(search_health(answer(status)), HostHealth::kUnwell) << status;
+  EXPECT_EQ(search_health(answer(200, "<html>Log in")), HostHealth::kUnwell);
+  EXPECT_EQ(search_health(answer(200, "{}")), HostHealth::kNotKnown) << "not whether it may create";
+  for (const int status : {400, 403, 404, 405, 500})
+    EXPECT_EQ(search_health(answer(status)), HostHealth::kNotKnown) << status;
+}
+
+TEST(SearchError, WhatWasOnlyAskedForHasNotArrived) {
+  EXPECT_EQ(kind_of(judge_search_health(answer(401))), kPark);
+  for (const int status : {200, 429, 502, 503, 504})
+    EXPECT_EQ(kind_of(judge_search_health(answer(status))), kRetry) << status;
+}
+
 TEST(SearchError, WhatAHostSaysOfTheClusterIsNoRefusalOfItsOwn) {
   for (const int status : {401, 403, 404, 405})
     EXPECT_TRUE(search_host_refuses(answer(status, "<html>"))) << status;
