@@ -56,6 +56,7 @@ void Courier::at_ease(Held& held) {
   past(held.own_error);
   held.own_error.clear();
   held.own_failures = 0;
+  held.parked_alone = 0;
 }
 
 // What was taken and is not there any more may be there nevertheless.
