@@ -34,7 +34,11 @@ Poll ask_again(const AckOptions& options, const Batch& batch, std::string failur
 
 Verdict wait_on(const AckOptions& options, const Batch& batch, Duration patience,
                 std::string failure) {
-  if (batch.held_back < patience) return ask_again(options, batch, std::move(failure));
+  if (batch.held_back < patience) {
+    Poll poll = ask_again(options, batch, std::move(failure));
+    poll.after = std::min(poll.after, patience - batch.held_back);  // then it goes again
+    return poll;
+  }
   return Retry{fmt::format("not acknowledged in {}: it is sent again{}{}",
                            format_duration(batch.held_back), failure.empty() ? "" : "; ", failure),
                {},

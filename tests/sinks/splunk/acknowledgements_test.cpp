@@ -82,6 +82,8 @@ TEST_F(AcknowledgementsTest, WhatCameBackIsAskedAfterEverLessOften) {
   batch_.spent_receipts = 3;
   batch_.held_back = 24min;
   EXPECT_EQ(std::get<Poll>(judged(acks(""))).after, 3min);
+  batch_.held_back = 39min;
+  EXPECT_EQ(std::get<Poll>(judged(acks(""))).after, 1min) << "its patience ends";
 }
 
 TEST_F(AcknowledgementsTest, AnIdThatTwoBatchesHaveSaysNothing) {
