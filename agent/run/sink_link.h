@@ -29,7 +29,7 @@ struct SinkLink {
   std::string note;     // what the sink has learned: SinkState::note
   SinkTraffic traffic;  // as committed
   std::vector<LanePlanner> lanes;
-  std::map<ClaimId, Claim> claims;   // unsettled, at most kMaxClaims
+  std::map<ClaimId, Claim> claims;   // unsettled, at most kMaxClaims, but for halves of them
   std::map<ClaimId, Claim> replays;  // begun and unsettled: one at a time
   bool replays_wait = false;         // there may be some that are not begun
   Counter refused;                   // since start: what became dead letters

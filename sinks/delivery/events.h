@@ -49,10 +49,11 @@ struct CourierStatus {
   std::uint64_t sent_objects = 0;  // since start
   std::uint64_t sent_bytes = 0;
   std::uint64_t retries = 0;
-  std::uint64_t failed_in_a_row = 0;  // attempts, since one succeeded: backing off or parked
-  WireBytes wire;                     // of all its connections, since start
-  std::size_t failing_alone = 0;      // claims that fail while others are delivered
-  std::string last_error;             // of the sink, else of a claim that fails alone; empty: none
+  // Attempts, since one succeeded: backing off or parked, or all that is there is held back.
+  std::uint64_t failed_in_a_row = 0;
+  WireBytes wire;                 // of all its connections, since start
+  std::size_t failing_alone = 0;  // claims that fail while others are delivered
+  std::string last_error;         // of the sink, else of a claim that fails alone; empty: none
   WallTime error_since;
   std::string past_error;  // the last one that is over
   WallTime past_error_at;  // when it was over

@@ -36,7 +36,8 @@ struct DocumentOptions {
   std::optional<IndexName> index;  // named with each document; none: the request names it
 };
 
-// What a claim's rendering says of when it was cut, in nanoseconds since 1970: "bulk cut=17..."
+// What a claim's rendering says of when it was cut, in nanoseconds since 1970, before where it
+// went: "bulk cut=17... to=..."
 constexpr std::string_view kCutRendering = "bulk cut=";
 
 class DocumentWriter final : public EventWriter {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sinks/aws_client/aws_client.h"
+#include "sinks/events/status_verdict.h"
 #include "sinks/http_message.h"
 #include "sinks/sink.h"
 

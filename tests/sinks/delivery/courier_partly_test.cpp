@@ -81,7 +81,7 @@ TEST_F(CourierPartlyTest, WhatWaitsAloneHoldsNobodyBack) {
   answer("ok");
   EXPECT_EQ(status().state, State::kBackingOff) << "nothing is under way, and two wait";
   EXPECT_EQ(status().next_attempt_in, run() - clock.now());
-  EXPECT_EQ(status().failed_in_a_row, 0u) << "of the sink";
+  EXPECT_EQ(status().failed_in_a_row, 1u) << "there is nothing but what is held back";
   EXPECT_EQ(status().failing_alone, 2u);
   while (!transport->sent.empty() || run() != kNever) {
     if (transport->sent.empty())

@@ -128,9 +128,9 @@ TEST_F(CourierPartlyTest, HalvedItIsSentAnewAndWhatWasThereIsCounted) {
     answer("2 and 3 again");
     advance_to_next();
     answer("large");
-    const auto halves = take<Halve>();
-    ASSERT_EQ(halves.size(), 1u);
-    EXPECT_EQ(halves[0].possible_duplicates, what == Recognises::kNothing ? 1u : 0u);
+    const auto posted = take<Halve>();
+    ASSERT_EQ(posted.size(), 1u);
+    EXPECT_EQ(posted[0].possible_duplicates, what == Recognises::kNothing ? 1u : 0u);
   }
 }
 
