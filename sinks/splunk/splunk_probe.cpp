@@ -67,7 +67,9 @@ Status SplunkProbe::try_events(const std::string& endpoint) {
   const std::string target = raw ? "/services/collector/raw" : "/services/collector/event";
   EH_ASSIGN(const HttpResponse answer, post(endpoint, target, ""));
   if (read_hec_answer(answer).code == kNoData)
-    probe_.tell(Outcome::kGood, endpoint + ": events are taken, with this token; whether its index is, the first shows");
+    probe_.tell(
+        Outcome::kGood,
+        endpoint + ": events are taken, with this token; whether its index is, the first shows");
   else
     probe_.tell(Outcome::kFailed,
                 fmt::format("{}: {}", endpoint, reason_of(judge_hec_refusal(answer))));
