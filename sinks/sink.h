@@ -233,6 +233,9 @@ struct KeyRefused {    // the destination can never take this key: nothing has a
 struct Park {  // needs a person: keep everything, probe slowly, say it loudly
   std::string reason;
   std::optional<Duration> probe_every{};  // where a probe costs nothing; else backoff.h's pace
+  // Its body went, and was refused in words that are not the service's: something between here and
+  // there may have taken offence at a record.
+  bool of_batch = false;
 };
 // The destination told of each record that was sent: what is in neither list was delivered.
 struct Partly {

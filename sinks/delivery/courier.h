@@ -65,7 +65,9 @@ struct CourierOptions {
 class Courier {
  public:
   static constexpr unsigned kRefusedInARow = 10;
-  static constexpr unsigned kParkedAlone = 5;
+  // Refused by something on the way so often although others pass: it is halved; one record, that
+  // is an hour later, is given up.
+  static constexpr unsigned kParkedAlone = 5, kOneParkedAlone = 20;
 
   // All of them outlive the courier. `outcomes` is intake's mailbox.
   Courier(std::shared_ptr<const Sink> sink, std::unique_ptr<Transport> transport,

@@ -20,7 +20,7 @@ void Courier::ask_for(Held& held, Instant now) {
   std::vector<const Batch*> batches;
   for (auto& [id, other] : held_) {
     if (other.request || other.batch.receipt.empty() || other.group != held.group) continue;
-    if (waits_for_batches(other)) continue;
+    if (other.told.all || waits_for_batches(other)) continue;
     if (may_be_given_anew(other, 1)) question_until_ = now + kLongestQuestion;
     claims.push_back(&other);
     batches.push_back(&other.batch);

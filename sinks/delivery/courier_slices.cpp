@@ -9,7 +9,7 @@
 namespace edgehose {
 namespace {
 
-// Moves `records` of the last of `from` to the front of `to`.
+// Moves `records` of the last of `from` to `to`, which is empty.
 void move_last(std::vector<SequenceRange>& from, std::uint64_t records,
                std::vector<SequenceRange>& to) {
   while (records > 0 && !from.empty()) {
@@ -17,13 +17,14 @@ void move_last(std::vector<SequenceRange>& from, std::uint64_t records,
     const std::uint64_t whole = count_records({range});
     const std::uint64_t moved = std::min(records, whole);
     const Sequence first{range.last.value - (moved - 1)};
-    to.insert(to.begin(), {first, range.last});
+    to.push_back({first, range.last});
     records -= moved;
     if (moved == whole)
       from.pop_back();
     else
       range.last = Sequence{first.value - 1};
   }
+  std::ranges::reverse(to);
 }
 
 }  // namespace

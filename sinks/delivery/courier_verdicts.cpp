@@ -63,6 +63,7 @@ void Courier::at_ease(Held& held) {
 void Courier::retry(Held& held, const Retry& verdict, Instant now) {
   held.maybe_arrived = held.maybe_arrived || verdict.maybe_arrived || !held.batch.receipt.empty();
   held.batch.wrong_there = held.batch.wrong_there || verdict.wrong_there;
+  held.parked_alone = 0;
   drop_receipt(held);
   back_off(held, verdict.reason, verdict.after, now);
 }
@@ -89,7 +90,8 @@ void Courier::back_off(Held& held, const std::string& reason, std::optional<Dura
 // What something on the way always refuses, of this batch alone, has a record in it that it is
 // about: found by halving. Where keys are names, a person may have to let one through.
 void Courier::parked(Held& held, const Park& verdict, Instant now) {
-  if (is_given_up_alone(held)) return too_large(held, TooLarge{verdict.reason}, now);
+  if (verdict.of_batch && is_given_up_alone(held))
+    return too_large(held, TooLarge{verdict.reason}, now);
   park(held, verdict, now);
 }
 
@@ -97,7 +99,7 @@ bool Courier::is_given_up_alone(Held& held) {
   const bool alone = state_ == State::kOpen && held.failed_at && deliveries_ > *held.failed_at;
   if (!alone || !held.batch.receipt.empty() || options_.recognises == Recognises::kKey)
     return false;
-  return ++held.parked_alone >= kParkedAlone;
+  return ++held.parked_alone >= (sent_records(held) <= 1 ? kOneParkedAlone : kParkedAlone);
 }
 
 void Courier::park(Held& held, const Park& verdict, Instant now) {

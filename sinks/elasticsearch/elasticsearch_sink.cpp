@@ -43,10 +43,10 @@ DocumentOptions document_options(const ElasticsearchConfig& config,
 constexpr std::string_view kPlaceRendering = " to=";
 
 // "index logs-!{label:site} 2"
-std::string place_of(const ElasticsearchConfig& config) {
+std::string place_of(const ElasticsearchConfig& config, const IndexName& index) {
   const bool stream = !config.data_stream.empty();
   return fmt::format("{} {} {}", stream ? "data_stream" : "index",
-                     stream ? config.data_stream : config.index, static_cast<int>(config.rotation));
+                     index.fixed().value_or(config.index), static_cast<int>(config.rotation));
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ ElasticsearchSink::ElasticsearchSink(const ElasticsearchConfig& config,
       target_(bulk_target(config, index)),
       index_(index.fixed().value_or("")),
       data_stream_(!config.data_stream.empty()),
-      place_(place_of(config)),
+      place_(place_of(config, index)),
       blocked_max_age_(config.blocked_max_age),
       documents_(std::make_shared<DocumentOptions>(document_options(config, context, index))) {}
 

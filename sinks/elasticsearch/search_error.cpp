@@ -116,7 +116,9 @@ Verdict judge_search_refusal(const HttpResponse& answer, std::uint64_t bytes) {
   const Rule rule = rule_of(error, answer.status);
   std::string words = words_of(answer, error, rule.advice);
   if (never_fits(answer, error, bytes)) return TooLarge{std::move(words)};
-  return verdict_of(rule.refusal, answer, std::move(words));
+  Verdict verdict = verdict_of(rule.refusal, answer, std::move(words));
+  const bool silent = error.type.empty() && error.reason.empty();
+  return silent ? of_batch(std::move(verdict), answer) : verdict;
 }
 
 bool refuses_gzip(const HttpResponse& answer) {
@@ -151,6 +153,7 @@ HostHealth search_health(const HttpResponse& answer) {
 }
 
 Verdict judge_search_health(const HttpResponse& answer) {
+  if (answer.status == 0 && answer.failure != HttpFailure::kSetup) return Retry{answer.problem};
   if (answer.succeeded())
     return Retry{
         fmt::format("the answer {} to GET / is not a search server's: something between "
@@ -158,6 +161,7 @@ Verdict judge_search_health(const HttpResponse& answer) {
                     answer.status)};
   Verdict verdict = answer.status == 0 ? judge_silence(answer) : judge_search_refusal(answer, 0);
   if (auto* const retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = false;
+  if (auto* const park = std::get_if<Park>(&verdict)) park->of_batch = false;
   return verdict;
 }
 

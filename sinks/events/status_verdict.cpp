@@ -39,6 +39,12 @@ Verdict verdict_of(HttpRefusal refusal, const HttpResponse& answer, std::string 
   return Park{std::move(words)};
 }
 
+Verdict of_batch(Verdict verdict, const HttpResponse& answer) {
+  if (auto* const park = std::get_if<Park>(&verdict))
+    park->of_batch = answer.status != 401 && answer.status != 407;
+  return verdict;
+}
+
 Verdict judge_silence(const HttpResponse& answer) {
   // Options that cannot be applied stay so; all else passes, a portal's certificate too.
   if (answer.failure == HttpFailure::kSetup) return Park{answer.problem};

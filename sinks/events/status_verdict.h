@@ -23,6 +23,10 @@ HttpRefusal refusal_of(int status);
 // With what the server wishes (Retry-After).
 Verdict verdict_of(HttpRefusal refusal, const HttpResponse& answer, std::string words);
 
+// A Park by an answer without a word of the service's may be about what is in the body: not one
+// that asks for credentials, the service's or a proxy's.
+Verdict of_batch(Verdict verdict, const HttpResponse& answer);
+
 // No answer came (status 0), or one that is too long: its body has the beginning.
 Verdict judge_silence(const HttpResponse& answer);
 // Nothing was sent: no credentials, a body that cannot be read, or one that turned out too long.

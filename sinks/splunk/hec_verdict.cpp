@@ -48,7 +48,7 @@ Verdict judge_status(const HttpResponse& answer, const HecAnswer& hec) {
   if (auto* const retry = std::get_if<Retry>(&verdict);
       retry != nullptr && is_a_proxys(answer, hec))
     retry->maybe_arrived = true;
-  return verdict;
+  return hec.code ? verdict : of_batch(std::move(verdict), answer);
 }
 
 Verdict taken(const HecOptions& options, const PostResponse& response, const HecAnswer& hec,
@@ -141,6 +141,7 @@ Verdict judge_hec_health(const HttpResponse& answer) {
   if (answer.status == 0 && answer.failure != HttpFailure::kSetup) return Retry{answer.problem};
   Verdict verdict = answer.status == 0 ? judge_silence(answer) : judge_hec_refusal(answer);
   if (auto* const retry = std::get_if<Retry>(&verdict)) retry->maybe_arrived = false;
+  if (auto* const park = std::get_if<Park>(&verdict)) park->of_batch = false;
   return verdict;
 }
 

@@ -72,7 +72,15 @@ std::optional<Request> SplunkSink::poll(std::span<const Batch* const> batches,
   return ask_for_acks(batches);
 }
 
+// On a channel of its own an id can be of this batch alone: however often it was sent there.
 Verdict SplunkSink::judge(const Batch& batch, const Response& response) const {
+  Verdict verdict = judge_answer(batch, response);
+  auto* const poll = std::get_if<Poll>(&verdict);
+  if (poll != nullptr && batch.spent_receipts >= kOwnChannelFrom) poll->serial.reset();
+  return verdict;
+}
+
+Verdict SplunkSink::judge_answer(const Batch& batch, const Response& response) const {
   const auto& post = std::get<PostResponse>(response);
   if (!batch.receipt.empty()) return judge_acks(acks_, batch, post);
   if (post.nothing) return Delivered{.nothing = true};

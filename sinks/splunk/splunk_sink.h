@@ -48,6 +48,7 @@ class SplunkSink final : public Sink {
   MakeWriter writer() const;
 
  private:
+  Verdict judge_answer(const Batch& batch, const Response& response) const;
   SplunkSink(const SplunkConfig& config, const SplunkContext& context, EventTexts texts);
   bool raw() const { return events_->format == EventFormat::kRaw; }
 

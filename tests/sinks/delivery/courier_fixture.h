@@ -203,6 +203,7 @@ class ScriptedSink final : public Sink {
       {"busy", Retry{"busy", std::chrono::seconds(30), false}},
       {"busy for a day", Retry{"busy", std::chrono::hours(24), false}},
       {"denied", Park{"access denied"}},
+      {"filtered", Park{"406", {}, true}},
       {"large", TooLarge{"too large"}},
       {"large, absent", TooLarge{"too large", true}},
       {"poison", Rejected{{}, "mapping"}},

@@ -112,8 +112,21 @@ TEST(SearchError, WhetherABodyWouldGoInVain) {
 
 TEST(SearchError, WhatWasOnlyAskedForHasNotArrived) {
   EXPECT_EQ(kind_of(judge_search_health(answer(401))), kPark);
+  HttpResponse longer = answer(0, "{");
+  longer.failure = HttpFailure::kTooLong;
+  EXPECT_EQ(kind_of(judge_search_health(longer)), kRetry) << "no body was too long";
   for (const int status : {200, 429, 502, 503, 504})
     EXPECT_EQ(kind_of(judge_search_health(answer(status))), kRetry) << status;
+}
+
+TEST(SearchError, WhatSomethingOnTheWayRefusesMayBeOfTheBatch) {
+  const auto of_batch = [](const HttpResponse& refusal) {
+    return std::get<Park>(judge_search_refusal(refusal, 1)).of_batch;
+  };
+  EXPECT_TRUE(of_batch(answer(406, "<html>")));
+  EXPECT_TRUE(of_batch(answer(403, "<html>")));
+  EXPECT_FALSE(of_batch(answer(401, "<html>")));
+  EXPECT_FALSE(of_batch(answer(403, error("security_exception"))));
 }
 
 TEST(SearchError, WhatAHostSaysOfTheClusterIsNoRefusalOfItsOwn) {
