@@ -13,7 +13,7 @@
 namespace edgehose {
 namespace {
 
-constexpr unsigned kOwnChannelFrom = 2;  // receipts that came to nothing
+constexpr unsigned kOwnChannelFrom = 1;  // receipts that came to nothing
 
 // Another one for each batch, and each time.
 std::string own_channel(const Batch& batch) {
