@@ -51,9 +51,9 @@ std::string SplunkSink::key(const BatchOutline& batch, const std::string&) const
 // What is sent again goes by the present config: nothing there recognises it anyway.
 std::string SplunkSink::rendering() const { return "hec"; }
 
-// What was not acknowledged on its channel goes over another one; what comes back from that too has
-// one of its own, where no other batch can have its id: behind a balancer that mixes up indexers
-// each of them counts from 0, and in the end the right one is asked.
+// What was not acknowledged goes over a channel of its own, where no other batch can have its id:
+// behind a balancer that mixes up indexers each of them counts from 0, and in the end the right one
+// is asked. What comes next takes another channel too: that one's server may have begun anew.
 Request SplunkSink::request(const Batch& batch, const std::string&,
                             std::shared_ptr<ByteSource> body) const {
   PostRequest request{"/services/collector/event", "application/json", {}, std::move(body)};
