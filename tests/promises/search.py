@@ -252,7 +252,7 @@ class Promise(promise.PromiseCase):
         self.box.run_once(timeout=60)
         self.delivered()
         refused = [answer for answer in self.told() if answer["status"] == 413]
-        self.assertLess(len(refused), 30, "without it there are 90")
+        self.assertLess(len(refused), 60, "without it there are 90; some 20 to 40 by what is under way at once")
 
     def test_one_event_that_is_too_large_is_a_dead_letter(self):
         self.serve("--limit", 40000)
