@@ -120,6 +120,11 @@ struct Batch {
   Duration held_back{};
 };
 
+// How many records its next attempt is of.
+inline std::uint64_t left_records(const Batch& batch) {
+  return batch.left.empty() ? batch.claim.size.records : count_records(batch.left);
+}
+
 // --- what a sink asks a transport to do ----------------------------------------------------------
 
 // Put `body` into directory/name (name may hold '/'), durably, under exactly that name. An older

@@ -21,7 +21,7 @@ Result<SinkParts> make_elasticsearch_sink(const Component& component, const Sink
   parts.recognises = config.ids ? Recognises::kRecords : Recognises::kNothing;
   std::vector<std::string> warnings;  // told with the config
   EH_ASSIGN(auto sink, ElasticsearchSink::create(
-                           config, {context.agent_id, context.labels, host_name()}, warnings));
+                           config, {context.agent_id, host_name(), context.labels, {}}, warnings));
   EH_ASSIGN(const EventsAuth auth, with_region(config.auth, config.endpoints.front()));
   deliver_events(parts, kBesideMessage, sink->writer(), elasticsearch_transport(config, auth),
                  context.budget);

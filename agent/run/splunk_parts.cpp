@@ -22,7 +22,8 @@ Result<SinkParts> make_splunk_sink(const Component& component, const SinkContext
   parts.config = config.common;
   parts.recognises = Recognises::kNothing;
   if (config.ack) parts.config.unacknowledged = kUnacknowledged;
-  EH_ASSIGN(auto sink, SplunkSink::create(config, {context.agent_id, context.labels, host_name()}));
+  EH_ASSIGN(auto sink,
+            SplunkSink::create(config, {context.agent_id, host_name(), context.labels, {}}));
   const bool raw = config.format == EventFormat::kRaw;
   deliver_events(parts, raw ? 0 : kBesideEvent, sink->writer(), splunk_transport(config),
                  context.budget);

@@ -51,10 +51,6 @@ Counter neither(const Claim& claim, std::uint64_t delivered, const std::vector<D
   return {lost, std::min(likely.bytes, rest.bytes)};
 }
 
-std::uint64_t left_records(const Batch& batch) {
-  return batch.left.empty() ? batch.claim.size.records : count_records(batch.left);
-}
-
 }  // namespace
 
 void Courier::delivered(Held& held, const Delivered& verdict, Instant now) {

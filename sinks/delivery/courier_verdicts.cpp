@@ -133,9 +133,7 @@ bool Courier::may_cut_anew(const Held& held, bool absent) const {
 void Courier::too_large(Held& held, const TooLarge& verdict, Instant now) {
   const Claim& claim = held.batch.claim;
   held.maybe_arrived = held.maybe_arrived || verdict.maybe_arrived;
-  const std::uint64_t sent =
-      verdict.unsent ? held.batch.left.empty() ? claim.size.records : count_records(held.batch.left)
-                     : sent_records(held);
+  const std::uint64_t sent = verdict.unsent ? left_records(held.batch) : sent_records(held);
   if (sent <= 1)
     return rejected(held, Rejected{{}, verdict.reason, "too large", verdict.absent}, now);
   if (!may_cut_anew(held, verdict.absent))

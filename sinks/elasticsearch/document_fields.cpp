@@ -42,7 +42,7 @@ std::string label_name(std::string_view name) {
   return plain;
 }
 
-Json tree_of(const DocumentContext& context, const std::string& source) {
+Json tree_of(const EventContext& context, const std::string& source) {
   Json tree = {{"event", Json::object()}, {"log", Json::object()}, {"labels", Json::object()}};
   if (!source.empty()) put(tree, "event.dataset", source);
   put(tree, "agent.id", context.agent);
@@ -73,7 +73,7 @@ std::string not_a_field(const std::string& name) {
   return {};
 }
 
-DocumentFields::DocumentFields(const DocumentContext& context, const std::string& source) {
+DocumentFields::DocumentFields(const EventContext& context, const std::string& source) {
   const Json tree = tree_of(context, source);
   for (const auto& [name, value] : tree.items())
     // A field without a dot is a member of the document itself.

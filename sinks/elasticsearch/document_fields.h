@@ -14,22 +14,16 @@
 #include <vector>
 
 #include "buffer/record.h"
+#include "sinks/events/event_context.h"
 
 namespace edgehose {
-
-struct DocumentContext {
-  std::string agent;
-  std::string host;                           // its name; empty: none is said
-  std::map<std::string, std::string> labels;  // the agent's
-  std::map<std::string, std::string> fields;  // the config's, "service.name": the last word
-};
 
 // What is wrong with the name of one of the config's fields; or nothing.
 std::string not_a_field(const std::string& name);
 
 class DocumentFields {
  public:
-  DocumentFields(const DocumentContext& context, const std::string& source);
+  DocumentFields(const EventContext& context, const std::string& source);
 
   // The names at the top of a document that it has already, and what is below them stays its own.
   using Roots = std::uint64_t;

@@ -29,7 +29,7 @@ namespace edgehose {
 enum class DocumentFormat { kLines, kJson };
 
 struct DocumentOptions {
-  DocumentContext context;
+  EventContext context;
   DocumentFormat format = DocumentFormat::kLines;
   std::string time_field;  // empty: none
   bool ids = true;

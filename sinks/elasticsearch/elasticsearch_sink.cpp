@@ -29,10 +29,11 @@ std::string bulk_target(const ElasticsearchConfig& config, const IndexName& inde
   return target;
 }
 
-DocumentOptions document_options(const ElasticsearchConfig& config,
-                                 const ElasticsearchContext& context, const IndexName& index) {
+DocumentOptions document_options(const ElasticsearchConfig& config, const EventContext& context,
+                                 const IndexName& index) {
   DocumentOptions options;
-  options.context = {context.agent, context.host, context.labels, config.fields};
+  options.context = context;
+  options.context.fields = config.fields;
   options.format = config.format;
   options.time_field = config.time_field;
   options.ids = config.ids;
@@ -52,14 +53,14 @@ std::string place_of(const ElasticsearchConfig& config, const IndexName& index) 
 }  // namespace
 
 Result<std::unique_ptr<ElasticsearchSink>> ElasticsearchSink::create(
-    const ElasticsearchConfig& config, const ElasticsearchContext& context,
+    const ElasticsearchConfig& config, const EventContext& context,
     std::vector<std::string>& warnings) {
   EH_ASSIGN(const IndexName index, index_of(config, context.labels, warnings));
   return std::unique_ptr<ElasticsearchSink>(new ElasticsearchSink(config, context, index));
 }
 
-ElasticsearchSink::ElasticsearchSink(const ElasticsearchConfig& config,
-                                     const ElasticsearchContext& context, const IndexName& index)
+ElasticsearchSink::ElasticsearchSink(const ElasticsearchConfig& config, const EventContext& context,
+                                     const IndexName& index)
     : name_(config.common.name),
       target_(bulk_target(config, index)),
       index_(index.fixed().value_or("")),

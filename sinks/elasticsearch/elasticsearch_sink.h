@@ -14,23 +14,17 @@
 
 #include "sinks/elasticsearch/elasticsearch_config.h"
 #include "sinks/events/event_body.h"
+#include "sinks/events/event_context.h"
 #include "sinks/events/events_transport.h"
 #include "sinks/sink.h"
 
 namespace edgehose {
 
-// What the agent and the machine say.
-struct ElasticsearchContext {
-  std::string agent;
-  std::map<std::string, std::string> labels;
-  std::string host;
-};
-
 class ElasticsearchSink final : public Sink {
  public:
   // `warnings` get what the index's name is suspected of.
   static Result<std::unique_ptr<ElasticsearchSink>> create(const ElasticsearchConfig& config,
-                                                           const ElasticsearchContext& context,
+                                                           const EventContext& context,
                                                            std::vector<std::string>& warnings);
 
   const std::string& name() const override { return name_; }
@@ -49,7 +43,7 @@ class ElasticsearchSink final : public Sink {
   MakeWriter writer() const;
 
  private:
-  ElasticsearchSink(const ElasticsearchConfig& config, const ElasticsearchContext& context,
+  ElasticsearchSink(const ElasticsearchConfig& config, const EventContext& context,
                     const IndexName& index);
   RecordIds ids_of(const Batch& batch) const;
   bool has_moved(const Batch& batch) const;

@@ -16,15 +16,9 @@
 
 #include "buffer/block.h"
 #include "buffer/record.h"
+#include "sinks/events/event_context.h"
 
 namespace edgehose {
-
-struct EventContext {
-  std::string agent;
-  std::string host;                           // its name
-  std::map<std::string, std::string> labels;  // the agent's
-  std::map<std::string, std::string> fields;  // the config's
-};
 
 // The name as Splunk's CLEAN_KEYS has it: letters, digits, '_', '.', not beginning with a digit or
 // '_'. One that every event has otherwise is "label_NAME".

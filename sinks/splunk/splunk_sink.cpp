@@ -27,12 +27,12 @@ std::string own_channel(const Batch& batch) {
 }  // namespace
 
 Result<std::unique_ptr<SplunkSink>> SplunkSink::create(const SplunkConfig& config,
-                                                       const SplunkContext& context) {
+                                                       const EventContext& context) {
   EH_ASSIGN(EventTexts texts, event_texts(config, context.labels, context.host));
   return std::unique_ptr<SplunkSink>(new SplunkSink(config, context, std::move(texts)));
 }
 
-SplunkSink::SplunkSink(const SplunkConfig& config, const SplunkContext& context, EventTexts texts)
+SplunkSink::SplunkSink(const SplunkConfig& config, const EventContext& context, EventTexts texts)
     : name_(config.common.name),
       events_(std::make_shared<EventOptions>(
           EventOptions{{context.agent, context.host, context.labels, config.fields},

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "sinks/events/event_body.h"
+#include "sinks/events/event_context.h"
 #include "sinks/events/events_transport.h"
 #include "sinks/sink.h"
 #include "sinks/splunk/acknowledgements.h"
@@ -20,17 +21,10 @@
 
 namespace edgehose {
 
-// What the agent and the machine say.
-struct SplunkContext {
-  std::string agent;
-  std::map<std::string, std::string> labels;
-  std::string host;
-};
-
 class SplunkSink final : public Sink {
  public:
   static Result<std::unique_ptr<SplunkSink>> create(const SplunkConfig& config,
-                                                    const SplunkContext& context);
+                                                    const EventContext& context);
 
   const std::string& name() const override { return name_; }
   std::string key(const BatchOutline& batch, const std::string& note) const override;
@@ -48,8 +42,8 @@ class SplunkSink final : public Sink {
   MakeWriter writer() const;
 
  private:
+  SplunkSink(const SplunkConfig& config, const EventContext& context, EventTexts texts);
   Verdict judge_answer(const Batch& batch, const Response& response) const;
-  SplunkSink(const SplunkConfig& config, const SplunkContext& context, EventTexts texts);
   bool raw() const { return events_->format == EventFormat::kRaw; }
 
   const std::string name_;

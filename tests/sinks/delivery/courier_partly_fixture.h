@@ -68,6 +68,24 @@ class CourierPartlyTest : public CourierTest {
   void answer_bad_up_to(std::uint64_t last, const Ranges& left) {
     answer_bad(left, [last](std::uint64_t n) { return n <= last; });
   }
+  // The first batch is answered so each time, and others between are delivered; until it is halved.
+  void refuse_the_first_alone(const std::string& verdict) {
+    const auto answer_all = [&] {
+      while (!transport->sent.empty())
+        answer(transport->sent[0].key == "key-1" ? verdict : std::string("ok"));
+    };
+    post(1);
+    run();
+    answer(verdict);
+    for (std::uint64_t n = 2; n < 20 && take_halves() == 0; ++n) {
+      post(n);
+      while (transport->sent.empty()) advance_to_next();
+      answer_all();
+      clock.advance(std::chrono::minutes(10));
+      run();
+      answer_all();
+    }
+  }
   std::size_t take_halves() {
     for (CourierEvent& event : outcomes.take()) halves += std::holds_alternative<Halve>(event);
     return halves;

@@ -231,33 +231,13 @@ TEST_F(CourierPartlyTest, GoodOnesBehindManyBadOnesAreFoundFromTheEnd) {
 
 TEST_F(CourierPartlyTest, OneBatchThatIsFilteredAloneAgainAndAgainIsHalved) {
   make_for(Recognises::kNothing);
-  post(1);
-  run();
-  answer("filtered");
-  for (std::uint64_t n = 2; n < 20 && take_halves() == 0; ++n) {
-    post(n);
-    while (transport->sent.empty()) advance_to_next();
-    while (!transport->sent.empty()) answer(transport->sent[0].key == "key-1" ? "filtered" : "ok");
-    clock.advance(10min);
-    run();
-    while (!transport->sent.empty()) answer(transport->sent[0].key == "key-1" ? "filtered" : "ok");
-  }
+  refuse_the_first_alone("filtered");
   EXPECT_EQ(halves, 1u);
 }
 
 TEST_F(CourierPartlyTest, WhatNeedsAPersonWaitsHoweverOften) {
   make_for(Recognises::kNothing);
-  post(1);
-  run();
-  answer("denied");
-  for (std::uint64_t n = 2; n < 20 && take_halves() == 0; ++n) {
-    post(n);
-    while (transport->sent.empty()) advance_to_next();
-    while (!transport->sent.empty()) answer(transport->sent[0].key == "key-1" ? "denied" : "ok");
-    clock.advance(10min);
-    run();
-    while (!transport->sent.empty()) answer(transport->sent[0].key == "key-1" ? "denied" : "ok");
-  }
+  refuse_the_first_alone("denied");
   EXPECT_EQ(halves, 0u);
 }
 

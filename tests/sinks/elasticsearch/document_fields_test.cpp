@@ -13,7 +13,7 @@ Record record() {
   return made;
 }
 
-std::string members(const DocumentContext& context, const Record& of, std::string_view file = "",
+std::string members(const EventContext& context, const Record& of, std::string_view file = "",
                     DocumentFields::Roots taken = 0) {
   std::string out;
   DocumentFields(context, "app").append(of, file, taken, out);
@@ -36,17 +36,17 @@ TEST(DocumentFields, WhatIsNotKnownIsNotSaid) {
 }
 
 TEST(DocumentFields, TheConfigsAreNestedAndHaveTheLastWord) {
-  const DocumentContext context{"gw-1",
-                                "edge-7",
-                                {},
-                                {{"service.name", "gateway"},
-                                 {"service.node.name", "a"},
-                                 {"event.dataset", "mine"},
-                                 {"event.kind", "metric"},
-                                 {"log.level", "info"},
-                                 {"host.name", "other"},
-                                 {"agent", "flat"},
-                                 {"site", "n\"orth"}}};
+  const EventContext context{"gw-1",
+                             "edge-7",
+                             {},
+                             {{"service.name", "gateway"},
+                              {"service.node.name", "a"},
+                              {"event.dataset", "mine"},
+                              {"event.kind", "metric"},
+                              {"log.level", "info"},
+                              {"host.name", "other"},
+                              {"agent", "flat"},
+                              {"site", "n\"orth"}}};
   EXPECT_EQ(members(context, record()),
             R"(,"event":{"dataset":"mine","kind":"metric","sequence":7},)"
             R"("log":{"level":"info","offset":1024},"agent":"flat","host":{"name":"other"},)"
@@ -64,7 +64,7 @@ TEST(DocumentFields, FlagsAndAttributes) {
 }
 
 TEST(DocumentFields, WhatTheDocumentHasIsLeftToIt) {
-  const DocumentContext context{"gw-1", "edge-7", {{"site", "north"}}, {{"service.name", "g"}}};
+  const EventContext context{"gw-1", "edge-7", {{"site", "north"}}, {{"service.name", "g"}}};
   const DocumentFields fields(context, "app");
   DocumentFields::Roots taken = 0;
   for (const char* key : {"event", "log.level", "labels", "host.ip", "service"})

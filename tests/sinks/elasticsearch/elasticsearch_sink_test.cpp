@@ -22,7 +22,8 @@ class ElasticsearchSinkTest : public ::testing::Test {
   }
   const ElasticsearchSink& sink() {
     std::vector<std::string> warnings;
-    auto made = ElasticsearchSink::create(config_, {"gw-1", {{"site", "north"}}, "h"}, warnings);
+    auto made =
+        ElasticsearchSink::create(config_, {"gw-1", "h", {{"site", "north"}}, {}}, warnings);
     EXPECT_TRUE(made);
     sink_ = *std::move(made);
     return *sink_;

@@ -91,7 +91,7 @@ class RecordedAnswer {
   std::string name() const { return recorded_["case"]; }
   Verdict judged() {
     std::vector<std::string> warnings;
-    const auto sink = ElasticsearchSink::create(config_, {"gw-1", {}, ""}, warnings);
+    const auto sink = ElasticsearchSink::create(config_, {"gw-1", "", {}, {}}, warnings);
     return (*sink)->judge(batch_, response());
   }
   HttpResponse answer() const {

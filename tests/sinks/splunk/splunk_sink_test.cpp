@@ -22,7 +22,7 @@ class SplunkSinkTest : public ::testing::Test {
     response_.bytes = 1'000'000;
   }
   const SplunkSink& sink() {
-    auto made = SplunkSink::create(config_, {"gw-1", {{"site", "north"}}, "edge-7"});
+    auto made = SplunkSink::create(config_, {"gw-1", "edge-7", {{"site", "north"}}, {}});
     EXPECT_TRUE(made);
     sink_ = *std::move(made);
     return *sink_;
