@@ -7,12 +7,12 @@
 //    stops: it is persisted, and comes again through the mailbox at the next start;
 //  - each of its records is delivered, refused or unreadable when it is settled, and one of them
 //    only;
-//  - a claim is never given up for time or attempts alone;
+//  - a claim is never given up for time or attempts alone; but for a record that something between
+//    here and there refuses again and again while others pass: it becomes a dead letter;
 //  - at most `concurrency` requests are under way; one at a time while the sink fails;
 //  - a second attempt has the key, records and rendering of the first: all come from the claim;
 //  - a claim is cut anew (halved, or given another key) only where nothing of it may have arrived,
-//  or
-//    where the destination would tell;
+//    or where the destination would tell;
 //  - a claim with a receipt is asked for, and takes no request's slot while it waits;
 //  - a replay of dead letters starts when no other claim could, even while intake cannot take
 //    outcomes; what is refused again stays a dead letter and says nothing of the sink.

@@ -235,7 +235,7 @@ void EventsTransport::take(Carrier::Finished answer, Instant now,
   unpack(answer.response, job.answer_limit());
   if (job.asks_health && take_health(id, job, answer.response, finished)) return;
   note_health(job, answer.response, now);
-  if (answer.response.status != 0) ask_about(job);
+  if (answer.response.status != 0 && !job.response.of_health) ask_about(job);
   if (take_refusal_of_gzip(id, job, answer.response)) return;
   const bool goes_on = may_go_elsewhere(job, answer.response, now);
   const bool counts = weigh(job, answer.response);
@@ -268,6 +268,9 @@ bool EventsTransport::take_health(RequestId id, Job& job, HttpResponse& answer,
     answer.maybe_arrived = false;  // the question; the body did not go
     return false;
   }
+  // The same question need not be asked twice.
+  if (about_ == About::kDue && options_.service.about == options_.service.health)
+    take_about(answer);
   job.is_well = health == HostHealth::kWell;
   carry(id, job, finished);
   return true;

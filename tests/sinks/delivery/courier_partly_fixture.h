@@ -69,15 +69,17 @@ class CourierPartlyTest : public CourierTest {
     answer_bad(left, [last](std::uint64_t n) { return n <= last; });
   }
   // The first batch is answered so each time, and others between are delivered; until it is halved.
-  void refuse_the_first_alone(const std::string& verdict) {
+  void refuse_the_first_alone(const std::string& verdict, std::uint64_t times = 20,
+                              std::uint64_t records = 3) {
     const auto answer_all = [&] {
       while (!transport->sent.empty())
         answer(transport->sent[0].key == "key-1" ? verdict : std::string("ok"));
     };
-    post(1);
+    store.add_block(1, 1, std::vector<std::string>(records, "one"));
+    courier->claims().post(claim(1, 1, records));
     run();
     answer(verdict);
-    for (std::uint64_t n = 2; n < 20 && take_halves() == 0; ++n) {
+    for (std::uint64_t n = 2; n < times && take_halves() + letters == 0; ++n) {
       post(n);
       while (transport->sent.empty()) advance_to_next();
       answer_all();
@@ -87,10 +89,14 @@ class CourierPartlyTest : public CourierTest {
     }
   }
   std::size_t take_halves() {
-    for (CourierEvent& event : outcomes.take()) halves += std::holds_alternative<Halve>(event);
+    for (CourierEvent& event : outcomes.take()) {
+      halves += std::holds_alternative<Halve>(event);
+      if (const auto* settled = std::get_if<Settled>(&event)) letters += settled->ack.dead.size();
+    }
     return halves;
   }
   std::size_t halves = 0;
+  std::size_t letters = 0;  // dead ones
   void make_for(Recognises what) { make({.concurrency = 1, .recognises = what}); }
   Settled only_settled() {
     const auto settled = take<Settled>();

@@ -235,6 +235,19 @@ TEST_F(CourierPartlyTest, OneBatchThatIsFilteredAloneAgainAndAgainIsHalved) {
   EXPECT_EQ(halves, 1u);
 }
 
+TEST_F(CourierPartlyTest, OneRecordThatIsFilteredForAnHourIsADeadLetter) {
+  make_for(Recognises::kNothing);
+  refuse_the_first_alone("filtered", 40, 1);
+  EXPECT_EQ(letters, 1u);
+  EXPECT_EQ(halves, 0u);
+}
+
+TEST_F(CourierPartlyTest, OneRecordThatIsFilteredForAWhileIsKept) {
+  make_for(Recognises::kNothing);
+  refuse_the_first_alone("filtered", 8, 1);
+  EXPECT_EQ(letters, 0u);
+}
+
 TEST_F(CourierPartlyTest, WhatNeedsAPersonWaitsHoweverOften) {
   make_for(Recognises::kNothing);
   refuse_the_first_alone("denied");

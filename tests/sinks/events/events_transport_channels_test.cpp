@@ -188,5 +188,14 @@ TEST_F(EventsTransportChannelsTest, AQuestionIsNotAskedAfterHealth) {
   EXPECT_EQ(asked(), (std::vector<std::string>{"POST /ack"}));
 }
 
+TEST_F(EventsTransportChannelsTest, WhatTellsHowItIsAlsoTellsWhoItIs) {
+  check_health();
+  options_.service.about = options_.service.health;
+  post();
+  post();
+  EXPECT_EQ(asked(),
+            (std::vector<std::string>{"GET /health", "POST /_bulk?a=b", "POST /_bulk?a=b"}));
+}
+
 }  // namespace
 }  // namespace edgehose
