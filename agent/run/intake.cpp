@@ -12,7 +12,7 @@ namespace {
 
 constexpr Duration kMaintenanceEvery = std::chrono::minutes(1);
 constexpr Duration kPublishEvery = std::chrono::seconds(1);
-constexpr Duration kLookEvery = std::chrono::seconds(1);  // at most, while nothing can be taken
+constexpr Duration kLookEvery = std::chrono::seconds(1);   // at most, while nothing can be taken
 constexpr Duration kClockLook = std::chrono::seconds(10);  // whether it was set meanwhile
 // A batch's commit comes so much before its age at most, lest the commit make it late. Batches of 5
 // s then follow each other in less, and two of them share a commit of ext4's journal: it comes 5 s
