@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/support/gateway_line.h"
+#include "tests/support/line_options.h"
 
 namespace fs = std::filesystem;
 
@@ -325,7 +325,7 @@ bool read_manifest(const std::string& path, Expected& expected) {
   std::ifstream in(path);
   std::string text, counts;
   if (!std::getline(in, text) || !std::getline(in, counts)) return false;
-  const auto line = gateway::from_text(text);
+  const auto line = from_text(text);
   unsigned long long first = 0, lines = 0;
   if (!line || std::sscanf(counts.c_str(), "first=%llu lines=%llu", &first, &lines) != 2)
     return false;

@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/support/gateway_line.h"
+#include "tests/support/line_options.h"
 
 namespace {
 
@@ -327,7 +327,7 @@ int main(int argc, char** argv) {
     std::FILE* const f = std::fopen(o.manifest.c_str(), "w");
     if (!f) die("writing " + o.manifest);
     std::fprintf(f, "%s\nfirst=%llu lines=%llu bytes=%llu rotations=%llu\n",
-                 gateway::to_text(o.line).c_str(), static_cast<unsigned long long>(o.first),
+                 to_text(o.line).c_str(), static_cast<unsigned long long>(o.first),
                  static_cast<unsigned long long>(done),
                  static_cast<unsigned long long>(log.bytes()),
                  static_cast<unsigned long long>(log.rotations()));

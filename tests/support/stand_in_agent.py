@@ -4,7 +4,6 @@ one that passes. It has just enough of the command line to go through tests/cras
 
     run [--once] --config FILE      tails what the config's first `paths` matches into the sink's `path`
     buffer verify --config FILE     is content
-    key new --age --output FILE     asks age-keygen
 
 It has no state but its objects: a name says which bytes of which inode are inside, so it is exactly
 once under rename rotation. $STAND_IN_BUG breaks it: `lose` notes the position first and delivers
@@ -15,7 +14,6 @@ import glob
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 
@@ -28,17 +26,10 @@ except ModuleNotFoundError:
 def main():
     if sys.argv[1:3] == ["buffer", "verify"]:
         return
-    if sys.argv[1:3] == ["key", "new"]:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        os.execvp("age-keygen", ["age-keygen", "-o", sys.argv[sys.argv.index("--output") + 1]])
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     config = tomllib.load(open(sys.argv[sys.argv.index("--config") + 1], "rb"))
     pattern = next(iter(config["sources"].values()))["paths"][0]
-    sink = next(iter(config["sinks"].values()))
-    out, tools, suffix = sink["path"], [], ""
-    if "encrypt" in sink:  # enough of the codecs for agent/quickstart.sh
-        tools = [["zstd", "-1cq"], ["age", "-r", sink["encrypt"]["age"][0]]]
-        suffix = ".zst.age"
+    out = next(iter(config["sinks"].values()))["path"]
     notes = config["agent"]["data_dir"]
     bug = os.environ.get("STAND_IN_BUG", "")
 
@@ -62,7 +53,7 @@ def main():
                     inode = os.fstat(f.fileno()).st_ino
                     begin = positions.get(inode, 0)
                     f.seek(begin)
-                    data = f.read(most := 1 << (20 if tools else 16))
+                    data = f.read(most := 1 << 16)
                     if bug != "unsynced_log":
                         os.fdatasync(f.fileno())
             except FileNotFoundError:
@@ -71,13 +62,11 @@ def main():
                 data = data[:data.rfind(b"\n") + 1]
             if not data:
                 continue
-            name = f"{inode}-{begin}-{begin + len(data)}.log{suffix}"
+            name = f"{inode}-{begin}-{begin + len(data)}.log"
             if bug == "lose":
                 note(name)
                 time.sleep(0.01)
             stored = data if data.endswith(b"\n") else data + b"\n"
-            for tool in tools:
-                stored = subprocess.run(tool, input=stored, stdout=subprocess.PIPE, check=True).stdout
             with open(f"{out}/.{name}", "wb") as f:
                 f.write(stored)
                 f.flush()

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace gateway {
+namespace edgehose::gateway {
 
 enum class Bytes {
   kAscii,  // printable ASCII only
@@ -36,8 +36,4 @@ std::optional<std::uint64_t> find_id(std::string_view run, std::string_view text
 // A mix of the bits of x (splitmix64's finalizer): a random number that is a function of x.
 std::uint64_t mix(std::uint64_t x);
 
-// Options as one line of text, and back; what gateway_log leaves behind for check_lines.
-std::string to_text(const LineOptions& options);
-std::optional<LineOptions> from_text(std::string_view text);
-
-}  // namespace gateway
+}  // namespace edgehose::gateway

@@ -1,13 +1,11 @@
-#include "tests/support/gateway_line.h"
+#include "agent/commands/gateway_line.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <sstream>
 
-namespace gateway {
+namespace edgehose::gateway {
 namespace {
 
 // 2026-11-23T00:00:00Z
@@ -26,12 +24,11 @@ void number(std::string& out, std::int64_t value) {
   out.append(text.data(), end);
 }
 
-void fixed(std::string& out, double value, int decimals) {
-  std::array<char, 48> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value,
-                                 std::chars_format::fixed, decimals)
-                       .ptr;
-  out.append(text.data(), end);
+// A positive value with two decimals.
+void hundredths(std::string& out, double value) {
+  const auto whole = static_cast<std::uint64_t>(std::llround(value * 100));
+  number(out, static_cast<std::int64_t>(whole / 100));
+  out += '.', digits(out, whole % 100, 2);
 }
 
 // ISO 8601 in UTC with milliseconds (days to civil date: H. Hinnant's well-known algorithm).
@@ -91,7 +88,7 @@ void mqtt(std::string& out, const LineOptions& options, std::uint64_t n, std::ui
   out += " gw-0042 mqtt[640]: ", id(out, options, n);
   out += " PUBLISH topic=plant/north/line7/motor", number(out, static_cast<std::int64_t>(motor));
   out += '/', out += kWhat[what];
-  out += " qos=1 retain=0 payload={\"v\":", fixed(out, reading(motor * 8 + what, n, r >> 16), 2);
+  out += " qos=1 retain=0 payload={\"v\":", hundredths(out, reading(motor * 8 + what, n, r >> 16));
   out += ",\"q\":192,\"n\":", number(out, static_cast<std::int64_t>(n / 16)), out += '}';
 }
 
@@ -187,38 +184,4 @@ std::optional<std::uint64_t> find_id(std::string_view run, std::string_view text
   return std::nullopt;
 }
 
-std::string to_text(const LineOptions& options) {
-  std::ostringstream out;
-  out << "run=" << options.run << " seed=" << options.seed << " stamps=" << options.lines_per_second
-      << " long_every=" << options.long_every << " long_bytes=" << options.long_bytes
-      << " bytes=" << static_cast<int>(options.bytes);
-  return out.str();
-}
-
-std::optional<LineOptions> from_text(std::string_view text) {
-  LineOptions options;
-  std::istringstream in{std::string(text)};
-  for (std::string word; in >> word;) {
-    const std::size_t equals = word.find('=');
-    if (equals == std::string::npos) return std::nullopt;
-    const std::string key = word.substr(0, equals), value = word.substr(equals + 1);
-    std::istringstream v(value);
-    int bytes = 0;
-    if (key == "run")
-      options.run = value;
-    else if (key == "seed")
-      v >> options.seed;
-    else if (key == "stamps")
-      v >> options.lines_per_second;
-    else if (key == "long_every")
-      v >> options.long_every;
-    else if (key == "long_bytes")
-      v >> options.long_bytes;
-    else if (key == "bytes")
-      v >> bytes, options.bytes = static_cast<Bytes>(bytes);
-    if (v.fail()) return std::nullopt;
-  }
-  return options;
-}
-
-}  // namespace gateway
+}  // namespace edgehose::gateway
