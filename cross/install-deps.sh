@@ -10,7 +10,7 @@ build=(g++ cmake ninja-build pkg-config
        libzstd-dev liblmdb-dev libssl-dev libboost-program-options-dev libcurl4-openssl-dev
        libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libdeflate-dev
        libsimdjson-dev libexpected-dev zlib1g-dev ca-certificates zstd age)
-tests=(libgtest-dev libgmock-dev libbenchmark-dev python3 logrotate gzip xz-utils bzip2 e2fsprogs util-linux
+tests=(libgtest-dev libgmock-dev libbenchmark-dev python3 logrotate rsyslog gzip xz-utils bzip2 e2fsprogs util-linux
        binutils jq libfaketime dosfstools exfat-fuse exfatprogs ntfs-3g openssl
        maven python3-venv)
 

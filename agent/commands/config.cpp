@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "agent/commands/propose.h"
+#include "agent/commands/rsyslog.h"
 #include "agent/commands/table.h"
 #include "agent/config/reference.h"
 #include "agent/run/registry.h"
@@ -15,8 +16,17 @@ int reference(const Invocation&) {
 }
 
 int example(const Invocation& invocation) {
-  if (invocation.has("all"))
+  const bool all = invocation.has("all"), rsyslog = invocation.has("rsyslog");
+  const bool rotation = invocation.has("logrotate");
+  if (all + rsyslog + rotation > 1)
+    return usage_error("config example",
+                       "--all, --rsyslog and --logrotate are files of their own: one at a time");
+  if (all)
     fmt::print("{}", example_config(make_schema()));
+  else if (rsyslog)
+    fmt::print("{}", rsyslog_drop_in());
+  else if (rotation)
+    fmt::print("{}", rsyslog_rotation());
   else
     fmt::print("{}", proposed_config(look_for_logs("")));
   return kExitOk;
@@ -43,9 +53,17 @@ Command config_example_command() {
       .arguments = "",
       .summary = "a config to start from, for what this device has to read",
       .description =
-          "Looks at what this device logs and prints a commented config that reads it.\n"
-          "Nothing is changed: redirect it into a file, edit it, then run edgehose check.",
-      .options = {{"all", "", "Every option with its default, rather than what this device needs"}},
+          "Looks at what this device logs and prints a commented config that reads it:\n"
+          "/var/log and what lies below, log directories in /opt and /srv, pods. Root sees\n"
+          "more than others. Nothing is changed: redirect it into a file, edit it, then run\n"
+          "edgehose check.\n"
+          "\n"
+          "Where the system logs to the journal alone (Debian 12, Raspberry Pi OS), rsyslog\n"
+          "writes it as a file beside. The drop-in and the rotation that go with it are\n"
+          "printed by --rsyslog and --logrotate.",
+      .options = {{"all", "", "Every option with its default, rather than what this device needs"},
+                  {"rsyslog", "", "A drop-in for /etc/rsyslog.d: all that is logged, in one file"},
+                  {"logrotate", "", "What rotates that file, for /etc/logrotate.d"}},
       .examples =
           "edgehose config example > edgehose.toml\n"
           "edgehose --config edgehose.toml check",

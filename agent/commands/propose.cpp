@@ -3,56 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <string_view>
-#include <system_error>
 
+#include "agent/commands/rsyslog.h"
 #include "agent/config/value.h"
 
 namespace edgehose {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::string_view kSystemLogs[] = {"syslog",   "messages",   "auth.log",
-                                            "kern.log", "daemon.log", "user.log"};
-
-std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error))
-    names.push_back(it->path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-bool holds_logs(const fs::path& directory) {
-  const auto names = names_in(directory);
-  return std::any_of(names.begin(), names.end(),
-                     [](const std::string& name) { return name.ends_with(".log"); });
-}
-
-void look_at(const fs::path& root, const std::string& name, FoundLogs& found) {
-  std::error_code error;
-  const fs::path path = root / "var/log" / name;
-  const std::string shown = "/var/log/" + name;
-  if (fs::is_directory(path, error)) {
-    if (name != "journal" && found.directories.size() < kMaxFound && holds_logs(path))
-      found.directories.push_back(shown);
-    return;
-  }
-  const bool known =
-      std::find(std::begin(kSystemLogs), std::end(kSystemLogs), name) != std::end(kSystemLogs);
-  if ((known || name.ends_with(".log")) && found.system.size() < kMaxFound)
-    found.system.push_back(shown);
-}
-
-// A source's name from a directory's: a-z, 0-9, "-" and "_", at most kMaxName of them.
-std::string source_name(std::string_view directory, std::set<std::string>& taken) {
+// A source's name from an application's: a-z, 0-9, "-" and "_", at most kMaxName of them.
+std::string source_name(std::string_view application, std::set<std::string>& taken) {
   constexpr std::size_t kMaxName = 64, kMaxNumber = 4;  // "-999"
   std::string base;
-  for (char c : directory.substr(directory.rfind('/') + 1)) {
+  for (char c : application) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
     base += plain ? c : '-';
@@ -64,27 +28,66 @@ std::string source_name(std::string_view directory, std::set<std::string>& taken
   return name;
 }
 
-std::string system_source(const std::vector<std::string>& paths) {
-  std::string out =
-      "# What the system writes. Rotated files are recognised; nothing is read twice.\n"
-      "[sources.system]\n"
-      "type  = \"file\"\n"
-      "paths = [\n";
+std::string list_of_paths(const std::vector<std::string>& paths) {
+  if (paths.size() == 1) return fmt::format("[{}]", config::quote(paths[0]));
+  std::string out = "[\n";
   for (const std::string& path : paths) out += fmt::format("  {},\n", config::quote(path));
-  return out + "]\n\n";
+  return out + "]";
 }
 
-std::string directory_source(const std::string& directory, std::set<std::string>& taken) {
-  return fmt::format("[sources.{}]\ntype  = \"file\"\npaths = [{}]\n\n",
-                     source_name(directory, taken), config::quote(directory + "/**/*.log"));
+std::string file_source(std::string_view name, const std::vector<std::string>& paths) {
+  return fmt::format("[sources.{}]\ntype  = \"file\"\npaths = {}\n\n", name, list_of_paths(paths));
 }
 
-std::string no_files(bool journal) {
-  if (journal)
-    return "# This device logs to the systemd journal only: no text logs are below\n"
-           "# /var/log. Let rsyslog write /var/log/syslog (apt install rsyslog), or point\n"
-           "# this at the files of your application.\n";
-  return "# No logs were found below /var/log. Point this at your application's files.\n";
+constexpr std::string_view kJournalOnly =
+    "# This device logs to the systemd journal alone, which is no text that can be\n"
+    "# tailed. rsyslog writes it as a file beside; as root:\n"
+    "#   apt install rsyslog logrotate\n"
+    "#   edgehose config example --rsyslog   > /etc/rsyslog.d/10-edgehose.conf\n"
+    "#   edgehose config example --logrotate > /etc/logrotate.d/edgehose-rsyslog\n"
+    "#   systemctl restart rsyslog\n";
+
+constexpr std::string_view kNothing =
+    "# No logs were found below /var/log. Point this at your application's files.\n";
+
+// What the system logs. Where the journal has it, the file that rsyslog will write.
+std::string system_source(const FoundDevice& found) {
+  std::vector<std::string> paths = found.system;
+  if (found.syslog || !found.journal) {
+    if (paths.empty()) return "";
+    return "# What the system writes. Rotated files are recognised; nothing is read twice.\n" +
+           file_source("system", paths);
+  }
+  paths.insert(paths.begin(), std::string(kRsyslogFile));
+  return std::string(kJournalOnly) + file_source("system", paths);
+}
+
+std::string commented(std::string_view text) {
+  std::string out;
+  for (std::size_t end; (end = text.find('\n')) != std::string_view::npos;
+       text.remove_prefix(end + 1))
+    out += fmt::format("#{}{}\n", end == 0 ? "" : " ", text.substr(0, end));
+  return out;
+}
+
+// Not read unless somebody wants it so: the service is not allowed to.
+std::string container_sources(const std::vector<FoundLogs>& containers) {
+  if (containers.empty()) return "";
+  std::string sources;
+  for (const FoundLogs& logs : containers) sources += file_source(logs.name, logs.patterns);
+  sources.pop_back();  // the empty line
+  return "# What containers write to their standard output. The files are root's alone, in\n"
+         "# directories that come and go with the containers: the service needs a drop-in\n"
+         "# that lets it read what root may.\n" +
+         commented(sources) + "\n";
+}
+
+std::string unseen(const std::vector<std::string>& closed) {
+  if (closed.empty()) return "";
+  std::string out = "# This user may not look into these; root sees what is in them:\n";
+  for (const std::string& directory : closed)
+    out += fmt::format("#   {}\n", config::quote(directory));
+  return out + "\n";
 }
 
 constexpr std::string_view kHead =
@@ -113,26 +116,15 @@ constexpr std::string_view kSink =
 
 }  // namespace
 
-FoundLogs look_for_logs(const std::string& root) {
-  FoundLogs found;
-  const fs::path base = root.empty() ? fs::path("/") : fs::path(root);
-  for (const std::string& name : names_in(base / "var/log")) look_at(base, name, found);
-  std::error_code error;
-  found.journal = fs::exists(base / "var/log/journal", error) ||
-                  fs::exists(base / "run/log/journal", error) ||
-                  fs::exists(base / "run/systemd/journal/socket", error);
-  return found;
-}
-
-std::string proposed_config(const FoundLogs& found) {
-  std::string out(kHead);
-  std::set<std::string> taken = {"system"};
-  if (found.system.empty() && found.directories.empty())
-    out += no_files(found.journal) +
-           "[sources.app]\ntype  = \"file\"\npaths = [\"/var/log/app/**/*.log\"]\n\n";
-  if (!found.system.empty()) out += system_source(found.system);
-  for (const std::string& directory : found.directories) out += directory_source(directory, taken);
-  return out + std::string(kSink);
+std::string proposed_config(const FoundDevice& found) {
+  std::string sources = system_source(found);
+  std::set<std::string> taken = {"system", "docker", "pods"};
+  for (const FoundLogs& logs : found.applications)
+    sources += file_source(source_name(logs.name, taken), logs.patterns);
+  if (sources.empty())
+    sources = std::string(kNothing) + file_source("app", {"/var/log/app/**/*.log"});
+  sources += container_sources(found.containers);
+  return std::string(kHead) + sources + unseen(found.closed) + std::string(kSink);
 }
 
 }  // namespace edgehose
