@@ -4,6 +4,7 @@ namespace edgehose {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
+      demo_command(),
       run_command(),
       check_command(),
       status_command(),

@@ -13,6 +13,7 @@ const std::vector<Command>& commands();
 // Taken by every command.
 const std::vector<Option>& global_options();
 
+Command demo_command();
 Command run_command();
 Command check_command();
 Command status_command();
