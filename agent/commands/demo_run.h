@@ -48,8 +48,8 @@ class DemoRun {
 
   // Goes on logging until then, or until so many lines are logged.
   Status log_on(DemoLog& log, Instant until, std::uint64_t lines);
-  // Until the agent ends, with code 0.
-  Status await_end(Duration limit, const std::string& what);
+  // Until the agent ends: its exit code, as AgentProcess tells it.
+  Result<int> await_end(Duration limit, const std::string& what);
   Status rest() const;  // a step of waiting; kCancelled
   Status agent_runs();
 
