@@ -1,21 +1,41 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that edgehose is built from.
-#   install-deps.sh          what a build and a run need
-#   install-deps.sh --tests  also what the tests and benchmarks need
-# Works as root and for a user with sudo. Does nothing, and needs no network,
-# when every package is already there.
+#   install-deps.sh                what a build and a run need
+#   install-deps.sh --tests        also what the tests and benchmarks need
+#   install-deps.sh --cross        also what builds for other processors, and runs them, need
+#   install-deps.sh --print-libraries  prints the packages that the program is linked with
+# The options can stand together. Works as root and for a user with sudo. Does nothing, and needs
+# no network, when every package is already there.
 set -euo pipefail
 
-build=(g++ cmake ninja-build pkg-config
-       libzstd-dev liblmdb-dev libssl-dev libboost-program-options-dev libcurl4-openssl-dev
-       libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libdeflate-dev
-       libsimdjson-dev libexpected-dev zlib1g-dev ca-certificates zstd age)
-tests=(libgtest-dev libgmock-dev libbenchmark-dev python3 logrotate rsyslog gzip xz-utils bzip2 e2fsprogs util-linux
+# What the program is linked with, and what its tests are: a sysroot holds the same (sysroot.sh).
+libraries=(libzstd-dev liblmdb-dev libssl-dev libboost-program-options-dev libcurl4-openssl-dev
+           libtomlplusplus-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libdeflate-dev
+           libsimdjson-dev libexpected-dev zlib1g-dev)
+test_libraries=(libgtest-dev libgmock-dev libbenchmark-dev)
+build=(g++ cmake ninja-build pkg-config ca-certificates zstd age)
+tests=(python3 logrotate rsyslog gzip xz-utils bzip2 e2fsprogs util-linux
        binutils jq libfaketime dosfstools exfat-fuse exfatprogs ntfs-3g openssl
        maven python3-venv)
+cross=(mmdebstrap qemu-user-static)
+# The compilers for the other processors: a machine's own is g++.
+for target in x86-64:amd64 aarch64:arm64 arm:armhf riscv64:riscv64; do
+  [ "$(dpkg --print-architecture)" = "${target#*:}" ] && continue
+  case $target in
+    arm:armhf) cross+=(g++-arm-linux-gnueabihf) ;;
+    *) cross+=("g++-${target%:*}-linux-gnu") ;;
+  esac
+done
 
-wanted=("${build[@]}")
-[ "${1:-}" = "--tests" ] && wanted+=("${tests[@]}")
+wanted=("${build[@]}" "${libraries[@]}")
+for option in "$@"; do
+  case $option in
+    --tests) wanted+=("${tests[@]}" "${test_libraries[@]}") ;;
+    --cross) wanted+=("${cross[@]}") ;;
+    --print-libraries) echo "${libraries[@]}" "${test_libraries[@]}"; exit 0 ;;
+    *) echo "install-deps: there is no option $option; see the head of this file" >&2; exit 2 ;;
+  esac
+done
 
 missing=()
 for package in "${wanted[@]}"; do

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Builds edgehose for another processor, on Debian 12, into build-ARCH/.
+#   build.sh ARCH                 amd64, arm64, armhf (hard float, ARMv7) or riscv64
+#   build.sh ARCH --tests         with the tests, for test.sh
+# Installs the compiler and makes the sysroot where they are missing (install-deps.sh, sysroot.sh). The
+# program runs on Debian 12 (riscv64: on Debian 13, the first that knows the processor).
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/.."
+
+arch=${1:-}
+case $arch in
+  amd64) machine='Advanced Micro Devices X86-64' ;;
+  arm64) machine=AArch64 ;;
+  armhf) machine=ARM ;;
+  riscv64) machine=RISC-V ;;
+  *) echo "build: \"$arch\" is not one of amd64, arm64, armhf, riscv64" >&2; exit 2 ;;
+esac
+tests=OFF
+case ${2:-} in
+  '') ;;
+  --tests) tests=ON ;;
+  *) echo "build: there is no option $2; see the head of this file" >&2; exit 2 ;;
+esac
+
+bash cross/install-deps.sh --cross
+bash cross/sysroot.sh "$arch" >/dev/null
+cmake --preset "$arch" -DEDGEHOSE_TESTS=$tests >/dev/null
+cmake --build "build-$arch" --parallel "$(nproc)"
+
+# What came out is what was asked for: a compiler of this machine would go unnoticed until it is installed.
+program=build-$arch/agent/edgehose
+header=$(LC_ALL=C readelf -h "$program")
+right() { grep -q "$1" <<<"$header" || { echo "build: $program is not for $arch: no \"$1\" in its header" >&2; exit 1; }; }
+right "Machine: *$machine\$"
+[ "$arch" != armhf ] || right 'hard-float ABI'
+echo "$program: $machine, $(stat -c %s "$program") bytes before stripping"

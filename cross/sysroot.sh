@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Makes the sysroot of a processor: the headers and libraries of Debian's packages that edgehose and
+# its tests are built with, unpacked into a folder. Nothing of this machine is changed, and nothing
+# of the sysroot is run.
+#   sysroot.sh ARCH           amd64, arm64, armhf or riscv64; prints the folder
+#   sysroot.sh ARCH --again   anew, with the packages of today
+# The folder is ${EDGEHOSE_SYSROOTS:-~/.cache/edgehose/sysroots}/ARCH; 330 MB, a minute to make.
+# The packages come from the mirror that this machine uses, or from the one that EDGEHOSE_MIRROR names:
+# those of the release itself, without later updates, since programs are only linked with them.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+arch=${1:-}
+# Debian 12 does not exist for riscv64; the release after it does.
+case $arch in
+  amd64 | arm64 | armhf) suite=bookworm gcc=12 ;;
+  riscv64) suite=trixie gcc=14 ;;
+  *) echo "sysroot: \"$arch\" is not one of amd64, arm64, armhf, riscv64" >&2; exit 2 ;;
+esac
+
+sysroots=${EDGEHOSE_SYSROOTS:-$HOME/.cache/edgehose/sysroots}
+sysroot=$sysroots/$arch
+# What it holds is named in it: with other packages it is made anew.
+packages="libc6-dev libstdc++-$gcc-dev linux-libc-dev $(bash "$here/install-deps.sh" --print-libraries)"
+wanted="$suite $packages"
+if [ "${2:-}" != --again ] && [ "$(cat "$sysroot/.holds" 2>/dev/null)" = "$wanted" ]; then
+  echo "$sysroot"
+  exit 0
+fi
+command -v mmdebstrap >/dev/null || {
+  echo "sysroot: mmdebstrap is missing: bash cross/install-deps.sh --cross" >&2
+  exit 1
+}
+
+# Ports to other processors are on the same mirrors.
+mirror=${EDGEHOSE_MIRROR:-$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' | sed -n 's/^Debian //p' | head -n 1)}
+[ -n "$mirror" ] || {
+  echo "sysroot: this machine's apt names no Debian mirror: say EDGEHOSE_MIRROR=URL" >&2
+  exit 1
+}
+
+mkdir -p "$sysroots"
+new=$(mktemp -d "$sysroots/.$arch.XXXXXX")
+trap 'rm -rf "$new"' EXIT
+echo "sysroot: unpacking Debian's packages for $arch into $sysroot" >&2
+mmdebstrap --variant=extract --architectures="$arch" --include="${packages// /,}" \
+  --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$suite" "$new/root" "$mirror" \
+  >"$new/log" 2>&1 || {
+  tail -n 20 "$new/log" >&2
+  echo "sysroot: mmdebstrap failed for $arch; its last lines are above" >&2
+  exit 1
+}
+# A link to /lib/... would lead into this machine: it is made to stay within.
+while IFS= read -r link; do
+  ln -sfnr "$new/root$(readlink "$link")" "$link"
+done < <(find "$new/root/usr" -lname '/*')
+rm -rf "$new/root/usr/share/doc" "$new/root/dev"
+echo "$wanted" >"$new/root/.holds"
+rm -rf "$sysroot"
+mv "$new/root" "$sysroot"
+echo "$sysroot"

@@ -1,0 +1,5 @@
+set(debian_arch amd64)
+set(triplet x86_64-linux-gnu)
+set(qemu x86_64)
+set(CMAKE_SYSTEM_PROCESSOR x86_64)
+include(${CMAKE_CURRENT_LIST_DIR}/debian.cmake)

@@ -1,0 +1,5 @@
+set(debian_arch armhf)
+set(triplet arm-linux-gnueabihf)
+set(qemu arm)
+set(CMAKE_SYSTEM_PROCESSOR armv7l)
+include(${CMAKE_CURRENT_LIST_DIR}/debian.cmake)
