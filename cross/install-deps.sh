@@ -16,7 +16,7 @@ test_libraries=(libgtest-dev libgmock-dev libbenchmark-dev)
 build=(g++ cmake ninja-build pkg-config ca-certificates zstd age)
 tests=(python3 logrotate rsyslog gzip xz-utils bzip2 e2fsprogs util-linux
        binutils jq libfaketime dosfstools exfat-fuse exfatprogs ntfs-3g openssl
-       maven python3-venv)
+       maven python3-venv systemd)
 cross=(mmdebstrap qemu-user-static)
 # The compilers for the other processors: a machine's own is g++.
 for target in x86-64:amd64 aarch64:arm64 arm:armhf riscv64:riscv64; do

@@ -117,7 +117,7 @@ Report examine(const LoadedConfig& loaded, const ServiceUnit& unit, bool connect
   if (unit.installed && !unit.makes_user() && !find_user(unit.user()))
     findings.errors.push_back(
         fmt::format("edgehose.service runs as the user {0}, who is not there: "
-                    "useradd --system --no-create-home {0}",
+                    "useradd --system --no-create-home --groups adm,systemd-journal {0}",
                     unit.user()));
   const auto id = agent_id(config.agent, false);
   if (!id) findings.errors.push_back(id.error().message);
@@ -176,7 +176,7 @@ int check_as(const User& user, const Invocation& invocation, const ServiceUnit& 
   const pid_t child = ::fork();
   if (child < 0) return failed(errno_error(errno, "starting the check"));
   if (child == 0) {
-    const Status became = become(user, unit.supplementary_groups());
+    const Status became = become(user, unit.supplementary_groups(), unit.reads_everything());
     const int code = became ? check_config(invocation, unit) : failed(became.error());
     std::fflush(nullptr);
     ::_exit(code);

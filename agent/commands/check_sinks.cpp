@@ -9,6 +9,7 @@
 #include "agent/base/grant.h"
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
+#include "agent/commands/drop_in.h"
 #include "agent/commands/service_user.h"
 #include "agent/run/registry.h"
 #include "agent/sources/discovery.h"
@@ -181,13 +182,12 @@ MadeSinks make_sinks(const Config& config, const std::string& agent_id) {
 void tell_read_only(const std::string& what, const std::string& path, const ServiceUnit& unit,
                     Findings& findings) {
   if (unit.lets_write(path)) return;
-  // "-": a disk that is not mounted keeps no service from starting.
-  const std::string_view absent = is_below_mount_points(path) ? "-" : "";
+  const std::string help = is_below_mount_points(path)
+                               ? how_to_drop_in(kMedia)
+                               : how_to_drop_in(kDirectory, "ReadWritePaths=-" + path);
   (unit.runs_it ? findings.errors : findings.warnings)
-      .push_back(fmt::format(
-          "{}: the service may write only where its unit allows it (ProtectSystem=strict): "
-          "systemctl edit edgehose: [Service] ReadWritePaths={}{}",
-          what, absent, path));
+      .push_back(fmt::format("{}: the service may not write to {} (ProtectSystem=strict); {}", what,
+                             path, help));
 }
 
 std::vector<SinkCheck> check_sinks(const Config& config, const MadeSinks& sinks,

@@ -1,11 +1,13 @@
 #include <fmt/ranges.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
 #include "agent/base/text.h"
 #include "agent/commands/check_report.h"
+#include "agent/commands/drop_in.h"
 #include "agent/commands/logrotate.h"
+#include "agent/commands/service_user.h"
 #include "agent/sources/discovery.h"
 #include "agent/sources/file_config.h"
 
@@ -20,25 +22,44 @@ bool takes(const FileSourceConfig& config, const FileStat& stat, const Clock& cl
   return clock.wall().value - stat.mtime_ns <= config.ignore_older.count();
 }
 
+// ", or let it join the group of the file: usermod ..." where that would do; or empty.
+std::string group_hint(const std::string& path, const ServiceUnit& unit) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || (info.st_mode & S_IRGRP) == 0 || info.st_gid == 0)
+    return {};
+  const auto group = group_name(info.st_gid);
+  if (!group) return {};
+  return fmt::format("; or let {0} join the file's group: usermod -aG {1} {0}, then restart it",
+                     checked_user(unit), *group);
+}
+
+// What no setfacl helps against: files that are made anew for their owner alone.
 void tell_unreadable(const SourceCheck& check, const std::vector<std::string>& unreadable,
-                     Findings& findings) {
+                     const ServiceUnit& unit, Findings& findings) {
   for (std::size_t i = 0; i < unreadable.size() && i < kToldFiles; ++i)
-    findings.warnings.push_back(fmt::format("source {}: {} cannot be read: {}", check.name,
-                                            unreadable[i], how_to_grant(unreadable[i], false)));
+    findings.warnings.push_back(fmt::format("source {}: {} cannot be read: {}{}", check.name,
+                                            unreadable[i], how_to_grant(unreadable[i], false),
+                                            group_hint(unreadable[i], unit)));
   if (unreadable.size() > kToldFiles)
     findings.warnings.push_back(fmt::format("source {}: and {} more cannot be read", check.name,
                                             format_count(unreadable.size() - kToldFiles, "file")));
+  if (!unreadable.empty() && unit.installed)
+    findings.warnings.push_back(fmt::format(
+        "source {}: where a program makes its log anew for its owner alone, the service needs the "
+        "right to read every file; {}",
+        check.name, how_to_drop_in(kAllLogs)));
 }
 
 // systemd hides or closes some directories, whatever their permissions say.
 void tell_hidden(const FileSourceConfig& config, const ServiceUnit& unit, Findings& findings) {
-  if (!unit.installed) return;
-  for (const std::string& path : config.paths)
-    if (path.starts_with("/tmp/") || path.starts_with("/var/tmp/"))
-      findings.warnings.push_back(fmt::format(
-          "source {}: the service has a /tmp of its own and does not see {}; to change it, "
-          "systemctl edit edgehose: [Service] PrivateTmp=no",
-          config.name, path));
+  for (const std::string& path : config.paths) {
+    if (!unit.hides(path)) continue;
+    const bool tmp = is_at_or_below(path, "/tmp") || is_at_or_below(path, "/var/tmp");
+    findings.warnings.push_back(fmt::format(
+        "source {}: {} does not see {}; {}", config.name,
+        tmp ? "the service has a /tmp of its own and" : "homes are closed to the service, which",
+        path, how_to_drop_in(tmp ? kTmpLogs : kHomeLogs)));
+  }
 }
 
 // A rotation that copies and then truncates loses what is written in between, to every reader.
@@ -97,15 +118,15 @@ void tell_shadowed(const std::vector<FileSelection>& selections,
 }
 
 SourceCheck check_file_source(const FileSourceConfig& config, const FileSelection& selection,
-                              std::size_t index, const Discovery& found, const Clock& clock,
-                              Findings& findings) {
+                              std::size_t index, const Discovery& found, const ServiceUnit& unit,
+                              const Clock& clock, Findings& findings) {
   SourceCheck check{config.name, 0, 0};
   std::vector<std::string> unreadable;
   for (const FoundFile& file : found.files) {
     if (!file.named || file.selection != index) continue;
     ++check.files;
     if (takes(config, file.stat, clock)) check.bytes += file.stat.size;
-    if (::access(file.path.c_str(), R_OK) != 0) unreadable.push_back(file.path);
+    if (!may_read(file.path)) unreadable.push_back(file.path);
   }
   const auto tell = [&](const std::string& what) {
     findings.warnings.push_back(fmt::format("source {}: {}", config.name, what));
@@ -117,7 +138,7 @@ SourceCheck check_file_source(const FileSourceConfig& config, const FileSelectio
   else if (hint.empty() && !without_files.empty())
     tell(fmt::format("no file matches {} now", fmt::join(without_files, ", ")));
   if (!hint.empty()) tell(hint);
-  tell_unreadable(check, unreadable, findings);
+  tell_unreadable(check, unreadable, unit, findings);
   return check;
 }
 
@@ -187,7 +208,7 @@ std::vector<SourceCheck> check_sources(const Config& config, const MadeSinks& si
       checks.push_back({config.sources[i].name, 0, 0});
       continue;
     }
-    checks.push_back(check_file_source(configs[i], selections[i], i, found, clock, findings));
+    checks.push_back(check_file_source(configs[i], selections[i], i, found, unit, clock, findings));
     tell_hidden(configs[i], unit, findings);
     tell_copytruncate(configs[i], i, found, rules, findings);
   }

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "agent/base/log.h"
 #include "agent/commands/service_unit.h"
@@ -68,8 +70,18 @@ LoadOptions load_options(const Invocation& invocation, Needs needs) {
   return options;
 }
 
-std::optional<LoadedConfig> load_or_complain(const Invocation& invocation, Needs needs) {
-  auto loaded = load_config(load_options(invocation, needs), make_schema());
+std::string absolute_config(const Invocation& invocation) {
+  const std::string path = load_options(invocation, Needs::kAll).path;
+  std::error_code none;
+  const auto absolute = std::filesystem::absolute(path, none);
+  return none ? path : absolute.lexically_normal().string();
+}
+
+std::optional<LoadedConfig> load_or_complain(const Invocation& invocation, Needs needs,
+                                             const std::vector<ConfigText>& texts) {
+  LoadOptions options = load_options(invocation, needs);
+  options.texts = texts;
+  auto loaded = load_config(options, make_schema());
   if (!loaded) {
     for (const config::Problem& problem : loaded.error().errors) complain(problem.text());
     return std::nullopt;

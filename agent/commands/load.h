@@ -22,9 +22,14 @@ enum class Needs {
 // --config and --set, as load_config() takes them.
 LoadOptions load_options(const Invocation& invocation, Needs needs);
 
+// The main file's path, from the root: the same for whoever names it.
+std::string absolute_config(const Invocation& invocation);
+
 // Loads the config; where that fails, tells every error on standard error and returns none: the
 // command then ends with kExitUsage. Applies log_level, unless --log-level is given.
-std::optional<LoadedConfig> load_or_complain(const Invocation& invocation, Needs needs);
+// `texts`: what its files held, where a reload hands it over.
+std::optional<LoadedConfig> load_or_complain(const Invocation& invocation, Needs needs,
+                                             const std::vector<ConfigText>& texts = {});
 
 // Says what to do where the operating system refused the buffer of `data_dir` to this user.
 Error with_advice(Error error, const std::string& data_dir);

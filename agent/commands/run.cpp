@@ -1,4 +1,7 @@
 // edgehose run: the agent itself.
+#include <algorithm>
+
+#include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/base/version.h"
 #include "agent/commands/load.h"
@@ -6,9 +9,24 @@
 #include "agent/commands/service_user.h"
 #include "agent/commands/table.h"
 #include "agent/run/agent.h"
+#include "agent/run/registry.h"
+#include "agent/run/reload.h"
 
 namespace edgehose {
 namespace {
+
+constexpr std::size_t kToldErrors = 20;  // of a config, in the log
+
+Result<LoadedConfig> load_again(const Invocation& invocation) {
+  auto loaded = load_config(load_options(invocation, Needs::kAll), make_schema());
+  if (loaded) return *std::move(loaded);
+  const std::vector<config::Problem>& errors = loaded.error().errors;
+  for (std::size_t i = 1; i < std::min(errors.size(), kToldErrors); ++i)
+    log::error("config: {}", errors[i].text());
+  const std::string more =
+      errors.size() == 1 ? "" : fmt::format(" (and {} more: edgehose check)", errors.size() - 1);
+  return fail(ErrorCode::kInvalid, "{}{}", errors.front().text(), more);
+}
 
 int run(const Invocation& invocation) {
   RunOptions options;
@@ -22,8 +40,14 @@ int run(const Invocation& invocation) {
       return usage_error("run", "--timeout needs --once: a service runs until it is stopped");
     options.timeout = *duration;
   }
-  const auto loaded = load_or_complain(invocation, Needs::kAll);
+  options.handed = take_handover().value_or(Handover{});
+  const auto loaded = load_or_complain(invocation, Needs::kAll, options.handed.config);
+  if (!loaded && !options.handed.before.empty())
+    return failed(
+        go_back(options.handed, {ErrorCode::kInvalid, 0, "it cannot be loaded any more"}));
   if (!loaded) return kExitUsage;
+  options.config_path = absolute_config(invocation);
+  options.load_again = [&] { return load_again(invocation); };
 
   const std::string& data_dir = loaded->config.agent.data_dir;
   if (const Status made = make_data_dir(data_dir, find_user(read_service_unit().user())); !made)
@@ -44,7 +68,8 @@ Command run_command() {
           "Runs the agent in the foreground: reads what the config names, keeps it in\n"
           "the buffer below data_dir and delivers it to every sink. The log goes to\n"
           "standard error. SIGTERM and SIGINT end it within 5 s; what is not yet\n"
-          "delivered stays in the buffer and goes out after the next start.\n"
+          "delivered stays in the buffer and goes out after the next start. SIGHUP has it\n"
+          "take on the config as it is now (edgehose help reload).\n"
           "\n"
           "With --once it reads what is there now, delivers all of it, shows its\n"
           "progress and ends. What it could not read, had to drop or what a destination\n"

@@ -22,7 +22,6 @@ constexpr std::array<std::string_view, 4> kUnitPlaces{
 constexpr std::string_view kBlanks = " \t\r";
 constexpr std::string_view kUnit = "edgehose.service";
 constexpr DescriptorLimits kSystemdDescriptors{1024, 524'288};  // DefaultLimitNOFILE
-constexpr std::string_view kShippedGroup = "adm";               // systemd/edgehose.service
 
 std::vector<std::string> drop_ins(const std::string& directory) {
   namespace fs = std::filesystem;
@@ -170,8 +169,28 @@ std::optional<DescriptorLimits> ServiceUnit::descriptor_limits() const {
 }
 
 std::vector<std::string> ServiceUnit::supplementary_groups() const {
-  if (!installed) return {std::string(kShippedGroup)};
   return words("SupplementaryGroups");
+}
+
+bool ServiceUnit::is_on(std::string_view setting) const {
+  static constexpr std::array<std::string_view, 5> kYes{"yes", "true", "on", "1", "y"};
+  const auto values = words(setting);
+  return !values.empty() && std::ranges::find(kYes, values.back()) != kYes.end();
+}
+
+bool ServiceUnit::hides(std::string_view path) const {
+  const auto below = [&](auto... places) { return (is_at_or_below(path, places) || ...); };
+  if (below("/tmp", "/var/tmp")) return is_on("PrivateTmp");
+  if (!below("/home", "/root", "/run/user")) return false;
+  const auto home = words("ProtectHome");
+  return is_on("ProtectHome") || (!home.empty() && home.back() == "tmpfs");
+}
+
+bool ServiceUnit::reads_everything() const {
+  const auto capabilities = words("AmbientCapabilities");
+  return std::ranges::any_of(capabilities, [](const std::string& capability) {
+    return capability == "CAP_DAC_READ_SEARCH" || capability == "CAP_DAC_OVERRIDE";
+  });
 }
 
 std::vector<std::string> ServiceUnit::output_files() const {
@@ -211,11 +230,7 @@ std::string ServiceUnit::group() const {
   return groups.empty() ? "" : groups.back();
 }
 
-bool ServiceUnit::makes_user() const {
-  const auto settings = words("DynamicUser");
-  static constexpr std::array<std::string_view, 5> kYes{"yes", "true", "on", "1", "y"};
-  return !settings.empty() && std::ranges::find(kYes, settings.back()) != kYes.end();
-}
+bool ServiceUnit::makes_user() const { return is_on("DynamicUser"); }
 
 ServiceUnit read_service_unit(const std::string& root) {
   ServiceUnit unit;

@@ -44,7 +44,14 @@ struct ServiceUnit {
   // File descriptors that the service may have: LimitNOFILE, systemd's own limits without one.
   // None: no unit is installed.
   std::optional<DescriptorLimits> descriptor_limits() const;
-  // Beside the user's own; those of the unit that comes with edgehose where none is installed.
+  // A setting of yes or no; no where it is not set.
+  bool is_on(std::string_view setting) const;
+  // Whether the service does not see `path`: it has a /tmp of its own (PrivateTmp), and homes are
+  // closed (ProtectHome).
+  bool hides(std::string_view path) const;
+  // Whether it may read what only others may: CAP_DAC_READ_SEARCH.
+  bool reads_everything() const;
+  // Beside the user's own.
   std::vector<std::string> supplementary_groups() const;
   // Whom the service runs as, by name or number: User, which systemd takes for root where it is not
   // set; without a unit the one that the README makes.

@@ -1,8 +1,12 @@
 #include "agent/commands/service_user.h"
 
+#include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -38,6 +42,16 @@ bool join(const std::vector<std::string>& names) {
   return ::setgroups(groups.size(), groups.data()) == 0;
 }
 
+// Of the capabilities that a change of the user left (PR_SET_KEEPCAPS), CAP_DAC_READ_SEARCH alone
+// goes on. False with errno set.
+bool keep_reading() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
+  constexpr std::uint32_t kReadSearch = 1U << CAP_DAC_READ_SEARCH;
+  data[0] = {kReadSearch, kReadSearch, 0};
+  return ::syscall(SYS_capset, &header, data.data()) == 0;
+}
+
 }  // namespace
 
 bool is_root() { return ::geteuid() == 0; }
@@ -64,6 +78,15 @@ std::optional<gid_t> find_group(const std::string& name) {
   return entry.gr_gid;
 }
 
+std::optional<std::string> group_name(gid_t id) {
+  std::array<char, kEntryBytes> storage{};
+  struct group entry {};
+  struct group* found = nullptr;
+  if (::getgrgid_r(id, &entry, storage.data(), storage.size(), &found) != 0 || found == nullptr)
+    return std::nullopt;
+  return entry.gr_name;
+}
+
 std::optional<User> owner_of(const std::string& path) {
   struct stat info {};
   std::string at = path;
@@ -82,12 +105,20 @@ std::optional<User> owner_of(const std::string& path) {
 
 std::string checked_user(const ServiceUnit& unit) { return is_root() ? unit.user() : this_user(); }
 
-Status become(const User& user, const std::vector<std::string>& more_groups) {
+Status become(const User& user, const std::vector<std::string>& more_groups,
+              bool reads_everything) {
   const bool named = !user.name.empty() && user.name[0] != '#';
   const int grouped = named ? ::initgroups(user.name.c_str(), user.gid) : ::setgroups(1, &user.gid);
-  if (grouped != 0 || !join(more_groups) || ::setgid(user.gid) != 0 || ::setuid(user.uid) != 0)
+  if (reads_everything) ::prctl(PR_SET_KEEPCAPS, 1);
+  if (grouped != 0 || !join(more_groups) || ::setgid(user.gid) != 0 || ::setuid(user.uid) != 0 ||
+      (reads_everything && !keep_reading()))
     return fail_errno(errno, fmt::format("becoming the user {}", user.name));
   return {};
+}
+
+// access(2) asks for a user without any capabilities.
+bool may_read(const std::string& path) {
+  return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0;
 }
 
 std::string existing_ancestor(std::string path) {

@@ -24,6 +24,7 @@ bool is_root();
 // By name or number.
 std::optional<User> find_user(const std::string& name);
 std::optional<gid_t> find_group(const std::string& name);
+std::optional<std::string> group_name(gid_t id);
 // Whose the nearest existing directory at or above `path` is.
 std::optional<User> owner_of(const std::string& path);
 
@@ -31,9 +32,13 @@ std::optional<User> owner_of(const std::string& path);
 // since the service's user is not there yet, that one.
 std::string checked_user(const ServiceUnit& unit);
 
-// Gives root's rights up for good: the user's groups and those named beside them (one that this
-// system does not have is left out), group and user. Only root may.
-Status become(const User& user, const std::vector<std::string>& more_groups = {});
+// Gives root's rights up for good, but for CAP_DAC_READ_SEARCH where `reads_everything`: the user's
+// groups and those named beside them (one that this system does not have is left out), group and
+// user. Only root may.
+Status become(const User& user, const std::vector<std::string>& more_groups = {},
+              bool reads_everything = false);
+// Whether this process may read `path`, with the rights that it has kept.
+bool may_read(const std::string& path);
 
 // The nearest directory at or above `path` that is there.
 std::string existing_ancestor(std::string path);

@@ -76,6 +76,11 @@ int status(const Invocation& invocation) {
     data_dir = loaded->config.agent.data_dir;
     sockets = agent_sockets(loaded->config.agent);
   }
+  // Where a config has an error it says nothing, and a running agent is on without it.
+  if (const auto given = invocation.value("socket")) {
+    sockets = {*given};
+    data_dir.clear();
+  }
   auto agent = find_agent(sockets, data_dir);
   // The service may listen elsewhere than this config and this user would have it.
   if (!agent)
@@ -105,45 +110,47 @@ int status(const Invocation& invocation) {
 }  // namespace
 
 Command status_command() {
-  return {.name = "status",
-          .arguments = "",
-          .summary = "how it is going: sources, sinks, buffer, health",
-          .description =
-              "Asks the running agent over its status socket (root, the agent's user and the\n"
-              "group adm may). Without an agent it reads the buffer, changes nothing and says\n"
-              "so.\n"
-              "\n"
-              "IN ALL and DELIVERED count for ever: what was committed = delivered + backlog +\n"
-              "dropped + dead letters, of what came since a sink was added. SINCE START is\n"
-              "what this process has read, so less than IN ALL after a restart; a little of\n"
-              "it may not be committed yet. A sink is waiting while its next batch is neither\n"
-              "full nor old enough.\n"
-              "\n"
-              "disk writes: what this process had written to all disks (write_bytes of\n"
-              "/proc/self/io), for each byte that it took in: the buffer's pages and the\n"
-              "objects of directory sinks. The file system's own journal is not in it; it is\n"
-              "in what all programs write to the whole disk.\n"
-              "commit: of the buffer, its flush included; before it the files that were read\n"
-              "are flushed, lest the buffer know more of them than a power cut leaves.\n"
-              "\n"
-              "degraded: a source cannot read, a sink is parked, each attempt of a sink has\n"
-              "failed for 30 s (two at least), a sink has a backlog of which nothing was\n"
-              "acknowledged for 10 minutes, a call on a destination hangs, there are dead\n"
-              "letters, commits fail, or the buffer is at 90 % or full.\n"
-              "down: no agent runs, its intake stands still, commits have failed for a minute,\n"
-              "the buffer's file is gone and cannot be put back, or the buffer is full, nothing\n"
-              "may be dropped (block; drop_oldest where all of it is under way) and no sink has\n"
-              "delivered for a minute.",
-          .options = {{"json", "",
-                       "The same as JSON, for programs: versioned by its field \"format\""}},
-          .examples =
-              "edgehose status\n"
-              "edgehose status --json | jq .buffer.full_in_seconds",
-          .exit_codes =
-              "0  healthy\n"
-              "1  degraded\n"
-              "2  down; also a wrong command line or config",
-          .run = status};
+  return {
+      .name = "status",
+      .arguments = "",
+      .summary = "how it is going: sources, sinks, buffer, health",
+      .description =
+          "Asks the running agent over its status socket (root, the agent's user and the\n"
+          "group adm may). Without an agent it reads the buffer, changes nothing and says\n"
+          "so.\n"
+          "\n"
+          "IN ALL and DELIVERED count for ever: what was committed = delivered + backlog +\n"
+          "dropped + dead letters, of what came since a sink was added. SINCE START is\n"
+          "what this process has read, so less than IN ALL after a restart; a little of\n"
+          "it may not be committed yet. A sink is waiting while its next batch is neither\n"
+          "full nor old enough.\n"
+          "\n"
+          "disk writes: what this process had written to all disks (write_bytes of\n"
+          "/proc/self/io), for each byte that it took in: the buffer's pages and the\n"
+          "objects of directory sinks. The file system's own journal is not in it; it is\n"
+          "in what all programs write to the whole disk.\n"
+          "commit: of the buffer, its flush included; before it the files that were read\n"
+          "are flushed, lest the buffer know more of them than a power cut leaves.\n"
+          "\n"
+          "degraded: the last reload was refused, a source cannot read, a sink is parked,\n"
+          "each attempt of a sink has failed for 30 s (two at least), a sink has a backlog\n"
+          "of which nothing was acknowledged for 10 minutes, a call on a destination\n"
+          "hangs, there are dead letters, commits fail, or the buffer is at 90 % or full.\n"
+          "down: no agent runs, its intake stands still, commits have failed for a minute,\n"
+          "the buffer's file is gone and cannot be put back, or the buffer is full, nothing\n"
+          "may be dropped (block; drop_oldest where all of it is under way) and no sink has\n"
+          "delivered for a minute.",
+      .options = {{"json", "", "The same as JSON, for programs: versioned by its field \"format\""},
+                  {"socket", "PATH",
+                   "Where the agent listens, if its config cannot be read to tell"}},
+      .examples =
+          "edgehose status\n"
+          "edgehose status --json | jq .buffer.full_in_seconds",
+      .exit_codes =
+          "0  healthy\n"
+          "1  degraded\n"
+          "2  down; also a wrong command line or config",
+      .run = status};
 }
 
 }  // namespace edgehose

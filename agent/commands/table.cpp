@@ -8,6 +8,7 @@ const std::vector<Command>& commands() {
       run_command(),
       check_command(),
       status_command(),
+      reload_command(),
       decrypt_command(),
       buffer_verify_command(),
       buffer_list_command(),

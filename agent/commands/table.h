@@ -17,6 +17,7 @@ Command demo_command();
 Command run_command();
 Command check_command();
 Command status_command();
+Command reload_command();
 Command decrypt_command();
 Command buffer_verify_command();
 Command buffer_list_command();

@@ -69,6 +69,7 @@ class Loader {
 
  private:
   void read_files();
+  std::vector<ConfigText> texts_of_files();
   void expand();
   void check_top_level();
   void read_tables();
@@ -116,15 +117,24 @@ tl::expected<LoadedConfig, ConfigErrors> Loader::load() {
 }
 
 void Loader::read_files() {
+  loaded_.texts = options_.texts.empty() ? texts_of_files() : options_.texts;
+  for (const ConfigText& file : loaded_.texts) {
+    loaded_.files.push_back(file.path);
+    if (auto table = parse_toml(file.path, file.text, problems_)) merge(merged_, std::move(*table));
+  }
+  for (const std::string& assignment : options_.sets)
+    if (auto table = read_set(assignment, problems_)) merge(merged_, std::move(*table));
+}
+
+std::vector<ConfigText> Loader::texts_of_files() {
   std::vector<std::string> paths{options_.path};
   const std::vector<std::string> more =
       files_in(parent_directory(options_.path) + "/conf.d", problems_);
   paths.insert(paths.end(), more.begin(), more.end());
+  std::vector<ConfigText> texts;
   for (const std::string& path : paths)
-    if (auto table = read_toml_file(path, problems_)) merge(merged_, std::move(*table));
-  for (const std::string& assignment : options_.sets)
-    if (auto table = read_set(assignment, problems_)) merge(merged_, std::move(*table));
-  loaded_.files = std::move(paths);
+    if (auto text = read_config_file(path, problems_)) texts.push_back({path, *std::move(text)});
+  return texts;
 }
 
 void Loader::expand() {

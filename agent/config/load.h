@@ -21,8 +21,16 @@ struct ServiceGrants {
   std::vector<std::string> credentials;          // names
 };
 
+// A file of a config, as it was read.
+struct ConfigText {
+  std::string path, text;
+  bool operator==(const ConfigText&) const = default;
+};
+
 struct LoadOptions {
   std::string path = "/etc/edgehose/edgehose.toml";
+  // What was read before, as LoadedConfig::texts: no file is read. Empty: the files are.
+  std::vector<ConfigText> texts{};
   std::vector<std::string> sets;  // "sinks.archive.path=/mnt/logs"
   // Also read every secret once, so that a missing one is an error now. Nothing is kept.
   bool try_secrets = true;
@@ -47,6 +55,7 @@ struct LoadedConfig {
   std::vector<Setting> settings;  // every field, also those left at their default
   std::vector<config::Problem> warnings;
   std::vector<std::string> files;  // read, in order
+  std::vector<ConfigText> texts;   // what they held
   bool whole = true;               // false: a variable is missing, see need_variables
 };
 

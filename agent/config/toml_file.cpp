@@ -125,22 +125,24 @@ Value& leaf(Table& table) {
 
 }  // namespace
 
-std::optional<Table> read_toml_file(const std::string& path, Diagnostics& problems) {
-  const Origin file{Origin::Kind::kFile, path};
-  const auto text = read_file(path, kMaxFileBytes);
-  if (!text) {
-    problems.error({}, text.error().code == ErrorCode::kNotFound
-                           ? text.error().message +
-                                 "; make one from what `edgehose config example` prints, or name "
-                                 "another with --config"
-                           : text.error().message);
-    return std::nullopt;
-  }
-  const toml::parse_result parsed = toml::parse(std::string_view(*text));
-  const Converter converter(file);
+std::optional<std::string> read_config_file(const std::string& path, Diagnostics& problems) {
+  auto text = read_file(path, kMaxFileBytes);
+  if (text) return *std::move(text);
+  problems.error({}, text.error().code == ErrorCode::kNotFound
+                         ? text.error().message +
+                               "; make one from what `edgehose config example` prints, or name "
+                               "another with --config"
+                         : text.error().message);
+  return std::nullopt;
+}
+
+std::optional<Table> parse_toml(const std::string& path, std::string_view text,
+                                Diagnostics& problems) {
+  const toml::parse_result parsed = toml::parse(text);
+  const Converter converter(Origin{Origin::Kind::kFile, path});
   if (parsed) return converter.table(parsed.table());
   const Origin at = converter.origin(parsed.error().source());
-  problems.error(at, parse_problem(parsed.error()) + quotes_hint(*text, at.line));
+  problems.error(at, parse_problem(parsed.error()) + quotes_hint(text, at.line));
   return std::nullopt;
 }
 

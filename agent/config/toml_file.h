@@ -3,13 +3,18 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/config/value.h"
 
 namespace edgehose::config {
 
-// The file's top table; none where it was not read or is not TOML, which is then reported.
-std::optional<Table> read_toml_file(const std::string& path, Diagnostics& problems);
+// What the file holds; none where it cannot be read, which is then reported.
+std::optional<std::string> read_config_file(const std::string& path, Diagnostics& problems);
+
+// Its top table; none where it is not TOML, which is then reported. `path`: for the messages.
+std::optional<Table> parse_toml(const std::string& path, std::string_view text,
+                                Diagnostics& problems);
 
 // "sinks.archive.path=/mnt/logs": the tables around it and the value, which may be TOML
 // (a number, a list, a quoted string) or else is taken as a string.

@@ -59,6 +59,7 @@ void Agent::listen_for_control() {
 Status Agent::open_listening() {
   Opening opening([this] { return open(); });
   OpeningReport report(*opening_, notifier_, clock_->now());
+  report.feed_watchdog(!options_.handed.config.empty());  // systemd counts on from before a reload
   std::optional<Instant> break_off;
   while (!opening.ended()) {
     const Instant now = clock_->now();
@@ -161,9 +162,16 @@ Status Agent::add_sink(SinkParts& sink) {
 }
 
 Result<int> run_agent(const LoadedConfig& config, const RunOptions& options) {
-  Agent agent(config, options);
-  EH_TRY(agent.start());
-  return agent.run();
+  std::optional<Handover> next;
+  {
+    Agent agent(config, options);
+    if (const Status started = agent.start(); !started)
+      return tl::unexpected(go_back(options.handed, started.error()));
+    const int code = agent.run();
+    next = agent.handover();
+    if (!next) return code;
+  }
+  return tl::unexpected(start_anew(*next));
 }
 
 }  // namespace edgehose

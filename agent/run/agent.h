@@ -5,12 +5,14 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/base/result.h"
 #include "agent/config/load.h"
+#include "agent/run/reload.h"
 #include "buffer/store.h"
 
 namespace edgehose {
@@ -20,6 +22,10 @@ struct RunOptions {
   std::optional<Duration> timeout;  // of `once`
   bool progress = true;             // show it (only with `once`)
   std::string version;
+  std::string config_path;  // its main file, absolute: by it a command knows whose agent this is
+  // For a reload: the config as its files are now. The error is its first one; the log has all.
+  std::function<Result<LoadedConfig>()> load_again{};
+  Handover handed{};  // by the process before this one, where a reload made this one
 };
 
 constexpr Duration kStopTime = std::chrono::seconds(4);
@@ -28,7 +34,7 @@ constexpr Duration kOpeningStopTime = std::chrono::seconds(2);
 
 // Exit codes as in agent/commands/command.h: 0; of `once` 1 where something could not be read, was
 // dropped or refused, 3 where `timeout` came first. Errors are those of the start; what fails later
-// is told by log and status and tried again.
+// is told by log and status and tried again. A reload does not return: the process starts anew.
 Result<int> run_agent(const LoadedConfig& config, const RunOptions& options);
 
 // How the buffer is opened under this config: size limits resolved, keys read. Also for `check` and

@@ -1,5 +1,6 @@
 // The Agent behind run_agent(): agent.cpp makes its parts, agent_loop.cpp is main's loop and the
-// end, agent_report.cpp what it tells of itself. Included by these alone.
+// end, agent_reload.cpp judges a new config, agent_report.cpp is what it tells of itself. Included
+// by these alone.
 //
 // Threading: one thread (main's), but open(), which runs in a thread of its own while main hears
 // signals and waits for it.
@@ -35,6 +36,9 @@
 
 namespace edgehose {
 
+// What a process has to work in before a signal makes it start anew: a storm of them stops nothing,
+// and fills no log.
+constexpr Duration kReloadPause = std::chrono::seconds(2);
 constexpr Duration kOncePoll = std::chrono::milliseconds(50);
 
 struct SinkSlot {
@@ -52,6 +56,8 @@ class Agent {
 
   Status start();
   int run();
+  // What the process that this one becomes is to have; none: it ends.
+  const std::optional<Handover>& handover() const { return handover_; }
 
  private:
   Status open_listening();
@@ -65,6 +71,9 @@ class Agent {
   void step();
   void take_signals();
   void serve_control();
+  void heed_hangup(Instant now);
+  Result<ChangeReport> reload();
+  Status judge(const LoadedConfig& next) const;
   bool in_the_kernel(const SinkSlot& sink) const;
   SinkInput sink_input(const SinkSlot& sink, const IntakeStatus& intake) const;
   std::vector<LoopSilence> loops(Instant now) const;
@@ -80,6 +89,7 @@ class Agent {
   int once_ends(bool complete) const;
   Progress progress() const;
   int take_down();
+  [[noreturn]] void leave() const;
 
   const LoadedConfig& loaded_;
   const Config& config_;
@@ -114,6 +124,10 @@ class Agent {
   Instant next_sample_{};
   Hourly hourly_{started_};
   std::optional<int> exit_code_;
+
+  bool hangup_ = false;  // SIGHUP came
+  ReloadReport reload_ = options_.handed.reload;
+  std::optional<Handover> handover_;
 };
 
 }  // namespace edgehose

@@ -20,7 +20,7 @@ constexpr Duration kCourierStopTime = std::chrono::seconds(1);
 }  // namespace
 
 int Agent::run() {
-  while (!exit_code_) step();
+  while (!exit_code_ && !handover_) step();
   return take_down();
 }
 
@@ -39,12 +39,14 @@ void Agent::step() {
     if (once_is_over()) return;
     next = now + kOncePoll;
   }
+  if (hangup_) next = std::min(next, started_ + kReloadPause);
   const int control_fd = control_server_ ? control_server_->fd() : -1;
   if (control_server_) next = std::min(next, control_server_->deadline());
   const std::array<int, 3> fds{signals_.get(), control_fd, control_waker_.fd()};
   clock_->wait(fds, next);
   take_signals();
-  if (control_server_) serve_control();
+  heed_hangup(now);
+  if (control_server_ && !handover_) serve_control();
 }
 
 // Changes are made by the intake thread, the only writer; their outcomes come back here.
@@ -60,14 +62,15 @@ void Agent::serve_control() {
   control_server_->serve({[this] { return make_status(); },
                           [this](ControlTicket ticket, const ControlChange& change) {
                             intake_->changes().post({ticket, change});
-                          }});
+                          },
+                          [this] { return reload(); }});
 }
 
 void Agent::take_signals() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGHUP) {
-      log::info("SIGHUP: the config is read at the start only: restart to apply a new one");
+      hangup_ = true;
       continue;
     }
     log::event(log::Level::kInfo, "stop: {} received",
@@ -162,7 +165,14 @@ int Agent::once_ends(bool complete) const {
 // Couriers first: what they have settled rides the last commit. Whoever hangs in a system call on a
 // dying device is left behind: what is committed is safe, and the process must end.
 int Agent::take_down() {
-  notifier_.stopping();
+  if (exit_code_) handover_.reset();
+  if (handover_) {
+    log::event(log::Level::kInfo, "reload: the config is good, this process starts anew with it");
+    notifier_.reloading();
+    notifier_.watchdog();
+  } else {
+    notifier_.stopping();
+  }
   const Instant deadline = clock_->now() + kStopTime;
   for (SinkSlot& sink : sinks_) sink.thread->request_stop();
   bool all_ended = true;
@@ -183,9 +193,16 @@ int Agent::take_down() {
   }
   log::tell_left_out();
   if (all_ended && !options_.once) log_losses();
-  log::event(log::Level::kInfo, "stopped");
-  if (!all_ended) ::_exit(*exit_code_);
-  return *exit_code_;
+  if (!handover_) log::event(log::Level::kInfo, "stopped");
+  if (!all_ended) leave();
+  return exit_code_.value_or(0);
+}
+
+// Threads that hang would be waited for.
+void Agent::leave() const {
+  if (!handover_) ::_exit(*exit_code_);
+  log::error("{}; the service manager starts it", start_anew(*handover_).message);
+  ::_exit(1);
 }
 
 }  // namespace edgehose

@@ -56,6 +56,8 @@ std::string Agent::make_status() const {
   input.agent = agent_id_;
   input.version = options_.version;
   input.data_dir = config_.agent.data_dir;
+  input.config = options_.config_path;
+  input.reload = reload_;
   input.pid = ::getpid();
   input.uptime = clock_->now() - started_;
   input.now = clock_->wall();

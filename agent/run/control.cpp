@@ -28,7 +28,7 @@ bool is_word(std::string_view text) {
 tl::unexpected<Error> wrong(std::string_view what) {
   return fail(
       ErrorCode::kInvalid,
-      "{}; one of: status, confirm SINK, forget sink SINK, forget source SOURCE, forget lane SINK "
+      "{}; one of: status, reload, confirm SINK, forget sink SINK, forget source SOURCE, forget lane SINK "
       "SOURCE, forget positions, dead-letters replay|purge [sink=SINK] all|ID...",
       what);
 }
@@ -110,6 +110,7 @@ Result<ControlRequest> parse_request(std::string_view line) {
     return words.size() == count && words[0] == first && (second.empty() || words[1] == second);
   };
   if (words.empty() || is(1, "status")) return StatusRequest{};
+  if (is(1, "reload")) return ReloadRequest{};
   if (is(2, "confirm")) return ControlChange(ConfirmSink{words[1]});
   if (is(3, "forget", "sink")) return ControlChange(ForgetSink{words[2]});
   if (is(4, "forget", "lane")) return ControlChange(ForgetLane{words[2], words[3]});

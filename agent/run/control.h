@@ -17,7 +17,8 @@ namespace edgehose {
 constexpr std::size_t kMaxRequest = 32 * 1024;  // bytes of a line, its end included
 
 struct StatusRequest {};
-using ControlRequest = std::variant<StatusRequest, ControlChange>;
+struct ReloadRequest {};  // take on the config as its files are now
+using ControlRequest = std::variant<StatusRequest, ReloadRequest, ControlChange>;
 
 // Without the line's end. kInvalid, in words for a person, for what is no request.
 Result<ControlRequest> parse_request(std::string_view line);

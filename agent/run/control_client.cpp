@@ -77,6 +77,11 @@ Result<std::string> ask_status(const std::string& path, Duration patience) {
   return ask_agent(path, "status\n", patience);
 }
 
+Result<ChangeReport> ask_reload(const std::string& path, Duration patience) {
+  EH_ASSIGN(const std::string answer, ask_agent(path, "reload\n", patience));
+  return parse_answer(answer);
+}
+
 Result<ChangeReport> ask_change(const std::string& path, const ControlChange& change,
                                 Duration patience) {
   EH_ASSIGN(const std::string line, request_line(change));

@@ -182,10 +182,11 @@ bool ControlServer::read_request(Client& client, bool& ended) const {
 
 void ControlServer::act(Client& client, std::string_view line, const MakeStatus& status,
                         const ControlHandlers& handlers) {
-  const auto refuse = [&](const Error& error) {
-    client.answer = std::make_shared<const std::string>(answer_json(tl::unexpected(error)));
+  const auto tell = [&](const Result<ChangeReport>& outcome) {
+    client.answer = std::make_shared<const std::string>(answer_json(outcome));
     client.step = Step::kAnswering;
   };
+  const auto refuse = [&](const Error& error) { tell(tl::unexpected(error)); };
   const auto request = parse_request(line);
   if (!request) return refuse(request.error());
   if (std::holds_alternative<StatusRequest>(*request)) {
@@ -197,6 +198,7 @@ void ControlServer::act(Client& client, std::string_view line, const MakeStatus&
     return refuse(
         {ErrorCode::kPermission, 0,
          "only root and the agent's own user may change something; the status is free to read"});
+  if (std::holds_alternative<ReloadRequest>(*request)) return tell(handlers.reload());
   client.step = Step::kWaiting;
   client.deadline = clock_.now() + kChangeTime;
   handlers.change(client.ticket, std::get<ControlChange>(*request));

@@ -31,6 +31,8 @@ struct ControlHandlers {
   std::function<std::string()> status;  // JSON; at most once a call of serve()
   // Takes a change on; answer() is called when it is made.
   std::function<void(ControlTicket, const ControlChange&)> change;
+  // Whether the config is taken on; answered at once.
+  std::function<Result<ChangeReport>()> reload{};
 };
 
 class ControlServer {

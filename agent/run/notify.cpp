@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "agent/base/file.h"
 
@@ -39,6 +40,13 @@ Notifier Notifier::from_environment() {
 void Notifier::starting(std::string_view status, Duration longer) {
   const auto usec = std::chrono::duration_cast<std::chrono::microseconds>(longer).count();
   send(fmt::format("EXTEND_TIMEOUT_USEC={}\nSTATUS={}", usec, status));
+}
+
+void Notifier::reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto usec = static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
+  send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", usec));
 }
 
 void Notifier::send(std::string_view message) {

@@ -23,7 +23,10 @@ class Notifier {
   void ready(std::string_view status) { send(fmt::format("READY=1\nSTATUS={}", status)); }
   // Still starting: systemd waits this much longer for ready().
   void starting(std::string_view status, Duration longer);
+  // A reload begins: READY=1 ends it.
+  void reloading();
   void stopping() { send("STOPPING=1"); }
+  void status(std::string_view status) { send(fmt::format("STATUS={}", status)); }
   void watchdog() { send("WATCHDOG=1"); }
   // How often watchdog() has to be called: half of what systemd waits. None: it does not wait.
   std::optional<Duration> watchdog_interval() const { return watchdog_interval_; }

@@ -27,7 +27,10 @@ Instant OpeningReport::step(Instant now) {
   if (const std::uint64_t moves = progress_.moves(); std::exchange(moves_, moves) != moves)
     moved_ = now;
   if (now >= next_notice_) {
-    if (now - moved_ < kOpeningSilence) notifier_.starting(progress_.words(), kPatience);
+    if (now - moved_ < kOpeningSilence) {
+      notifier_.starting(progress_.words(), kPatience);
+      if (feed_) notifier_.watchdog();
+    }
     next_notice_ = now + kTellSystemd;
   }
   if (now >= next_line_) {

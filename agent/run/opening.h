@@ -40,6 +40,8 @@ class OpeningReport {
   OpeningReport(const OpenProgress& progress, Notifier& notifier, Instant now)
       : progress_(progress), notifier_(notifier), moved_(now), next_line_(now + kFirstLine) {}
 
+  // Whether the watchdog bites already: then it is fed with each call for more time.
+  void feed_watchdog(bool feed) { feed_ = feed; }
   // Tells what is due; when to call again.
   Instant step(Instant now);
 
@@ -52,6 +54,7 @@ class OpeningReport {
  private:
   const OpenProgress& progress_;
   Notifier& notifier_;
+  bool feed_ = false;
   std::uint64_t moves_ = 0;
   Instant moved_;
   Instant next_notice_{};

@@ -76,6 +76,10 @@ void judge_process(const ReportInput& input, Judge& judge) {
     judge.down(fmt::format(
         "the intake loop has not moved for {}",
         format_duration(std::chrono::duration_cast<std::chrono::seconds>(input.intake_silence))));
+  if (const ReloadReport& reload = input.reload; !reload.refused.empty())
+    judge.degraded(
+        fmt::format("the config before it runs on, since the reload at {} was refused: {}",
+                    format_wall(reload.refused_at), reload.refused));
   if (!input.displaced.empty()) judge.down("nothing is read: " + input.displaced);
   if (input.intake_problem.empty()) return;
   if (input.intake_problem_for >= kCommitsFail)

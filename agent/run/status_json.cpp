@@ -253,6 +253,15 @@ BufferReport buffer_from(const Json& j) {
   return b;
 }
 
+Json reload_json(const ReloadReport& r) {
+  return {{"count", r.count}, {"refused", r.refused}, {"refused_at", time_json(r.refused_at)}};
+}
+
+ReloadReport reload_from(const Json& j) {
+  return {j.at("count").get<std::uint64_t>(), j.at("refused").get<std::string>(),
+          time_from(j.at("refused_at"))};
+}
+
 Json report_json(const StatusReport& r) {
   Json json = {{"format", kStatusFormat},
                {"health", name(r.health)},
@@ -262,6 +271,8 @@ Json report_json(const StatusReport& r) {
                {"agent", r.agent},
                {"version", r.version},
                {"data_dir", r.data_dir},
+               {"config", r.config},
+               {"reload", reload_json(r.reload)},
                {"pid", r.pid},
                {"uptime_seconds", seconds(r.uptime)},
                {"at", time_json(r.at)}};
@@ -285,6 +296,8 @@ StatusReport report_from(const Json& j) {
   j.at("agent").get_to(r.agent);
   j.at("version").get_to(r.version);
   j.at("data_dir").get_to(r.data_dir);
+  r.config = j.value("config", "");
+  if (j.contains("reload")) r.reload = reload_from(j.at("reload"));
   j.at("pid").get_to(r.pid);
   r.uptime = from_seconds(j.at("uptime_seconds").get<double>());
   r.at = time_from(j.at("at"));

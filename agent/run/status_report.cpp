@@ -194,6 +194,8 @@ StatusReport make_report(const ReportInput& input) {
   report.agent = input.agent;
   report.version = input.version;
   report.data_dir = input.data_dir;
+  report.config = input.config;
+  report.reload = input.reload;
   report.pid = input.pid;
   report.uptime = input.uptime;
   report.at = input.now;

@@ -7,7 +7,8 @@
 //             "drop_oldest" where all of it is claimed) and no sink has delivered for kCatchesUp:
 //             nothing is read; the buffer's file was deleted, moved or replaced and cannot be put
 //             back
-//   degraded  commits fail; the buffer is full or at kAlmostFull of its limit (whatever the
+//   degraded  the last reload was refused; commits fail; the buffer is full or at kAlmostFull of
+//   its limit (whatever the
 //             policy); its disk is full, or leaves it less than the rest of that; a source has a
 //             problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
 //             acknowledged for kStallTime, and its oldest record has been ripe (older than the
@@ -31,6 +32,7 @@
 
 #include "agent/base/result.h"
 #include "agent/base/types.h"
+#include "agent/run/reload.h"
 #include "agent/run/traffic.h"
 #include "agent/sources/source.h"
 #include "buffer/state.h"
@@ -136,6 +138,8 @@ struct BufferReport {
 struct StatusReport {
   bool running = true;  // false: read from the buffer without a daemon
   std::string agent, version, data_dir;
+  std::string config;  // its main file
+  ReloadReport reload;
   std::int64_t pid = 0;
   Duration uptime{};
   WallTime at;  // when it was made
@@ -193,6 +197,8 @@ struct BufferRates {
 struct ReportInput {
   bool running = true;
   std::string agent, version, data_dir;
+  std::string config{};
+  ReloadReport reload{};
   std::int64_t pid = 0;
   Duration uptime{};
   WallTime now;

@@ -5,17 +5,28 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 
 #include <cerrno>
 #include <cstring>
 #include <memory>
 
+#include "agent/base/file.h"
+
 namespace edgehose {
 namespace {
 
 constexpr char kByUuid[] = "/dev/disk/by-uuid";
+constexpr std::size_t kRecordBytes = 64 * 1024;
 
-std::string uuid_of_device(dev_t device) {
+// udev's record of a block device: a service with a /dev of its own (PrivateDevices) sees it too.
+std::string uuid_in_record(dev_t device) {
+  const auto record =
+      read_file(fmt::format("/run/udev/data/b{}:{}", major(device), minor(device)), kRecordBytes);
+  return record ? uuid_of_record(*record) : "";
+}
+
+std::string uuid_by_name(dev_t device) {
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(kByUuid), ::closedir);
   if (!directory) return "";
   while (const dirent* entry = ::readdir(directory.get())) {
@@ -25,6 +36,11 @@ std::string uuid_of_device(dev_t device) {
       return entry->d_name;
   }
   return "";
+}
+
+std::string uuid_of_device(dev_t device) {
+  const std::string uuid = uuid_by_name(device);
+  return uuid.empty() ? uuid_in_record(device) : uuid;
 }
 
 bool in_memory(std::uint64_t type) {
@@ -54,6 +70,14 @@ Result<std::string> filesystem_identity(int fd) {
   if (const std::string uuid = uuid_of_device(st.st_dev); !uuid.empty())
     identity += " uuid=" + uuid;
   return identity;
+}
+
+std::string uuid_of_record(std::string_view record) {
+  constexpr std::string_view kKey = "\nE:ID_FS_UUID_ENC=";
+  const std::size_t at = record.find(kKey);
+  if (at == std::string_view::npos) return "";
+  record.remove_prefix(at + kKey.size());
+  return std::string(record.substr(0, record.find('\n')));
 }
 
 bool same_filesystem(std::string_view expected, std::string_view found) {

@@ -5,6 +5,7 @@ same as:  EDGEHOSE=build-tests/agent/edgehose python3 tests/promises/FILE.py Pro
 """
 
 import os
+import socket
 import sys
 import time
 import unittest
@@ -15,6 +16,31 @@ sys.path.insert(0, str(SUPPORT))
 from agent import TOOLS, Failed, Sandbox, die_with_parent, secret, wait_until  # noqa: E402, F401
 
 PARKED = 100  # seconds: a parked sink is tried again after one minute, with jitter
+
+
+class Systemd:
+    """The other end of $NOTIFY_SOCKET: every message with the second it came."""
+
+    def __init__(self, address, watchdog_usec=None):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
+        self.socket.setblocking(False)
+        self.messages = []
+        self.env = {**os.environ, "NOTIFY_SOCKET": address}
+        if watchdog_usec:
+            self.env["WATCHDOG_USEC"] = str(watchdog_usec)
+
+    def told(self, text):
+        """The seconds at which a line that begins so came."""
+        while True:
+            try:
+                self.messages.append((time.monotonic(), self.socket.recv(4096).decode()))
+            except BlockingIOError:
+                return [at for at, message in self.messages
+                        if any(line.startswith(text) for line in message.split("\n"))]
+
+    def close(self):
+        self.socket.close()
 
 
 class PromiseCase(unittest.TestCase):
@@ -38,6 +64,14 @@ class PromiseCase(unittest.TestCase):
         """The agent's own log stays readable whatever happens."""
         count = len(self.box.agent_log.read_bytes().splitlines())
         self.assertLess(count, limit, "lines in the agent's own log")
+
+    def systemd(self, address=None, **options):
+        systemd = Systemd(address or str(self.box.root / "notify.sock"), **options)
+        self.addCleanup(systemd.close)
+        return systemd
+
+    def ready(self, systemd, seconds=10):
+        wait_until(lambda: systemd.told("READY=1"), seconds, "READY=1")
 
     def source(self, status, name="app"):
         return next(s for s in status["sources"] if s["name"] == name)

@@ -3,46 +3,11 @@ heard to go on, and SIGTERM ends it; a data_dir that is taken away is noticed.""
 
 import os
 import shutil
-import socket
-import time
 
 import promise
 
 
-class Systemd:
-    """The other end of $NOTIFY_SOCKET: every message with the second it came."""
-
-    def __init__(self, address, watchdog_usec=None):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(address.replace("@", "\0", 1) if address.startswith("@") else address)
-        self.socket.setblocking(False)
-        self.messages = []
-        self.env = {**os.environ, "NOTIFY_SOCKET": address}
-        if watchdog_usec:
-            self.env["WATCHDOG_USEC"] = str(watchdog_usec)
-
-    def told(self, text):
-        """The seconds at which a line that begins so came."""
-        while True:
-            try:
-                self.messages.append((time.monotonic(), self.socket.recv(4096).decode()))
-            except BlockingIOError:
-                return [at for at, message in self.messages
-                        if any(line.startswith(text) for line in message.split("\n"))]
-
-    def close(self):
-        self.socket.close()
-
-
 class Promise(promise.PromiseCase):
-    def systemd(self, address=None, **options):
-        systemd = Systemd(address or str(self.box.root / "notify.sock"), **options)
-        self.addCleanup(systemd.close)
-        return systemd
-
-    def ready(self, systemd, seconds=10):
-        promise.wait_until(lambda: systemd.told("READY=1"), seconds, "READY=1")
-
     def life(self, systemd):
         self.box.log(lines=100)
         agent = self.box.start(env=systemd.env)

@@ -15,6 +15,7 @@ using ::testing::IsEmpty;
 
 // What is told of a sink that writes to /tmp, under this unit.
 struct Setup {
+  std::string path = "/tmp";
   ServiceUnit unit{};
   std::optional<std::uint64_t> buffer = std::nullopt;
   std::string note{};  // that the buffer has of the sink
@@ -29,7 +30,7 @@ struct Found : Findings {
 Found found(const Setup& setup) {
   DirectoryConfig sink;
   sink.common.name = "archive";
-  sink.path = "/tmp";
+  sink.path = setup.path;
   Config config;
   config.agent.data_dir = setup.data_dir;
   config.buffer.max_size = setup.buffer;
@@ -47,14 +48,15 @@ Found found(const Setup& setup) {
 
 std::vector<std::string> warnings(const ServiceUnit& unit,
                                   std::optional<std::uint64_t> buffer = std::nullopt) {
-  return found({unit, buffer}).warnings;
+  return found({.unit = unit, .buffer = buffer}).warnings;
 }
 
 TEST(CheckSinks, WhatTheInstalledUnitForbidsIsTold) {
   const std::string strict = "[Service]\nProtectSystem=strict\n";
   const auto told = warnings({true, strict + "StateDirectory=edgehose\nReadWritePaths=/srv\n"});
   ASSERT_EQ(told.size(), 1u);
-  EXPECT_THAT(told[0], HasSubstr("systemctl edit edgehose: [Service] ReadWritePaths=/tmp"));
+  EXPECT_THAT(told[0], HasSubstr("the drop-in directory.conf with ReadWritePaths=-/tmp in it"));
+  EXPECT_THAT(told[0], HasSubstr("/usr/share/edgehose/drop-ins/directory.conf"));
   EXPECT_THAT(warnings({true, strict + "ReadWritePaths=/srv /tmp\n"}), IsEmpty());
   EXPECT_THAT(warnings({true, "[Service]\nReadWritePaths=/srv\n"}), IsEmpty())
       << "it forbids nothing";
@@ -66,7 +68,14 @@ TEST(CheckSinks, AnErrorWhereTheUnitRunsThisConfig) {
   EXPECT_TRUE(findings.sink.hopeless);
   EXPECT_THAT(findings.warnings, IsEmpty());
   ASSERT_EQ(findings.errors.size(), 1u);
-  EXPECT_THAT(findings.errors[0], HasSubstr("ReadWritePaths=/tmp"));
+  EXPECT_THAT(findings.errors[0], HasSubstr("ReadWritePaths=-/tmp"));
+}
+
+TEST(CheckSinks, AMediumNeedsTheDropInForMedia) {
+  const Found findings = found(
+      {.path = "/media/usb/logs", .unit = {true, "[Service]\nProtectSystem=strict\n", "", true}});
+  ASSERT_EQ(findings.errors.size(), 1u);
+  EXPECT_THAT(findings.errors[0], HasSubstr("the drop-in media.conf changes that: install"));
 }
 
 TEST(CheckSinks, AnotherFileSystemThanBeforeIsAnError) {

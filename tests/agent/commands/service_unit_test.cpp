@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "agent/base/file.h"
+#include "agent/commands/drop_in.h"
 
 namespace edgehose {
 namespace {
@@ -30,13 +31,47 @@ class ServiceUnitTest : public ::testing::Test {
   std::string root_;
 };
 
-TEST_F(ServiceUnitTest, WithoutOneTheShippedUnitsGroupsCount) {
+// A group that the system lacks would prevent the start: its user is a member of them.
+TEST_F(ServiceUnitTest, TheShippedOneNamesNoGroups) {
   const ServiceUnit none = read_service_unit(root_);
   EXPECT_FALSE(none.installed);
+  EXPECT_THAT(none.supplementary_groups(), IsEmpty());
   const auto shipped = read_file(EDGEHOSE_UNIT, 64 * 1024);
   ASSERT_TRUE(shipped);
-  EXPECT_EQ(none.supplementary_groups(),
-            (ServiceUnit{true, *shipped}.words("SupplementaryGroups")));
+  EXPECT_THAT((ServiceUnit{true, *shipped}.supplementary_groups()), IsEmpty());
+  EXPECT_EQ((ServiceUnit{true, *shipped}.user()), "edgehose");
+}
+
+TEST_F(ServiceUnitTest, HidesHomesAndTmpUnlessADropInOpensThem) {
+  const auto shipped = read_file(EDGEHOSE_UNIT, 64 * 1024);
+  ASSERT_TRUE(shipped);
+  const ServiceUnit unit{true, *shipped};
+  for (const char* path :
+       {"/home/app.log", "/root/app.log", "/run/user/1000/a", "/tmp/a.log", "/var/tmp/a.log"})
+    EXPECT_TRUE(unit.hides(path)) << path;
+  for (const char* path : {"/var/log/syslog", "/homes/a.log", "/run/a.log"})
+    EXPECT_FALSE(unit.hides(path)) << path;
+  const auto with = [&](const char* drop_in) {
+    const auto text = read_file(std::string(EDGEHOSE_DROP_INS) + "/" + drop_in, 64 * 1024);
+    return ServiceUnit{true, *shipped + text.value_or("")};
+  };
+  EXPECT_FALSE(with("home-logs.conf").hides("/home/app.log"));
+  EXPECT_FALSE(with("tmp-logs.conf").hides("/tmp/a.log"));
+  EXPECT_FALSE(unit.reads_everything());
+  EXPECT_TRUE(with("all-logs.conf").reads_everything());
+  EXPECT_FALSE(unit.lets_write("/media/usb/logs"));
+  EXPECT_TRUE(with("media.conf").lets_write("/media/usb/logs"));
+  EXPECT_FALSE(with("media.conf").lets_write("/srv/logs"));
+  EXPECT_TRUE(with("directory.conf").lets_write("/srv/logs"));
+}
+
+TEST_F(ServiceUnitTest, EachDropInThatIsNamedIsThere) {
+  for (const std::string_view name : {kAllLogs, kHomeLogs, kTmpLogs, kMedia, kDirectory})
+    EXPECT_TRUE(std::filesystem::exists(fmt::format("{}/{}", EDGEHOSE_DROP_INS, name))) << name;
+  EXPECT_EQ(how_to_drop_in(kMedia),
+            "the drop-in media.conf changes that: install -D -m 644 -t "
+            "/etc/systemd/system/edgehose.service.d /usr/share/edgehose/drop-ins/media.conf, then "
+            "systemctl daemon-reload && systemctl restart edgehose");
 }
 
 TEST_F(ServiceUnitTest, DropInsAddAndClear) {

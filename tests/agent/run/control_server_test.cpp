@@ -88,6 +88,15 @@ TEST_F(ControlServerTest, AnswersAndCloses) {
   EXPECT_FALSE(readable(server->fd()));
 }
 
+TEST_F(ControlServerTest, AReloadIsAnsweredWithItsVerdict) {
+  const auto server = listen();
+  const FileDescriptor client = connect("reload\n");
+  server->serve(
+      {nothing, {}, [] { return Result<ChangeReport>(fail(ErrorCode::kInvalid, "line 3")); }});
+  EXPECT_EQ(parse_answer(read_all(client.get())).error().message, "line 3");
+  EXPECT_TRUE(changes.empty());
+}
+
 TEST_F(ControlServerTest, NoClientNoWork) {
   const auto server = listen();
   int made = 0;

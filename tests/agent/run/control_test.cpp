@@ -56,6 +56,11 @@ TEST(Control, NothingAndStatusAskForTheStatus) {
     EXPECT_TRUE(std::holds_alternative<StatusRequest>(*parse_request(line))) << line;
 }
 
+TEST(Control, AReloadIsAskedForInOneWord) {
+  EXPECT_TRUE(std::holds_alternative<ReloadRequest>(*parse_request("reload")));
+  EXPECT_FALSE(parse_request("reload now"));
+}
+
 TEST(Control, WhatIsNoRequestIsToldWhatIsOne) {
   for (const char* line :
        {"confirm", "confirm a b", "forget", "forget sink", "forget all of it",
@@ -63,7 +68,7 @@ TEST(Control, WhatIsNoRequestIsToldWhatIsOne) {
         "dead-letters replay -1", "dead-letters replay 99999999999999999999", "reboot"}) {
     const auto request = parse_request(line);
     ASSERT_FALSE(request) << line;
-    EXPECT_THAT(request.error().message, HasSubstr("one of: status, confirm SINK"));
+    EXPECT_THAT(request.error().message, HasSubstr("one of: status, reload, confirm SINK"));
   }
   std::string many = "dead-letters purge";
   for (std::size_t i = 0; i <= LetterSelection::kMaxIds; ++i) many += " 1";

@@ -45,6 +45,18 @@ class OpeningReportTest : public testing::Test {
   OpenProgress progress_;
 };
 
+TEST_F(OpeningReportTest, FeedsAWatchdogThatBitesAlreadyWhileItGoesOn) {
+  OpeningReport report(progress_, notifier_, clock_.now());
+  report.feed_watchdog(true);
+  progress_.begin("compacting", 1 << 20);
+  report.step(clock_.now());
+  EXPECT_NE(told(), "");
+  EXPECT_EQ(told(), "WATCHDOG=1");
+  clock_.advance(OpeningReport::kOpeningSilence);
+  report.step(clock_.now());
+  EXPECT_EQ(told(), "") << "it stands still";
+}
+
 TEST_F(OpeningReportTest, AsksForTimeWithProgressInWords) {
   OpeningReport report(progress_, notifier_, clock_.now());
   progress_.begin("copying what was salvaged", 40 << 20);

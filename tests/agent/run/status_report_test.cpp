@@ -70,6 +70,21 @@ TEST(StatusReport, SoundAgentIsHealthy) {
   EXPECT_EQ(report.sources[0].committed, (Counter{100, 5000}));
 }
 
+TEST(StatusReport, ARefusedReloadDegradesAndIsInTheJson) {
+  ReportInput input = sound();
+  input.config = "/etc/edgehose/edgehose.toml";
+  input.reload = {3, "edgehose.toml:12:1: unknown key", before(1min)};
+  const StatusReport report = make_report(input);
+  EXPECT_EQ(report.health, Health::kDegraded);
+  EXPECT_THAT(report.reasons, ElementsAre(EndsWith("refused: edgehose.toml:12:1: unknown key")));
+  const auto back = parse_status(to_json(report));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->reload, input.reload);
+  EXPECT_EQ(back->config, input.config);
+  input.reload.refused.clear();
+  EXPECT_EQ(make_report(input).health, Health::kHealthy);
+}
+
 TEST(StatusReport, AnIdleSinkWhoseBatchIsNotDueWaits) {
   ReportInput input = sound();
   input.sinks[0].next_batch_in = 3min;

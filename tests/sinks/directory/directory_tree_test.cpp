@@ -67,6 +67,10 @@ TEST(DirectoryTree, BeforeTheFirstDeliveryAnUnmountedPlaceIsAMissingMedium) {
 
 TEST(FilesystemIdentity, UuidsDecideWhereBothHaveOne) {
   EXPECT_TRUE(same_filesystem("", "type=ef53 fsid=01"));
+  EXPECT_EQ(
+      uuid_of_record("S:disk/by-uuid/AB-12\nE:ID_FS_UUID=AB-12\nE:ID_FS_UUID_ENC=AB-12\nG:a\n"),
+      "AB-12");
+  EXPECT_EQ(uuid_of_record("E:ID_FS_TYPE=vfat\n"), "");
   EXPECT_TRUE(same_filesystem("type=4d44 fsid=01 uuid=AB-12", "type=4d44 fsid=02 uuid=AB-12"))
       << "FAT's fsid follows the device's number";
   EXPECT_FALSE(same_filesystem("type=4d44 fsid=01 uuid=AB-12", "type=4d44 fsid=01 uuid=CD-34"))
