@@ -45,8 +45,8 @@ std::vector<std::string> choices(const std::vector<Field>& fields, std::string_v
 
 }  // namespace
 
-Completion completion_of(const std::vector<Command>& commands,
-                         const std::vector<Option>& global_options, const ConfigSchema& schema) {
+Offered offered_by(const std::vector<Command>& commands, const std::vector<Option>& global_options,
+                   const ConfigSchema& schema) {
   std::set<std::string> keys;
   add_keys(agent_fields().fields, "agent.", keys);
   add_keys(buffer_fields().fields, "buffer.", keys);

@@ -1,4 +1,4 @@
-// Completion: what a shell's completion offers, taken from the declarations; what is the same for
+// Offered: what a shell's completion offers, taken from the declarations; what is the same for
 // every shell. Pure.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace edgehose {
 
-struct Completion {
+struct Offered {
   std::vector<Command> commands;
   std::vector<Option> global_options;
   std::vector<std::string> levels;       // of the log
@@ -20,12 +20,12 @@ struct Completion {
   std::vector<std::string> source_keys;  // "paths": of sources of any type, after sources.NAME
   std::vector<std::string> sink_keys;
 };
-Completion completion_of(const std::vector<Command>& commands,
-                         const std::vector<Option>& global_options, const ConfigSchema& schema);
+Offered offered_by(const std::vector<Command>& commands, const std::vector<Option>& global_options,
+                   const ConfigSchema& schema);
 
-Page bash_completion(const Completion& completion);
-Page zsh_completion(const Completion& completion);
-Page fish_completion(const Completion& completion);
+Page bash_completion(const Offered& offered);
+Page zsh_completion(const Offered& offered);
+Page fish_completion(const Offered& offered);
 
 // What stands where a value or word is wanted.
 enum class Wanted { kAnything, kFile, kLevel, kSetting, kSource, kSink, kFormat, kCommand };

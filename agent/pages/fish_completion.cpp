@@ -15,16 +15,16 @@ std::string quoted(std::string_view text) {
   return out + "'";
 }
 
-std::string values(Wanted wanted, const Completion& completion) {
+std::string values(Wanted wanted, const Offered& offered) {
   switch (wanted) {
     case Wanted::kFile: return " -rF";
     case Wanted::kSource: return " -xa '(__edgehose_names sources)'";
     case Wanted::kSink: return " -xa '(__edgehose_names sinks)'";
-    case Wanted::kLevel: return fmt::format(" -xa '{}'", fmt::join(completion.levels, " "));
+    case Wanted::kLevel: return fmt::format(" -xa '{}'", fmt::join(offered.levels, " "));
     case Wanted::kFormat: return fmt::format(" -xa '{}'", kFormats);
-    case Wanted::kSetting: return fmt::format(" -xa '{}='", fmt::join(completion.keys, "= "));
+    case Wanted::kSetting: return fmt::format(" -xa '{}='", fmt::join(offered.keys, "= "));
     case Wanted::kCommand:
-      return fmt::format(" -xa '{}'", fmt::join(first_words(completion.commands), " "));
+      return fmt::format(" -xa '{}'", fmt::join(first_words(offered.commands), " "));
     case Wanted::kAnything: break;
   }
   return " -x";
@@ -43,18 +43,18 @@ std::string after(std::string_view words) {
 }
 
 std::string option_line(const Option& option, const std::string& condition,
-                        const Completion& completion) {
+                        const Offered& offered) {
   return fmt::format("complete -c edgehose{} -l {}{} -d {}\n", condition, option.name,
-                     option.argument.empty() ? "" : values(wanted_by(option), completion),
+                     option.argument.empty() ? "" : values(wanted_by(option), offered),
                      quoted(option.help));
 }
 
-std::string group_lines(const Completion& completion, std::string_view group) {
+std::string group_lines(const Offered& offered, std::string_view group) {
   std::string seconds;
-  for (const Command& command : completion.commands)
+  for (const Command& command : offered.commands)
     if (first_word(command) == group) seconds += fmt::format(" {}", second_word(command));
   std::string out;
-  for (const Command& command : completion.commands)
+  for (const Command& command : offered.commands)
     if (first_word(command) == group)
       out += fmt::format(
           "complete -c edgehose -n '__fish_seen_subcommand_from {}; and not "
@@ -63,12 +63,12 @@ std::string group_lines(const Completion& completion, std::string_view group) {
   return out;
 }
 
-std::string command_lines(const Command& command, const Completion& completion) {
+std::string command_lines(const Command& command, const Offered& offered) {
   std::string out;
   for (const Option& option : command.options)
-    out += option_line(option, after(command.name), completion);
+    out += option_line(option, after(command.name), offered);
   if (const Wanted wanted = wanted_by(command); wanted != Wanted::kAnything) {
-    std::string value = values(wanted, completion);
+    std::string value = values(wanted, offered);
     if (value.starts_with(" -x")) value = " -" + value.substr(3);  // words are not required
     out += fmt::format("complete -c edgehose{}{}\n", after(command.name),
                        wanted == Wanted::kFile ? " -F" : value);
@@ -91,18 +91,18 @@ complete -c edgehose -f
 
 }  // namespace
 
-Page fish_completion(const Completion& completion) {
+Page fish_completion(const Offered& offered) {
   std::string out(kHead);
-  for (const Option& option : completion.global_options) out += option_line(option, "", completion);
-  for (const std::string_view first : first_words(completion.commands)) {
+  for (const Option& option : offered.global_options) out += option_line(option, "", offered);
+  for (const std::string_view first : first_words(offered.commands)) {
     std::string_view help = "several commands";
-    for (const Command& command : completion.commands)
+    for (const Command& command : offered.commands)
       if (command.name == first) help = command.summary;
     out += fmt::format("complete -c edgehose -n __fish_use_subcommand -a {} -d {}\n", first,
                        quoted(help));
-    if (is_group(completion.commands, first)) out += group_lines(completion, first);
+    if (is_group(offered.commands, first)) out += group_lines(offered, first);
   }
-  for (const Command& command : completion.commands) out += command_lines(command, completion);
+  for (const Command& command : offered.commands) out += command_lines(command, offered);
   return {"fish/vendor_completions.d/edgehose.fish", out};
 }
 

@@ -10,10 +10,10 @@ std::vector<Page> pages() {
   const ConfigSchema schema = make_schema();
   std::vector<Page> all = command_pages(commands(), global_options());
   all.push_back(config_page(schema));
-  const Completion completion = completion_of(commands(), global_options(), schema);
-  all.push_back(bash_completion(completion));
-  all.push_back(zsh_completion(completion));
-  all.push_back(fish_completion(completion));
+  const Offered offered = offered_by(commands(), global_options(), schema);
+  all.push_back(bash_completion(offered));
+  all.push_back(zsh_completion(offered));
+  all.push_back(fish_completion(offered));
   return all;
 }
 

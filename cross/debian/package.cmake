@@ -37,6 +37,7 @@ install(FILES ${compressed_docs} ${package_dir}/copyright DESTINATION ${doc_dir}
 if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/systemd/drop-ins)
   install(DIRECTORY systemd/drop-ins DESTINATION ${doc_dir}/examples PATTERN README.md EXCLUDE)
 endif()
+get_property(EDGEHOSE_PAGES GLOBAL PROPERTY EDGEHOSE_PAGES)
 if(EDGEHOSE_PAGES)
   install(DIRECTORY ${EDGEHOSE_PAGES}/ DESTINATION ${CMAKE_INSTALL_DATADIR})
 endif()
