@@ -67,8 +67,9 @@ def tarball():
 def make(path, names):
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         new = Path(folder) / "root.tar"
+        # In a mount namespace of its own: what it mounts is nobody else's, and cannot stay behind.
         done = subprocess.run(
-            ["mmdebstrap", "--variant=minbase", f"--include={','.join(names)}",
+            ["unshare", "--mount", "mmdebstrap", "--variant=minbase", f"--include={','.join(names)}",
              "--aptopt=Apt::Install-Recommends false", "--dpkgopt=force-unsafe-io", SUITE, new],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:

@@ -74,7 +74,7 @@ class Package(unittest.TestCase):
     def test_default_config_passes_check(self):
         self.root.install(self.deb)
         said = self.root.run("edgehose", "check")
-        self.assertNotIn("error", said)
+        self.assertNotIn("edgehose: error", said)
         self.assertIn("https://destination.invalid", said)
 
     def test_program_is_stripped_and_finds_its_libraries(self):
