@@ -52,7 +52,8 @@ _edgehose_offer() {
   case $1 in
     file)
       compopt -o filenames 2>/dev/null
-      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      IFS=$'\n'
+      COMPREPLY=($(compgen -f -- "$current"))
       ;;
     source) COMPREPLY=($(compgen -W "$(_edgehose_names sources)" -- "$current")) ;;
     sink) COMPREPLY=($(compgen -W "$(_edgehose_names sinks)" -- "$current")) ;;

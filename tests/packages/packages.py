@@ -164,8 +164,9 @@ class Package(unittest.TestCase):
         pages = [path for path in listed if re.search(r"/man[15]/", path)]
         self.assertGreater(len(pages), 15)
         for page in pages:
-            self.assertEqual(self.root.run("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page)
-                             .count("warning"), 0, page)
+            said = self.root.run("sh", "-c", 'man --warnings -E UTF-8 -l -Tutf8 -Z "$1" 2>&1 >/dev/null',
+                                 "sh", page)
+            self.assertEqual(said, "", page)
         text = self.root.run("man", "edgehose-buffer-verify")
         self.assertIn("--file FILE", text)
         self.assertIn("batch.max_size", self.root.run("man", "edgehose.toml"))
