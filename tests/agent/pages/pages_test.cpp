@@ -1,9 +1,10 @@
 #include "agent/pages/pages.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "agent/commands/table.h"
 #include "agent/pages/roff.h"
@@ -45,7 +46,8 @@ TEST(ConfigPage, HasEachKeyOfEachType) {
   const std::string text = page("man/man5/edgehose.toml.5");
   for (const char* key : {"data_dir", "max_size", "paths", "batch.max_raw_size", "bucket", "ack"})
     EXPECT_THAT(text, HasSubstr(fmt::format("\\fB{}\\fR", key)));
-  for (const ComponentType& type : make_schema().sinks())
+  const ConfigSchema schema = make_schema();
+  for (const ComponentType& type : schema.sinks())
     EXPECT_THAT(text, HasSubstr(fmt::format("type = \\(dq{}\\(dq", type.name)));
   EXPECT_THAT(text, HasSubstr(".TP\n\\fBsize\\fR\n\\fB\\(dq8MiB\\(dq\\fR"));
 }
