@@ -43,7 +43,7 @@ mkdir -p "$sysroots"
 new=$(mktemp -d "$sysroots/.$arch.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 echo "sysroot: unpacking Debian's packages for $arch into $sysroot" >&2
-mmdebstrap --variant=extract --architectures="$arch" --include="${packages// /,}" \
+mmdebstrap --variant=extract --skip=cleanup/apt --architectures="$arch" --include="${packages// /,}" \
   --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr "$suite" "$new/root" "$mirror" \
   >"$new/log" 2>&1 || {
   tail -n 20 "$new/log" >&2
@@ -54,7 +54,9 @@ mmdebstrap --variant=extract --architectures="$arch" --include="${packages// /,}
 while IFS= read -r link; do
   ln -sfnr "$new/root$(readlink "$link")" "$link"
 done < <(find "$new/root/usr" -lname '/*')
-rm -rf "$new/root/usr/share/doc" "$new/root/dev"
+# What a Debian package of the program will depend on is told by these packages' own control files.
+bash "$here/debian/keep-symbols.sh" "$new/root"
+rm -rf "$new/root/usr/share/doc" "$new/root/dev" "$new/root/var/cache/apt" "$new/root/var/lib/apt"
 echo "$wanted" >"$new/root/.holds"
 rm -rf "$sysroot"
 mv "$new/root" "$sysroot"

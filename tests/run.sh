@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build-tests
 
-bash cross/install-deps.sh --tests
+bash cross/install-deps.sh --tests --packages
 
 generator=()
 [ -f $build/CMakeCache.txt ] || generator=(-G Ninja)

@@ -9,6 +9,17 @@
 #include "agent/commands/table.h"
 
 namespace edgehose {
+
+constinit const std::string_view kPurpose =
+    "Tails local logs into a durable buffer and delivers them, compressed and\n"
+    "encrypted, exactly once where the destination allows it.\n";
+
+constinit const std::string_view kAllExitCodes =
+    "0  done; status: healthy\n"
+    "1  it failed; status: degraded\n"
+    "2  the command line or the config is wrong; status: down\n"
+    "3  a time limit came first (run --once --timeout)\n";
+
 namespace {
 
 constexpr std::string_view kCommonCodes =
@@ -76,20 +87,19 @@ int help(const Invocation& invocation) {
 
 }  // namespace
 
+std::string_view exit_codes_of(const Command& command) {
+  return command.exit_codes.empty() ? kCommonCodes : command.exit_codes;
+}
+
 std::string overview_page() {
   return fmt::format(
       "usage: edgehose [--config FILE] [--set KEY=VALUE]... COMMAND [OPTION]...\n\n"
-      "Tails local logs into a durable buffer and delivers them, compressed and\n"
-      "encrypted, exactly once where the destination allows it.\n\n"
+      "{}\n"
       "Commands:\n{}\n"
       "Options of every command:\n{}\n"
-      "Exit codes:\n"
-      "  0  done; status: healthy\n"
-      "  1  it failed; status: degraded\n"
-      "  2  the command line or the config is wrong; status: down\n"
-      "  3  a time limit came first (run --once --timeout)\n\n"
+      "Exit codes:\n{}\n"
       "A page for each: edgehose help COMMAND\n",
-      command_lines(""), option_lines(global_options()));
+      kPurpose, command_lines(""), option_lines(global_options()), indented(kAllExitCodes));
 }
 
 std::string help_page(const Command& command) {
@@ -101,8 +111,7 @@ std::string help_page(const Command& command) {
     page += fmt::format("\nOptions:\n{}", option_lines(command.options));
   page += fmt::format("\nOptions of every command:\n{}", option_lines(global_options()));
   if (!command.examples.empty()) page += fmt::format("\nExamples:\n{}", indented(command.examples));
-  page += fmt::format("\nExit codes:\n{}",
-                      indented(command.exit_codes.empty() ? kCommonCodes : command.exit_codes));
+  page += fmt::format("\nExit codes:\n{}", indented(exit_codes_of(command)));
   return page;
 }
 

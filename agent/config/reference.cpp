@@ -10,8 +10,6 @@ namespace edgehose {
 
 using namespace config;
 
-namespace {
-
 std::string what_unset_means(const Field& field, const void* defaults) {
   if (field.required) return "required";
   const std::string value = field.print(defaults);
@@ -19,9 +17,11 @@ std::string what_unset_means(const Field& field, const void* defaults) {
   return field.default_text.empty() ? "none" : field.default_text;
 }
 
-std::string type_cell(const Field& field) {
+std::string type_and_bounds(const Field& field) {
   return field.type + (field.bounds.empty() ? "" : ", " + field.bounds);
 }
+
+namespace {
 
 void add_rows(const std::vector<Field>& fields, const void* defaults, const std::string& prefix,
               std::string& out) {
@@ -32,7 +32,7 @@ void add_rows(const std::vector<Field>& fields, const void* defaults, const std:
       out += fmt::format("| `{}` | table | | {} |\n", key, field.help);
       add_rows(field.fields, defaults, key + ".", out);
     } else {
-      out += fmt::format("| `{}` | {} | {} | {} |\n", key, type_cell(field),
+      out += fmt::format("| `{}` | {} | {} | {} |\n", key, type_and_bounds(field),
                          what_unset_means(field, defaults), field.help);
     }
   }
@@ -55,11 +55,14 @@ void add_component_sections(const std::string& kind, const std::vector<Component
   }
 }
 
-constexpr std::string_view kIntroduction = R"(# Configuration reference
+constexpr std::string_view kHead =
+    "# Configuration reference\n\n"
+    "Made from the declared fields; `edgehose config reference` prints it.\n\n";
 
-Made from the declared fields; `edgehose config reference` prints it.
+}  // namespace
 
-The main file is `/etc/edgehose/edgehose.toml`. `conf.d/*.toml` beside it are laid on it in the order
+constinit const std::string_view kValues =
+    R"(The main file is `/etc/edgehose/edgehose.toml`. `conf.d/*.toml` beside it are laid on it in the order
 of their names, then each `--set KEY=VALUE`: tables merge, everything else replaces.
 
 - **string**: takes `${VAR}` and `${VAR:-default}` from the environment; `$$` is a `$`.
@@ -69,6 +72,8 @@ of their names, then each `--set KEY=VALUE`: tables merge, everything else repla
   `LoadCredential=`, or else `/etc/edgehose/credentials/NAME`.
 - **names** of sources and sinks: a-z, 0-9, `_` and `-`, at most 64 of them.
 )";
+
+namespace {
 
 // --- the example ---------------------------------------------------------------------------------
 
@@ -129,7 +134,7 @@ void add_example_components(const std::string& kind, const std::vector<Component
 }  // namespace
 
 std::string reference_page(const ConfigSchema& schema) {
-  std::string out(kIntroduction);
+  std::string out = fmt::format("{}{}", kHead, kValues);
   const AgentConfig agent;
   const BufferConfig buffer;
   add_section("`[agent]`", "", agent_fields().fields, &agent, out);

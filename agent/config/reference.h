@@ -3,12 +3,19 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/config/load.h"
 #include "agent/config/schema.h"
 
 namespace edgehose {
+
+// Where the config lies and how values are written: Markdown of paragraphs and "- **term**: ...".
+extern const std::string_view kValues;
+// Of a key, as Markdown: its type with its range; its default, or what unset means.
+std::string type_and_bounds(const config::Field& field);
+std::string what_unset_means(const config::Field& field, const void* defaults);
 
 std::string reference_page(const ConfigSchema& schema);  // Markdown
 std::string example_config(const ConfigSchema& schema);  // TOML that loads, defaults as comments

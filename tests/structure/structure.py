@@ -16,7 +16,7 @@ import sys
 # Which folders a folder may include, beside itself. Includes point one way:
 # base <- {config, buffer} <- {sources, sinks} <- run <- commands <- main; siblings do not meet.
 BASE, CONFIG, BUFFER, SOURCES = "agent/base", "agent/config", "buffer", "agent/sources"
-RUN, COMMANDS = "agent/run", "agent/commands"
+RUN, COMMANDS, PAGES = "agent/run", "agent/commands", "agent/pages"
 SINKS, OBJECT, DELIVERY = "sinks", "sinks/object", "sinks/delivery"
 AGE, S3EC, CRYPTO = "sinks/object/age", "sinks/object/s3ec", "sinks/object/crypto"
 HTTP, AWS, AWS_CLIENT = "sinks/http", "sinks/aws", "sinks/aws_client"
@@ -38,6 +38,7 @@ MAY_INCLUDE = {
     EVENTS: {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, DELIVERY, AWS, AWS_CLIENT},
     RUN: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, DELIVERY, HTTP, EVENTS, "a sink"},
     COMMANDS: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, S3EC, DELIVERY, EVENTS, RUN, "a sink"},
+    PAGES: {BASE, CONFIG, RUN, COMMANDS},
     "agent": {BASE, COMMANDS},  # main.cpp
 }
 # Every other folder of sinks/ is a sink: all may include the same, and none another.

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Builds the Debian package: a release, stripped, packed, looked at by lintian.
+#   package.sh                     for this machine, in build-package/
+#   package.sh BUILD_DIR           of a build folder that is configured, native or cross
+#   package.sh BUILD_DIR OUT_DIR   the package into OUT_DIR rather than packages/
+# Leaves edgehose_VERSION_ARCH.deb in the output folder. Ends with 1 where lintian has errors or
+# warnings. Prints the program's size, and what it depends on with installed sizes.
+set -euo pipefail
+top=$(realpath "$(dirname "$0")/..")
+build=$(realpath -m "${1:-$top/build-package}")
+out=$(realpath -m "${2:-$top/packages}")
+
+for tool in cmake dpkg-shlibdeps fakeroot lintian gzip; do
+  command -v $tool >/dev/null || {
+    echo "package: $tool is missing: bash cross/install-deps.sh --packages" >&2
+    exit 1
+  }
+done
+
+if [ ! -f "$build/CMakeCache.txt" ]; then
+  cmake -S "$top" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
+fi
+kind=$(sed -n 's/^CMAKE_BUILD_TYPE:[A-Z]*=//p' "$build/CMakeCache.txt")
+[ "$kind" = Release ] ||
+  echo "package: $build is configured as $kind: what is shipped is a Release" >&2
+cmake --build "$build" --parallel "$(nproc)"
+
+mkdir -p "$out"
+packed=$(mktemp -d)
+trap 'rm -rf "$packed"' EXIT
+(cd "$build" && cpack -G DEB -B "$packed" >"$packed/log") || {
+  cat "$packed/log" >&2
+  exit 1
+}
+deb=$(find "$packed" -maxdepth 1 -name '*.deb')
+
+as_root=()
+[ "$(id -u)" -eq 0 ] && as_root=(--allow-root)
+lintian "${as_root[@]}" --fail-on error,warning --display-info --tag-display-limit 0 "$deb"
+echo "lintian: no errors, no warnings"
+
+mv "$deb" "$out/"
+bash "$top/cross/debian/sizes.sh" "$out/$(basename "$deb")" \
+  "$(sed -n 's/^set(CPACK_EDGEHOSE_SYSROOT "\(.*\)")$/\1/p' "$build/CPackConfig.cmake")"
+echo "$out/$(basename "$deb")"
