@@ -8,6 +8,9 @@ sizes follow the data; a file that grew by zeros would need other promises.
 import os
 from pathlib import Path
 
+# What may be left of changes that were not synced.
+STYLES = ("none", "all", "prefix", "pages", "sectors")
+
 
 class Disk:
     """What is durable, and what is not yet. `appended`: the root of files that are only appended to;
@@ -123,7 +126,7 @@ class Disk:
         if in_flight[0] == "write":
             numbers = in_flight[1][0].split(" ")
             extra[self.file(numbers[0])] = ("write", int(numbers[1]), in_flight[2])
-        style = rng.choice(("none", "all", "prefix", "pages", "sectors"))
+        style = rng.choice(STYLES)
         contents = {}
         for path, file in names.items():
             if file is None or file in contents:
@@ -165,25 +168,33 @@ def damaged(content, changes, style, rng):
     if style == "none" or not changes:
         return content
     content = bytearray(content)
+    for change in kept(changes, style, rng):
+        apply_content(content, change)
+    return content
+
+
+def kept(changes, style, rng):
+    """Of changes that were not synced those that reached the disk, or pieces of them: all, a beginning,
+    or random pages or sectors."""
+    if style == "none":
+        return
     if style in ("all", "prefix"):
-        for change in changes[:len(changes) if style == "all" else rng.randint(0, len(changes))]:
-            apply_content(content, change)
-        return content
+        yield from changes[:len(changes) if style == "all" else rng.randint(0, len(changes))]
+        return
     piece = 4096 if style == "pages" else 512
     share = rng.choice((0.1, 0.5, 0.9))
     for change in changes:
         if change[0] != "write":
             if rng.random() < share:
-                apply_content(content, change)
+                yield change
             continue
         at, data = change[1], change[2]
         begin = 0
         while begin < len(data):
             end = min(len(data), begin + piece - (at + begin) % piece)
             if rng.random() < share:
-                apply_content(content, ("write", at + begin, data[begin:end]))
+                yield ("write", at + begin, data[begin:end])
             begin = end
-    return content
 
 
 def shortened(content, changes, style, rng):

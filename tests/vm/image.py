@@ -1,0 +1,152 @@
+"""The machine's disk: a minimal Debian 12 with systemd, a kernel, logrotate and rsyslog, made by mmdebstrap;
+what the test has to have in it (guest/); and edgehose, as a package that the booted machine installs, or
+without one by hand, as the README says.
+
+The root without edgehose is made once and kept in $XDG_CACHE_HOME/edgehose-tests (~/.cache/edgehose-tests).
+It takes half a minute; for another architecture, whose programs run under qemu-user, some minutes.
+"""
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent / "support"))
+from agent import Failed  # noqa: E402
+from install import CACHE  # noqa: E402
+
+RELEASE = "bookworm"
+DISK_SIZE = "3G"
+# What runs the machine and the test in it.
+SYSTEM = ["systemd-sysv", "initramfs-tools", "zstd", "udev", "dbus", "kmod", "e2fsprogs", "logrotate",
+          "rsyslog", "iproute2", "python3", "ca-certificates"]
+# What edgehose's package depends on, and may recommend.
+LIBRARIES = ["adduser", "libcurl4", "libssl3", "libzstd1", "liblmdb0", "libboost-program-options1.74.0", "libfmt9",
+             "libspdlog1.10", "libdeflate0", "libsimdjson14", "zlib1g", "libstdc++6"]
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+GUEST_FILES = {
+    "guest/control.sh": "opt/vm/control.sh",
+    "guest/write_lines.py": "opt/vm/write_lines.py",
+    "lines.py": "opt/vm/lines.py",
+    "guest/control.service": "etc/systemd/system/control.service",
+    "guest/app.service": "etc/systemd/system/app.service",
+    "guest/epoch.service": "etc/systemd/system/epoch.service",
+    "guest/logrotate-create": "opt/vm/logrotate-create",
+    "guest/logrotate-copytruncate": "opt/vm/logrotate-copytruncate",
+}
+GUEST_TEXTS = {
+    "etc/fstab": "/dev/vda / ext4 defaults 0 1\n",
+    "etc/hostname": "gateway\n",
+    "etc/hosts": "127.0.0.1 localhost\n10.0.2.2 host\n",
+    # The host is 10.0.2.2 on qemu's user network.
+    "etc/systemd/network/10-user.network": "[Match]\nName=en* eth*\n[Network]\nAddress=10.0.2.15/24\n"
+                                           "Gateway=10.0.2.2\n",
+    # What is not synced is written soon: more of it is under way when the power is cut.
+    "etc/sysctl.d/90-vm.conf": "vm.dirty_writeback_centisecs = 20\nvm.dirty_expire_centisecs = 50\n",
+    "etc/systemd/system/edgehose.service.d/archive.conf": "[Service]\nReadWritePaths=/srv/archive\n",
+}
+
+
+def run(*command, **options):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, errors="replace", **options)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(map(str, command))}: exit code {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def base(arch):
+    """The tar of the root without edgehose, made where it is not there yet."""
+    packages = SYSTEM + LIBRARIES + [f"linux-image-cloud-{arch}"]
+    digest = hashlib.sha256("\n".join(sorted(packages)).encode()).hexdigest()[:12]
+    tar = CACHE / f"vm-{RELEASE}-{arch}-{digest}.tar"
+    if not tar.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        print(f"making {tar}", flush=True)
+        if MACHINES[arch] != platform.machine():
+            register_qemu_user(MACHINES[arch])
+        begun = tar.with_suffix(".begun.tar")
+        run("mmdebstrap", "--variant=minbase", f"--architectures={arch}", f"--include={','.join(packages)}", RELEASE,
+            begun)
+        begun.rename(tar)
+    return tar
+
+
+def register_qemu_user(machine):
+    """Lets programs of another machine run here, which installing packages takes."""
+    formats = Path("/proc/sys/fs/binfmt_misc")
+    if not (formats / "register").exists():
+        run("mount", "-t", "binfmt_misc", "none", formats)
+    if not (formats / f"qemu-{machine}").exists():
+        rule = Path(f"/usr/lib/binfmt.d/qemu-{machine}.conf")
+        if not rule.exists():
+            raise Failed(f"{rule} is not there: cross/install-deps.sh --vm installs it")
+        (formats / "register").write_text(rule.read_text().strip())
+
+
+class Image:
+    """`disk`: raw, one ext4 file system. `kernel` and `initrd` are those of its root."""
+
+    def __init__(self, folder, arch):
+        self.arch, self.folder = arch, Path(folder)
+        self.disk, self.kernel, self.initrd = (self.folder / name for name in ("disk.img", "vmlinuz", "initrd.img"))
+
+    def copy_to(self, path):
+        run("cp", "--sparse=always", "--reflink=auto", self.disk, path)
+        return path
+
+
+def make(folder, arch, package=None, binary=None):
+    """An image in `folder`. `package` lies in it as /opt/vm/edgehose.deb, to be installed by the machine;
+    `binary` and the unit are put where the README puts them."""
+    image, root = Image(folder, arch), Path(folder) / "root"
+    root.mkdir(parents=True)
+    run("tar", "-xf", base(arch), "-C", root, "--exclude=./dev/*")
+    for kind, target in (("vmlinuz", image.kernel), ("initrd.img", image.initrd)):
+        shutil.copy(max((root / "boot").glob(f"{kind}-*")), target)
+    furnish(root)
+    if package:
+        shutil.copy(package, root / "opt/vm/edgehose.deb")
+    else:
+        install_by_hand(root, binary)
+    run("mkfs.ext4", "-q", "-F", "-d", root, image.disk, DISK_SIZE)
+    shutil.rmtree(root)
+    return image
+
+
+def furnish(root):
+    for source, target in GUEST_FILES.items():
+        (root / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(HERE / source, root / target)
+    for target, text in GUEST_TEXTS.items():
+        (root / target).parent.mkdir(parents=True, exist_ok=True)
+        (root / target).write_text(text)
+    for folder in ("var/log/app", "var/log/journal", "srv/archive"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    # Debian's packages rotate once a day; here the test alone says when.
+    for unit in ("control.service", "epoch.service", "systemd-networkd.service"):
+        enable(root, unit)
+    for unit in ("logrotate.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "fstrim.timer"):
+        (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+
+
+def enable(root, unit):
+    wants = root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True, exist_ok=True)
+    place = "/etc/systemd/system" if (root / "etc/systemd/system" / unit).exists() else "/lib/systemd/system"
+    link = wants / unit
+    if not os.path.lexists(link):
+        link.symlink_to(f"{place}/{unit}")
+
+
+def install_by_hand(root, binary):
+    target = root / "usr/bin/edgehose"
+    shutil.copy(binary, target)
+    target.chmod(0o755)
+    shutil.copy(ROOT / "systemd/edgehose.service", root / "etc/systemd/system/edgehose.service")
+    run("useradd", "--prefix", root, "--system", "--no-create-home", "edgehose")
+    (root / "etc/edgehose").mkdir()

@@ -1,0 +1,118 @@
+"""The log of a disk's writes, as qemu's blklogwrites keeps it (the format of the kernel's dm-log-writes),
+and what the disk may hold after a power cut at a point of it.
+
+The log is made of sectors: a superblock, then entries, each a sector with a header and behind it the data
+of a write. It ends where the machine was killed: a last entry may be cut off, or never have been written.
+
+Durable at a point is what was written before the last flush in front of it, and each write that was
+forced (FUA). Of the writes behind that flush a random part reached the disk, whole, in pages or torn into
+sectors: tests/crash/disk.py chooses.
+"""
+import os
+import struct
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "crash"))
+import disk  # noqa: E402
+
+SUPERBLOCK = struct.Struct("<QQQI")  # magic, version, entries, bytes of a sector
+ENTRY = struct.Struct("<QQQQ")       # sector, sectors, flags, bytes of what follows the header in its sector
+MAGIC, VERSION = 0x6A736677736872, 1
+FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
+KNOWN_FLAGS = FLUSH | FUA | DISCARD | MARK
+SECTOR = 512
+
+
+class Malformed(ValueError):
+    """No log of blklogwrites."""
+
+
+class Entry:
+    """`begin`, `end`: where it lies in the log. `at`: where its data belongs on the disk, in bytes;
+    `place`, `size`: where the data lies in the log. 0 bytes for a flush alone, and for a discard."""
+
+    def __init__(self, flags, at, place, size, begin, end):
+        self.flags, self.at, self.place, self.size = flags, at, place, size
+        self.begin, self.end = begin, end
+
+    @property
+    def is_flush(self):
+        return bool(self.flags & FLUSH)
+
+
+def read_entries(path):
+    """The entries of the log at `path`, in order, as far as it goes. Malformed where it is none.
+
+    The superblock's count is older than the log's end, so it is not asked."""
+    with open(path, "rb") as log:
+        length = os.fstat(log.fileno()).st_size
+        sector = read_superblock(log)
+        entries, begin = [], sector
+        while begin + ENTRY.size <= length:
+            log.seek(begin)
+            number, sectors, flags, _ = ENTRY.unpack(log.read(ENTRY.size))
+            if (number, sectors, flags) == (0, 0, 0):
+                break  # was to be written when the machine was killed
+            if flags & ~KNOWN_FLAGS:
+                raise Malformed(f"{path}: an entry with the flags {flags:#x} at byte {begin}")
+            size = 0 if flags & (DISCARD | MARK) else sectors * sector
+            place = begin + sector
+            there = max(0, min(size, length - place))  # the last may be cut off
+            entries.append(Entry(flags, number * sector, place, there, begin, place + size))
+            begin = place + size
+        return entries
+
+
+def read_superblock(log):
+    head = log.read(SUPERBLOCK.size)
+    if len(head) < SUPERBLOCK.size:
+        raise Malformed(f"{log.name}: shorter than a superblock")
+    magic, version, _, sector = SUPERBLOCK.unpack(head)
+    if (magic, version) != (MAGIC, VERSION) or sector < SECTOR or sector % SECTOR:
+        raise Malformed(f"{log.name}: no superblock of blklogwrites")
+    return sector
+
+
+def split(entries):
+    """(flushed, pending, forced): what a flush behind it made durable, what only was written after the
+    last flush, and what was written after it and forced."""
+    last = max((i for i, entry in enumerate(entries) if entry.is_flush), default=0)
+    # A flush that has data of its own flushes what was before it, not this.
+    flushed = [entry for entry in entries[:last] if entry.size]
+    later = [entry for entry in entries[last:] if entry.size]
+    return (flushed, [entry for entry in later if not entry.flags & FUA],
+            [entry for entry in later if entry.flags & FUA])
+
+
+class Cut:
+    """What `replay` did: how many writes were durable, how many pending, and the bytes of these that
+    were kept."""
+
+    def __init__(self, style, durable, pending):
+        self.style, self.durable, self.pending = style, durable, len(pending)
+        self.bytes_pending = sum(entry.size for entry in pending)
+        self.bytes_kept = 0
+
+
+def replay(log, entries, image, rng):
+    """Writes to `image`, the disk as it was when `log` began, what a cut behind `entries` leaves of them."""
+    flushed, pending, forced = split(entries)
+    cut = Cut(rng.choice(disk.STYLES), len(flushed) + len(forced), pending)
+    with open(log, "rb") as source, open(image, "r+b") as target:
+        def data(entry):
+            source.seek(entry.place)
+            return source.read(entry.size)
+
+        def write(at, content):
+            target.seek(at)
+            target.write(content)
+            return len(content)
+
+        for entry in flushed:
+            write(entry.at, data(entry))
+        changes = [("write", entry.at, data(entry)) for entry in pending]
+        cut.bytes_kept = sum(write(at, kept) for _, at, kept in disk.kept(changes, cut.style, rng))
+        for entry in forced:  # last: no older write may lie over them
+            write(entry.at, data(entry))
+    return cut
