@@ -4,6 +4,7 @@
 #   install-deps.sh --tests        also what the tests and benchmarks need
 #   install-deps.sh --cross        also what builds for other processors, and runs them, need
 #   install-deps.sh --packages     also what makes Debian packages and tests them
+#   install-deps.sh --vm           also what the virtual machines of tests/vm need
 #   install-deps.sh --print-libraries  prints the packages that the program is linked with
 # The options can stand together. Works as root and for a user with sudo. Does nothing, and needs
 # no network, when every package is already there.
@@ -29,6 +30,8 @@ for target in x86-64:amd64 aarch64:arm64 arm:armhf riscv64:riscv64; do
 done
 
 packages=(dpkg-dev fakeroot file gzip lintian mmdebstrap)
+vm=(qemu-system-x86 qemu-system-arm qemu-utils qemu-user-static mmdebstrap debian-archive-keyring e2fsprogs
+    zstd gzip openssl libfaketime python3)
 
 wanted=("${build[@]}" "${libraries[@]}")
 for option in "$@"; do
@@ -36,6 +39,7 @@ for option in "$@"; do
     --tests) wanted+=("${tests[@]}" "${test_libraries[@]}") ;;
     --cross) wanted+=("${cross[@]}") ;;
     --packages) wanted+=("${packages[@]}") ;;
+    --vm) wanted+=("${vm[@]}") ;;
     --print-libraries) echo "${libraries[@]}" "${test_libraries[@]}"; exit 0 ;;
     *) echo "install-deps: there is no option $option; see the head of this file" >&2; exit 2 ;;
   esac

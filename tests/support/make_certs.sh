@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Certificates for tests, into DIRECTORY: an authority (ca.pem), a server for localhost, 127.0.0.1
-# and *.s3.localhost (server.pem, server.key), the same not valid yet (future.pem), and a client
+# Certificates for tests, into DIRECTORY: an authority (ca.pem), a server for localhost, 127.0.0.1,
+# 10.0.2.2 (how a virtual machine calls its host) and *.s3.localhost (server.pem, server.key), the same not valid yet (future.pem), and a client
 # (client.pem, client.key).
 #   make_certs.sh DIRECTORY
 set -euo pipefail
@@ -15,7 +15,7 @@ sign() {
   rm request.pem
 }
 faketime=$(echo /usr/lib/*/faketime/libfaketime.so.1)
-names="subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:s3.localhost,DNS:*.s3.localhost"
+names="subjectAltName=DNS:localhost,IP:127.0.0.1,IP:10.0.2.2,DNS:s3.localhost,DNS:*.s3.localhost"
 
 for name in ca server client; do key $name.key; done
 openssl req -x509 -new -key ca.key -subj "/CN=edgehose test authority" -days 30 -out ca.pem

@@ -27,6 +27,10 @@ SYSTEM = ["systemd-sysv", "initramfs-tools", "zstd", "udev", "dbus", "kmod", "e2
 # What edgehose's package depends on, and may recommend.
 LIBRARIES = ["adduser", "libcurl4", "libssl3", "libzstd1", "liblmdb0", "libboost-program-options1.74.0", "libfmt9",
              "libspdlog1.10", "libdeflate0", "libsimdjson14", "zlib1g", "libstdc++6"]
+# Only what the initial RAM disk has to have: less to unpack at each boot.
+HOOK = ('mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d" && '
+        'echo MODULES=list > "$1/etc/initramfs-tools/conf.d/vm" && '
+        'printf "virtio_pci\\nvirtio_blk\\n" > "$1/usr/share/initramfs-tools/modules.d/vm"')
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 GUEST_FILES = {
@@ -62,7 +66,7 @@ def run(*command, **options):
 def base(arch):
     """The tar of the root without edgehose, made where it is not there yet."""
     packages = SYSTEM + LIBRARIES + [f"linux-image-cloud-{arch}"]
-    digest = hashlib.sha256("\n".join(sorted(packages)).encode()).hexdigest()[:12]
+    digest = hashlib.sha256("\n".join([HOOK, *sorted(packages)]).encode()).hexdigest()[:12]
     tar = CACHE / f"vm-{RELEASE}-{arch}-{digest}.tar"
     if not tar.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -70,8 +74,8 @@ def base(arch):
         if MACHINES[arch] != platform.machine():
             register_qemu_user(MACHINES[arch])
         begun = tar.with_suffix(".begun.tar")
-        run("mmdebstrap", "--variant=minbase", f"--architectures={arch}", f"--include={','.join(packages)}", RELEASE,
-            begun)
+        run("mmdebstrap", "--variant=minbase", f"--architectures={arch}", f"--essential-hook={HOOK}",
+            f"--include={','.join(packages)}", RELEASE, begun)
         begun.rename(tar)
     return tar
 
@@ -130,7 +134,8 @@ def furnish(root):
     # Debian's packages rotate once a day; here the test alone says when.
     for unit in ("control.service", "epoch.service", "systemd-networkd.service"):
         enable(root, unit)
-    for unit in ("logrotate.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "fstrim.timer"):
+    for unit in ("logrotate.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "fstrim.timer",
+                 "e2scrub_reap.service", "getty.target"):
         (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
 
 

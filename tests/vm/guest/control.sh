@@ -5,7 +5,7 @@
 set -uo pipefail
 port=/dev/virtio-ports/edgehose.control
 
-exec 3<>"$port"
+exec 3<>"$port" || exit 1
 echo "ready $(cat /proc/sys/kernel/random/boot_id)" >&3
 while :; do
   # Nothing can be read while nobody holds the other end.

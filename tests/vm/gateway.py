@@ -1,0 +1,198 @@
+"""A gateway under test: a machine with edgehose and a program that logs, a bucket and a search server on the
+host, and at the end the count of every line.
+
+The agent delivers to three places: the bucket and the index of the host's stand-ins, and a directory of the
+machine's own disk. The machine is turned off before the count, and its file system is read from outside.
+"""
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import agent  # noqa: E402
+import lines  # noqa: E402
+from agent import Failed, wait_until  # noqa: E402
+from fault_client import FaultServer  # noqa: E402
+from image import run  # noqa: E402
+from machine import Machine  # noqa: E402
+from search_reader import SearchReader  # noqa: E402
+
+HOST = "10.0.2.2"
+LOGS, ARCHIVE, CONFIG = "/var/log/app", "/srv/archive", "/etc/edgehose/edgehose.toml"
+INDEX = "gateway-*"
+DRAIN_SECONDS = 600
+SINKS = ("cloud", "archive", "search")
+
+
+class Gateway:
+    """`tls`: the bucket is behind https, verified by an authority that the machine is given."""
+
+    def __init__(self, image, folder, tls=False):
+        self.image, self.folder = image, Path(folder)
+        self.disk = image.copy_to(self.folder / "disk.img")
+        self.lives, self.authority = 0, None
+        arguments = ["fault_server.py"]
+        if tls:
+            run("bash", Path(agent.__file__).parent / "make_certs.sh", self.folder)
+            self.authority = (self.folder / "ca.pem").read_text()
+            arguments += ["--tls", self.folder / "server.pem", self.folder / "server.key"]
+        self.bucket, self.index = FaultServer(*arguments), FaultServer("fault_server.py", "--bulk")
+        self.machine = self.new_machine()
+
+    def new_machine(self, write_log=None):
+        image = self.image
+        self.machine = Machine(self.folder, image.arch, image.kernel, image.initrd, self.disk, write_log)
+        return self.machine
+
+    def close(self):
+        self.machine.kill()
+        self.bucket.close()
+        self.index.close()
+
+    # --- the agent --------------------------------------------------------------------------------
+
+    def install(self):
+        """The package, where there is one, and a config; starts the service."""
+        told = self.machine.run("[ ! -e /opt/vm/edgehose.deb ] || DEBIAN_FRONTEND=noninteractive dpkg -i "
+                                "/opt/vm/edgehose.deb", 300)
+        self.configure()
+        self.machine.run(f"chown edgehose: {ARCHIVE}; systemctl daemon-reload; systemctl enable edgehose; "
+                         "systemctl restart edgehose", 300)
+        return told
+
+    def configure(self):
+        scheme = "https" if self.authority else "http"
+        common = {"batch": {"max_size": "64KiB", "max_age": "1s"}, "retry": {"initial": "200ms", "max": "2s"}}
+        tables = {
+            "agent": {"id": "gw-vm"},
+            "buffer": {"commit_interval": "500ms"},
+            "sources.app": {"type": "file", "paths": [f"{LOGS}/*.log"]},
+            "sinks.cloud": {"type": "s3", "bucket": "telemetry", "region": "eu-west-1",
+                            "endpoint": f"{scheme}://{HOST}:{self.bucket.port}",
+                            "credentials": {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "no/secret"},
+                            "compression": "zstd", **common},
+            "sinks.archive": {"type": "directory", "path": ARCHIVE, "compression": "zstd", **common},
+            "sinks.search": {"type": "elasticsearch", "endpoints": [f"http://{HOST}:{self.index.port}"],
+                             "index": "gateway-!{timestamp:yyyy.MM.dd}", "retry": common["retry"],
+                             "batch": {"max_raw_size": "64KiB", "max_age": "1s"}},
+        }
+        if self.authority:
+            tables["sinks.cloud"]["tls"] = {"ca_file": "/etc/edgehose/ca.pem"}
+            self.machine.put("/etc/edgehose/ca.pem", self.authority)
+        self.machine.put(CONFIG, "\n".join(
+            f"[{name}]\n" + "".join(f"{key} = {agent.toml(value)}\n" for key, value in table.items())
+            for name, table in tables.items()))
+        self.machine.run("chmod 755 /etc/edgehose; chmod 644 /etc/edgehose/*.toml")
+
+    def status(self):
+        """The agent's own report; {} while it does not answer."""
+        _, told = self.machine.answer("edgehose status --json 2>/dev/null")
+        try:
+            return json.loads(told)
+        except json.JSONDecodeError:
+            return {}
+
+    def sink(self, name):
+        return next(sink for sink in self.status()["sinks"] if sink["name"] == name)
+
+    def unit(self):
+        """What systemd says of the service, as a dictionary."""
+        told = self.machine.run("systemctl show edgehose --property=ActiveState,SubState,Result,NRestarts,MainPID")
+        return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+
+    def expect_active(self, restarts=0):
+        unit = self.unit()
+        if (unit["ActiveState"], unit["NRestarts"]) != ("active", str(restarts)):
+            _, journal = self.machine.answer("journalctl -u edgehose -n 30 --no-pager")
+            raise Failed(f"the unit is {unit}, not active with {restarts} restarts:\n{journal}")
+
+    # --- the program that logs --------------------------------------------------------------------
+
+    def write(self, rate):
+        """Starts to write lines, of a run of their own."""
+        self.lives += 1
+        self.machine.run(f"printf 'APP_FILE={LOGS}/app.log\\nAPP_RUN=L{self.lives:03}\\nAPP_RATE={rate}\\n' "
+                         "> /run/app.env && systemctl restart app")
+
+    def stop_writing(self):
+        self.machine.run("systemctl stop app")
+
+    def written(self):
+        """How many lines the last run has written, as it says itself."""
+        told = self.machine.run("journalctl -u app -n 20 -o cat --no-pager")
+        return next(int(line.split()[0]) for line in reversed(told.splitlines()) if line.endswith(" lines"))
+
+    def drain(self, seconds=DRAIN_SECONDS):
+        """Waits until nothing is behind and nothing waits to be delivered."""
+        seen = {}
+
+        def drained():
+            seen.update(self.status())
+            return (seen and all(source["behind_bytes"] == 0 for source in seen["sources"])
+                    and all(sink["backlog"]["records"] == 0 for sink in seen["sinks"]))
+        try:
+            wait_until(drained, seconds, "everything is delivered", 1)
+        except Failed as failure:
+            raise Failed(f"{failure}: {json.dumps(seen)[:3000]}") from None
+
+    # --- the count --------------------------------------------------------------------------------
+
+    def download_bucket(self, folder):
+        """Its objects as files. A key that came twice must have come with the same bytes."""
+        hashes = {}
+        for entry in self.bucket.log("PUT"):
+            if hashes.setdefault(entry["path"], entry["sha256"]) != entry["sha256"]:
+                raise Failed(f"{entry['path']} came twice, with other content")
+        for path in hashes:
+            target = folder / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.bucket.get(path))
+
+    def count(self):
+        """Turns the machine off. Of each sink its lines.Count; Failed where one is not right."""
+        self.machine.power_off()
+        found = self.folder / "found"
+        shutil.rmtree(found, ignore_errors=True)
+        for name in ("held", *SINKS):
+            (found / name).mkdir(parents=True)
+        check_file_system(self.disk)
+        dump(self.disk, LOGS, found / "held")
+        dump(self.disk, ARCHIVE, found / "archive")
+        self.download_bucket(found / "cloud")
+        SearchReader(self.index.url).download(INDEX, found / "search")
+        held = lines.read_folder(found / "held")
+        counts = {name: lines.Count(held, lines.read_folder(found / name)) for name in SINKS}
+        wrong = [f"{name}: {count}" for name, count in counts.items() if not count.is_right()]
+        if wrong:
+            raise Failed("\n".join(wrong))
+        return counts
+
+
+def check_file_system(disk):
+    """After a clean end it must be clean: else the count would be of what fsck made of it."""
+    run("e2fsck", "-f", "-n", disk)
+
+
+def dump(disk, folder, target):
+    """A folder of the machine's file system, without mounting it."""
+    done = subprocess.run(["debugfs", "-R", f"rdump {folder} {target}", str(disk)], capture_output=True, text=True)
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("debugfs ")]
+    if done.returncode != 0 or errors:
+        raise Failed(f"debugfs cannot read {folder} of {disk}: {errors[:5]}")
+
+
+def told(counts):
+    """One line for all sinks, where they agree on what counts."""
+    first = next(iter(counts.values()))
+    each = ", ".join(f"{name} {count.delivered}" for name, count in counts.items())
+    beyond = max(len(count.beyond) for count in counts.values())
+    tail = f" (up to {beyond} of them held by no file any more)" if beyond else ""
+    return f"{first.held} lines held by files, delivered: {each}{tail}; 0 lost, 0 doubled"
+
+
+def wait(seconds):
+    """Time that has to pass in the machine."""
+    time.sleep(seconds)

@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""scenarios: edgehose on a booted Debian 12, from a clean reboot to power cuts under load.
+
+Each scenario has a machine and servers of its own, ends with the machine turned off, and counts: every line
+that a file of the machine holds must have arrived once at the bucket, the index and the directory. With
+--deb the machine installs the package; without it the binary and the unit lie where the README puts them.
+
+    bash tests/vm/run.sh --deb edgehose_1.2_amd64.deb
+    bash tests/vm/run.sh --only power_cuts --cuts 100 --seed 7
+"""
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import image
+import power_cuts
+from gateway import LOGS, Failed, Gateway, told, wait, wait_until
+
+RATE = {"amd64": 1000, "arm64": 200}  # lines a second; arm64 is emulated
+
+
+class Run:
+    """What a scenario is given: a folder of its own, the options, random numbers, and a clock."""
+
+    def __init__(self, options, folder, made, deadline):
+        self.options, self.folder, self.image, self.deadline = options, folder, made, deadline
+        self.rng = random.Random(options.seed)
+        self.rate = RATE[options.arch]
+        self.gateway = None
+
+    def boot(self, *words, link=True, tls=False):
+        """A new gateway that has edgehose, and does not log yet."""
+        self.gateway = Gateway(self.image, self.folder, tls)
+        self.gateway.machine.start(*words, link=link)
+        self.gateway.install()
+        return self.gateway
+
+
+def reboot(run):
+    """Delivers to all, is rebooted under load, and goes on."""
+    gateway = run.boot()
+    gateway.write(run.rate)
+    wait(10)
+    gateway.expect_active()
+    gateway.machine.reboot()
+    gateway.write(run.rate)
+    wait(10)
+    gateway.stop_writing()
+    gateway.drain()
+    gateway.expect_active()
+    print(gateway.machine.run(
+        "systemctl show edgehose -p ActiveState,SubState,Result,NRestarts,MemoryCurrent,StatusText; "
+        "systemd-analyze security edgehose --no-pager | tail -1; systemd-analyze time --no-pager | head -1; "
+        "journalctl -u edgehose -b --no-pager -o cat -n 12"))
+    return told(gateway.count())
+
+
+def no_network(run):
+    """Boots without a link, buffers for minutes, and delivers once there is one."""
+    gateway = run.boot(link=False)
+    gateway.write(run.rate / 4)
+    wait(run.options.minutes * 60)
+    gateway.expect_active()
+    held_back = gateway.sink("cloud")["backlog"]["records"]
+    if not held_back or gateway.bucket.log("PUT"):
+        raise Failed(f"without a link {held_back} records wait, {len(gateway.bucket.log('PUT'))} objects came")
+    if gateway.sink("archive")["delivered"]["records"] == 0:
+        raise Failed("the directory was not delivered to while there was no link")
+    gateway.machine.set_link(True)
+    gateway.stop_writing()
+    gateway.drain()
+    gateway.expect_active()
+    return f"{held_back} records waited {run.options.minutes} min for a link; {told(gateway.count())}"
+
+
+def clock(run):
+    """It is 1970 until somebody sets the clock; the bucket's certificate is not valid until then."""
+    gateway = run.boot("vm.epoch", tls=True)
+    year = gateway.machine.run("date +%Y").strip()
+    if year != "1970":
+        raise Failed(f"the machine's clock is in {year}, not in 1970")
+    gateway.write(run.rate / 4)
+    wait(30)
+    gateway.expect_active()
+    cloud = gateway.sink("cloud")
+    if gateway.bucket.log("PUT"):
+        raise Failed("the bucket's certificate was taken in 1970")
+    gateway.machine.run(f"date --set=@{int(time.time())}")
+    wait(5)
+    gateway.stop_writing()
+    gateway.drain()
+    gateway.expect_active()
+    return (f"in 1970 {cloud['backlog']['records']} records waited ({cloud['last_error'][:100]}); "
+            f"{told(gateway.count())}")
+
+
+def disk_full(run):
+    """Others fill the file system, and make room again."""
+    gateway = run.boot()
+    gateway.write(run.rate)
+    wait(5)
+    # All that is left to others than root, who logs on in what is reserved.
+    gateway.machine.run("fallocate -l $(df --output=avail -B1 / | tail -1) /var/fill; ! sudo -u nobody true 2>/dev/null; "
+                        "[ $(df --output=avail -B1 / | tail -1) -lt 1000000 ]")
+    wait(40)
+    reasons = gateway.status()["reasons"]
+    if not reasons:
+        raise Failed("the disk is full, and the agent calls itself healthy")
+    gateway.machine.run("rm /var/fill")
+    wait(5)
+    gateway.stop_writing()
+    gateway.drain()
+    gateway.expect_active()
+    return f"told while full: {reasons[0][:120]}; {told(gateway.count())}"
+
+
+def read_only(run):
+    """The kernel remounts the file system read-only under load, as after an error, and somebody puts it right."""
+    gateway = run.boot()
+    gateway.write(run.rate)
+    wait(5)
+    gateway.machine.run("echo u > /proc/sysrq-trigger")
+    wait_until(lambda: gateway.machine.answer("touch /var/tmp/probe")[0] != 0, 30, "the file system is read-only", 0.5)
+    wait(30)
+    gateway.expect_active()
+    reasons = gateway.status()["reasons"]
+    if not reasons:
+        raise Failed("the file system is read-only, and the agent calls itself healthy")
+    gateway.machine.run("mount -o remount,rw /")
+    wait(5)
+    gateway.stop_writing()
+    gateway.drain()
+    gateway.expect_active()
+    return f"told while read-only: {reasons[0][:120]}; {told(gateway.count())}"
+
+
+def logrotate(run):
+    """Debian's logrotate rotates while lines are written: rename and create, then compress."""
+    gateway = run.boot()
+    rotate_while_writing(run, gateway, "create")
+    counts = gateway.count()
+    if any(count.beyond for count in counts.values()):
+        raise Failed(f"lines are held by no file any more: {told(counts)}")
+    return told(counts)
+
+
+def logrotate_copytruncate(run):
+    """The same with copytruncate. What is written between copy and truncation is in no file any more, and was
+    read or not: such lines may arrive once or never."""
+    gateway = run.boot()
+    written = rotate_while_writing(run, gateway, "copytruncate")
+    counts = gateway.count()
+    held = next(iter(counts.values())).held
+    return f"of {written} lines {written - held} fell into the window; {told(counts)}"
+
+
+def rotate_while_writing(run, gateway, kind):
+    gateway.machine.run(f"install -m 644 /opt/vm/logrotate-{kind} /etc/logrotate.d/app")
+    gateway.write(run.rate)
+    for _ in range(6):
+        wait(run.rng.uniform(2, 5))
+        gateway.machine.run("logrotate --force /etc/logrotate.conf")
+    wait(2)
+    gateway.stop_writing()
+    files = gateway.machine.run(f"ls {LOGS}").split()
+    if sorted(files) != sorted(["app.log", "app.log.1", *(f"app.log.{i}.gz" for i in range(2, 7))]):
+        raise Failed(f"logrotate left other files than its config says: {files}")
+    gateway.drain()
+    gateway.expect_active()
+    return gateway.written()
+
+
+def package(run):
+    """Install, upgrade while it runs, remove and purge, as Debian's users expect it."""
+    gateway = run.boot()
+    machine = gateway.machine
+    before = machine.run("dpkg-query -W -f '${Version}' edgehose")
+    gateway.write(run.rate)
+    wait(5)
+    pid = gateway.unit()["MainPID"]
+    upgrade(machine)
+    after = machine.run("dpkg-query -W -f '${Version}' edgehose")
+    unit = gateway.unit()
+    if before == after or unit["ActiveState"] != "active" or unit["MainPID"] == pid:
+        raise Failed(f"after the upgrade from {before} to {after} the unit is {unit}, its process was {pid}")
+    gateway.expect_active()
+    wait(5)
+    gateway.stop_writing()
+    gateway.drain()
+    machine.run("dpkg --remove edgehose", 300)
+    if machine.answer("systemctl is-active edgehose")[0] == 0:
+        raise Failed("the service runs on after the package was removed")
+    machine.run(f"test -e /var/lib/edgehose/buffer.mdb && test -e {'/etc/edgehose'}")
+    machine.run("dpkg -i /tmp/upgrade.deb && systemctl restart edgehose", 300)
+    gateway.write(run.rate)
+    wait(5)
+    gateway.stop_writing()
+    gateway.drain()
+    machine.run("dpkg --purge edgehose", 300)
+    machine.run("test ! -e /var/lib/edgehose && test ! -e /etc/edgehose/edgehose.toml")
+    return (f"{before} was upgraded to {after} under load, removed (buffer kept), installed again, purged "
+            f"(buffer gone); {told(gateway.count())}")
+
+
+def upgrade(machine):
+    """The same package under a higher version."""
+    machine.run("rm -rf /tmp/new && dpkg-deb -R /opt/vm/edgehose.deb /tmp/new && "
+                "sed -i 's/^Version: .*/&+upgrade/' /tmp/new/DEBIAN/control && "
+                "dpkg-deb --root-owner-group -b /tmp/new /tmp/upgrade.deb && "
+                "DEBIAN_FRONTEND=noninteractive dpkg -i /tmp/upgrade.deb", 300)
+
+
+SCENARIOS = {scenario.__name__: scenario for scenario in (
+    reboot, power_cuts.power_cuts, no_network, clock, disk_full, read_only, logrotate, logrotate_copytruncate, package)}
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--arch", choices=image.MACHINES, default="amd64")
+    p.add_argument("--deb", type=Path, help="the package to install")
+    p.add_argument("--binary", type=Path, default=image.ROOT / "build-tests/agent/edgehose",
+                   help="without --deb: the agent, built for Debian 12 (%(default)s)")
+    p.add_argument("--cuts", type=int, default=20, help="how often the power is cut")
+    p.add_argument("--minutes", type=float, default=3, help="how long there is no network")
+    p.add_argument("--budget", type=float, default=60, help="minutes, after which nothing new is begun")
+    p.add_argument("--only", choices=SCENARIOS, action="append")
+    p.add_argument("--seed", type=int, default=0, help="0: draw one")
+    p.add_argument("--folder", type=Path, help="where machines live; a temporary one")
+    p.add_argument("--keep", action="store_true", help="keep it; a failed scenario's is kept anyway")
+    options = p.parse_args()
+    options.seed = options.seed or random.SystemRandom().randrange(1, 1 << 31)
+    package_or_binary = options.deb or options.binary
+    if not package_or_binary.exists():
+        p.error(f"{package_or_binary} is not there: build it, or name another one with --deb or --binary")
+    return options
+
+
+def one(options, name, scenario, folder, made, deadline):
+    """Whether it passed; None where it was not run."""
+    if name == "package" and not options.deb:
+        print(f"{name}: not run, --deb names no package", flush=True)
+        return None
+    if time.monotonic() > deadline:
+        print(f"{name}: not run, the budget of {options.budget:g} min is spent", flush=True)
+        return None
+    begin, here = time.monotonic(), folder / name
+    here.mkdir()
+    run = Run(options, here, made, deadline)
+    try:
+        result = scenario(run)
+        print(f"{name}: {result} ({time.monotonic() - begin:.0f} s)", flush=True)
+        if not options.keep:
+            shutil.rmtree(here)
+        return True
+    except Failed as failure:
+        print(f"{name}: FAILED: {failure}\nkept for a look: {here}\n"
+              f"again: bash tests/vm/run.sh --only {name} --seed {options.seed}", flush=True)
+        return False
+    finally:
+        if run.gateway:
+            run.gateway.close()
+
+
+def main():
+    options = arguments()
+    deadline = time.monotonic() + options.budget * 60
+    folder = Path(tempfile.mkdtemp(prefix="edgehose-vm-", dir=options.folder))
+    print(f"seed {options.seed}, {options.arch}, {options.deb or options.binary}", flush=True)
+    try:
+        made = image.make(folder / "image", options.arch, options.deb, options.binary)
+    except Failed as failure:
+        sys.exit(f"no image: {failure}")
+    passed = [one(options, name, scenario, folder, made, deadline) for name, scenario in SCENARIOS.items()
+              if name in (options.only or SCENARIOS)]
+    print(f"{passed.count(True)} scenarios passed, {passed.count(False)} failed, {passed.count(None)} not run")
+    if not options.keep:
+        shutil.rmtree(folder / "image")
+        if False not in passed:
+            folder.rmdir()
+    sys.exit(1 if False in passed else 0)
+
+
+if __name__ == "__main__":
+    main()
