@@ -56,8 +56,7 @@ class Gateway:
 
     def install(self):
         """The package, where there is one, and a config; starts the service."""
-        told = self.machine.run("[ ! -e /opt/vm/edgehose.deb ] || DEBIAN_FRONTEND=noninteractive dpkg -i "
-                                "/opt/vm/edgehose.deb", 300)
+        told = self.machine.run("[ ! -e /opt/vm/edgehose.deb ] || dpkg --force-confold -i /opt/vm/edgehose.deb", 300)
         self.configure()
         self.machine.run(f"chown edgehose: {ARCHIVE}; systemctl daemon-reload; systemctl enable edgehose; "
                          "systemctl restart edgehose", 300)
@@ -68,7 +67,7 @@ class Gateway:
         common = {"batch": {"max_size": "64KiB", "max_age": "1s"}, "retry": {"initial": "200ms", "max": "2s"}}
         tables = {
             "agent": {"id": "gw-vm"},
-            "buffer": {"commit_interval": "500ms"},
+            "buffer": {"commit_interval": "2s"},
             "sources.app": {"type": "file", "paths": [f"{LOGS}/*.log"]},
             "sinks.cloud": {"type": "s3", "bucket": "telemetry", "region": "eu-west-1",
                             "endpoint": f"{scheme}://{HOST}:{self.bucket.port}",

@@ -80,8 +80,14 @@ def point(run, gateway, entries, growth):
     first = growth.length_after(max(requests, default=0.0)) if requests else 0
     if run.rng.random() < SHARE_AT_THE_END or first is None:
         return len(entries)
-    possible = [i for i in range(len(entries) + 1) if (entries[i - 1].end if i else 0) >= first]
-    return run.rng.choice(possible or [len(entries)])
+    possible, weights, pending = [], [], 0
+    for i in range(len(entries) + 1):
+        if i:
+            pending = 0 if entries[i - 1].is_flush else pending + 1
+        if (entries[i - 1].end if i else 0) >= first:
+            possible.append(i)
+            weights.append(1 + pending)  # most of the log is flushed soon: rather where much is not
+    return run.rng.choices(possible, weights)[0] if possible else len(entries)
 
 
 def last_life(run, gateway):
