@@ -108,6 +108,15 @@ class Gateway:
             _, journal = self.machine.answer("journalctl -u edgehose -n 30 --no-pager")
             raise Failed(f"the unit is {unit}, not active with {restarts} restarts:\n{journal}")
 
+    def keep_journal(self):
+        """After a failure: what the machine says of itself, where it still speaks."""
+        try:
+            _, journal = self.machine.answer("systemctl status edgehose app --no-pager; df -h; "
+                                             "journalctl -b --no-pager -n 200", 60)
+            (self.folder / "journal").write_text(journal)
+        except (Failed, OSError, AttributeError):  # turned off
+            pass
+
     # --- the program that logs --------------------------------------------------------------------
 
     def write(self, rate):

@@ -28,7 +28,7 @@ from agent import Failed, die_with_parent, wait_until  # noqa: E402
 
 KVM_SECONDS = 60
 BOOT_SECONDS = 600  # under emulation, on a machine that has other things to do
-COMMAND_SECONDS = 120
+COMMAND_SECONDS = 300
 # Nehalem: with the AVX of "max" qemu 7.2's emulation has failed systemd's mounts. One emulated core: two, on a
 # machine that has other things to do, have hung in the kernel's start.
 KINDS = {

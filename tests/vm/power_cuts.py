@@ -60,7 +60,8 @@ def life(run, gateway, number):
     wait(0.5)  # a request that had come whole is taken
     growth.stop()
     entries = write_log.read_entries(log)
-    return write_log.replay(log, entries[:point(run, gateway, entries, growth)], gateway.disk, run.rng)
+    return write_log.replay(log, entries[:point(run, gateway, entries, growth)], gateway.disk, run.rng,
+                            run.options.ignore_flushes)
 
 
 def load(run, gateway, number):

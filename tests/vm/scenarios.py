@@ -226,6 +226,8 @@ def arguments():
     p.add_argument("--binary", type=Path, default=image.ROOT / "build-tests/agent/edgehose",
                    help="without --deb: the agent, built for Debian 12 (%(default)s)")
     p.add_argument("--cuts", type=int, default=20, help="how often the power is cut")
+    p.add_argument("--ignore-flushes", action="store_true",
+                   help="the disk of power_cuts lies about flushes: a test of the test, which has to fail then")
     p.add_argument("--minutes", type=float, default=3, help="how long there is no network")
     p.add_argument("--budget", type=float, default=60, help="minutes, after which nothing new is begun")
     p.add_argument("--only", choices=SCENARIOS, action="append")
@@ -258,6 +260,8 @@ def one(options, name, scenario, folder, made, deadline):
             shutil.rmtree(here)
         return True
     except Failed as failure:
+        if run.gateway:
+            run.gateway.keep_journal()
         print(f"{name}: FAILED: {failure}\nkept for a look: {here}\n"
               f"again: bash tests/vm/run.sh --only {name} --seed {options.seed}", flush=True)
         return False

@@ -50,10 +50,10 @@ class WriteLog(unittest.TestCase):
         self.log.write_bytes(first + b"".join(parts))
         return write_log.read_entries(self.log)
 
-    def after(self, entries, style, **options):
+    def after(self, entries, style, lies=False, **options):
         """The disk's sectors as letters, "." for what was never written."""
         self.image.write_bytes(b"." * SECTOR * SECTORS_OF_DISK)
-        self.cut = write_log.replay(self.log, entries, self.image, OneOf(style, **options))
+        self.cut = write_log.replay(self.log, entries, self.image, OneOf(style, **options), lies)
         disk = self.image.read_bytes()
         sectors = [disk[i:i + SECTOR] for i in range(0, len(disk), SECTOR)]
         self.assertTrue(all(len(set(sector)) == 1 for sector in sectors), "torn inside of a sector")
@@ -94,6 +94,10 @@ class WriteLog(unittest.TestCase):
         self.assertEqual(self.after(entries, "all")[:4], "cbd.")
         self.assertEqual((self.cut.durable, self.cut.pending), (2, 2))
         self.assertEqual((self.cut.bytes_pending, self.cut.bytes_kept), (2 * SECTOR, 2 * SECTOR))
+
+    def test_a_disk_that_lies_has_flushed_nothing(self):
+        entries = self.entries(write(0, b"a"), FLUSHED, write(1, b"b", flags=FUA))
+        self.assertEqual(self.after(entries, "none", lies=True)[:2], "..")
 
     def test_without_a_flush_nothing_is_durable(self):
         entries = self.entries(write(0, b"a"), write(1, b"b"))
