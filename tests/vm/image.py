@@ -32,6 +32,11 @@ HOOK = ('mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/
         'echo MODULES=list > "$1/etc/initramfs-tools/conf.d/vm" && '
         'printf "virtio_pci\\nvirtio_blk\\n" > "$1/usr/share/initramfs-tools/modules.d/vm"')
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+# Debian's packages rotate once a day; here the test alone says when. The rest only takes time to boot.
+MASKED = ["logrotate.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
+          "fstrim.timer", "e2scrub_reap.service", "getty.target", "systemd-logind.service", "systemd-binfmt.service",
+          "dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
+          "sys-kernel-config.mount", "sys-fs-fuse-connections.mount"]
 
 GUEST_FILES = {
     "guest/control.sh": "opt/vm/control.sh",
@@ -131,11 +136,9 @@ def furnish(root):
         (root / target).write_text(text)
     for folder in ("var/log/app", "var/log/journal", "srv/archive"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    # Debian's packages rotate once a day; here the test alone says when.
     for unit in ("control.service", "epoch.service", "systemd-networkd.service"):
         enable(root, unit)
-    for unit in ("logrotate.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "fstrim.timer",
-                 "e2scrub_reap.service", "getty.target"):
+    for unit in MASKED:
         (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
 
 

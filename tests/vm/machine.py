@@ -26,6 +26,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from agent import Failed, die_with_parent, wait_until  # noqa: E402
 
+# What a boot under emulation need not spend its time on.
+QUICK_BOOT = "quiet systemd.show_status=false mitigations=off cryptomgr.notests audit=0"
 KVM_SECONDS = 60
 BOOT_SECONDS = 600  # under emulation, on a machine that has other things to do
 COMMAND_SECONDS = 300
@@ -81,7 +83,7 @@ class Machine:
         command = [program, *board, "-accel", "tcg,thread=multi" if accelerator == "tcg" else accelerator,
                    "-cpu", "host" if accelerator == "kvm" else cpu, "-smp", "2" if accelerator == "kvm" else "1", "-m", "512",
                    "-kernel", self.kernel, "-initrd", self.initrd,
-                   "-append", " ".join([f"root=/dev/vda rw console={console} panic=-1", *words]),
+                   "-append", " ".join([f"root=/dev/vda rw console={console} panic=-1 {QUICK_BOOT}", *words]),
                    *self.drive(),
                    "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,id=nic",
                    "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
