@@ -156,5 +156,5 @@ def install_by_hand(root, binary):
     shutil.copy(binary, target)
     target.chmod(0o755)
     shutil.copy(ROOT / "systemd/edgehose.service", root / "etc/systemd/system/edgehose.service")
-    run("useradd", "--prefix", root, "--system", "--no-create-home", "edgehose")
+    run("useradd", "--prefix", root, "--system", "--no-create-home", "--groups", "adm,systemd-journal", "edgehose")
     (root / "etc/edgehose").mkdir()

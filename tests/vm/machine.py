@@ -81,7 +81,7 @@ class Machine:
             path.unlink(missing_ok=True)
         program, _, board, console, cpu = KINDS[self.arch]
         command = [program, *board, "-accel", "tcg,thread=multi" if accelerator == "tcg" else accelerator,
-                   "-cpu", "host" if accelerator == "kvm" else cpu, "-smp", "2" if accelerator == "kvm" else "1", "-m", "512",
+                   *(["-cpu", "host", "-smp", "2"] if accelerator == "kvm" else ["-cpu", cpu, "-smp", "1"]), "-m", "512",
                    "-kernel", self.kernel, "-initrd", self.initrd,
                    "-append", " ".join([f"root=/dev/vda rw console={console} panic=-1 {QUICK_BOOT}", *words]),
                    *self.drive(),

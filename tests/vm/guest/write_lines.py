@@ -27,11 +27,16 @@ def reopened(path, fd):
 
 
 def write_all(fd, data):
-    while data and not asked["stop"]:
+    """Whether all of it was written: a stop ends the waiting for room."""
+    while True:
         try:
             data = data[os.write(fd, data):]
+            if not data:
+                return True
         except OSError:
             time.sleep(0.2)
+        if asked["stop"]:
+            return False
 
 
 def torn(fd):
@@ -56,8 +61,7 @@ def main():
         while number < due and not asked["stop"]:
             if asked["reopen"]:
                 asked["reopen"], fd = False, reopened(options.file, fd)
-            write_all(fd, lines.line(options.run, number) + b"\n")
-            number += 1
+            number += write_all(fd, lines.line(options.run, number) + b"\n")
         time.sleep(0.01)
     print(f"{number} lines", flush=True)
 
