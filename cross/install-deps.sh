@@ -5,6 +5,7 @@
 #   install-deps.sh --cross        also what builds for other processors, and runs them, need
 #   install-deps.sh --packages     also what makes Debian packages and tests them
 #   install-deps.sh --vm           also what the virtual machines of tests/vm need
+#   install-deps.sh --static       also what the portable static build and its tests need (cross/static)
 #   install-deps.sh --print-libraries  prints the packages that the program is linked with
 # The options can stand together. Works as root and for a user with sudo. Does nothing, and needs
 # no network, when every package is already there.
@@ -20,6 +21,9 @@ tests=(python3 logrotate rsyslog gzip xz-utils bzip2 e2fsprogs util-linux
        binutils jq libfaketime dosfstools exfat-fuse exfatprogs ntfs-3g openssl
        maven python3-venv systemd)
 cross=(mmdebstrap qemu-user-static)
+# Of the static build the sources are Debian's too, the compiler is PyPI's: cross/static/build.sh fetches them.
+static=(dpkg-dev xz-utils make perl patch python3 python3-venv libboost1.74-dev debian-archive-keyring
+        qemu-user-static busybox-static)
 # The compilers for the other processors: a machine's own is g++.
 for target in x86-64:amd64 aarch64:arm64 arm:armhf riscv64:riscv64; do
   [ "$(dpkg --print-architecture)" = "${target#*:}" ] && continue
@@ -37,6 +41,7 @@ wanted=("${build[@]}" "${libraries[@]}")
 for option in "$@"; do
   case $option in
     --tests) wanted+=("${tests[@]}" "${test_libraries[@]}") ;;
+    --static) wanted+=("${static[@]}") ;;
     --cross) wanted+=("${cross[@]}") ;;
     --packages) wanted+=("${packages[@]}") ;;
     --vm) wanted+=("${vm[@]}") ;;

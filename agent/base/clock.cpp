@@ -41,7 +41,7 @@ class SystemClock final : public Clock {
     if (deadline != kNever) {
       const Duration left = std::max(deadline - now(), Duration::zero());
       // Rounded up: a wait that returns just before its deadline would spin.
-      timeout_ms = std::min(kLongest_ms, (left.count() + 999'999) / 1'000'000);
+      timeout_ms = std::min<std::int64_t>(kLongest_ms, (left.count() + 999'999) / 1'000'000);
     }
     poll_readable(descriptors, static_cast<int>(timeout_ms));
   }

@@ -61,7 +61,7 @@ constexpr auto make_shift() {
 }
 
 #if defined(__x86_64__)
-#define EH_CRC_TARGET __attribute__((target("sse4.2")))
+#define EH_CRC_TARGET __attribute__((target("sse4.2,crc32")))
 bool has_instructions() { return __builtin_cpu_supports("sse4.2"); }
 EH_CRC_TARGET inline std::uint32_t add_word(std::uint32_t crc, std::uint64_t word) {
   return static_cast<std::uint32_t>(_mm_crc32_u64(crc, word));

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Builds the portable edgehose, one static file for any Linux, and packs it.
+#   build.sh ARCH [--output DIR]    ARCH: amd64, arm64, armhf (ARMv7), armv6 (Raspberry Pi 1, Zero), riscv64
+# On a fresh Debian 12 it does everything: installs what it needs (cross/install-deps.sh --static), fetches
+# compiler and sources, builds libraries and edgehose, and leaves
+#   DIR/edgehose-VERSION-linux-ARCH.tar.gz   what a device gets (DIR is build-static by default)
+#   DIR/edgehose-ARCH                        the program alone
+# What is fetched and built is kept in EDGEHOSE_STATIC_CACHE, by default ~/.cache/edgehose/static, so that the
+# next time only what changed is built. EDGEHOSE_STATIC_JOBS: compilers side by side.
+set -euo pipefail
+scripts=$(dirname "$(realpath "$0")")
+root=$(realpath "$scripts/../..")
+source "$scripts/targets.sh"
+
+arch='' output=$root/build-static
+while [ $# -gt 0 ]; do
+  case $1 in
+    --output) output=${2:?--output wants a directory}; shift ;;
+    -*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+    *) arch=$1 ;;
+  esac
+  shift
+done
+[ -n "$arch" ] || { echo "build: say for which architecture: ${architectures[*]}" >&2; exit 2; }
+target "$arch"
+layout "$arch"
+mkdir -p "$output" "$here"
+jobs=${EDGEHOSE_STATIC_JOBS:-$(nproc)}
+
+bash "$scripts/../install-deps.sh" --static
+bash "$scripts/compiler.sh" "$arch"
+bash "$scripts/sources.sh" "$sources"
+bash "$scripts/libraries.sh" "$arch"
+
+SECONDS=0
+printf '  %s: edgehose ... ' "$arch"
+log=$here/edgehose.log
+export EDGEHOSE_STATIC_ARCH=$arch EDGEHOSE_STATIC_CACHE=$cache
+{
+  cmake -S "$root" -B "$here/edgehose" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_TOOLCHAIN_FILE="$scripts/zig.cmake" &&
+    ninja -C "$here/edgehose" -j "$jobs" edgehose
+} >"$log" 2>&1 || { echo failed; grep -E 'error|Error' -A 3 "$log" | head -n 40 >&2
+                    echo "build: all of its output: $log" >&2; exit 1; }
+echo "$SECONDS s"
+install -m 755 "$here/edgehose/agent/edgehose" "$output/edgehose-$arch"
+bash "$scripts/package.sh" "$arch" "$output/edgehose-$arch" "$output"

@@ -1,0 +1,30 @@
+# For the scripts here, sourced: what each architecture is called by whom, and how a build is laid out.
+#   target ARCH   sets zig (target), cpu (the least that is needed), openssl (Configure's target),
+#                 processor (CMake's name), qemu (of qemu-PROCESSOR-static), elf (file(1)'s words)
+#   layout ARCH   sets cache, sources, venv, here (of ARCH), prefix, tools
+
+architectures=(amd64 arm64 armhf armv6 riscv64)
+
+# The compiler, pinned.
+ziglang=0.17.1
+
+target() {
+  case $1 in
+    amd64)   zig=x86_64-linux-musl       cpu=baseline          openssl=linux-x86_64     processor=x86_64  qemu=x86_64 ;;
+    arm64)   zig=aarch64-linux-musl      cpu=generic           openssl=linux-aarch64    processor=aarch64 qemu=aarch64 ;;
+    armhf)   zig=arm-linux-musleabihf    cpu=generic+v7a+vfp3d16 openssl=linux-armv4    processor=armv7l  qemu=arm ;;
+    armv6)   zig=arm-linux-musleabihf    cpu=arm1176jzf_s      openssl=linux-armv4      processor=armv6l  qemu=arm ;;
+    riscv64) zig=riscv64-linux-musl      cpu=baseline_rv64     openssl=linux64-riscv64  processor=riscv64 qemu=riscv64 ;;
+    *) echo "$(basename "$0"): '$1' is no architecture of the static build; there are: ${architectures[*]}" >&2
+       return 2 ;;
+  esac
+}
+
+layout() {
+  cache=${EDGEHOSE_STATIC_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/edgehose/static}
+  sources=$cache/sources
+  venv=$cache/zig-$ziglang
+  here=$cache/$1
+  prefix=$here/prefix  # what is linked: include/, lib/
+  tools=$here/bin      # cc, c++, ar, ranlib for ARCH
+}

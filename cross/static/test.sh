@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Runs the promise tests with a static edgehose, under qemu-user where it is for another processor.
+#   test.sh ARCH [--page-size N] [--program FILE] [FILE | FILE.test_NAME ...]
+# N: 16384 or 65536, as some kernels have. Where the emulator keeps 4096, as on x86_64, that is said: not run.
+# FILE: of tests/promises; by default those below. FILE.test_NAME: one test of it.
+# The tests' own tools are of this machine: EDGEHOSE_TOOLS says where, by default build-tests/tests/support.
+# What cannot pass is left out by name: below, and in cross/not_under_qemu.txt. Exit code 0: the rest passed.
+set -euo pipefail
+scripts=$(dirname "$(realpath "$0")")
+root=$(realpath "$scripts/../..")
+source "$scripts/targets.sh"
+
+arch='' page='' program='' chosen=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --page-size) page=${2:?--page-size wants a number}; shift ;;
+    --program) program=$(realpath "${2:?--program wants a file}"); shift ;;
+    -*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+    *) if [ -z "$arch" ]; then arch=$1; else chosen+=("$1"); fi ;;
+  esac
+  shift
+done
+[ -n "$arch" ] || { echo "test: say for which architecture: ${architectures[*]}" >&2; exit 2; }
+target "$arch"
+layout "$arch"
+program=${program:-$root/build-static/edgehose-$arch}
+tools_of_tests=${EDGEHOSE_TOOLS:-$root/build-tests/tests/support}
+[ -x "$program" ] || { echo "test: $program is not there: run cross/static/build.sh $arch" >&2; exit 2; }
+[ -x "$tools_of_tests/gateway_log" ] ||
+  { echo "test: gateway_log is not in $tools_of_tests: build the tests (tests/README.md)" >&2; exit 2; }
+[ ${#chosen[@]} -gt 0 ] || chosen=(lives config rotation input destinations damage privacy control full)
+
+# A static program loads no library before its own: what is tested by preloading one. Word by word: name, why.
+left_out='
+destinations.test_a_disk_that_hangs_delays_no_other_and_no_stop  preloads a library
+full.test_the_buffers_file_system_turns_read_only_and_back       preloads a library
+service.test_sigterm_ends_a_long_opening_and_nothing_is_lost     preloads a library
+service.test_the_time_limit_ends_a_long_opening                  preloads a library
+clock                                                            preloads a library'
+emulated='
+lives.test_an_idle_agent_sleeps                                  counts switches of the emulator too
+lives.test_a_thousandth_of_a_second_of_life_leaves_nothing_broken  the emulator takes longer to start
+input.test_a_line_of_50_mb_is_truncated_and_the_next_is_intact   measures memory, which is the emulator'"'"'s too'
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+emulator=()
+if [ "$processor" != "$(uname -m)" ] || [ -n "$page" ]; then
+  emulator=("qemu-$qemu-static")
+  command -v "${emulator[0]}" >/dev/null ||
+    { echo "test: ${emulator[0]} is missing: run cross/install-deps.sh --static" >&2; exit 2; }
+  [ -n "$page" ] && emulator+=(-p "$page")
+  left_out+=$emulated
+  [ -e "$root/cross/not_under_qemu.txt" ] && left_out+=$'\n'$(awk '$1 == "promises" && $2 == "all" { print $3 }' "$root/cross/not_under_qemu.txt")
+fi
+
+if [ -n "$page" ]; then
+  "$tools/cc" "$scripts/page_size.c" -o "$work/page_size"
+  seen=$("${emulator[@]}" "$work/page_size")
+  [ "$seen" = "$page" ] || { echo "$arch: not run: under ${emulator[*]} a page has $seen bytes"; exit 0; }
+  echo "$arch: sysconf(_SC_PAGESIZE) is $seen"
+fi
+
+# In the place of the program: what a test starts, kills and waits for becomes the emulator.
+printf '#!/bin/sh\nexec %s "%s" "$@"\n' "${emulator[*]}" "$program" >"$work/edgehose"
+chmod +x "$work/edgehose"
+export EDGEHOSE=$work/edgehose EDGEHOSE_TOOLS=$tools_of_tests
+
+passed=0 skipped=0 failed=()
+for name in "${chosen[@]}"; do
+  file=$root/tests/promises/${name%%.*}.py
+  [ -e "$file" ] || { echo "test: there is no $file" >&2; exit 2; }
+  tests=()
+  case $name in
+    *.*) tests=("${name#*.}") ;;
+    *) mapfile -t tests < <(sed -n 's/^    def \(test_[a-z0-9_]*\).*/\1/p' "$file") ;;
+  esac
+  for test in "${tests[@]}"; do
+    full=${name%%.*}.$test
+    if why=$(awk -v file="${name%%.*}" -v full="$full" '$1 == file || $1 == full { $1 = ""; print; found = 1 }
+             END { exit !found }' <<<"$left_out"); then
+      echo "skipped $full:$why"
+      skipped=$((skipped + 1))
+      continue
+    fi
+    if timeout 600 python3 "$file" "Promise.$test" >"$work/log" 2>&1; then
+      if grep -q '^OK (skipped' "$work/log"; then skipped=$((skipped + 1)); else passed=$((passed + 1)); fi
+    else
+      failed+=("$full")
+      echo "failed $full:"
+      tail -n 30 "$work/log"
+    fi
+  done
+done
+echo "$arch${page:+, pages of $page bytes}: $passed passed, ${#failed[@]} failed, $skipped skipped${failed[*]:+: ${failed[*]}}"
+[ ${#failed[@]} -eq 0 ]
