@@ -29,8 +29,6 @@ struct ConfigText {
 
 struct LoadOptions {
   std::string path = "/etc/edgehose/edgehose.toml";
-  // What was read before, as LoadedConfig::texts: no file is read. Empty: the files are.
-  std::vector<ConfigText> texts{};
   std::vector<std::string> sets;  // "sinks.archive.path=/mnt/logs"
   // Also read every secret once, so that a missing one is an error now. Nothing is kept.
   bool try_secrets = true;
@@ -40,6 +38,8 @@ struct LoadOptions {
   // Else a value whose ${VAR} is not set here stays at its default, with a warning; but for
   // agent.data_dir, by which everything else is found.
   bool need_variables = true;
+  // What was read before, as LoadedConfig::texts: no file is read. Empty: the files are.
+  std::vector<ConfigText> texts{};
 };
 
 // One line of the effective config. Secrets show where they are kept, never what they are.
