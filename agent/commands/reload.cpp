@@ -69,7 +69,7 @@ int reload(const Invocation& invocation) {
 Command reload_command() {
   return {.name = "reload",
           .arguments = "",
-          .summary = "has the running agent take on its config, changed as it is",
+          .summary = "has the running agent take on its changed config",
           .description =
               "Asks the running agent to read its config again, and waits until it runs with\n"
               "it. A config with an error is refused, and the one before it runs on: this\n"
