@@ -24,7 +24,10 @@ class Promise(promise.PromiseCase):
         return self.box.call(*command, "--socket", self.box.root / "status.sock", timeout=70)
 
     def status(self):
-        return json.loads(self.ask("status", "--json").stdout)
+        told = self.ask("status", "--json").stdout
+        if not told.startswith("{"):
+            raise LookupError("for a moment of a reload nobody answers")
+        return json.loads(told)
 
     def reload(self):
         return self.ask("reload")

@@ -109,8 +109,8 @@ class Promise(PromiseCase):
             self.assertEqual(stat.S_IMODE(info.st_mode), 0o640)
             self.assertEqual(grp.getgrgid(info.st_gid).gr_name, "adm")
             self.rotate()
-        unit = (Path(__file__).parents[2] / "systemd" / "edgehose.service").read_text()
-        self.assertRegex(unit, r"(?m)^SupplementaryGroups=.*\badm\b")
+        user = (Path(__file__).parents[2] / "systemd" / "edgehose.sysusers").read_text()
+        self.assertRegex(user, r"(?m)^m edgehose adm$")
 
     def need_root_for_groups(self):
         if os.geteuid() != 0:
