@@ -81,8 +81,9 @@ Command run_command() {
           "is: what is appended to it later is a record of its own.\n"
           "\n"
           "A buffer of a later release, or of another kind of machine, is set aside in\n"
-          "data_dir, and a new one begins. A start with a release that can read it delivers\n"
-          "it beside all else, under the names that its records have; --drain does only that.",
+          "data_dir, and a new one begins. A start with a release that can read it\n"
+          "delivers it beside all else, each record under the name that it has; --drain\n"
+          "does only that.",
       .options = {{"once", "",
                    "Delivers what is there now, then ends; 0 only when all of it is acknowledged"},
                   {"drain", "DIRECTORY",
