@@ -199,7 +199,7 @@ Status make_buffer(const std::string& path, const ControlEntries& entries,
 
 // Everything that belongs to the buffer, which goes first: without it, data_dir is known to be
 // half moved.
-Status move_away(const std::string& data_dir, const Clock& clock, std::string& to) {
+Status move_files(const std::string& data_dir) {
   const std::string moving = in(data_dir, kMoving);
   std::vector<std::string> names{std::string(keyspace::kEnvironmentFile)};
   for (const std::string_view copy : kCopyFiles) names.emplace_back(copy);
@@ -208,10 +208,15 @@ Status move_away(const std::string& data_dir, const Clock& clock, std::string& t
   for (const std::string& name : names)
     if (exists(in(data_dir, name))) EH_TRY(move(in(data_dir, name), in(moving, name)));
   ::unlink((in(data_dir, keyspace::kEnvironmentFile) + "-lock").c_str());
-  EH_TRY(sync_directory(moving));
-  to = free_directory(data_dir, clock);
-  EH_TRY(move(moving, to));
-  return sync_directory(data_dir);
+  return sync_directory(moving);
+}
+
+// Where it is from then on.
+Result<std::string> end_moving(const std::string& data_dir, const Clock& clock) {
+  const std::string to = free_directory(data_dir, clock);
+  EH_TRY(move(in(data_dir, kMoving), to));
+  EH_TRY(sync_directory(data_dir));
+  return to;
 }
 
 std::string positions_text(bool current, bool known, const Takeover& taken) {
@@ -232,7 +237,7 @@ std::string positions_text(bool current, bool known, const Takeover& taken) {
 std::vector<SetAside> set_aside_buffers(const std::string& data_dir) {
   std::vector<SetAside> found;
   for (const std::string& name : names_in(data_dir))
-    if (name.starts_with(kPrefix))
+    if (name.starts_with(kPrefix) && exists(in(in(data_dir, name), keyspace::kEnvironmentFile)))
       found.push_back({in(data_dir, name), allocated_in(in(data_dir, name))});
   return found;  // the time is in the name
 }
@@ -260,8 +265,8 @@ Status set_aside(const StoreOptions& options, const Clock& clock, const Error& w
   const std::string path = in(data_dir, keyspace::kEnvironmentFile);
   EH_TRY(make_directories(in(data_dir, kMoving), 0750));
   EH_TRY(make_buffer(path + ".salvaging", begin, options));
-  std::string to;
-  EH_TRY(move_away(data_dir, clock, to));
+  EH_TRY(move_files(data_dir));
+  EH_ASSIGN(const std::string to, end_moving(data_dir, clock));
   EH_TRY(lmdb::Environment::move_into_place(path + ".salvaging", path));
   log::error(
       "buffer: {}. It is set aside, whole, as {}: what it holds is delivered when the release or "
@@ -273,13 +278,14 @@ Status set_aside(const StoreOptions& options, const Clock& clock, const Error& w
 Status finish_setting_aside(const StoreOptions& options, const Clock& clock) {
   const std::string moving = in(options.directory, kMoving);
   if (!exists(moving)) return {};
-  if (!exists(in(moving, keyspace::kEnvironmentFile)) ||
-      exists(in(options.directory, keyspace::kEnvironmentFile))) {
+  if (!exists(in(moving, keyspace::kEnvironmentFile))) {
     if (::rmdir(moving.c_str()) == 0 || errno == ENOENT) return {};
     return fail_errno(errno, fmt::format("removing {}", moving));
   }
-  std::string to;
-  EH_TRY(move_away(options.directory, clock, to));
+  // A release that knows nothing of this may have put the new buffer in place meanwhile.
+  if (!exists(in(options.directory, keyspace::kEnvironmentFile)))
+    EH_TRY(move_files(options.directory));
+  EH_ASSIGN(const std::string to, end_moving(options.directory, clock));
   log::error("buffer: one that cannot be read here was being set aside: it is {} now", to);
   return {};
 }

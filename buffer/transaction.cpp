@@ -212,14 +212,17 @@ Status TransactionImpl::write_small_state() {
   }
   for (const SourceId id : unwritten) EH_TRY(source(id));
   for (const SourceId id : changed_sources_)
-    EH_TRY(put(keyspace::source_key(id), keyspace::encode_source(state_.sources.at(id), state_.format)));
+    EH_TRY(put(keyspace::source_key(id),
+               keyspace::encode_source(state_.sources.at(id), state_.format)));
   for (const LaneKey& key : changed_lanes_)
     EH_TRY(put(keyspace::lane_key(key), keyspace::encode_lane(state_.lanes.at(key))));
   if (state_.counters != stored)
-    EH_TRY(put(keyspace::counters_key(), keyspace::encode_counters(state_.counters, state_.format)));
+    EH_TRY(
+        put(keyspace::counters_key(), keyspace::encode_counters(state_.counters, state_.format)));
   EH_TRY(put_salvage());
   if (store_.wants_pages_ && store_.freed_by_ + 1 == txn_.id())
-    EH_TRY(put(keyspace::counters_key(), keyspace::encode_counters(state_.counters, state_.format)));
+    EH_TRY(
+        put(keyspace::counters_key(), keyspace::encode_counters(state_.counters, state_.format)));
   if (store_.clean_ && !marks_clean_) EH_TRY(erase(keyspace::clean_mark_key()));
   return {};
 }

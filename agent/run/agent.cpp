@@ -32,7 +32,7 @@ Result<FileDescriptor> block_signals() {
 }  // namespace
 
 Status Agent::start() {
-  if (!options_.once) drains_.start(loaded_, options_);
+  if (!options_.once) drain_.start(loaded_, options_);
   EH_ASSIGN(descriptors_, plan_descriptors(config_, raise_descriptor_limit()));
   EH_ASSIGN(signals_, block_signals());
   tell_bus_errors(config_.agent.data_dir);

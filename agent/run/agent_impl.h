@@ -97,7 +97,7 @@ class Agent {
   const RunOptions& options_;
   const std::unique_ptr<Clock> clock_;
   const Instant started_ = clock_->now();
-  Drains drains_;
+  DrainProcess drain_;
   std::string agent_id_;
   CommitProfile profile_;
   DescriptorPlan descriptors_;

@@ -106,7 +106,7 @@ void Agent::sample() {
 // back, the agent ends when it has delivered what it holds: the next start finds or makes another
 // data_dir (systemd's StateDirectory), and reads again what is still there.
 void Agent::look_around(Instant now) {
-  drains_.reap();
+  drain_.reap();
   const std::string socket = status_socket_path(config_.agent);
   if (control_server_ && ::access(socket.c_str(), F_OK) != 0) listen_for_control();
   const IntakeStatus intake = intake_->status().read();

@@ -14,12 +14,14 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/config/agent_id.h"
+#include "buffer/keyspace.h"
 #include "buffer/set_aside.h"
 
 namespace edgehose {
 namespace {
 
-constexpr int kTries = 15;  // a second apart, while another process has it
+constexpr int kTries = 15;   // a second apart, while another process has it
+constexpr int kStopped = 3;  // run_agent(): a signal came
 
 // Whether every record of it is with all sinks that it had, and none waits for a person.
 Result<bool> is_drained(const StoreOptions& options, const Clock& clock) {
@@ -40,6 +42,21 @@ Result<bool> is_drained(const StoreOptions& options, const Clock& clock) {
   return true;
 }
 
+// The buffer goes last: what a kill leaves of the directory is drained and removed by the next
+// start.
+Status remove_buffer(const std::string& directory) {
+  namespace fs = std::filesystem;
+  const fs::path buffer = fs::path(directory) / keyspace::kEnvironmentFile;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error))
+    if (entry->path() != buffer && !fs::remove_all(entry->path(), error) && error) break;
+  if (!error) fs::remove(buffer, error);
+  if (!error) fs::remove(directory, error);
+  if (error) return fail_errno(error.value(), "removing " + directory);
+  return {};
+}
+
 // What somebody brought here from elsewhere is left to them.
 Status remove_drained(const std::string& data_dir, const std::string& directory) {
   std::error_code error;
@@ -50,27 +67,34 @@ Status remove_drained(const std::string& data_dir, const std::string& directory)
     log::info("{}: all that it held is delivered; delete it when it is of no use", directory);
     return {};
   }
-  std::filesystem::remove_all(directory, error);
-  if (error) return fail_errno(error.value(), "removing " + directory);
+  EH_TRY(remove_buffer(directory));
   log::info("{}: all that it held is delivered; it is removed", directory);
   return {};
 }
 
+// False: a signal came, and the agent ends.
+bool drain(const LoadedConfig& loaded, const RunOptions& options, const std::string& directory) {
+  auto code = drain_set_aside(loaded, options, directory);
+  // An agent that was killed leaves one behind that is just ending.
+  for (int i = 0; i < kTries && !code && code.error().code == ErrorCode::kBusy; ++i) {
+    ::sleep(1);
+    code = drain_set_aside(loaded, options, directory);
+  }
+  if (!code) log::warn("{} stays as it is: {}", directory, code.error().message);
+  return code != kStopped;
+}
+
+// One after another, so that they never take the memory of more than one agent.
 [[noreturn]] void be_the_drain(const LoadedConfig& loaded, const RunOptions& options,
-                               const std::string& directory, pid_t parent) {
+                               const std::vector<SetAside>& buffers, pid_t parent) {
   if (::prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || ::getppid() != parent) ::_exit(1);
   // systemd is told of the agent, not of this.
   for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) ::unsetenv(name);
   RunOptions quiet = options;
   quiet.progress = false;
-  auto code = drain_set_aside(loaded, quiet, directory);
-  // An agent that was killed leaves one behind that is just ending.
-  for (int i = 0; i < kTries && !code && code.error().code == ErrorCode::kBusy; ++i) {
-    ::sleep(1);
-    code = drain_set_aside(loaded, quiet, directory);
-  }
-  if (!code) log::warn("{} stays as it is: {}", directory, code.error().message);
-  ::_exit(code.value_or(1));
+  for (const SetAside& buffer : buffers)
+    if (!drain(loaded, quiet, buffer.directory)) break;
+  ::_exit(0);
 }
 
 }  // namespace
@@ -99,22 +123,19 @@ Result<int> drain_set_aside(const LoadedConfig& loaded, const RunOptions& option
   return code;
 }
 
-void Drains::start(const LoadedConfig& loaded, const RunOptions& options) {
-  for (const SetAside& buffer : set_aside_buffers(loaded.config.agent.data_dir)) {
-    const pid_t parent = ::getpid();
-    const pid_t child = ::fork();
-    if (child == 0) be_the_drain(loaded, options, buffer.directory, parent);
-    if (child < 0)
-      log::warn("{} is not delivered: starting a process: {}", buffer.directory,
-                std::strerror(errno));
-    else
-      processes_.push_back(child);
-  }
+void DrainProcess::start(const LoadedConfig& loaded, const RunOptions& options) {
+  const std::vector<SetAside> buffers = set_aside_buffers(loaded.config.agent.data_dir);
+  if (buffers.empty()) return;
+  const pid_t parent = ::getpid();
+  process_ = ::fork();
+  if (process_ == 0) be_the_drain(loaded, options, buffers, parent);
+  if (process_ < 0)
+    log::warn("what is set aside in {} is not delivered: starting a process: {}",
+              loaded.config.agent.data_dir, std::strerror(errno));
 }
 
-void Drains::reap() {
-  std::erase_if(processes_,
-                [](pid_t process) { return ::waitpid(process, nullptr, WNOHANG) != 0; });
+void DrainProcess::reap() {
+  if (process_ > 0 && ::waitpid(process_, nullptr, WNOHANG) != 0) process_ = -1;
 }
 
 }  // namespace edgehose

@@ -1,15 +1,14 @@
 // Drain: delivers what a buffer that was set aside holds (buffer/set_aside.h), once a release that
 // can read it is here. It is a data_dir of its own, so this is an agent of its own: with the same
-// sinks, without sources, in a process beside the agent, since a failure of it is none of the
-// agent's. What is delivered keeps its identity; where nothing is left, the directory goes.
+// sinks, without sources, in one process beside the agent, since a failure of it is none of
+// the agent's. What is delivered keeps its identity; where nothing is left, the directory goes.
 //
-// Threading: Drains is main's; it forks, so it starts before any thread.
+// Threading: DrainProcess is main's; it forks, so it starts before any thread.
 #pragma once
 
 #include <sys/types.h>
 
 #include <string>
-#include <vector>
 
 #include "agent/base/result.h"
 #include "agent/run/agent.h"
@@ -21,15 +20,15 @@ namespace edgehose {
 Result<int> drain_set_aside(const LoadedConfig& loaded, const RunOptions& options,
                             const std::string& directory);
 
-class Drains {
+class DrainProcess {
  public:
-  // A process for each buffer that is set aside. They end with this one.
+  // Where buffers are set aside: a process that delivers one after another. It ends with this one.
   void start(const LoadedConfig& loaded, const RunOptions& options);
-  // Takes note of those that have ended.
+  // Takes note that it has ended.
   void reap();
 
  private:
-  std::vector<pid_t> processes_;
+  pid_t process_ = -1;
 };
 
 }  // namespace edgehose

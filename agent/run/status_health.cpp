@@ -185,8 +185,8 @@ void judge_damage(const StatusReport& report, Judge& judge) {
 void judge_set_aside(const ReportInput& input, const StatusReport& report, Judge& judge) {
   if (report.buffer.set_aside == 0) return;
   judge.degraded(fmt::format(
-      "{} ({}) set aside in {}/set-aside-*: delivered once the release or machine that wrote {} is "
-      "back (edgehose run --help: --drain)",
+      "{} ({}) set aside in {}/set-aside-*, for the release or machine that wrote {}: a start there "
+      "delivers all of it (by hand: edgehose run --once --drain)",
       format_count(report.buffer.set_aside, "buffer is", "buffers are"),
       format_size(report.buffer.set_aside_bytes), input.data_dir,
       report.buffer.set_aside == 1 ? "it" : "them"));

@@ -215,5 +215,26 @@ TEST_F(SetAsideTest, WhatAKillLeftHalfMovedIsFinished) {
   EXPECT_EQ(content(archive_path(aside(), 3)), "blocks");
 }
 
+// A release that knows nothing of this came in between, and put the new buffer in place.
+TEST_F(SetAsideTest, WhatAnOlderReleaseFoundHalfMovedIsKeptBesideTheBuffer) {
+  fill();
+  ASSERT_TRUE(store_->close());
+  store_.reset();
+  const std::string moving = options_.directory + "/set-aside.moving";
+  fs::create_directory(moving);
+  std::ofstream(moving + "/buffer.mdb") << "another's";
+  open();
+  EXPECT_EQ(store_->epoch(), epoch_);
+  EXPECT_EQ(blocks().size(), 1u);
+  EXPECT_FALSE(fs::exists(moving));
+  EXPECT_EQ(content(aside() + "/buffer.mdb"), "another's");
+}
+
+TEST_F(SetAsideTest, ADirectoryWithoutABufferCountsForNothing) {
+  open();
+  fs::create_directory(options_.directory + "/set-aside-20260101T000000Z");
+  EXPECT_TRUE(set_aside_buffers(options_.directory).empty());
+}
+
 }  // namespace
 }  // namespace edgehose
