@@ -2,7 +2,9 @@
 differently comes with `buffer upgrade` only, and the buffer that the earlier one cannot read then is set
 aside, while logs are read on."""
 
+import json
 import os
+import time
 
 import promise
 
@@ -42,6 +44,11 @@ class Promise(promise.PromiseCase):
 
     def set_aside(self):
         return sorted(self.box.data.glob("set-aside-*"))
+
+    def is_drained_now(self, aside):
+        """Whether a process is there that answers for it."""
+        told = self.box.call("status", "--json", "--set", f"agent.data_dir={aside}")
+        return told.returncode <= 2 and told.stdout.startswith("{") and json.loads(told.stdout)["running"]
 
     def upgrade(self):
         self.box.agent = self.later
@@ -99,6 +106,31 @@ class Promise(promise.PromiseCase):
         agent = self.box.start()
         self.box.delivered(before + 500, 30)
         promise.wait_until(lambda: not self.set_aside(), 10, "nothing is left of it", 0.1)
+        agent.stop()
+        self.box.check()
+        self.box.verify()
+
+    def test_killed_and_stopped_while_it_drains_what_is_set_aside(self):
+        """Two processes deliver to one directory; wherever they end, each line is there once."""
+        self.upgrade()
+        self.write(500)
+        self.life(self.this, 500)
+        aside, = self.set_aside()
+        self.box.agent = self.later
+        for end in ("kill", "stop", "kill"):
+            agent = self.box.start()
+            promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained", 0.1)
+            began = time.monotonic()
+            getattr(agent, end)()
+            self.assertLess(time.monotonic() - began, 5)
+            promise.wait_until(lambda: not self.is_drained_now(aside), 5, "the drain ends too", 0.1)
+        self.box.give_sink_back()
+        agent = self.box.start()
+        promise.wait_until(lambda: len(self.box.objects()) > 2, 20, "some is delivered")
+        agent.kill()
+        agent = self.box.start()
+        promise.wait_until(lambda: not self.set_aside(), 30, "nothing is left of it", 0.1)
+        self.box.delivered(self.lines, 30)
         agent.stop()
         self.box.check()
         self.box.verify()
