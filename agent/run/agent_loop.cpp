@@ -16,6 +16,7 @@ namespace {
 
 constexpr Duration kSampleEvery = std::chrono::seconds(30);
 constexpr Duration kCourierStopTime = std::chrono::seconds(1);
+constexpr Duration kDrainStopTime = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -192,6 +193,7 @@ int Agent::take_down() {
     log::event(log::Level::kWarn, "stop: the buffer's device hangs; what was committed is safe");
     all_ended = false;
   }
+  if (handover_) drain_.stop(*clock_, kDrainStopTime);
   log::tell_left_out();
   if (all_ended && !options_.once) log_losses();
   if (!handover_) log::event(log::Level::kInfo, "stopped");

@@ -20,7 +20,8 @@
 namespace edgehose {
 namespace {
 
-constexpr int kTries = 15;   // a second apart, while another process has it
+constexpr int kTries = 15;  // a second apart, while another process has it
+constexpr Duration kLook = std::chrono::milliseconds(10);
 constexpr int kStopped = 3;  // run_agent(): a signal came
 
 // Whether every record of it is with all sinks that it had, and none waits for a person.
@@ -111,6 +112,8 @@ Result<int> drain_set_aside(const LoadedConfig& loaded, const RunOptions& option
   RunOptions once = options;
   once.once = true;
   once.drains = true;
+  once.load_again = {};  // its config is the agent's
+  once.handed = {};
   EH_ASSIGN(const int code, run_agent(drained, once));
   if (code != 0) return code;
   EH_ASSIGN(const StoreOptions store, store_options(drained.config));
@@ -136,6 +139,19 @@ void DrainProcess::start(const LoadedConfig& loaded, const RunOptions& options) 
 
 void DrainProcess::reap() {
   if (process_ > 0 && ::waitpid(process_, nullptr, WNOHANG) != 0) process_ = -1;
+}
+
+void DrainProcess::stop(Clock& clock, Duration limit) {
+  reap();
+  if (process_ < 0) return;
+  ::kill(process_, SIGTERM);
+  const Instant end = clock.now() + limit;
+  for (reap(); process_ > 0 && clock.now() < end; reap()) clock.wait({}, clock.now() + kLook);
+  if (process_ < 0) return;
+  log::warn("what delivers set-aside buffers does not stop and is ended; nothing is lost");
+  ::kill(process_, SIGKILL);
+  const Instant killed = clock.now() + limit;  // it may hang in a dying device
+  for (reap(); process_ > 0 && clock.now() < killed; reap()) clock.wait({}, clock.now() + kLook);
 }
 
 }  // namespace edgehose

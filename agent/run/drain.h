@@ -10,6 +10,7 @@
 
 #include <string>
 
+#include "agent/base/clock.h"
 #include "agent/base/result.h"
 #include "agent/run/agent.h"
 
@@ -26,6 +27,9 @@ class DrainProcess {
   void start(const LoadedConfig& loaded, const RunOptions& options);
   // Takes note that it has ended.
   void reap();
+  // Ends it, by SIGTERM, after `limit` by SIGKILL, which it survives as an agent does: for a
+  // process that starts anew, and would have a second one.
+  void stop(Clock& clock, Duration limit);
 
  private:
   pid_t process_ = -1;
