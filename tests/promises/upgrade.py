@@ -135,6 +135,26 @@ class Promise(promise.PromiseCase):
         self.box.check()
         self.box.verify()
 
+    def test_a_reload_while_it_drains_begins_the_drain_anew(self):
+        self.upgrade()
+        self.write(500)
+        self.life(self.this, 500)
+        aside, = self.set_aside()
+        self.box.agent = self.later
+        agent = self.box.start()
+        promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained", 0.1)
+        told = self.box.call("reload")
+        self.assertEqual(told.returncode, 0, told.stderr)
+        promise.wait_until(lambda: self.box.status()["reload"]["count"] == 1, 20, "it runs again", 0.1)
+        promise.wait_until(lambda: self.is_drained_now(aside), 10, "it is being drained again", 0.1)
+        self.box.give_sink_back()
+        promise.wait_until(lambda: not self.set_aside(), 30, "nothing is left of it", 0.1)
+        self.box.delivered(self.lines, 30)
+        agent.stop()
+        self.assertNotIn("stays as it is", agent.output(), "one drain at a time")
+        self.box.check()
+        self.box.verify()
+
     def test_a_running_agent_upgrades_its_buffer(self):
         self.box.agent = self.later
         agent = self.box.start()
