@@ -11,6 +11,7 @@
 #include "buffer/block_header.h"
 #include "buffer/device.h"
 #include "buffer/quarantine.h"
+#include "buffer/set_aside.h"
 #include "buffer/store_impl.h"
 
 namespace edgehose {
@@ -143,6 +144,16 @@ void StoreImpl::count_quarantines() {
     bytes += punches_ ? archives_.allocated(archive.id) : archive.bytes;
   quarantine_bytes_ = bytes;
   usage_.quarantines = static_cast<unsigned>(found.size());
+}
+
+// Beside the limit: what cannot be delivered here must not keep new records out. The disk's floor
+// holds all the same.
+void StoreImpl::count_set_aside() {
+  const std::vector<SetAside> found = set_aside_buffers(options_.directory);
+  const std::lock_guard lock(mutex_);
+  usage_.set_aside = static_cast<unsigned>(found.size());
+  usage_.set_aside_bytes = 0;
+  for (const SetAside& buffer : found) usage_.set_aside_bytes += buffer.allocated;
 }
 
 }  // namespace edgehose

@@ -24,8 +24,9 @@ Status TransactionImpl::bury(const std::vector<DeadLetter>& letters, const Claim
     letter.id = id++;
     letter.lane = claim.lane;
     if (letter.reason.size() > kMaxDeadLetterReason) letter.reason.resize(kMaxDeadLetterReason);
-    EH_ASSIGN(std::string value, store_.keys_.seal_value(keyspace::dead_letter_key(letter.id),
-                                                         keyspace::encode_dead_letter(letter)));
+    EH_ASSIGN(std::string value,
+              store_.keys_.seal_value(keyspace::dead_letter_key(letter.id),
+                                      keyspace::encode_dead_letter(letter, state_.format)));
     bytes += value.size();
     values.push_back(std::move(value));
   }
@@ -60,7 +61,7 @@ Result<std::optional<DeadLetter>> TransactionImpl::letter(std::uint64_t id) cons
 Status TransactionImpl::put_letter(const DeadLetter& letter) {
   const std::string key = keyspace::dead_letter_key(letter.id);
   EH_ASSIGN(const std::string value,
-            store_.keys_.seal_value(key, keyspace::encode_dead_letter(letter)));
+            store_.keys_.seal_value(key, keyspace::encode_dead_letter(letter, state_.format)));
   EH_TRY(erase_letter(letter.id));
   EH_TRY(put(key, value));
   grown_ += static_cast<std::int64_t>(space_of(value.size()));

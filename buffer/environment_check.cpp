@@ -185,7 +185,10 @@ Result<EnvironmentCheck> understand(std::string_view answer, int status, bool ti
     } else if (type == kRefused) {
       ByteReader refusal(payload);
       const auto code = static_cast<ErrorCode>(refusal.le<std::uint8_t>());
-      return fail(code, "{}", refusal.rest());
+      Error error{code, 0, std::string(refusal.rest())};
+      if (code != ErrorCode::kUnsupported) return tl::unexpected(std::move(error));
+      judged = true;
+      check.unreadable = std::move(error);
     } else {
       judged = true;
       check.sound = type == kSound;
@@ -203,8 +206,14 @@ Result<EnvironmentCheck> understand(std::string_view answer, int status, bool ti
 
 Result<EnvironmentCheck> check_environment(const std::string& path, const StoreOptions& options,
                                            CheckDepth depth) {
-  EH_ASSIGN(const MetaPages meta, read_meta_pages(path));
   EnvironmentCheck check;
+  const auto read = read_meta_pages(path);
+  if (!read && read.error().code != ErrorCode::kUnsupported) return tl::unexpected(read.error());
+  if (!read) {
+    check.unreadable = read.error();
+    return check;
+  }
+  const MetaPages& meta = *read;
   check.reason = meta.damage;
   if (!check.reason.empty()) {
     if (const auto page = remaining_meta_page(path)) check.newest = NewestCommit{*page, false};
@@ -242,6 +251,9 @@ Status refuse_damaged(const std::string& path, const StoreOptions& options) {
   EH_ASSIGN(const EnvironmentCheck check, check_environment(path, options, CheckDepth::kStructure));
   if (check.sound) return {};
   const bool in_use = path.ends_with(keyspace::kEnvironmentFile);
+  if (check.unreadable)
+    return fail(ErrorCode::kUnsupported, "{}{}", check.unreadable->message,
+                in_use ? ". 'edgehose run' sets it aside and goes on with a new one" : "");
   return fail(ErrorCode::kCorrupt, "the buffer {} is damaged ({}): {}", path, check.reason,
               in_use ? "start the agent, it salvages what can be read"
                      : "'edgehose buffer export --file' takes out what can be read");

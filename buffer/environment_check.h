@@ -1,11 +1,11 @@
 // Is the environment file sound? Asked at every start, before it is opened for writing.
 //
 // First the meta pages are read by hand (meta_pages.h): a file of another word size, byte order or
-// LMDB version is recognised and refused, never touched. Then a forked child opens the file
-// read-only, walks every key and the free list, decodes every small value and checks the newest
-// blocks (environment_walk.h): damage makes LMDB crash as often as it makes it fail, and the
-// child's signal is an answer too. The child hands back what it could read, so that a salvage has
-// the positions of the last commit where they are sound. What the machine refuses (memory,
+// LMDB version is recognised, and is as unreadable as one of a later format. Then a forked child
+// opens the file read-only, walks every key and the free list, decodes every small value and checks
+// the newest blocks (environment_walk.h): damage makes LMDB crash as often as it makes it fail, and
+// the child's signal is an answer too. The child hands back what it could read, so that a salvage
+// has the positions of the last commit where they are sound. What the machine refuses (memory,
 // descriptors, permission) is an error, never damage.
 //
 // Threading: one call at a time. Other threads may run: the child takes no lock of theirs (it logs
@@ -42,6 +42,9 @@ struct NewestCommit {
 
 struct EnvironmentCheck {
   bool sound = false;
+  // Intact, as far as is known, and not for this program to touch: kUnsupported, why. `entries` are
+  // the small values of a later format, undecoded, where they could be walked.
+  std::optional<Error> unreadable;
   std::string reason;      // what is damaged, in words
   bool complete = false;   // `entries` and `blocks` are all that the last commit held
   ControlEntries entries;  // small values and dead letters, verbatim
@@ -54,13 +57,12 @@ enum class CheckDepth {
   kNewestBlocks,  // and every small value, and the newest blocks' checksums
 };
 
-// kUnsupported, with instructions: an intact file that this program must not touch. Other errors:
-// the check itself could not be made.
+// Errors: the check itself could not be made.
 Result<EnvironmentCheck> check_environment(const std::string& path, const StoreOptions& options,
                                            CheckDepth depth = CheckDepth::kNewestBlocks);
 
-// For readers, before LMDB opens the file: kCorrupt for a damaged one, with what to do. Reading
-// that could end the process by a signal.
+// For readers, before LMDB opens the file: kCorrupt for a damaged one, kUnsupported for one that is
+// unreadable here, with what to do. Reading them could end the process by a signal.
 Status refuse_damaged(const std::string& path, const StoreOptions& options);
 
 }  // namespace edgehose

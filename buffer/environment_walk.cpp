@@ -46,7 +46,10 @@ class Walk {
     EH_ASSIGN(const auto format, txn.get(keyspace::format_key()));
     if (!format) return corrupt("the format version is missing");
     EH_ASSIGN(const auto version, keyspace::decode_format(*format));
-    EH_TRY(keyspace::check_format(version, path_));
+    if (const Status readable = keyspace::check_format(version, path_); !readable) {
+      if (version.major == keyspace::kFormat.major) EH_TRY(tell_small_state(txn));
+      return readable;
+    }
     EH_TRY(open_keys(txn));
     EH_TRY(check_size(env, txn));
     EH_TRY(walk_keys(txn));
@@ -68,6 +71,23 @@ class Walk {
                 "{0} is open in a program with another version of LMDB, or {0}-lock is damaged "
                 "({1}): end that program, or delete {0}-lock while nothing has the buffer open",
                 path_, error.message);
+  }
+
+  // Of a later format, for who takes positions over (set_aside.h): nothing is decoded here.
+  Status tell_small_state(const lmdb::Transaction& txn) {
+    EH_ASSIGN(lmdb::Cursor cursor, lmdb::Cursor::open(txn));
+    auto entry = cursor.first();
+    while (entry && *entry) {
+      const auto [key, value] = **entry;
+      if (key.starts_with(keyspace::kBlockPrefix)) {
+        entry = cursor.at_or_after("\x11");  // behind the blocks
+        continue;
+      }
+      if (is_control_key(key)) listener_.on_entry(key, value);
+      entry = cursor.next();
+    }
+    if (!entry) return tl::unexpected(std::move(entry).error());
+    return {};
   }
 
   Status open_keys(const lmdb::Transaction& txn) {

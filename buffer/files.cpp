@@ -10,7 +10,8 @@ Status TransactionImpl::put_file(FileId id, const FileState& state) {
   FileState file = state;
   file.held = held_before(key, before);
   note_appended(id, file.held);
-  EH_ASSIGN(const std::string value, store_.keys_.seal_value(key, keyspace::encode_file(file)));
+  EH_ASSIGN(const std::string value,
+            store_.keys_.seal_value(key, keyspace::encode_file(file, state_.format)));
   return put(key, value);
 }
 

@@ -5,35 +5,6 @@
 
 namespace edgehose::keyspace {
 
-std::string format_key() { return std::string("\0\0", 2); }
-
-std::string encode_format(const FormatVersion& format) {
-  std::string out;
-  put_le(out, format.major);
-  put_le(out, format.minor);
-  put_le(out, format.min_reader);
-  return checksummed(format_key(), out);
-}
-
-Result<FormatVersion> decode_format(std::string_view value) {
-  EH_ASSIGN(const std::string_view body, checked(format_key(), value, "format version"));
-  ByteReader in(body);
-  FormatVersion f;
-  f.major = in.le<std::uint16_t>();
-  f.minor = in.le<std::uint16_t>();
-  f.min_reader = in.le<std::uint16_t>();
-  return finish(in, f, "format version");
-}
-
-Status check_format(const FormatVersion& format, std::string_view path) {
-  if (format.min_reader <= kSupport) return {};
-  return fail(ErrorCode::kUnsupported,
-              "{} has format {}.{} of a later release and this one reads up to {}.{}: install that "
-              "release again, or let it deliver everything ('edgehose run --once') and start with "
-              "an empty data_dir; nothing was changed",
-              path, format.major, format.minor, kFormat.major, kFormat.minor);
-}
-
 std::string epoch_key() { return std::string("\0\1", 2); }
 
 std::string encode_epoch(const Epoch& epoch) {
@@ -128,7 +99,7 @@ std::string counters_key() {
          "N";
 }
 
-std::string encode_counters(const Counters& c) {
+std::string encode_counters(const Counters& c, const FormatVersion& format) {
   std::string out;
   put_varint(out, c.next_block.value);
   put_varint(out, c.next_claim.value);
@@ -136,7 +107,7 @@ std::string encode_counters(const Counters& c) {
   put_varint(out, c.next_source.value);
   put_varint(out, c.next_sink.value);
   put_varint(out, c.next_file.value);
-  put_varint(out, c.first_sequence.value);
+  if (format.allows(Feature::kFirstSequences)) put_varint(out, c.first_sequence.value);
   return checksummed(counters_key(), out);
 }
 

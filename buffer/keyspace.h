@@ -14,6 +14,8 @@
 // as associated data; the functions here see them in plain. All others begin with the CRC-32C of
 // their key and the rest, so that a flipped bit is damage and never a wrong counter.
 //
+// What a minor version added is left out where the buffer's format (format.h) does not allow it.
+//
 // Threading: pure functions. decode_* answer kCorrupt for what they cannot read.
 #pragma once
 
@@ -25,27 +27,11 @@
 
 #include "agent/base/result.h"
 #include "buffer/block.h"
+#include "buffer/format.h"
 #include "buffer/machine.h"
 #include "buffer/state.h"
 
 namespace edgehose::keyspace {
-
-struct FormatVersion {
-  std::uint16_t major = 1;       // changes that no older release understands
-  std::uint16_t minor = 3;       // additions that older releases may ignore
-  std::uint16_t min_reader = 1;  // the smallest level of support that may open it
-  bool operator==(const FormatVersion&) const = default;
-};
-constexpr FormatVersion kFormat{};
-// Levels of support: 1 reads every block where its key is; 2 follows references, too.
-constexpr std::uint16_t kFollowsReferences = 2;
-constexpr std::uint16_t kSupport = kFollowsReferences;
-
-std::string format_key();
-std::string encode_format(const FormatVersion& format);
-Result<FormatVersion> decode_format(std::string_view value);
-// kUnsupported, with instructions, where this release must not touch the buffer.
-Status check_format(const FormatVersion& format, std::string_view path);
 
 std::string epoch_key();
 std::string encode_epoch(const Epoch& epoch);
@@ -77,21 +63,22 @@ constexpr std::string_view kFilePrefix =
     "F";
 std::string file_key(FileId id);
 std::optional<FileId> parse_file_key(std::string_view key);
-std::string encode_file(const FileState& file);
+std::string encode_file(const FileState& file, const FormatVersion& format);
 Result<FileState> decode_file(std::string_view value);
 
 constexpr std::string_view kSourcePrefix =
     "\x20"
     "S";
 std::string source_key(SourceId id);
-std::string encode_source(const SourceState& source);  // the id is in the key
+std::string encode_source(const SourceState& source,
+                          const FormatVersion& format);  // the id is in the key
 Result<SourceState> decode_source(std::string_view key, std::string_view value);
 
 constexpr std::string_view kSinkPrefix =
     "\x20"
     "K";
 std::string sink_key(SinkId id);
-std::string encode_sink(const SinkState& sink);
+std::string encode_sink(const SinkState& sink, const FormatVersion& format);
 Result<SinkState> decode_sink(std::string_view key, std::string_view value);
 
 constexpr std::string_view kLanePrefix =
@@ -105,7 +92,7 @@ constexpr std::string_view kClaimPrefix =
     "\x20"
     "C";
 std::string claim_key(ClaimId id);
-std::string encode_claim(const Claim& claim);
+std::string encode_claim(const Claim& claim, const FormatVersion& format);
 Result<Claim> decode_claim(std::string_view key, std::string_view value);
 
 constexpr std::string_view kReplayPrefix =
@@ -128,7 +115,7 @@ struct Counters {
   bool operator==(const Counters&) const = default;
 };
 std::string counters_key();
-std::string encode_counters(const Counters& counters);
+std::string encode_counters(const Counters& counters, const FormatVersion& format);
 Result<Counters> decode_counters(std::string_view value);
 
 // There since close() until the first commit after it; the number of the last block at that time.
@@ -139,7 +126,7 @@ Result<BlockNumber> decode_clean_mark(std::string_view value);
 constexpr std::string_view kDeadLetterPrefix = "\x30";
 std::string dead_letter_key(std::uint64_t id);
 std::optional<std::uint64_t> parse_dead_letter_key(std::string_view key);
-std::string encode_dead_letter(const DeadLetter& letter);
+std::string encode_dead_letter(const DeadLetter& letter, const FormatVersion& format);
 Result<DeadLetter> decode_dead_letter(std::string_view key, std::string_view value);
 
 // Names inside data_dir.

@@ -95,14 +95,14 @@ Result<LaneState> decode_lane(std::string_view key, std::string_view value) {
 
 std::string claim_key(ClaimId id) { return numbered(kClaimPrefix, id.value); }
 
-std::string encode_claim(const Claim& c) {
+std::string encode_claim(const Claim& c, const FormatVersion& format) {
   std::string out;
   put_lane(out, c.lane);
   put_position(out, c.begin);
   put_position(out, c.end);
   put_batch(out, c);
   put_le(out, static_cast<std::uint8_t>(c.done));
-  put_upload(out, c.upload);
+  if (format.allows(Feature::kUploads)) put_upload(out, c.upload);
   return out;
 }
 
@@ -158,7 +158,7 @@ std::optional<std::uint64_t> parse_dead_letter_key(std::string_view key) {
   return number_after<std::uint64_t>(kDeadLetterPrefix, key);
 }
 
-std::string encode_dead_letter(const DeadLetter& d) {
+std::string encode_dead_letter(const DeadLetter& d, const FormatVersion& format) {
   std::string out;
   put_lane(out, d.lane);
   put_varint(out, d.sequence.value);
@@ -167,6 +167,7 @@ std::string encode_dead_letter(const DeadLetter& d) {
   put_varint(out, d.attempts);
   put_string(out, d.reason);
   put_string(out, d.body);
+  if (!format.allows(Feature::kLetterOrigin)) return out;
   put_varint(out, d.file.value);
   put_varint(out, d.begin);
   put_le(out,

@@ -16,7 +16,7 @@ std::optional<FileId> parse_file_key(std::string_view key) {
   return FileId(*id);
 }
 
-std::string encode_file(const FileState& f) {
+std::string encode_file(const FileState& f, const FormatVersion& format) {
   std::string out;
   put_string(out, f.path);
   put_le(out, f.identity.filesystem);
@@ -30,6 +30,7 @@ std::string encode_file(const FileState& f) {
          static_cast<std::uint8_t>((f.crc_known ? kCrcKnown : 0) | (f.finished ? kFinished : 0)));
   put_le(out, f.seen.value);
   put_string(out, f.note);
+  if (!format.allows(Feature::kHeld)) return out;
   put_varint(out, f.held.source.value);
   put_varint(out, f.held.block.value);
   put_varint(out, f.held.undelivered_from);
@@ -63,7 +64,7 @@ Result<FileState> decode_file(std::string_view value) {
 
 std::string source_key(SourceId id) { return numbered(kSourcePrefix, id.value); }
 
-std::string encode_source(const SourceState& s) {
+std::string encode_source(const SourceState& s, const FormatVersion& format) {
   std::string out;
   put_string(out, s.name);
   put_varint(out, s.next_sequence.value);
@@ -75,8 +76,10 @@ std::string encode_source(const SourceState& s) {
     put_varint(out, mini.value - before);
     before = mini.value;
   }
-  put_varint(out, s.losses.truncated_records);
-  put_varint(out, s.losses.lost_bytes);
+  if (format.allows(Feature::kSourceLosses)) {
+    put_varint(out, s.losses.truncated_records);
+    put_varint(out, s.losses.lost_bytes);
+  }
   return checksummed(source_key(s.id), out);
 }
 
@@ -120,11 +123,11 @@ auto slots_of(Traffic& traffic) {
 
 std::string sink_key(SinkId id) { return numbered(kSinkPrefix, id.value); }
 
-std::string encode_sink(const SinkState& sink) {
+std::string encode_sink(const SinkState& sink, const FormatVersion& format) {
   std::string out;
   put_string(out, sink.name);
   put_string(out, sink.note);
-  if (sink.traffic != SinkTraffic{}) {
+  if (format.allows(Feature::kTraffic) && sink.traffic != SinkTraffic{}) {
     put_wire_bytes(out, sink.traffic.ever);
     for (const TrafficSlot* slot : slots_of(sink.traffic)) {
       put_varint(out, slot->label);

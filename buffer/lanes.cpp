@@ -156,6 +156,7 @@ Status TransactionImpl::forget_sink(SinkId sink) {
 }
 
 Status TransactionImpl::forget_source(SourceId id) {
+  EH_TRY(needs(keyspace::Feature::kFirstSequences, "forget a source"));
   for (const auto& [claim_id, claim] : state_.claims) {
     if (claim.lane.source.value != 0) continue;
     const auto block = next_key(id, claim.begin.block);
@@ -208,7 +209,8 @@ Status TransactionImpl::check_claim(const Claim& claim) const {
 
 Status TransactionImpl::put_claim(const Claim& claim) {
   const std::string key = keyspace::claim_key(claim.id);
-  EH_ASSIGN(const std::string value, store_.keys_.seal_value(key, keyspace::encode_claim(claim)));
+  EH_ASSIGN(const std::string value,
+            store_.keys_.seal_value(key, keyspace::encode_claim(claim, state_.format)));
   return put(key, value);
 }
 

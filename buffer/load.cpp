@@ -16,11 +16,13 @@ Status for_each(lmdb::Cursor& cursor, std::string_view prefix, Visit visit) {
 }
 
 Status load_singles(const lmdb::Transaction& txn, Loaded& loaded) {
+  EH_ASSIGN(const auto format, txn.get(keyspace::format_key()));
   EH_ASSIGN(const auto epoch, txn.get(keyspace::epoch_key()));
   EH_ASSIGN(const auto counters, txn.get(keyspace::counters_key()));
   EH_ASSIGN(const auto clean, txn.get(keyspace::clean_mark_key()));
-  if (!epoch || !counters)
-    return fail(ErrorCode::kCorrupt, "the buffer lacks its epoch or its counters");
+  if (!format || !epoch || !counters)
+    return fail(ErrorCode::kCorrupt, "the buffer lacks its format, its epoch or its counters");
+  EH_ASSIGN(loaded.state.format, keyspace::decode_format(*format));
   EH_ASSIGN(loaded.epoch, keyspace::decode_epoch(*epoch));
   EH_ASSIGN(loaded.state.counters, keyspace::decode_counters(*counters));
   loaded.clean = clean.has_value();

@@ -74,6 +74,7 @@ void StoreImpl::maintain() {
   give_archives_back();
   write_copies_if_due();
   count_quarantines();
+  count_set_aside();
 }
 
 void StoreImpl::write_copies_if_due() {

@@ -80,16 +80,13 @@ Result<std::string> judge_outlines(const std::string& path, const Outline& first
     return fail(
         ErrorCode::kUnsupported,
         "{} was written by a {} program, and this one is {}: LMDB files cannot be moved between "
-        "them. Let the old installation deliver everything (edgehose run --once), or move the "
-        "file away to start with an empty buffer; nothing was changed",
+        "them",
         path, first.layout->name, sizeof(std::size_t) == 8 ? "64-bit" : "32-bit");
   if (first.version == second.version && is_other_version(first.version))
     return fail(
         ErrorCode::kUnsupported,
         "{} was written by another version of LMDB (data format {}; this program has LMDB 0.9, "
-        "which reads format {}): install the release that wrote it again and let it deliver "
-        "everything (edgehose run --once), or move the file away to start with an empty buffer; "
-        "nothing was changed",
+        "which reads format {})",
         path, first.version, lmdb::kDataVersion);
   for (const Outline& page : {first, second})
     if (page.version != lmdb::kDataVersion || page.layout->header != sizeof(lmdb::PageHeader))

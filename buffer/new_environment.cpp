@@ -104,7 +104,7 @@ class Builder {
     done_.salvage.salvaged_records += done_.records;
     done_.salvage.lost_records += done_.losses.corrupt.records + done_.losses.left_out.records;
     entries[keyspace::salvage_key()] = keyspace::encode_salvage(done_.salvage);
-    entries[keyspace::format_key()] = keyspace::encode_format(format());
+    EH_ASSIGN(entries[keyspace::format_key()], format_of(entries));
     EH_ASSIGN(lmdb::Transaction txn, env.begin_write());
     for (const auto& [key, value] : entries) EH_TRY(txn.put(key, value));
     for (const WrappedKey& key : keys_.to_write())
@@ -120,10 +120,13 @@ class Builder {
       log::warn("the buffer's copies could not be written: {}", written.error().message);
   }
 
-  keyspace::FormatVersion format() const {
-    keyspace::FormatVersion format = keyspace::kFormat;
-    if (!done_.salvage.archives.empty()) format.min_reader = keyspace::kFollowsReferences;
-    return format;
+  Result<std::string> format_of(const ControlEntries& entries) const {
+    EH_ASSIGN(keyspace::FormatVersion format,
+              keyspace::decode_format(entries.at(keyspace::format_key())));
+    format = keyspace::without_references(format);
+    if (!done_.salvage.archives.empty())
+      format.min_reader = std::max(format.min_reader, keyspace::kFollowsReferences);
+    return keyspace::encode_format(format);
   }
 
   Status refer_to(const std::vector<BlockSummary>& blocks, lmdb::Environment& env) {

@@ -76,31 +76,22 @@ Status StoreImpl::open_writer() {
   EH_TRY(adopt(std::move(loaded)));
   EH_ASSIGN(const lmdb::Space space, txn.space());
   EH_TRY(settle_archives(txn, space.used()));
+  count_set_aside();
   measure(space);
   return {};
-}
-
-// What is written from now on may hold what this release's minor version added.
-Status raise_format(lmdb::Transaction& txn) {
-  EH_ASSIGN(const auto value, txn.get(keyspace::format_key()));
-  if (!value) return fail(ErrorCode::kCorrupt, "the buffer lacks its format version");
-  EH_ASSIGN(keyspace::FormatVersion format, keyspace::decode_format(*value));
-  if (format.major != keyspace::kFormat.major || format.minor >= keyspace::kFormat.minor) return {};
-  format.minor = keyspace::kFormat.minor;
-  return txn.put(keyspace::format_key(), keyspace::encode_format(format));
 }
 
 // On another machine than before the epoch is new. Minis of the old epoch then stay as they are: a
 // merged block has one epoch.
 Status StoreImpl::settle_identity() {
   EH_ASSIGN(lmdb::Transaction txn, environment_.begin_write());
-  EH_TRY(raise_format(txn));
   EH_ASSIGN(const bool moved, redraw_epoch_if_moved(txn, options_.directory));
   if (moved) {
     EH_ASSIGN(Loaded loaded, load(txn, keys_));
     for (auto& [id, source] : loaded.state.sources) {
       source.minis.clear();
-      EH_TRY(txn.put(keyspace::source_key(id), keyspace::encode_source(source)));
+      EH_TRY(
+          txn.put(keyspace::source_key(id), keyspace::encode_source(source, loaded.state.format)));
     }
   }
   return txn.commit();
@@ -112,7 +103,7 @@ Status StoreImpl::create_if_missing() {
   return lmdb::Environment::create(path(), [&epoch](lmdb::Transaction& txn) -> Status {
     EH_TRY(txn.put(keyspace::format_key(), keyspace::encode_format(keyspace::kFormat)));
     EH_TRY(txn.put(keyspace::epoch_key(), keyspace::encode_epoch(epoch)));
-    EH_TRY(txn.put(keyspace::counters_key(), keyspace::encode_counters({})));
+    EH_TRY(txn.put(keyspace::counters_key(), keyspace::encode_counters({}, keyspace::kFormat)));
     return txn.put(keyspace::clean_mark_key(), keyspace::encode_clean_mark(BlockNumber(0)));
   });
 }
@@ -232,6 +223,7 @@ Status StoreImpl::refresh() {
   EH_ASSIGN(const lmdb::Space space, txn.space());
   EH_TRY(adopt(std::move(loaded)));
   measure(space);
+  count_set_aside();
   const std::lock_guard lock(mutex_);
   loaded_transaction_ = txn.id();
   return {};

@@ -17,15 +17,6 @@ namespace {
 
 constexpr std::string_view kSuffix = ".damaged-";
 
-std::string stamp(WallTime now) {
-  const std::time_t seconds = static_cast<std::time_t>(now.value / 1'000'000'000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
-  return text;
-}
-
 std::uint64_t allocated(const std::string& path) {
   struct stat st {};
   return ::stat(path.c_str(), &st) == 0 ? static_cast<std::uint64_t>(st.st_blocks) * 512 : 0;
@@ -36,6 +27,15 @@ std::string environment_in(const std::string& directory) {
 }
 
 }  // namespace
+
+std::string file_time(WallTime now) {
+  const std::time_t seconds = static_cast<std::time_t>(now.value / 1'000'000'000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
+  return text;
+}
 
 std::vector<Quarantine> quarantines(const std::string& directory) {
   std::vector<Quarantine> found;
@@ -54,7 +54,7 @@ std::vector<Quarantine> quarantines(const std::string& directory) {
 
 std::string free_quarantine_path(const std::string& directory, const Clock& clock) {
   const std::string base =
-      fmt::format("{}{}{}", environment_in(directory), kSuffix, stamp(clock.wall()));
+      fmt::format("{}{}{}", environment_in(directory), kSuffix, file_time(clock.wall()));
   std::string path = base;
   for (int n = 2; ::access(path.c_str(), F_OK) == 0; ++n) path = fmt::format("{}.{}", base, n);
   return path;

@@ -19,6 +19,8 @@ struct Quarantine {
   std::string path;
   std::uint64_t allocated = 0;  // bytes on the disk
 };
+// As it stands in names: "20231114T221320Z".
+std::string file_time(WallTime now);
 // Oldest first.
 std::vector<Quarantine> quarantines(const std::string& directory);
 // A name that no file has.

@@ -42,6 +42,9 @@ void Rebuild::decode(const ControlEntries& entries) {
         counters_ = *counters;
         counters_known_ = true;
       }
+    } else if (key == format_key()) {
+      // What was salvaged stays where it lies, and is referred to.
+      if (const auto format = decode_format(value)) format_ = format->with(Feature::kReferences);
     } else if (key == epoch_key()) {
       if (const auto epoch = decode_epoch(value)) epoch_ = *epoch;
     } else if (key.starts_with(kSourcePrefix)) {
@@ -277,14 +280,15 @@ Result<ControlEntries> Rebuild::finish(Losses& losses) {
             : "positions are lost and there was no copy: new records carry a new epoch, files are "
               "read by start_at again, and what was delivered before may arrive twice");
   }
-  entries_[format_key()] = encode_format(kFormat);
+  entries_[format_key()] = encode_format(format_);
   entries_[epoch_key()] = encode_epoch(*epoch_);
-  entries_[counters_key()] = encode_counters(counters_);
-  for (const auto& [id, source] : sources_) entries_[source_key(id)] = encode_source(source);
+  entries_[counters_key()] = encode_counters(counters_, format_);
+  for (const auto& [id, source] : sources_)
+    entries_[source_key(id)] = encode_source(source, format_);
   for (const auto& [key, lane] : lanes_) entries_[lane_key(key)] = encode_lane(lane);
   for (const auto& [id, claim] : claims_) {
     const std::string key = claim_key(id);
-    EH_ASSIGN(entries_[key], keys_.seal_value(key, encode_claim(claim)));
+    EH_ASSIGN(entries_[key], keys_.seal_value(key, encode_claim(claim, format_)));
   }
   return entries_;
 }

@@ -14,6 +14,7 @@
 //  behind;
 //  - files that came since the copies are those that a search found (found_files.h), and go on
 //  behind their blocks, or from their start;
+//  - the format stays what it was, but for what references need; unknown, it is the newest;
 //  - every lane's equation holds again: what is neither delivered nor held is dropped(kCorrupt), or
 //  dropped(kBufferFull) where there was no room for it;
 //  - a claim stays where all its records are held, else it goes, with those of its lane behind it.
@@ -109,6 +110,7 @@ class Rebuild {
   Keyring& keys_;
   ControlEntries entries_;  // what is not decoded below stays verbatim
   std::optional<Epoch> epoch_;
+  keyspace::FormatVersion format_ = keyspace::kFormat;  // the buffer's, with references
   keyspace::Counters counters_;
   bool counters_known_ = false;
   std::map<SourceId, SourceState> sources_;

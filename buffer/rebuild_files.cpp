@@ -25,7 +25,7 @@ Status Rebuild::add_files(const FoundFiles& found) {
   }
   for (const auto& [id, file] : found.certain(known)) {
     const std::string key = keyspace::file_key(id);
-    EH_ASSIGN(entries_[key], keys_.seal_value(key, keyspace::encode_file(file)));
+    EH_ASSIGN(entries_[key], keys_.seal_value(key, keyspace::encode_file(file, format_)));
   }
   return {};
 }
@@ -111,7 +111,7 @@ Status Rebuild::encode_files(Losses& losses) {
     }
     file.offset = offset;
     file.crc_known = false;
-    EH_ASSIGN(value, keys_.seal_value(key, keyspace::encode_file(file)));
+    EH_ASSIGN(value, keys_.seal_value(key, keyspace::encode_file(file, format_)));
   }
   count_read_again();
   if (again > 0)

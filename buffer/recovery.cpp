@@ -19,6 +19,7 @@
 #include "buffer/new_environment.h"
 #include "buffer/quarantine.h"
 #include "buffer/remaining_tree.h"
+#include "buffer/set_aside.h"
 
 namespace edgehose {
 namespace {
@@ -78,8 +79,9 @@ class Recovery {
   Result<RecoveryReport> run() {
     report_.damaged = true;
     report_.reason = check_.reason;
-    if (!check_.complete && check_.newest) read_what_remains();
+    if (!check_.complete && check_.newest) EH_TRY(read_what_remains());
     ControlEntries entries = best_entries();
+    EH_TRY(refuse_later_format(entries));
     take_out_salvage(entries);
     EH_ASSIGN(Keyring keys, open_keys(entries));
     Rebuild rebuild(entries, check_.complete, keys);
@@ -103,18 +105,28 @@ class Recovery {
   }
 
  private:
+  // A salvage by a release that does not know all of it would lose what it does not know.
+  static Status refuse_later_format(const ControlEntries& entries) {
+    const auto entry = entries.find(keyspace::format_key());
+    if (entry == entries.end()) return {};
+    const auto format = keyspace::decode_format(entry->second);
+    return format ? keyspace::check_format(*format, "the buffer, which is damaged,") : Status{};
+  }
+
   // LMDB could not walk the tree to its end.
-  void read_what_remains() {
+  Status read_what_remains() {
     auto tree =
         read_remaining_tree(path_, check_.newest->meta, check_.newest->certain, options_.keys);
-    if (!tree) return;
+    if (!tree && is_unreadable(tree.error())) return tl::unexpected(tree.error());
+    if (!tree) return {};
     // It may be of the last commit but one.
     const auto copies = read_copies(options_.directory);
-    if (!tree->certain && copies && is_later(*copies, tree->entries)) return;
+    if (!tree->certain && copies && is_later(*copies, tree->entries)) return {};
     check_.complete = tree->certain;
     check_.entries = std::move(tree->entries);
     check_.blocks = std::move(tree->blocks);
     tree_ = std::move(*tree);
+    return {};
   }
 
   // The last commit's where they are whole; else the copies, and of the environment what they lack.
@@ -261,13 +273,25 @@ Result<RecoveryReport> recover_missing(const StoreOptions& options, const Clock&
 Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Clock& clock) {
   const std::string path = options.directory + "/" + std::string(keyspace::kEnvironmentFile);
   const std::string fresh = path + ".salvaging";
+  EH_TRY(finish_setting_aside(options, clock));
   if (!exists(path) && exists(fresh)) EH_TRY(rename_file(fresh, path));
   ::unlink(fresh.c_str());
-  if (!exists(path)) return recover_missing(options, clock, path);
   const Instant began = clock.now();
-  EH_ASSIGN(EnvironmentCheck check, check_environment(path, options));
+  EnvironmentCheck check;
+  const bool missing = !exists(path);
+  if (!missing) {
+    EH_ASSIGN(check, check_environment(path, options));
+  }
   if (check.sound) return RecoveryReport{};
-  return recover(options, clock, std::move(check), began);
+  if (check.unreadable) {
+    EH_TRY(set_aside(options, clock, *check.unreadable, std::move(check.entries)));
+    return RecoveryReport{};
+  }
+  auto recovered = missing ? recover_missing(options, clock, path)
+                           : recover(options, clock, std::move(check), began);
+  if (recovered || !is_unreadable(recovered.error())) return recovered;
+  EH_TRY(set_aside(options, clock, recovered.error(), {}));
+  return RecoveryReport{};
 }
 
 }  // namespace edgehose

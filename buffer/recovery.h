@@ -38,7 +38,8 @@ struct RecoveryReport {
   std::string words() const;
 };
 
-// Errors leave everything as it was: kUnsupported and kAuth tell what to do.
+// One that this release must not read is set aside (set_aside.h), damaged or not: then there is
+// nothing to report. Errors leave everything as it was: kUnsupported and kAuth tell what to do.
 Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Clock& clock);
 
 }  // namespace edgehose

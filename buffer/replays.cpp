@@ -42,6 +42,7 @@ Result<Claim> TransactionImpl::add_replay(LaneKey lane, const std::vector<DeadLe
 }
 
 Result<Claim> TransactionImpl::replay(std::vector<std::uint64_t> ids) {
+  EH_TRY(needs(keyspace::Feature::kReplays, "replay dead letters"));
   if (ids.empty() || ids.size() > kReplayRecords)
     return fail(ErrorCode::kInvalid, "a replay holds 1 to {} dead letters", kReplayRecords);
   if (state_.replays.size() >= kMaxReplays)

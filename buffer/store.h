@@ -40,6 +40,7 @@ struct StoreOptions {
   unsigned free_disk_percent = 5;         // of the file system, always left free; below: kFull
   std::uint64_t dead_letter_quota = 16ull << 20;
   int zstd_level = 1;
+  bool sets_aside = true;  // a buffer of another release or machine gives way; false: it is refused
   std::vector<WrappingKey> keys;  // newest first; empty: not encrypted
   // Of open(): never null.
   std::shared_ptr<OpenProgress> progress = std::make_shared<OpenProgress>();
@@ -82,9 +83,22 @@ struct StoreUsage {
   std::uint64_t salvaged_records = 0, lost_records = 0;
   // Of what was salvaged, still in the damaged files: part of quarantine_bytes.
   std::uint64_t archived_blocks = 0, archived_bytes = 0;
+  unsigned set_aside = 0;             // buffers that could not be read (set_aside.h)
+  std::uint64_t set_aside_bytes = 0;  // on the disk, beside `used` and `limit`
 
   // What may still be taken in, bytes: what the limit and the disk leave.
   std::uint64_t room() const { return std::min(limit - std::min(limit, used), disk_room); }
+};
+
+// The version of the buffer's format, and what `edgehose buffer upgrade` would make of it
+// (format.h).
+struct StoreFormat {
+  std::string version;            // "1.2"
+  std::string newest;             // what an upgrade makes of it
+  std::vector<std::string> adds;  // what that gives, in words; empty: it is the newest already
+  bool closes = false;            // older releases could not read it any more then
+
+  bool old() const { return !adds.empty(); }
 };
 
 // What may be dropped: only what no configured lane still needs, or anything.
@@ -147,6 +161,7 @@ class Store {
   virtual Result<bool> hold_place() { return false; }
   // Marks a clean stop; nothing may be called after it.
   virtual Status close() = 0;
+  virtual StoreFormat format() const { return {}; }
 };
 
 // All or nothing. Destroyed without commit(): nothing happened, the Store's memory included.
@@ -220,6 +235,10 @@ class Store::Transaction {
 
   // Durable on return (fdatasync), or kFull / kIo and nothing happened.
   virtual Status commit() = 0;
+
+  // To the newest format of this release: what it adds may be written from now on. Nothing where
+  // the buffer has it, or a later one.
+  virtual Status upgrade_format() = 0;
 };
 
 }  // namespace edgehose

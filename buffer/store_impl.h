@@ -39,6 +39,7 @@ struct State {
       mini_bytes;  // raw sizes of minis, as far as they were needed
   std::uint64_t dead_letters = 0, dead_letter_bytes = 0;
   SalvageState salvage;
+  keyspace::FormatVersion format;
 };
 
 // A block that left the buffer, and the pages that it took in its archive.
@@ -73,6 +74,7 @@ class StoreImpl final : public Store {
   FileId new_file_id() override;
   const Epoch& epoch() const override { return epoch_; }
   Status keys_fit() const override { return keys_fit_; }
+  StoreFormat format() const override;
   Result<std::optional<BlockInfo>> next_block(SourceId source, BlockNumber from) override;
   Result<StoredBlock> read(BlockNumber number) override;
   Result<DecodedBlock> read_decoded(BlockNumber number) override;
@@ -128,6 +130,7 @@ class StoreImpl final : public Store {
   bool drained(std::uint32_t archive) const;
   void retire_archive(std::uint32_t id);
   void count_quarantines();
+  void count_set_aside();
 
   Result<StoredBlock> read_in(const lmdb::Transaction& txn, BlockNumber number);
   Result<DecodedBlock> decode(const StoredBlock& block);
@@ -219,6 +222,7 @@ class TransactionImpl final : public Store::Transaction {
   Result<unsigned> trim() override;
   Position cursor(const LaneKey& lane) const override;
   Result<std::optional<BlockInfo>> next_block(SourceId source, BlockNumber from) override;
+  Status upgrade_format() override;
   Status commit() override;
 
   // Trims from one block on instead of waiting for some.
@@ -239,6 +243,7 @@ class TransactionImpl final : public Store::Transaction {
   Status erase_block(BlockKey key);
   void let_go(std::string_view value, const Reference& reference);
   Status put_salvage();
+  Status needs(keyspace::Feature feature, std::string_view what) const;
   Status write_small_state();
 
   // files.cpp

@@ -100,7 +100,7 @@ Status TransactionImpl::count_losses(SourceId id, const SourceLosses& more) {
 Status TransactionImpl::put_sink(const SinkState& sink) {
   state_.sinks[sink.id] = sink;
   forgotten_sinks_.erase(sink.id);
-  return put(keyspace::sink_key(sink.id), keyspace::encode_sink(sink));
+  return put(keyspace::sink_key(sink.id), keyspace::encode_sink(sink, state_.format));
 }
 
 // --- blocks --------------------------------------------------------------------------------------
@@ -185,7 +185,8 @@ Status TransactionImpl::put_salvage() {
   if (released_.empty()) return {};
   EH_TRY(put(keyspace::salvage_key(), keyspace::encode_salvage(state_.salvage)));
   if (!state_.salvage.archives.empty()) return {};
-  return put(keyspace::format_key(), keyspace::encode_format(keyspace::kFormat));
+  state_.format = keyspace::without_references(state_.format);
+  return put(keyspace::format_key(), keyspace::encode_format(state_.format));
 }
 
 // --- commit --------------------------------------------------------------------------------------
@@ -206,19 +207,22 @@ Status TransactionImpl::write_small_state() {
       const SinkState sink{id, name, ""};
       names_changed_ = true;
       state_.sinks[id] = sink;
-      EH_TRY(put(keyspace::sink_key(id), keyspace::encode_sink(sink)));
+      EH_TRY(put(keyspace::sink_key(id), keyspace::encode_sink(sink, state_.format)));
     }
   }
   for (const SourceId id : unwritten) EH_TRY(source(id));
   for (const SourceId id : changed_sources_)
-    EH_TRY(put(keyspace::source_key(id), keyspace::encode_source(state_.sources.at(id))));
+    EH_TRY(put(keyspace::source_key(id),
+               keyspace::encode_source(state_.sources.at(id), state_.format)));
   for (const LaneKey& key : changed_lanes_)
     EH_TRY(put(keyspace::lane_key(key), keyspace::encode_lane(state_.lanes.at(key))));
   if (state_.counters != stored)
-    EH_TRY(put(keyspace::counters_key(), keyspace::encode_counters(state_.counters)));
+    EH_TRY(
+        put(keyspace::counters_key(), keyspace::encode_counters(state_.counters, state_.format)));
   EH_TRY(put_salvage());
   if (store_.wants_pages_ && store_.freed_by_ + 1 == txn_.id())
-    EH_TRY(put(keyspace::counters_key(), keyspace::encode_counters(state_.counters)));
+    EH_TRY(
+        put(keyspace::counters_key(), keyspace::encode_counters(state_.counters, state_.format)));
   if (store_.clean_ && !marks_clean_) EH_TRY(erase(keyspace::clean_mark_key()));
   return {};
 }

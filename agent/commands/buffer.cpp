@@ -195,6 +195,7 @@ int export_file(const Invocation& invocation, const std::string& path, bool ndjs
   if (!agent) return failed(agent.error());
   const auto check = check_environment(path, *options);
   if (!check) return failed(check.error());
+  if (check->unreadable) return failed(*check->unreadable);
   const Salvaged known = known_from(
       check->sound ? check->entries : read_copies(options->directory).value_or(ControlEntries{}));
   const auto only = wanted_source(invocation, known.names);

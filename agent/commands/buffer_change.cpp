@@ -1,5 +1,5 @@
-// edgehose buffer forget, confirm: what changes the buffer by hand, beside a running agent or
-// without.
+// edgehose buffer forget, confirm, upgrade: what changes the buffer by hand, beside a running agent
+// or without.
 #include <algorithm>
 #include <functional>
 #include <optional>
@@ -192,6 +192,29 @@ int buffer_confirm(const Invocation& invocation) {
   return with_yes(invocation, "buffer confirm", ConfirmSink{name});
 }
 
+// --- upgrade -------------------------------------------------------------------------------------
+
+int buffer_upgrade(const Invocation& invocation) {
+  const OpenedBuffer opened = open_for_reading(invocation);
+  if (opened.store == nullptr) return opened.code;
+  const StoreFormat format = opened.store->format();
+  if (!format.old()) {
+    say("The buffer has format {} already: nothing to do.", format.version);
+    return kExitOk;
+  }
+  say("The buffer has format {}; an upgrade makes it {}:", format.version, format.newest);
+  for (const std::string& gain : format.adds) fmt::print("  {}\n", wrapped(gain, 2));
+  if (format.closes)
+    say("There is no way back: a release that does not know format {} sets the buffer aside from "
+        "then on, and goes on with an empty one.",
+        format.newest);
+  else
+    say("There is no way back to {}: an older release reads the buffer all the same, and loses of "
+        "it what it does not know.",
+        format.version);
+  return with_yes(invocation, "buffer upgrade", UpgradeBuffer{});
+}
+
 constexpr std::string_view kChangeCodes =
     "0  done\n"
     "1  it failed: there is no such name, or the running agent needs it; the\n"
@@ -246,6 +269,25 @@ Command buffer_confirm_command() {
           .min_words = 1,
           .max_words = 1,
           .run = buffer_confirm};
+}
+
+Command buffer_upgrade_command() {
+  return {.name = "buffer upgrade",
+          .arguments = "",
+          .summary = "raises the buffer to the format of this release",
+          .description =
+              "A buffer keeps the format that it was made with, so that the release before\n"
+              "this one can go on with it. What a later format adds is written only after\n"
+              "this. Run it once you are sure that you will not go back.\n"
+              "\n"
+              "Without --yes it only says what it would give and cost. A running agent is\n"
+              "asked to do it (as root or its user).",
+          .options = {{"yes", "", "Does it"}},
+          .examples =
+              "edgehose buffer upgrade\n"
+              "edgehose buffer upgrade --yes",
+          .exit_codes = kChangeCodes,
+          .run = buffer_upgrade};
 }
 
 }  // namespace edgehose

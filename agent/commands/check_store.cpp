@@ -129,6 +129,20 @@ void tell_held_beyond(const StoreUsage& usage, WhenFull policy, Findings& findin
                   format_size(usage.used), format_size(usage.limit), then));
 }
 
+void tell_format(const Store& store, const std::string& data_dir, Findings& findings) {
+  if (const StoreFormat format = store.format(); format.old())
+    findings.warnings.push_back(fmt::format(
+        "the buffer has format {}, this release writes {}: edgehose buffer upgrade says what that "
+        "gives, and that there is no way back",
+        format.version, format.newest));
+  if (const StoreUsage usage = store.usage(); usage.set_aside > 0)
+    findings.warnings.push_back(fmt::format(
+        "{} ({}) set aside in {}/set-aside-*: what the release or machine that wrote {} has not "
+        "delivered",
+        format_count(usage.set_aside, "buffer is", "buffers are"),
+        format_size(usage.set_aside_bytes), data_dir, usage.set_aside == 1 ? "it" : "them"));
+}
+
 // Whether `run` could open the buffer; and a stored block that opens shows that the keys fit.
 void check_keys(Store& store, Findings& findings) {
   if (const Status fit = store.keys_fit(); !fit) {
@@ -160,7 +174,9 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
   check.hint = flash_hint(config);
   const auto store = Store::open_read_only(*options, clock);
   if (!store) {
-    if (store.error().code != ErrorCode::kNotFound)
+    if (store.error().code == ErrorCode::kUnsupported)  // `run` goes on
+      findings.warnings.push_back(store.error().message);
+    else if (store.error().code != ErrorCode::kNotFound)
       findings.errors.push_back(store.error().message);
     return check;
   }
@@ -173,6 +189,7 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
   check.orphans = orphans(**store, config);
   for (std::string& line : stranded(**store, config)) check.orphans.push_back(std::move(line));
   tell_held_beyond((*store)->usage(), config.buffer.when_full, findings);
+  tell_format(**store, config.agent.data_dir, findings);
   if (unread.empty()) check_keys(**store, findings);
   return check;
 }

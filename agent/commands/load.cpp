@@ -25,12 +25,13 @@ OpenedBuffer open_buffer(const Invocation& invocation, Access access, Needs need
     opened.code = kExitUsage;
     return opened;
   }
-  const auto options =
+  auto options =
       store_options(opened.config->config, access == Access::kRead ? &opened.unread : nullptr);
   if (!options) {
     opened.code = failed(options.error());
     return opened;
   }
+  options->sets_aside = false;  // that is for `run`
   if (access == Access::kWrite) {
     const Status became = become_owner_of(options->directory);
     if (!became) {

@@ -9,6 +9,7 @@
 #include "agent/commands/service_user.h"
 #include "agent/commands/table.h"
 #include "agent/run/agent.h"
+#include "agent/run/drain.h"
 #include "agent/run/registry.h"
 #include "agent/run/reload.h"
 
@@ -40,6 +41,8 @@ int run(const Invocation& invocation) {
       return usage_error("run", "--timeout needs --once: a service runs until it is stopped");
     options.timeout = *duration;
   }
+  const auto drain = invocation.value("drain");
+  if (drain && !options.once) return usage_error("run", "--drain needs --once");
   options.handed = take_handover().value_or(Handover{});
   const auto loaded = load_or_complain(invocation, Needs::kAll, options.handed.config);
   if (!loaded && !options.handed.before.empty())
@@ -53,7 +56,8 @@ int run(const Invocation& invocation) {
   if (const Status made = make_data_dir(data_dir, find_user(read_service_unit().user())); !made)
     return failed(with_advice(made.error(), data_dir));
   options.version = std::string(kVersion);
-  const Result<int> code = run_agent(*loaded, options);
+  const Result<int> code =
+      drain ? drain_set_aside(*loaded, options, *drain) : run_agent(*loaded, options);
   return code ? *code : failed(with_advice(code.error(), data_dir));
 }
 
@@ -74,9 +78,16 @@ Command run_command() {
           "With --once it reads what is there now, delivers all of it, shows its\n"
           "progress and ends. What it could not read, had to drop or what a destination\n"
           "refused is told then. A last line that has no line end yet is delivered as it\n"
-          "is: what is appended to it later is a record of its own.",
+          "is: what is appended to it later is a record of its own.\n"
+          "\n"
+          "A buffer of a later release, or of another kind of machine, is set aside in\n"
+          "data_dir, and a new one begins. A start with a release that can read it\n"
+          "delivers it beside all else, each record under the name that it has; --drain\n"
+          "does only that.",
       .options = {{"once", "",
                    "Delivers what is there now, then ends; 0 only when all of it is acknowledged"},
+                  {"drain", "DIRECTORY",
+                   "With --once: reads nothing, delivers what a set-aside buffer holds"},
                   {"timeout", "DURATION", "With --once: gives up after this long (30s, 5m)"}},
       .examples =
           "edgehose run                        # what the service does\n"

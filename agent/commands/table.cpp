@@ -15,6 +15,7 @@ const std::vector<Command>& commands() {
       buffer_export_command(),
       buffer_forget_command(),
       buffer_confirm_command(),
+      buffer_upgrade_command(),
       dead_letters_list_command(),
       dead_letters_show_command(),
       dead_letters_replay_command(),

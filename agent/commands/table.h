@@ -24,6 +24,7 @@ Command buffer_list_command();
 Command buffer_export_command();
 Command buffer_forget_command();
 Command buffer_confirm_command();
+Command buffer_upgrade_command();
 Command dead_letters_list_command();
 Command dead_letters_show_command();
 Command dead_letters_replay_command();

@@ -32,6 +32,7 @@ Result<FileDescriptor> block_signals() {
 }  // namespace
 
 Status Agent::start() {
+  if (!options_.once) drain_.start(loaded_, options_);
   EH_ASSIGN(descriptors_, plan_descriptors(config_, raise_descriptor_limit()));
   EH_ASSIGN(signals_, block_signals());
   tell_bus_errors(config_.agent.data_dir);
@@ -101,6 +102,7 @@ Status Agent::open() {
 Status Agent::open_store() {
   EH_ASSIGN(StoreOptions options, store_options(config_));
   options.progress = opening_;
+  options.sets_aside = !options_.drains;
   EH_ASSIGN(store_, Store::open(options, *clock_));
   return {};
 }

@@ -20,6 +20,7 @@ namespace edgehose {
 struct RunOptions {
   bool once = false;                // read what is there, deliver it, end
   std::optional<Duration> timeout;  // of `once`
+  bool drains = false;              // a buffer that was set aside: see drain.h
   bool progress = true;             // show it (only with `once`)
   std::string version;
   std::string config_path;  // its main file, absolute: by it a command knows whose agent this is

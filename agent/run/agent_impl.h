@@ -19,6 +19,7 @@
 #include "agent/run/agent.h"
 #include "agent/run/control_server.h"
 #include "agent/run/descriptors.h"
+#include "agent/run/drain.h"
 #include "agent/run/intake.h"
 #include "agent/run/intake_thread.h"
 #include "agent/run/log_lines.h"
@@ -96,6 +97,7 @@ class Agent {
   const RunOptions& options_;
   const std::unique_ptr<Clock> clock_;
   const Instant started_ = clock_->now();
+  DrainProcess drain_;
   std::string agent_id_;
   CommitProfile profile_;
   DescriptorPlan descriptors_;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr Duration kSampleEvery = std::chrono::seconds(30);
 constexpr Duration kCourierStopTime = std::chrono::seconds(1);
+constexpr Duration kDrainStopTime = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -106,6 +107,7 @@ void Agent::sample() {
 // back, the agent ends when it has delivered what it holds: the next start finds or makes another
 // data_dir (systemd's StateDirectory), and reads again what is still there.
 void Agent::look_around(Instant now) {
+  drain_.reap();
   const std::string socket = status_socket_path(config_.agent);
   if (control_server_ && ::access(socket.c_str(), F_OK) != 0) listen_for_control();
   const IntakeStatus intake = intake_->status().read();
@@ -191,6 +193,7 @@ int Agent::take_down() {
     log::event(log::Level::kWarn, "stop: the buffer's device hangs; what was committed is safe");
     all_ended = false;
   }
+  if (handover_) drain_.stop(*clock_, kDrainStopTime);
   log::tell_left_out();
   if (all_ended && !options_.once) log_losses();
   if (!handover_) log::event(log::Level::kInfo, "stopped");

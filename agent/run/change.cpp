@@ -294,6 +294,15 @@ Result<ChangeReport> apply(Store& store, const ForgetPositions& change,
   return ChangeReport{done_text(change, files.size()), files.size(), more, {}};
 }
 
+Result<ChangeReport> apply(Store& store, const UpgradeBuffer&, const ChangeContext&) {
+  const StoreFormat format = store.format();
+  if (!format.old())
+    return ChangeReport{
+        fmt::format("The buffer has format {} already: nothing to do.", format.version)};
+  EH_TRY(in_one_transaction(store, [](Store::Transaction& t) { return t.upgrade_format(); }));
+  return ChangeReport{fmt::format("Upgraded to format {}.", format.newest)};
+}
+
 }  // namespace
 
 bool LetterSelection::takes(const DeadLetter& letter, std::string_view sink_name) const {

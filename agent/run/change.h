@@ -37,6 +37,7 @@ struct ForgetSource {  // its blocks and cursors go
   std::string source;
 };
 struct ForgetPositions {};  // of files that no source of the config can reach
+struct UpgradeBuffer {};    // to the format of this release
 struct ReplayLetters {
   LetterSelection which;
 };
@@ -44,7 +45,7 @@ struct PurgeLetters {
   LetterSelection which;
 };
 using ControlChange = std::variant<ConfirmSink, ForgetSink, ForgetLane, ForgetSource,
-                                   ForgetPositions, ReplayLetters, PurgeLetters>;
+                                   ForgetPositions, ReplayLetters, PurgeLetters, UpgradeBuffer>;
 
 // What the config says that decides whether a change is wise.
 struct ChangeContext {

@@ -29,7 +29,7 @@ tl::unexpected<Error> wrong(std::string_view what) {
   return fail(
       ErrorCode::kInvalid,
       "{}; one of: status, reload, confirm SINK, forget sink SINK, forget source SOURCE, forget lane SINK "
-      "SOURCE, forget positions, dead-letters replay|purge [sink=SINK] all|ID...",
+      "SOURCE, forget positions, upgrade, dead-letters replay|purge [sink=SINK] all|ID...",
       what);
 }
 
@@ -68,6 +68,7 @@ struct Words {
   }
   std::string operator()(const ForgetSource& c) const { return "forget source " + c.source; }
   std::string operator()(const ForgetPositions&) const { return "forget positions"; }
+  std::string operator()(const UpgradeBuffer&) const { return "upgrade"; }
   std::string operator()(const ReplayLetters& c) const {
     return "dead-letters replay" + selection_words(c.which);
   }
@@ -84,6 +85,7 @@ struct NameOf {
   }
   std::string operator()(const ForgetSource& c) const { return c.source; }
   std::string operator()(const ForgetPositions&) const { return "-"; }
+  std::string operator()(const UpgradeBuffer&) const { return "-"; }
   std::string operator()(const ReplayLetters& c) const {
     return std::string(kSinkWord) + c.which.sink;
   }
@@ -115,6 +117,7 @@ Result<ControlRequest> parse_request(std::string_view line) {
   if (is(3, "forget", "sink")) return ControlChange(ForgetSink{words[2]});
   if (is(4, "forget", "lane")) return ControlChange(ForgetLane{words[2], words[3]});
   if (is(3, "forget", "source")) return ControlChange(ForgetSource{words[2]});
+  if (is(1, "upgrade")) return ControlChange(UpgradeBuffer{});
   if (is(2, "forget", "positions")) return ControlChange(ForgetPositions{});
   if (words.size() > 2 && words[0] == "dead-letters" &&
       (words[1] == "replay" || words[1] == "purge")) {

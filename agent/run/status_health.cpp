@@ -181,6 +181,17 @@ void judge_damage(const StatusReport& report, Judge& judge) {
       format_count(report.buffer.corrupt_blocks, "damaged block was", "damaged blocks were")));
 }
 
+// Records that this release cannot read: they wait for the one that can.
+void judge_set_aside(const ReportInput& input, const StatusReport& report, Judge& judge) {
+  if (report.buffer.set_aside == 0) return;
+  judge.degraded(fmt::format(
+      "{} ({}) set aside in {}/set-aside-*, for the release or machine that wrote {}: a start there "
+      "delivers all of it (by hand: edgehose run --once --drain)",
+      format_count(report.buffer.set_aside, "buffer is", "buffers are"),
+      format_size(report.buffer.set_aside_bytes), input.data_dir,
+      report.buffer.set_aside == 1 ? "it" : "them"));
+}
+
 void note_stranded(const ReportInput& input, Judge& judge) {
   std::vector<SinkInputs> config;
   for (const SinkInput& sink : input.sinks) config.push_back({sink.name, sink.inputs});
@@ -205,6 +216,9 @@ void add_notes(const ReportInput& input, const StatusReport& report, Judge& judg
                     "leave it there",
                     format_count(report.buffer.archived_blocks, "block"),
                     format_size(report.buffer.archived_bytes), input.data_dir));
+  if (report.buffer.format != report.buffer.newest_format)
+    judge.note(fmt::format("the buffer has format {}: edgehose buffer upgrade says what {} gives",
+                           report.buffer.format, report.buffer.newest_format));
   if (report.buffer.quarantines > 0)
     judge.note(fmt::format("{} ({}) kept aside in {}",
                            format_count(report.buffer.quarantines, "damaged buffer"),
@@ -229,6 +243,7 @@ void judge_health(const ReportInput& input, StatusReport& report) {
   if (input.running) judge_sinks(input, report, judge);
   judge_dead_letters(report, judge);
   judge_damage(report, judge);
+  judge_set_aside(input, report, judge);
   for (const SourceReport& source : report.sources)
     if (!source.problem.empty())
       judge.degraded(fmt::format("source {}: {}", source.name, source.problem));

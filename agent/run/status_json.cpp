@@ -216,7 +216,11 @@ Json buffer_json(const BufferReport& b) {
           {"archived_blocks", b.archived_blocks},
           {"archived_bytes", b.archived_bytes},
           {"quarantines", b.quarantines},
-          {"quarantine_bytes", b.quarantine_bytes}};
+          {"quarantine_bytes", b.quarantine_bytes},
+          {"set_aside", b.set_aside},
+          {"set_aside_bytes", b.set_aside_bytes},
+          {"format", b.format},
+          {"newest_format", b.newest_format}};
 }
 
 BufferReport buffer_from(const Json& j) {
@@ -250,6 +254,10 @@ BufferReport buffer_from(const Json& j) {
   b.archived_blocks = j.value("archived_blocks", std::uint64_t{0});
   b.archived_bytes = j.value("archived_bytes", std::uint64_t{0});
   b.quarantine_bytes = j.value("quarantine_bytes", std::uint64_t{0});
+  b.set_aside = j.value("set_aside", 0u);
+  b.set_aside_bytes = j.value("set_aside_bytes", std::uint64_t{0});
+  b.format = j.value("format", "");
+  b.newest_format = j.value("newest_format", "");
   return b;
 }
 

@@ -183,6 +183,10 @@ BufferReport buffer_report(const ReportInput& input) {
   report.archived_bytes = usage.archived_bytes;
   report.quarantines = usage.quarantines;
   report.quarantine_bytes = usage.quarantine_bytes;
+  report.set_aside = usage.set_aside;
+  report.set_aside_bytes = usage.set_aside_bytes;
+  report.format = input.store.format.version;
+  report.newest_format = input.store.format.newest;
   return report;
 }
 
@@ -283,6 +287,7 @@ Result<StoreSnapshot> read_store(Store& store) {
   EH_TRY(read_letters(store, snapshot));
   EH_ASSIGN(snapshot.compression, sample_compression(store));
   snapshot.usage = store.usage();
+  snapshot.format = store.format();
   return snapshot;
 }
 

@@ -15,7 +15,8 @@
 //             batch's max_age) for as long; each attempt of a sink has failed for kFailingTime,
 //             and kFailingAttempts of them at least; a batch has failed for kStallTime while
 //             others went; a system call on a destination has hung for kHangTime; there are dead
-//             letters
+//             letters;
+//             buffers are set aside
 //   healthy   otherwise. Notes are worth knowing and change nothing.
 //
 // Threading: values and pure functions, but read_store(), which reads the store.
@@ -132,6 +133,10 @@ struct BufferReport {
   std::uint64_t archived_blocks = 0, archived_bytes = 0;
   unsigned quarantines = 0;
   std::uint64_t quarantine_bytes = 0;
+  unsigned set_aside = 0;  // buffers of another release or machine
+  std::uint64_t set_aside_bytes = 0;
+  std::string format;         // "1.3"; empty: an agent that does not tell
+  std::string newest_format;  // what `buffer upgrade` makes of it
   bool operator==(const BufferReport&) const = default;
 };
 
@@ -181,6 +186,7 @@ struct StoreSnapshot {
   std::map<SinkId, std::uint64_t> replaying;      // dead letters in replays
   std::map<SinkId, WallTime> oldest_dead_letter;  // of the first kLettersLookedAt
   StoreUsage usage;
+  StoreFormat format;
   std::optional<double> compression;
 };
 constexpr std::size_t kLettersLookedAt = 4096;

@@ -22,7 +22,7 @@ class Found : public testing::Test {
  protected:
   void add(std::uint32_t id, const FileState& file) {
     const std::string key = keyspace::file_key(FileId(id));
-    files_.add(key, keys_.seal_value(key, keyspace::encode_file(file)).value());
+    files_.add(key, keys_.seal_value(key, keyspace::encode_file(file, keyspace::kFormat)).value());
   }
   std::map<FileId, FileState> certain(const std::map<FileId, FileState>& known = {}) const {
     return files_.certain(known);
@@ -72,7 +72,7 @@ TEST_F(Found, AFileUnderTwoNumbersIsLeftOut) {
 
 TEST_F(Found, WhatFailsItsCheckIsNothing) {
   const std::string key = keyspace::file_key(FileId(5));
-  std::string value = keys_.seal_value(key, keyspace::encode_file(file_at(1, 10))).value();
+  std::string value = keys_.seal_value(key, keyspace::encode_file(file_at(1, 10), keyspace::kFormat)).value();
   value.back() ^= 1;
   files_.add(key, value);
   files_.add(key, "");

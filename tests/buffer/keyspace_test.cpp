@@ -69,10 +69,10 @@ TEST(Keyspace, FormatAndCounters) {
   Counters c;
   c.next_block = BlockNumber(300);
   c.next_file = FileId(7);
-  EXPECT_EQ(to_hex(encode_counters(c)),
+  EXPECT_EQ(to_hex(encode_counters(c, kFormat)),
             "05a3b70a"
             "ac02010101010701");
-  EXPECT_EQ(*decode_counters(encode_counters(c)), c);
+  EXPECT_EQ(*decode_counters(encode_counters(c, kFormat)), c);
   EXPECT_EQ(*decode_counters(*from_hex("2846a5c5ac020101010107")), c) << "of 1.1";
   EXPECT_EQ(to_hex(encode_clean_mark(BlockNumber(300))),
             "5c1c04ed"
@@ -90,7 +90,7 @@ TEST(Keyspace, File) {
   f.seen = WallTime(5);
   f.note = "n";
   f.held = {true, SourceId(2), BlockNumber(300), 128};
-  const std::string bytes = encode_file(f);
+  const std::string bytes = encode_file(f, kFormat);
   EXPECT_EQ(to_hex(bytes),
             "022f61"
             "0100000000000000"
@@ -125,11 +125,11 @@ TEST(Keyspace, WhatFormat12Added) {
   SourceState source;
   source.id = SourceId(1);
   source.losses = {3, 200};
-  const std::string with_losses = encode_source(source);
+  const std::string with_losses = encode_source(source, kFormat);
   EXPECT_EQ(to_hex(with_losses.substr(with_losses.size() - 3)), "03c801");
   FileState file;
   file.held = {true, SourceId(1), BlockNumber(2), 300};
-  const std::string with_held = encode_file(file);
+  const std::string with_held = encode_file(file, kFormat);
   EXPECT_EQ(to_hex(with_held.substr(with_held.size() - 4)), "0102ac02");
   const auto back = decode_file(with_held);
   ASSERT_TRUE(back);
@@ -149,7 +149,7 @@ TEST(Keyspace, SourceAndSink) {
   s.committed = kTwo;
   s.minis = {BlockNumber(10), BlockNumber(12), BlockNumber(400)};
   s.losses = {5, 300};
-  const std::string bytes = encode_source(s);
+  const std::string bytes = encode_source(s, kFormat);
   EXPECT_EQ(to_hex(bytes),
             "204f2d5a"
             "03617070"
@@ -171,7 +171,7 @@ TEST(Keyspace, SourceAndSink) {
   ASSERT_TRUE(of_1_1);
   EXPECT_EQ(of_1_1->minis, s.minis);
   EXPECT_EQ(of_1_1->losses, SourceLosses{});
-  EXPECT_EQ(to_hex(encode_sink({SinkId(1), "out", "id"})),
+  EXPECT_EQ(to_hex(encode_sink({SinkId(1), "out", "id"}, kFormat)),
             "8979f7ed"
             "036f7574"
             "026964");
@@ -182,7 +182,7 @@ TEST(Keyspace, SinkThatANetworkCarries) {
   sink.traffic.ever = {300, 7};
   sink.traffic.day = {{20'000, {200, 5}}, {19'999, {100, 2}}};
   sink.traffic.month = {{657, {300, 7}}, {}};
-  const std::string bytes = encode_sink(sink);
+  const std::string bytes = encode_sink(sink, kFormat);
   EXPECT_EQ(to_hex(bytes.substr(4)),
             "036f7574"
             "026964"
@@ -196,7 +196,7 @@ TEST(Keyspace, SinkThatANetworkCarries) {
   EXPECT_EQ(back->note, "id");
   EXPECT_EQ(back->traffic, sink.traffic);
   // As format 1.2 wrote it.
-  const auto of_1_2 = decode_sink(sink_key(sink.id), encode_sink({SinkId(1), "out", "id"}));
+  const auto of_1_2 = decode_sink(sink_key(sink.id), encode_sink({SinkId(1), "out", "id"}, kFormat));
   ASSERT_TRUE(of_1_2);
   EXPECT_EQ(of_1_2->traffic, SinkTraffic{});
 }
@@ -240,7 +240,7 @@ TEST(Keyspace, ClaimAndDeadLetter) {
   c.first_time = WallTime(6);
   c.key = "k";
   c.rendering = "r";
-  const std::string bytes = encode_claim(c);
+  const std::string bytes = encode_claim(c, kFormat);
   EXPECT_EQ(to_hex(bytes),
             "0102"
             "0100"
@@ -263,7 +263,7 @@ TEST(Keyspace, ClaimAndDeadLetter) {
   d.attempts = 4;
   d.reason = "no";
   d.body = "b";
-  EXPECT_EQ(to_hex(encode_dead_letter(d)),
+  EXPECT_EQ(to_hex(encode_dead_letter(d, kFormat)),
             "0102"
             "03"
             "0100000000000000"
@@ -275,16 +275,16 @@ TEST(Keyspace, ClaimAndDeadLetter) {
             "00"
             "00"
             "00");
-  EXPECT_EQ(decode_dead_letter(dead_letter_key(9), encode_dead_letter(d))->body, "b");
+  EXPECT_EQ(decode_dead_letter(dead_letter_key(9), encode_dead_letter(d, kFormat))->body, "b");
 }
 
 TEST(Keyspace, AClaimTellsHowFarItsUploadHasCome) {
   Claim c;
   c.id = ClaimId(5);
   c.key = "k";
-  const std::string plain = encode_claim(c);
+  const std::string plain = encode_claim(c, kFormat);
   c.upload = {"up", 300, {{"t", 0x0102030405060708}, {"", 9}}};
-  const std::string bytes = encode_claim(c);
+  const std::string bytes = encode_claim(c, kFormat);
   EXPECT_EQ(to_hex(bytes.substr(plain.size() - 1)),
             "027570"
             "ac02"
@@ -305,12 +305,12 @@ TEST(Keyspace, ADeadLetterTellsWhereItCameFrom) {
   DeadLetter d;
   d.id = 9;
   d.body = "b";
-  const std::string first = encode_dead_letter(d);
+  const std::string first = encode_dead_letter(d, kFormat);
   d.file = FileId(3);
   d.begin = 300;
   d.partial = true;
   d.attributes = {{"unit", "ssh"}};
-  const std::string bytes = encode_dead_letter(d);
+  const std::string bytes = encode_dead_letter(d, kFormat);
   EXPECT_EQ(to_hex(bytes.substr(first.size() - 4)),
             "03"
             "ac02"
@@ -372,7 +372,7 @@ TEST(Keyspace, WhatIsCutShortIsCorrupt) {
   const std::string lane = encode_lane({});
   for (std::size_t n = 0; n < lane.size(); ++n)
     EXPECT_FALSE(decode_lane(lane_key({}), std::string_view(lane).substr(0, n))) << n;
-  EXPECT_TRUE(decode_file(encode_file({}) + "of a later minor version"));
+  EXPECT_TRUE(decode_file(encode_file({}, kFormat) + "of a later minor version"));
 }
 
 // A value of a later minor version is longer, and its checksum covers all of it.
@@ -396,12 +396,12 @@ TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
       {"epoch", encode_epoch({7}), [](auto v) { return decode_epoch(v).has_value(); }},
       {"machine", encode_machine({{MachinePart::kMachineId, {7}}}),
        [](auto v) { return decode_machine(v).has_value(); }},
-      {"counters", encode_counters({}), [](auto v) { return decode_counters(v).has_value(); }},
+      {"counters", encode_counters({}, kFormat), [](auto v) { return decode_counters(v).has_value(); }},
       {"clean mark", encode_clean_mark(BlockNumber(9)),
        [](auto v) { return decode_clean_mark(v).has_value(); }},
-      {"source", encode_source({source, "app", Sequence(9), kTwo, {}, {}, {}}),
+      {"source", encode_source({source, "app", Sequence(9), kTwo, {}, {}, {}}, kFormat),
        [&](auto v) { return decode_source(source_key(source), v).has_value(); }},
-      {"sink", encode_sink({SinkId(1), "out", "id"}),
+      {"sink", encode_sink({SinkId(1), "out", "id"}, kFormat),
        [](auto v) { return decode_sink(sink_key(SinkId(1)), v).has_value(); }},
       {"lane",
        encode_lane({.key = lane,
@@ -419,7 +419,7 @@ TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
       EXPECT_FALSE(value.reads(bad)) << value.name << " bit " << bit;
     }
   }
-  EXPECT_FALSE(decode_sink(sink_key(SinkId(2)), encode_sink({SinkId(1), "out", "id"})))
+  EXPECT_FALSE(decode_sink(sink_key(SinkId(2)), encode_sink({SinkId(1), "out", "id"}, kFormat)))
       << "under another's key";
 }
 

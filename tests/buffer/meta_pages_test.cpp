@@ -137,11 +137,11 @@ TEST_F(MetaDamage, AnotherVersionOfLmdbIsRefusedByNumber) {
   std::string later = pristine_;
   later[kVersionAt] = later[kLmdbPage + kVersionAt] = 3;
   put(later);
+  options_.sets_aside = false;
   const auto refused = recover_if_needed(options_, clock_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
   EXPECT_THAT(refused.error().message, HasSubstr("data format 3;"));
-  EXPECT_THAT(refused.error().message, HasSubstr("edgehose run --once"));
   EXPECT_EQ(read_file(environment(), 64 << 20).value(), later);
 }
 

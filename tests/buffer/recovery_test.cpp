@@ -107,7 +107,8 @@ TEST_F(Damage, WithoutCopiesBlocksSurviveUnderANewEpoch) {
   EXPECT_EQ(store_->sources()->front().name, "recovered-1");
 }
 
-TEST_F(Damage, ForeignFilesAreRefusedAndUntouched) {
+TEST_F(Damage, ForeignFilesAreRefusedAndUntouchedWhereNoneIsSetAside) {
+  options_.sets_aside = false;
   make();
   std::string big_endian = pristine_, newer = pristine_;
   constexpr std::size_t word = sizeof(std::size_t), header = word + 8;
@@ -128,7 +129,8 @@ TEST_F(Damage, ForeignFilesAreRefusedAndUntouched) {
   }
 }
 
-TEST_F(Damage, ALaterFormatIsRefusedAndUntouched) {
+TEST_F(Damage, ALaterFormatIsRefusedAndUntouchedWhereNoneIsSetAside) {
+  options_.sets_aside = false;
   make();
   {
     auto env = lmdb::Environment::open(environment(), 64 << 20, false);

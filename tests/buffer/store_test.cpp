@@ -99,7 +99,8 @@ TEST_F(StoreTest, AReaderSeesWhatTheWriterCommits) {
   EXPECT_EQ(status, 0);
 }
 
-TEST_F(StoreTest, ALaterFormatIsRefusedAndNothingIsTouched) {
+TEST_F(StoreTest, ALaterFormatIsRefusedAndNothingIsTouchedWhereNoneIsSetAside) {
+  options_.sets_aside = false;
   open();
   ASSERT_TRUE(store_->close());
   store_.reset();

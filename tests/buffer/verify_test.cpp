@@ -130,7 +130,7 @@ TEST_F(Verify, NumbersGivenTwiceAreFound) {
   tamper(keyspace::counters_key(), [&](std::string& v) {
     keyspace::Counters counters = keyspace::decode_counters(v).value();
     counters.next_block = numbers_.back();
-    v = keyspace::encode_counters(counters);
+    v = keyspace::encode_counters(counters, keyspace::kFormat);
   });
   EXPECT_THAT(verify().findings, Contains(HasSubstr("was given already")));
 }

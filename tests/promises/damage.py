@@ -163,25 +163,39 @@ class Promise(promise.PromiseCase):
                 f.write(rng.randbytes(4096))
         self.check_recovery(3 * self.BLOCK, "--allow-duplicates")
 
-    # --- buffers of other machines: told apart from damage, refused, left alone --------------------
-
-    def refused(self, content, *words):
-        self.buffer.write_bytes(content)
-        result = self.box.call("run", "--once", "--timeout", "5s")
-        told = result.stdout + result.stderr
-        self.assertNotEqual(result.returncode, 0, told)
-        for word in words:
-            self.assertIn(word, told)
-        self.assertEqual(self.buffer.read_bytes(), content, "it is left as it was")
+    # --- buffers of other machines: told apart from damage, left as they are ------------------------
 
     def word(self):
         """What the agent under test calls a word, told by the file that it made: the magic follows the
         page header of a word and 8 bytes."""
         return 8 if self.buffer.read_bytes()[16:20] == struct.pack("<I", 0xBEEFC0DE) else 4
 
-    def test_of_another_word_size_is_refused(self):
-        other = 12 - self.word()
-        self.refused(empty_environment(other, 4096) + b"\0" * 8192, f"{other * 8}-bit")
+    def test_of_another_word_size_is_set_aside_while_tailing_goes_on(self):
+        """By its copies the new buffer knows how far each file was read; what was set aside is delivered
+        where it can be read."""
+        ours, other = self.buffer.read_bytes(), 12 - self.word()
+        foreign = empty_environment(other, 4096) + b"\0" * 8192
+        self.buffer.write_bytes(foreign)
+        self.box.log(lines=500, first=self.LINES, append=True, manifest=self.box.root / "more")
+        self.box.run_once()
+        aside, = self.box.data.glob("set-aside-*")
+        self.assertEqual((aside / self.buffer.name).read_bytes(), foreign, "it is as it was")
+        self.assertIn(f"{other * 8}-bit", self.box.agent_log.read_text())
+        self.assertEqual(len(self.box.lines()), 500, "nothing is read again")
+        status = self.box.status()
+        self.assertTrue(any(str(aside.parent / "set-aside-") in why for why in status["reasons"]), status["reasons"])
+
+        refused = self.box.call("run", "--once", "--drain", aside)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn(f"{other * 8}-bit", refused.stderr)
+        self.assertEqual((aside / self.buffer.name).read_bytes(), foreign, "it is as it was")
+        (aside / self.buffer.name).write_bytes(ours)  # as on the machine that wrote it
+        drained = self.box.call("run", "--once", "--drain", aside, "--timeout", "15s", timeout=30)
+        self.assertEqual(drained.returncode, 0, drained.stderr)
+        self.assertFalse(aside.exists(), "nothing is left of it")
+        text = self.box.manifest.read_text().splitlines()[0]
+        self.box.manifest.write_text(f"{text}\nfirst=0 lines={self.LINES + 500} bytes=0 rotations=0\n")
+        self.box.check()
 
     def in_large_pages(self):
         """The buffer in pages of 16 KiB, as a Raspberry Pi 5 makes it."""

@@ -150,6 +150,7 @@ class Sandbox:
         self.agent_log = self.root / "agent.log"
         self.config_path = self.root / "edgehose.toml"
         self.manifest = self.root / "manifest"
+        self.agent = AGENT  # another one where a test says so
         self.identity = None
         self.mounts = []
         self.processes = []
@@ -242,7 +243,7 @@ class Sandbox:
     # --- the agent -------------------------------------------------------------------------------
 
     def command(self, *arguments):
-        return [AGENT, *map(str, arguments), "--config", str(self.config_path)]
+        return [self.agent, *map(str, arguments), "--config", str(self.config_path)]
 
     def start(self, *arguments, env=None):
         p = Process(self.command("run", *arguments), self.agent_log, env)

@@ -122,7 +122,7 @@ TEST(CommandLine, WrongLinesAreTold) {
   EXPECT_EQ(message_of({}), "which command?");
   EXPECT_EQ(message_of({"--config", "x"}), "there is no command after x");
   EXPECT_EQ(message_of({"buffer"}),
-            "\"buffer\" needs one of: verify, list, export, forget, confirm");
+            "\"buffer\" needs one of: verify, list, export, forget, confirm, upgrade");
   EXPECT_EQ(message_of({"status", "now"}), "\"now\" is one word too many");
   EXPECT_EQ(message_of({"decrypt"}), "\"edgehose decrypt\" needs FILE...");
   EXPECT_EQ(message_of({"run", "--timeout", "1s", "--timeout", "2s"}),
