@@ -111,6 +111,11 @@ Status make_directories(const std::string& path, mode_t mode) {
   return make_directory(path, mode);
 }
 
+bool name_exists(const std::string& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
 std::string parent_directory(const std::string& path) {
   const std::size_t end = path.find_last_not_of('/');
   if (end == std::string::npos) return path.empty() ? "." : "/";

@@ -54,6 +54,9 @@ Status sync_directory(const std::string& path);
 // mkdir -p; directories that are there already are fine. Ownership as with open_file().
 Status make_directories(const std::string& path, mode_t mode);
 
+// Whether something has that name: a symlink that leads nowhere too.
+bool name_exists(const std::string& path);
+
 std::string parent_directory(const std::string& path);
 
 }  // namespace edgehose

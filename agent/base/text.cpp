@@ -90,6 +90,14 @@ std::string_view trimmed(std::string_view text) {
 
 bool blank(std::string_view text) { return trimmed(text).empty(); }
 
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || last != end) return std::nullopt;
+  return number;
+}
+
 std::optional<std::uint64_t> parse_size(std::string_view text) {
   trim(text);
   const auto number = take_number(text);

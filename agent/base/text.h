@@ -14,6 +14,8 @@ namespace edgehose {
 std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view hex);
 
+// Decimal digits alone: no sign, no blank. None also where it overflows.
+std::optional<std::uint64_t> parse_number(std::string_view text);
 // "8MiB", "512KiB", "1.5GiB", "100MB", "4096" (bytes). None where it is not a size or overflows.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 // "5m", "250ms", "1h30m", "7d". A bare number is refused: the unit is asked for.

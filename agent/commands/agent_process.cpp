@@ -1,7 +1,6 @@
 #include "agent/commands/agent_process.h"
 
 #include <fcntl.h>
-#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,16 +10,10 @@
 #include <csignal>
 #include <string_view>
 
+#include "agent/base/process.h"
+
 namespace edgehose {
 namespace {
-
-// This program, also after its file was replaced; where there is no /proc, by the name that it was
-// started under.
-const char* own_program() {
-  constexpr const char* kLink = "/proc/self/exe";
-  if (::access(kLink, X_OK) == 0) return kLink;
-  return reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
-}
 
 // In the child: becomes the agent, or says why not by its exit code (as a shell does).
 [[noreturn]] void become_agent(const char* program, char* const* arguments, int log, pid_t parent) {
@@ -64,14 +57,12 @@ Status AgentProcess::start(const std::vector<std::string>& options) {
   EH_ASSIGN(const FileDescriptor log, open_file(log_, O_WRONLY | O_CREAT | O_APPEND, 0640));
   std::vector<std::string> words = {"edgehose", "run", "--config", config_};
   words.insert(words.end(), options.begin(), options.end());
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  const char* const program = own_program();
+  const std::vector<char*> arguments = argument_list(words);
+  const std::string program = own_program();
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errno, "starting the agent as a process of its own");
-  if (pid == 0) become_agent(program, arguments.data(), log.get(), parent);
+  if (pid == 0) become_agent(program.c_str(), arguments.data(), log.get(), parent);
   pid_ = pid;
   account_ = FileDescriptor(::open(fmt::format("/proc/{}/io", pid).c_str(), O_RDONLY | O_CLOEXEC));
   return {};

@@ -2,7 +2,6 @@
 // held. For reading, also beside a running agent.
 #include <unistd.h>
 
-#include <charconv>
 #include <map>
 
 #include "agent/base/file.h"
@@ -75,9 +74,10 @@ Status list_blocks(Store& store, SourceId source, std::uint64_t limit,
 int buffer_list(const Invocation& invocation) {
   std::uint64_t limit = 1000;
   if (const auto text = invocation.value("limit")) {
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
-    if (error != std::errc{} || end != text->data() + text->size())
+    const auto number = parse_number(*text);
+    if (!number)
       return usage_error("buffer list", fmt::format("--limit {} is not a number", *text));
+    limit = *number;
   }
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;

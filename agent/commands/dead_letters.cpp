@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "agent/base/file.h"
 #include "agent/base/text.h"
@@ -58,9 +57,10 @@ int list_groups(const OpenedBuffer& opened, const PickedLetters& selection) {
 int list(const Invocation& invocation) {
   std::uint64_t limit = UINT64_MAX;
   if (const auto text = invocation.value("limit")) {
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
-    if (error != std::errc{} || end != text->data() + text->size())
+    const auto number = parse_number(*text);
+    if (!number)
       return usage_error("dead-letters list", fmt::format("--limit {} is not a number", *text));
+    limit = *number;
   }
   const OpenedBuffer opened = open_for_reading(invocation);
   if (opened.store == nullptr) return opened.code;

@@ -2,8 +2,7 @@
 
 #include <fmt/ranges.h>
 
-#include <charconv>
-
+#include "agent/base/text.h"
 #include "agent/run/change.h"
 
 namespace edgehose {
@@ -24,13 +23,12 @@ Result<PickedLetters> pick_letters(const Invocation& invocation, bool all) {
   PickedLetters picked;
   picked.sink = invocation.value("sink");
   for (const std::string& word : invocation.words) {
-    std::uint64_t id = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc{} || end != word.data() + word.size())
+    const auto id = parse_number(word);
+    if (!id)
       return fail(ErrorCode::kInvalid,
                   "\"{}\" is not the number of a dead letter; see edgehose dead-letters list",
                   word);
-    picked.ids.insert(id);
+    picked.ids.insert(*id);
   }
   if (picked.ids.empty() && !all)
     return fail(ErrorCode::kInvalid, "name the dead letters by number, or say --all");

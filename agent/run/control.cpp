@@ -1,10 +1,11 @@
 #include "agent/run/control.h"
-#include "agent/base/json.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <vector>
+
+#include "agent/base/json.h"
+#include "agent/base/text.h"
 
 namespace edgehose {
 namespace {
@@ -41,11 +42,9 @@ Result<LetterSelection> parse_selection(const std::vector<std::string>& words, s
     which.sink = words[at++].substr(kSinkWord.size());
   if (at + 1 == words.size() && words[at] == "all") return which;
   for (; at < words.size(); ++at) {
-    std::uint64_t id = 0;
-    const char* const end = words[at].data() + words[at].size();
-    const auto [stop, error] = std::from_chars(words[at].data(), end, id);
-    if (error != std::errc{} || stop != end) return wrong("\"" + words[at] + "\" is no number");
-    which.ids.push_back(id);
+    const auto id = parse_number(words[at]);
+    if (!id) return wrong("\"" + words[at] + "\" is no number");
+    which.ids.push_back(*id);
   }
   if (which.ids.empty() || which.ids.size() > LetterSelection::kMaxIds)
     return wrong(fmt::format("all, or 1 to {} numbers of dead letters", LetterSelection::kMaxIds));

@@ -3,10 +3,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -17,12 +15,12 @@
 #include "agent/base/file.h"
 #include "agent/base/json.h"
 #include "agent/base/log.h"
+#include "agent/base/process.h"
 
 namespace edgehose {
 namespace {
 
 constexpr const char* kVariable = "EDGEHOSE_HANDOVER";  // a file descriptor's number
-constexpr const char* kProgram = "/proc/self/exe";
 constexpr std::size_t kMaxBytes = 64 << 20;
 constexpr std::size_t kMaxArguments = 1 << 20;
 
@@ -68,18 +66,6 @@ Result<std::vector<std::string>> own_arguments() {
     at += words.back().size() + 1;
   }
   return words;
-}
-
-// By the path that it was started under, as long as that leads to it: it names the process in ps.
-std::string own_program() {
-  std::string path(4096, '\0');
-  const ssize_t length = ::readlink(kProgram, path.data(), path.size());
-  path.resize(static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
-  struct stat runs {
-  }, lies{};
-  const bool same = ::stat(kProgram, &runs) == 0 && ::stat(path.c_str(), &lies) == 0 &&
-                    runs.st_dev == lies.st_dev && runs.st_ino == lies.st_ino;
-  return same ? path : kProgram;
 }
 
 }  // namespace
@@ -130,10 +116,7 @@ Error start_anew(const Handover& handover) {
     if (::setenv(kVariable, std::to_string(file.get()).c_str(), 1) != 0)
       return fail_errno(errno, "passing the config on");
     close_at_exec_all_but(file.get());
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    ::execv(own_program().c_str(), arguments.data());
+    ::execv(own_program().c_str(), argument_list(words).data());
     return fail_errno(errno, "starting this program anew");
   };
   return start().error().with_context("reload: ");

@@ -59,6 +59,14 @@ TEST_F(FileTest, NothingIsWrittenThroughASymlink) {
   EXPECT_EQ(*read_file(directory_ + "/link", 100), "kept");
 }
 
+TEST_F(FileTest, ALinkThatLeadsNowhereIsAName) {
+  const std::string link = directory_ + "/nowhere";
+  EXPECT_FALSE(name_exists(link));
+  ASSERT_EQ(::symlink("missing", link.c_str()), 0);
+  EXPECT_TRUE(name_exists(link));
+  EXPECT_TRUE(name_exists(directory_));
+}
+
 TEST_F(FileTest, WhatRootMakesBelongsToTheDirectorysOwner) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root: only root gives files away";
   ASSERT_EQ(::chown(directory_.c_str(), 12345, 12345), 0);

@@ -55,6 +55,13 @@ TEST(Text, Hex) {
   EXPECT_EQ(from_hex("zz"), std::nullopt);
 }
 
+TEST(Text, ANumberIsDigitsAlone) {
+  EXPECT_EQ(parse_number("0"), 0u);
+  EXPECT_EQ(parse_number("18446744073709551615"), UINT64_MAX);
+  for (const char* none : {"", "-1", "+1", " 1", "1 ", "5x", "0x5", "18446744073709551616"})
+    EXPECT_EQ(parse_number(none), std::nullopt) << none;
+}
+
 TEST(Text, TheNearestNameOnlyWhereItIsNear) {
   constexpr std::array<std::string_view, 3> kNames{"max_size", "max_age", "compression"};
   EXPECT_EQ(nearest("max_sise", kNames), "max_size");
