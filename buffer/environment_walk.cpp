@@ -80,7 +80,7 @@ class Walk {
     while (entry && *entry) {
       const auto [key, value] = **entry;
       if (key.starts_with(keyspace::kBlockPrefix)) {
-        entry = cursor.at_or_after("\x11");  // behind the blocks
+        entry = cursor.at_or_after(keyspace::kBehindBlocks);
         continue;
       }
       if (is_control_key(key)) listener_.on_entry(key, value);

@@ -360,6 +360,15 @@ Result<Keyring> Keyring::open(const std::vector<std::string>& stored,
   return ring;
 }
 
+Result<Keyring> Keyring::open_whole(std::vector<std::string>& stored,
+                                    const std::vector<WrappingKey>& keys) {
+  std::erase_if(stored, [&](const std::string& wrapped) {
+    const auto key = unwrap(wrapped, keys);
+    return !key && key.error().code == ErrorCode::kCorrupt;
+  });
+  return open(stored, keys);
+}
+
 Keyring Keyring::open_available(const std::vector<std::string>& stored,
                                 const std::vector<WrappingKey>& keys) {
   Keyring ring;

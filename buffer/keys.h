@@ -71,7 +71,11 @@ class Keyring {
                               const std::vector<WrappingKey>& keys,
                               Cipher cipher = preferred_cipher());
 
-  // For inspection and salvage: opens what it can, makes and rewraps nothing, never fails.
+  // For salvage: as open(), and leaves out of `stored` those that are damaged.
+  static Result<Keyring> open_whole(std::vector<std::string>& stored,
+                                    const std::vector<WrappingKey>& keys);
+
+  // For inspection: opens what it can, makes and rewraps nothing, never fails.
   static Keyring open_available(const std::vector<std::string>& stored,
                                 const std::vector<WrappingKey>& keys);
 

@@ -50,6 +50,7 @@ std::string data_key_key(std::uint64_t id);
 constexpr std::string_view kDataKeyPrefix{"\x00\x02", 2};
 
 constexpr std::string_view kBlockPrefix = "\x10";
+constexpr std::string_view kBehindBlocks = "\x11";  // sorts behind every block
 struct BlockKey {
   BlockNumber number;
   SourceId source;

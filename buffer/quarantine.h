@@ -19,8 +19,12 @@ struct Quarantine {
   std::string path;
   std::uint64_t allocated = 0;  // bytes on the disk
 };
+// Bytes on the disk of one file; 0 where it is not there.
+std::uint64_t allocated_bytes(const std::string& path);
 // As it stands in names: "20231114T221320Z".
 std::string file_time(WallTime now);
+// `start` and the time, and a number where something has that name already.
+std::string free_name(const std::string& start, const Clock& clock);
 // Oldest first.
 std::vector<Quarantine> quarantines(const std::string& directory);
 // A name that no file has.

@@ -24,11 +24,6 @@
 namespace edgehose {
 namespace {
 
-bool exists(const std::string& path) {
-  struct stat st {};
-  return ::lstat(path.c_str(), &st) == 0;
-}
-
 bool is_empty(const std::string& path) {
   struct stat st {};
   return ::lstat(path.c_str(), &st) == 0 && st.st_size == 0;
@@ -100,7 +95,7 @@ class Recovery {
     report_.losses = std::move(made.losses);
     EH_TRY(put_in_place(made.salvage));
     limit_quarantines(options_);
-    if (!exists(report_.quarantine)) report_.quarantine.clear();
+    if (!name_exists(report_.quarantine)) report_.quarantine.clear();
     return report_;
   }
 
@@ -143,18 +138,7 @@ class Recovery {
     std::vector<std::string> stored;
     for (const auto& [key, value] : entries)
       if (is_wrapped_key(key)) stored.push_back(value);
-    auto ring = Keyring::open(stored, options_.keys);
-    if (ring || ring.error().code != ErrorCode::kCorrupt) return ring;
-    // Damage ate a wrapped key: go on with those that are whole.
-    std::vector<std::string> whole;
-    for (const std::string& wrapped : stored) {
-      const auto one = Keyring::open({wrapped}, options_.keys);
-      if (one)
-        whole.push_back(wrapped);
-      else if (one.error().code != ErrorCode::kCorrupt)
-        return tl::unexpected(one.error());
-    }
-    return Keyring::open(whole, options_.keys);
+    return Keyring::open_whole(stored, options_.keys);
   }
 
   // What earlier salvages counted goes on; where their files are is seen by looking.
@@ -274,11 +258,11 @@ Result<RecoveryReport> recover_if_needed(const StoreOptions& options, const Cloc
   const std::string path = options.directory + "/" + std::string(keyspace::kEnvironmentFile);
   const std::string fresh = path + ".salvaging";
   EH_TRY(finish_setting_aside(options, clock));
-  if (!exists(path) && exists(fresh)) EH_TRY(rename_file(fresh, path));
+  if (!name_exists(path) && name_exists(fresh)) EH_TRY(rename_file(fresh, path));
   ::unlink(fresh.c_str());
   const Instant began = clock.now();
   EnvironmentCheck check;
-  const bool missing = !exists(path);
+  const bool missing = !name_exists(path);
   if (!missing) {
     EH_ASSIGN(check, check_environment(path, options));
   }

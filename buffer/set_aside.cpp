@@ -29,11 +29,6 @@ std::string in(const std::string& directory, std::string_view name) {
   return directory + "/" + std::string(name);
 }
 
-bool exists(const std::string& path) {
-  struct stat st {};
-  return ::lstat(path.c_str(), &st) == 0;
-}
-
 std::vector<std::string> names_in(const std::string& directory) {
   std::vector<std::string> names;
   if (DIR* dir = ::opendir(directory.c_str())) {
@@ -46,24 +41,15 @@ std::vector<std::string> names_in(const std::string& directory) {
 
 std::uint64_t allocated_in(const std::string& directory) {
   std::uint64_t sum = 0;
-  for (const std::string& name : names_in(directory)) {
-    struct stat st {};
-    if (::lstat(in(directory, name).c_str(), &st) == 0 && S_ISREG(st.st_mode))
-      sum += static_cast<std::uint64_t>(st.st_blocks) * 512;
-  }
+  for (const std::string& name : names_in(directory))
+    if (std::error_code error; std::filesystem::is_regular_file(in(directory, name), error))
+      sum += allocated_bytes(in(directory, name));
   return sum;
 }
 
 Status move(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) == 0) return {};
   return fail_errno(errno, fmt::format("renaming {} to {}", from, to));
-}
-
-std::string free_directory(const std::string& data_dir, const Clock& clock) {
-  const std::string base = in(data_dir, kPrefix) + file_time(clock.wall());
-  std::string path = base;
-  for (int n = 2; exists(path); ++n) path = fmt::format("{}.{}", base, n);
-  return path;
 }
 
 // --- what the new buffer takes over --------------------------------------------------------------
@@ -99,17 +85,11 @@ class Takeover {
     std::vector<std::string> wrapped;
     for (const auto& [key, value] : old_)
       if (key.starts_with(keyspace::kDataKeyPrefix)) wrapped.push_back(value);
-    auto opened = Keyring::open(wrapped, options_.keys);
-    if (!opened && opened.error().code == ErrorCode::kAuth)
-      return tl::unexpected(std::move(opened).error());
-    if (opened) {
-      for (const auto& [key, value] : old_)
-        if (key.starts_with(keyspace::kDataKeyPrefix)) entries_[key] = value;
-    } else {
-      opened = Keyring::open({}, options_.keys);
-    }
-    if (!opened) return tl::unexpected(std::move(opened).error());
-    keys_ = *std::move(opened);
+    EH_ASSIGN(keys_, Keyring::open_whole(wrapped, options_.keys));
+    for (const auto& [key, value] : old_)
+      if (key.starts_with(keyspace::kDataKeyPrefix) &&
+          std::ranges::find(wrapped, value) != wrapped.end())
+        entries_[key] = value;
     for (const WrappedKey& key : keys_.to_write())
       entries_[keyspace::data_key_key(key.id)] = key.bytes;
     return {};
@@ -206,14 +186,14 @@ Status move_files(const std::string& data_dir) {
   for (const ArchiveFile& archive : archive_files(data_dir))
     names.push_back(archive.path.substr(data_dir.size() + 1));
   for (const std::string& name : names)
-    if (exists(in(data_dir, name))) EH_TRY(move(in(data_dir, name), in(moving, name)));
+    if (name_exists(in(data_dir, name))) EH_TRY(move(in(data_dir, name), in(moving, name)));
   ::unlink((in(data_dir, keyspace::kEnvironmentFile) + "-lock").c_str());
   return sync_directory(moving);
 }
 
 // Where it is from then on.
 Result<std::string> end_moving(const std::string& data_dir, const Clock& clock) {
-  const std::string to = free_directory(data_dir, clock);
+  const std::string to = free_name(in(data_dir, kPrefix), clock);
   EH_TRY(move(in(data_dir, kMoving), to));
   EH_TRY(sync_directory(data_dir));
   return to;
@@ -237,7 +217,8 @@ std::string positions_text(bool current, bool known, const Takeover& taken) {
 std::vector<SetAside> set_aside_buffers(const std::string& data_dir) {
   std::vector<SetAside> found;
   for (const std::string& name : names_in(data_dir))
-    if (name.starts_with(kPrefix) && exists(in(in(data_dir, name), keyspace::kEnvironmentFile)))
+    if (name.starts_with(kPrefix) &&
+        name_exists(in(in(data_dir, name), keyspace::kEnvironmentFile)))
       found.push_back({in(data_dir, name), allocated_in(in(data_dir, name))});
   return found;  // the time is in the name
 }
@@ -277,13 +258,13 @@ Status set_aside(const StoreOptions& options, const Clock& clock, const Error& w
 
 Status finish_setting_aside(const StoreOptions& options, const Clock& clock) {
   const std::string moving = in(options.directory, kMoving);
-  if (!exists(moving)) return {};
-  if (!exists(in(moving, keyspace::kEnvironmentFile))) {
+  if (!name_exists(moving)) return {};
+  if (!name_exists(in(moving, keyspace::kEnvironmentFile))) {
     if (::rmdir(moving.c_str()) == 0 || errno == ENOENT) return {};
     return fail_errno(errno, fmt::format("removing {}", moving));
   }
   // A release that knows nothing of this may have put the new buffer in place meanwhile.
-  if (!exists(in(options.directory, keyspace::kEnvironmentFile)))
+  if (!name_exists(in(options.directory, keyspace::kEnvironmentFile)))
     EH_TRY(move_files(options.directory));
   EH_ASSIGN(const std::string to, end_moving(options.directory, clock));
   log::error("buffer: one that cannot be read here was being set aside: it is {} now", to);

@@ -175,6 +175,21 @@ TEST(Keyring, ADamagedStoredKeyIsSeenAtEveryByte) {
     EXPECT_FALSE(Keyring::open({good.substr(0, i)}, {wrapping("a", 1)}));
 }
 
+TEST(Keyring, ASalvageGoesOnWithTheKeysThatAreWhole) {
+  const WrappingKey wrapping_key = wrapping("a", 1);
+  auto ring = Keyring::open({}, {wrapping_key});
+  ASSERT_TRUE(ring);
+  const Sealed s = seal(*ring, "h", "kept");
+  std::string damaged = written(*ring).front();
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  std::vector<std::string> stored{damaged, written(*ring).front()};
+  const auto whole = Keyring::open_whole(stored, {wrapping_key});
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(stored, std::vector{written(*ring).front()});
+  EXPECT_EQ(open(*whole, "h", s).value(), "kept");
+  EXPECT_EQ(Keyring::open_whole(stored, {wrapping("b", 50)}).error().code, ErrorCode::kAuth);
+}
+
 TEST(Keyring, ValuesBelongToTheirKey) {
   auto ring = Keyring::open({}, {wrapping("a", 1)});
   ASSERT_TRUE(ring);
