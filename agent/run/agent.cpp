@@ -31,7 +31,14 @@ Result<FileDescriptor> block_signals() {
 
 }  // namespace
 
+// Where it fails in a reload this process starts anew, and would have a second drain beside it.
 Status Agent::start() {
+  Status begun = begin();
+  if (!begun) drain_.stop(*clock_, kDrainStopTime);
+  return begun;
+}
+
+Status Agent::begin() {
   if (!options_.once) drain_.start(loaded_, options_);
   EH_ASSIGN(descriptors_, plan_descriptors(config_, raise_descriptor_limit()));
   EH_ASSIGN(signals_, block_signals());

@@ -40,6 +40,8 @@ namespace edgehose {
 // What a process has to work in before a signal makes it start anew: a storm of them stops nothing,
 // and fills no log.
 constexpr Duration kReloadPause = std::chrono::seconds(2);
+// What delivers set-aside buffers has to end in, before it is killed.
+constexpr Duration kDrainStopTime = std::chrono::seconds(2);
 constexpr Duration kOncePoll = std::chrono::milliseconds(50);
 
 struct SinkSlot {
@@ -55,12 +57,13 @@ class Agent {
   Agent(const LoadedConfig& loaded, const RunOptions& options)
       : loaded_(loaded), config_(loaded.config), options_(options), clock_(make_system_clock()) {}
 
-  Status start();
+  Status start();  // an error leaves nothing of it running
   int run();
   // What the process that this one becomes is to have; none: it ends.
   const std::optional<Handover>& handover() const { return handover_; }
 
  private:
+  Status begin();
   Status open_listening();
   Status open();
   Status open_store();
@@ -75,6 +78,7 @@ class Agent {
   void heed_hangup(Instant now);
   Result<ChangeReport> reload();
   Status judge(const LoadedConfig& next) const;
+  Status refuse_while_a_sink_hangs() const;
   bool in_the_kernel(const SinkSlot& sink) const;
   SinkInput sink_input(const SinkSlot& sink, const IntakeStatus& intake) const;
   std::vector<LoopSilence> loops(Instant now) const;

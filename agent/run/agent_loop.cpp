@@ -16,7 +16,6 @@ namespace {
 
 constexpr Duration kSampleEvery = std::chrono::seconds(30);
 constexpr Duration kCourierStopTime = std::chrono::seconds(1);
-constexpr Duration kDrainStopTime = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -172,6 +171,7 @@ int Agent::take_down() {
     log::event(log::Level::kInfo, "reload: the config is good, this process starts anew with it");
     notifier_.reloading();
     notifier_.watchdog();
+    drain_.ask_to_stop();  // while the rest stops
   } else {
     notifier_.stopping();
   }

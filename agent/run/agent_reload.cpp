@@ -33,6 +33,19 @@ Result<ChangeReport> Agent::reload() {
   return ChangeReport{"The config is good."};
 }
 
+// A system call on a dying disk ends with no thread: this process could not start anew.
+Status Agent::refuse_while_a_sink_hangs() const {
+  const Instant now = clock_->now();
+  for (const SinkSlot& sink : sinks_) {
+    const Call call = sink.thread->courier().call();
+    if (!call.what.empty() && now - call.since >= kHangTime)
+      return fail(ErrorCode::kBusy,
+                  "sink {} hangs in {} for {}: see to its destination, or restart the service",
+                  sink.name, call.what, format_duration(now - call.since));
+  }
+  return {};
+}
+
 // Of what a start does, all that neither needs the buffer nor changes anything.
 Status Agent::judge(const LoadedConfig& next) const {
   const Config& config = next.config;
@@ -44,6 +57,7 @@ Status Agent::judge(const LoadedConfig& next) const {
   if (const std::string displaced = intake_->status().read().displaced; !displaced.empty())
     return fail(ErrorCode::kBusy, "the buffer is not in its place, see to that first: {}",
                 displaced);
+  EH_TRY(refuse_while_a_sink_hangs());
   EH_ASSIGN(const std::string id, agent_id(config.agent, false));
   EH_TRY(TimeZone::load(config.agent.timezone));
   EH_TRY(plan_descriptors(config, raise_descriptor_limit()));

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "agent/base/file.h"
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/config/agent_id.h"
@@ -51,7 +52,7 @@ Status remove_buffer(const std::string& directory) {
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error))
-    if (entry->path() != buffer && !fs::remove_all(entry->path(), error) && error) break;
+    if (entry->path() != buffer && (fs::remove_all(entry->path(), error), error)) break;
   if (!error) fs::remove(buffer, error);
   if (!error) fs::remove(directory, error);
   if (error) return fail_errno(error.value(), "removing " + directory);
@@ -102,7 +103,7 @@ bool drain(const LoadedConfig& loaded, const RunOptions& options, const std::str
 
 Result<int> drain_set_aside(const LoadedConfig& loaded, const RunOptions& options,
                             const std::string& directory) {
-  if (::access((directory + "/buffer.mdb").c_str(), F_OK) != 0)
+  if (!name_exists(fmt::format("{}/{}", directory, keyspace::kEnvironmentFile)))
     return fail(ErrorCode::kNotFound, "there is no buffer in {}", directory);
   LoadedConfig drained = loaded;
   EH_ASSIGN(drained.config.agent.id, agent_id(loaded.config.agent, true));  // object names have it
@@ -141,10 +142,14 @@ void DrainProcess::reap() {
   if (process_ > 0 && ::waitpid(process_, nullptr, WNOHANG) != 0) process_ = -1;
 }
 
-void DrainProcess::stop(Clock& clock, Duration limit) {
+void DrainProcess::ask_to_stop() {
   reap();
+  if (process_ > 0) ::kill(process_, SIGTERM);
+}
+
+void DrainProcess::stop(Clock& clock, Duration limit) {
+  ask_to_stop();
   if (process_ < 0) return;
-  ::kill(process_, SIGTERM);
   const Instant end = clock.now() + limit;
   for (reap(); process_ > 0 && clock.now() < end; reap()) clock.wait({}, clock.now() + kLook);
   if (process_ < 0) return;

@@ -27,6 +27,8 @@ class DrainProcess {
   void start(const LoadedConfig& loaded, const RunOptions& options);
   // Takes note that it has ended.
   void reap();
+  // SIGTERM, and no waiting: stop() takes less then.
+  void ask_to_stop();
   // Ends it, by SIGTERM, after `limit` by SIGKILL, which it survives as an agent does: for a
   // process that starts anew, and would have a second one.
   void stop(Clock& clock, Duration limit);

@@ -14,7 +14,8 @@ class Promise(promise.PromiseCase):
 
     def setUp(self):
         super().setUp()
-        self.this, self.later = self.box.agent, os.environ["EDGEHOSE_LATER"]
+        later = promise.ROOT / "build-tests/tests/promises/edgehose_later"
+        self.this, self.later = self.box.agent, os.environ.get("EDGEHOSE_LATER", str(later))
         self.lines = 0
         # Full: the sink is away.
         self.box.take_sink_away()
@@ -155,6 +156,29 @@ class Promise(promise.PromiseCase):
         self.box.check()
         self.box.verify()
 
+    def test_a_reload_whose_start_fails_while_it_drains_leaves_one_drain(self):
+        first, second = self.box.buffer_key("first"), self.box.buffer_key("second")
+        self.upgrade()
+        self.write(500)
+        self.life(self.this, 500)
+        aside, = self.set_aside()
+        self.box.agent = self.later
+        self.box.config(buffer={"encryption_keys": [first]})
+        agent = self.box.start()
+        promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained", 0.1)
+        self.box.config(buffer={"encryption_keys": [second]})
+        told = self.box.call("reload", timeout=70)
+        self.assertEqual(told.returncode, 1, told.stdout)
+        self.box.config(buffer={"encryption_keys": [first]})
+        promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained again", 0.1)
+        self.box.give_sink_back()
+        promise.wait_until(lambda: not self.set_aside(), 30, "nothing is left of it", 0.1)
+        self.box.delivered(self.lines, 30)
+        agent.stop()
+        self.assertNotIn("stays as it is", agent.output(), "one drain at a time")
+        self.box.check()
+        self.box.verify()
+
     def test_a_running_agent_upgrades_its_buffer(self):
         self.box.agent = self.later
         agent = self.box.start()
@@ -181,6 +205,9 @@ class Promise(promise.PromiseCase):
         self.assertEqual(refused.returncode, 1)
         self.assertIn("2 buffers are set aside", refused.stderr)
         self.assertEqual(len(self.set_aside()), 2)
+        checked = self.box.call("check")
+        self.assertEqual(checked.returncode, 1)
+        self.assertIn("it does not start with more", checked.stderr)
         self.box.agent = self.later
         self.assertEqual(self.format(), "1.4", "nothing was changed")
 
