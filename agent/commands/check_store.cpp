@@ -11,8 +11,10 @@
 #include "agent/run/agent.h"
 #include "agent/run/once.h"
 #include "agent/run/registry.h"
+#include "agent/run/status_report.h"
 #include "agent/run/unix_socket.h"
 #include "buffer/device.h"
+#include "buffer/set_aside.h"
 
 namespace edgehose {
 namespace {
@@ -136,11 +138,19 @@ void tell_format(const Store& store, const std::string& data_dir, Findings& find
         "gives, and that there is no way back",
         format.version, format.newest));
   if (const StoreUsage usage = store.usage(); usage.set_aside > 0)
-    findings.warnings.push_back(fmt::format(
-        "{} ({}) set aside in {}/set-aside-*: what the release or machine that wrote {} has not "
-        "delivered",
-        format_count(usage.set_aside, "buffer is", "buffers are"),
-        format_size(usage.set_aside_bytes), data_dir, usage.set_aside == 1 ? "it" : "them"));
+    findings.warnings.push_back(set_aside_text(usage.set_aside, usage.set_aside_bytes, data_dir));
+}
+
+// One that is another release's or machine's is set aside by `run`, as long as there are few.
+void tell_unopened(const Error& error, const std::string& data_dir, Findings& findings) {
+  if (error.code == ErrorCode::kNotFound) return;
+  if (!is_unreadable(error)) return findings.errors.push_back(error.message);
+  const std::size_t there = set_aside_buffers(data_dir).size();
+  if (there < kMaxSetAside) return findings.warnings.push_back(error.message);
+  findings.errors.push_back(fmt::format(
+      "{}; but {} buffers are set aside in {} already, and it does not start with more: "
+      "have one delivered, or move it away",
+      error.message, there, data_dir));
 }
 
 // Whether `run` could open the buffer; and a stored block that opens shows that the keys fit.
@@ -174,10 +184,7 @@ StoreCheck check_store(const Config& config, const ServiceUnit& unit, const Cloc
   check.hint = flash_hint(config);
   const auto store = Store::open_read_only(*options, clock);
   if (!store) {
-    if (store.error().code == ErrorCode::kUnsupported)  // `run` goes on
-      findings.warnings.push_back(store.error().message);
-    else if (store.error().code != ErrorCode::kNotFound)
-      findings.errors.push_back(store.error().message);
+    tell_unopened(store.error(), config.agent.data_dir, findings);
     return check;
   }
   check.epoch = (*store)->epoch();

@@ -184,12 +184,8 @@ void judge_damage(const StatusReport& report, Judge& judge) {
 // Records that this release cannot read: they wait for the one that can.
 void judge_set_aside(const ReportInput& input, const StatusReport& report, Judge& judge) {
   if (report.buffer.set_aside == 0) return;
-  judge.degraded(fmt::format(
-      "{} ({}) set aside in {}/set-aside-*, for the release or machine that wrote {}: a start there "
-      "delivers all of it (by hand: edgehose run --once --drain)",
-      format_count(report.buffer.set_aside, "buffer is", "buffers are"),
-      format_size(report.buffer.set_aside_bytes), input.data_dir,
-      report.buffer.set_aside == 1 ? "it" : "them"));
+  judge.degraded(
+      set_aside_text(report.buffer.set_aside, report.buffer.set_aside_bytes, input.data_dir));
 }
 
 void note_stranded(const ReportInput& input, Judge& judge) {
@@ -234,6 +230,14 @@ std::string_view name(Health health) {
     case Health::kDown: return "down";
   }
   return "";
+}
+
+std::string set_aside_text(unsigned buffers, std::uint64_t bytes, const std::string& data_dir) {
+  return fmt::format(
+      "{} set aside ({}) in {}/set-aside-*, for the release or machine that wrote {}: a start there "
+      "delivers all of it (by hand: edgehose run --once --drain)",
+      format_count(buffers, "buffer is", "buffers are"), format_size(bytes), data_dir,
+      buffers == 1 ? "it" : "them");
 }
 
 void judge_health(const ReportInput& input, StatusReport& report) {

@@ -7,16 +7,15 @@
 //             "drop_oldest" where all of it is claimed) and no sink has delivered for kCatchesUp:
 //             nothing is read; the buffer's file was deleted, moved or replaced and cannot be put
 //             back
-//   degraded  the last reload was refused; commits fail; the buffer is full or at kAlmostFull of
-//   its limit (whatever the
-//             policy); its disk is full, or leaves it less than the rest of that; a source has a
-//             problem; a sink is parked; a sink is stalled: it has a backlog, nothing of it was
-//             acknowledged for kStallTime, and its oldest record has been ripe (older than the
-//             batch's max_age) for as long; each attempt of a sink has failed for kFailingTime,
-//             and kFailingAttempts of them at least; a batch has failed for kStallTime while
-//             others went; a system call on a destination has hung for kHangTime; there are dead
-//             letters;
-//             buffers are set aside
+//   degraded  the last reload was refused; commits fail; the buffer is full or at
+//   kAlmostFullPercent
+//             of its limit (whatever the policy); its disk is full, or leaves it less than the rest
+//             of that; a source has a problem; a sink is parked; a sink is stalled: it has a
+//             backlog, nothing of it was acknowledged for kStallTime, and its oldest record has
+//             been ripe (older than the batch's max_age) for as long; each attempt of a sink has
+//             failed for kFailingTime, and kFailingAttempts of them at least; a batch has failed
+//             for kStallTime while others went; a system call on a destination has hung for
+//             kHangTime; there are dead letters; buffers are set aside
 //   healthy   otherwise. Notes are worth knowing and change nothing.
 //
 // Threading: values and pure functions, but read_store(), which reads the store.
@@ -230,6 +229,10 @@ struct ReportInput {
 StatusReport make_report(const ReportInput& input);
 // Within, status_health.cpp: health, reasons and notes of a report that has all else.
 void judge_health(const ReportInput& input, StatusReport& report);
+
+// "2 buffers are set aside (64 MiB) in /data/set-aside-*, for ...": what there is and whom it is
+// for.
+std::string set_aside_text(unsigned buffers, std::uint64_t bytes, const std::string& data_dir);
 // How long ago; nothing where the clock was set back.
 Duration age(WallTime now, WallTime then);
 
