@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 
@@ -59,10 +58,8 @@ tl::expected<Wish, std::string> read_wish(const Invocation& invocation) {
   Wish wish;
   wish.keep = invocation.has("keep");
   if (const auto text = invocation.value("lines")) {
-    std::uint64_t lines = 0;
-    const char* const end = text->data() + text->size();
-    const auto [last, error] = std::from_chars(text->data(), end, lines);
-    if (error != std::errc{} || last != end || lines < kFewestLines || lines > kMostLines)
+    const auto lines = parse_number(*text);
+    if (!lines || *lines < kFewestLines || *lines > kMostLines)
       return tl::unexpected(
           fmt::format("--lines {} is not a number from {} to {}", *text, kFewestLines, kMostLines));
     wish.lines = lines;
@@ -153,7 +150,8 @@ void tell_agent_log(const std::string& path) {
 int demonstrate(const Wish& wish, std::uint64_t lines, DemoPlace& place) {
   if (wish.keep) place.keep();
   const auto clock = make_system_clock();
-  DemoRun run({place.path(), lines, wish.logging, [] { return caught != 0; }}, *clock);
+  const auto interrupted = [] { return caught != 0 || std::ferror(stdout) != 0; };
+  DemoRun run({place.path(), lines, wish.logging, interrupted}, *clock);
   const auto report = run.run();
   if (!report) {
     if (report.error().code == ErrorCode::kCancelled) return kExitFailed;
