@@ -9,6 +9,7 @@ set -euo pipefail
 scripts=$(dirname "$(realpath "$0")")
 root=$(realpath "$scripts/../..")
 source "$scripts/targets.sh"
+source "$root/cross/promise_tests.sh"
 
 arch='' page='' program='' chosen=()
 while [ $# -gt 0 ]; do
@@ -51,7 +52,7 @@ if [ "$processor" != "$(uname -m)" ] || [ -n "$page" ]; then
     { echo "test: ${emulator[0]} is missing: run cross/install-deps.sh --static" >&2; exit 2; }
   [ -n "$page" ] && emulator+=(-p "$page")
   left_out+=$emulated
-  [ -e "$root/cross/not_under_qemu.txt" ] && left_out+=$'\n'$(awk '$1 == "promises" && $2 == "all" { print $3 }' "$root/cross/not_under_qemu.txt")
+  left_out+=$'\n'$(not_under_qemu promises "$arch")
 fi
 
 if [ -n "$page" ]; then
@@ -61,36 +62,7 @@ if [ -n "$page" ]; then
   echo "$arch: sysconf(_SC_PAGESIZE) is $seen"
 fi
 
-# In the place of the program: what a test starts, kills and waits for becomes the emulator.
-printf '#!/bin/sh\nexec %s "%s" "$@"\n' "${emulator[*]}" "$program" >"$work/edgehose"
-chmod +x "$work/edgehose"
-export EDGEHOSE=$work/edgehose EDGEHOSE_TOOLS=$tools_of_tests
-
-passed=0 skipped=0 failed=()
-for name in "${chosen[@]}"; do
-  file=$root/tests/promises/${name%%.*}.py
-  [ -e "$file" ] || { echo "test: there is no $file" >&2; exit 2; }
-  tests=()
-  case $name in
-    *.*) tests=("${name#*.}") ;;
-    *) mapfile -t tests < <(sed -n 's/^    def \(test_[a-z0-9_]*\).*/\1/p' "$file") ;;
-  esac
-  for test in "${tests[@]}"; do
-    full=${name%%.*}.$test
-    if why=$(awk -v file="${name%%.*}" -v full="$full" '$1 == file || $1 == full { $1 = ""; print; found = 1 }
-             END { exit !found }' <<<"$left_out"); then
-      echo "skipped $full:$why"
-      skipped=$((skipped + 1))
-      continue
-    fi
-    if timeout 600 python3 "$file" "Promise.$test" >"$work/log" 2>&1; then
-      if grep -q '^OK (skipped' "$work/log"; then skipped=$((skipped + 1)); else passed=$((passed + 1)); fi
-    else
-      failed+=("$full")
-      echo "failed $full:"
-      tail -n 30 "$work/log"
-    fi
-  done
-done
-echo "$arch${page:+, pages of $page bytes}: $passed passed, ${#failed[@]} failed, $skipped skipped${failed[*]:+: ${failed[*]}}"
-[ ${#failed[@]} -eq 0 ]
+stand_in "$program" EDGEHOSE
+export EDGEHOSE_TOOLS=$tools_of_tests
+stand_in_later "$(dirname "$program")/edgehose_later-$arch"
+run_promises "$arch${page:+, pages of $page bytes}" "${chosen[@]}"
