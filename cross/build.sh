@@ -1,21 +1,14 @@
 #!/usr/bin/env bash
 # Builds edgehose for another processor, on Debian 12, into build-ARCH/.
-#   build.sh ARCH                 amd64, arm64, armhf (hard float, ARMv7) or riscv64
+#   build.sh ARCH                 of one of toolchains/: amd64, arm64, armhf, riscv64
 #   build.sh ARCH --tests         with the tests, for test.sh
 # Installs the compiler and makes the sysroot where they are missing (install-deps.sh, sysroot.sh). The
 # program runs on Debian 12 (riscv64: on Debian 13, the first that knows the processor).
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-cd "$here/.."
+cd "$(dirname "$0")/.."
 
-arch=${1:-}
-case $arch in
-  amd64) machine='Advanced Micro Devices X86-64' ;;
-  arm64) machine=AArch64 ;;
-  armhf) machine=ARM ;;
-  riscv64) machine=RISC-V ;;
-  *) echo "build: \"$arch\" is not one of amd64, arm64, armhf, riscv64" >&2; exit 2 ;;
-esac
+source cross/arch.sh
+processor "${1:-}"
 tests=OFF
 case ${2:-} in
   '') ;;

@@ -25,12 +25,10 @@ cross=(mmdebstrap qemu-user-static)
 static=(dpkg-dev xz-utils make perl patch python3 python3-venv libboost1.74-dev debian-archive-keyring
         qemu-user-static busybox-static)
 # The compilers for the other processors: a machine's own is g++.
-for target in x86-64:amd64 aarch64:arm64 arm:armhf riscv64:riscv64; do
-  [ "$(dpkg --print-architecture)" = "${target#*:}" ] && continue
-  case $target in
-    arm:armhf) cross+=(g++-arm-linux-gnueabihf) ;;
-    *) cross+=("g++-${target%:*}-linux-gnu") ;;
-  esac
+source "$(dirname "$0")/arch.sh"
+for other in $(processors); do
+  triplet=$(toolchain_says "$other" triplet)
+  [ "$other" = "$(dpkg --print-architecture)" ] || cross+=("g++-${triplet//_/-}")
 done
 
 packages=(dpkg-dev fakeroot file gzip lintian mmdebstrap)

@@ -2,21 +2,15 @@
 # Makes the sysroot of a processor: the headers and libraries of Debian's packages that edgehose and
 # its tests are built with, unpacked into a folder. Nothing of this machine is changed, and nothing
 # of the sysroot is run.
-#   sysroot.sh ARCH           amd64, arm64, armhf or riscv64; prints the folder
+#   sysroot.sh ARCH           of one of toolchains/; prints the folder
 #   sysroot.sh ARCH --again   anew, with the packages of today
 # The folder is ${EDGEHOSE_SYSROOTS:-~/.cache/edgehose/sysroots}/ARCH; 330 MB, a minute to make.
-# The packages come from the mirror that this machine uses, or from the one that EDGEHOSE_MIRROR names:
-# those of the release itself, without later updates, since programs are only linked with them.
+# Where the packages come from: mirror.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-arch=${1:-}
-# Debian 12 does not exist for riscv64; the release after it does.
-case $arch in
-  amd64 | arm64 | armhf) suite=bookworm gcc=12 ;;
-  riscv64) suite=trixie gcc=14 ;;
-  *) echo "sysroot: \"$arch\" is not one of amd64, arm64, armhf, riscv64" >&2; exit 2 ;;
-esac
+source "$here/arch.sh"
+processor "${1:-}"
 
 sysroots=${EDGEHOSE_SYSROOTS:-$HOME/.cache/edgehose/sysroots}
 sysroot=$sysroots/$arch
@@ -32,12 +26,7 @@ command -v mmdebstrap >/dev/null || {
   exit 1
 }
 
-# Ports to other processors are on the same mirrors.
-mirror=${EDGEHOSE_MIRROR:-$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' | sed -n 's/^Debian //p' | head -n 1)}
-[ -n "$mirror" ] || {
-  echo "sysroot: this machine's apt names no Debian mirror: say EDGEHOSE_MIRROR=URL" >&2
-  exit 1
-}
+mirror=$(bash "$here/mirror.sh")
 
 mkdir -p "$sysroots"
 new=$(mktemp -d "$sysroots/.$arch.XXXXXX")

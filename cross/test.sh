@@ -7,18 +7,12 @@
 # What cannot pass under qemu-user is in not_under_qemu.txt, each with its reason; it is told how many were
 # left out. Exit code 0: everything else passed.
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
-cd "$here/.."
+cd "$(dirname "$0")/.."
 
-arch=${1:-} what=${2:-unit}
+source cross/arch.sh
+processor "${1:-}"
+what=${2:-unit}
 shift $(($# < 2 ? $# : 2))
-case $arch in
-  amd64) qemu=x86_64 ;;
-  arm64) qemu=aarch64 ;;
-  armhf) qemu=arm ;;
-  riscv64) qemu=riscv64 ;;
-  *) echo "test: \"$arch\" is not one of amd64, arm64, armhf, riscv64" >&2; exit 2 ;;
-esac
 build=$PWD/build-$arch
 [ -x "$build/agent/edgehose" ] && [ -d "$build/tests" ] || {
   echo "test: there are no tests in $build: bash cross/build.sh $arch --tests" >&2
