@@ -3,20 +3,14 @@
 #   package.sh                     for this machine, in build-package/
 #   package.sh BUILD_DIR           of a build folder that is configured, native or cross
 #   package.sh BUILD_DIR OUT_DIR   the package into OUT_DIR rather than packages/
-# Leaves edgehose_VERSION_ARCH.deb in the output folder. Ends with 1 where lintian has errors or
-# warnings. Prints the program's size, and what it depends on with installed sizes.
+# Installs what it needs. Leaves edgehose_VERSION_ARCH.deb in the output folder. Ends with 1 where lintian has
+# errors or warnings. Prints the program's size, and what it depends on with installed sizes.
 set -euo pipefail
 top=$(realpath "$(dirname "$0")/..")
 build=$(realpath -m "${1:-$top/build-package}")
 out=$(realpath -m "${2:-$top/packages}")
 
-for tool in cmake dpkg-shlibdeps fakeroot lintian gzip; do
-  command -v $tool >/dev/null || {
-    echo "package: $tool is missing: bash cross/install-deps.sh --packages" >&2
-    exit 1
-  }
-done
-
+bash "$top/cross/install-deps.sh" --packages
 if [ ! -f "$build/CMakeCache.txt" ]; then
   cmake -S "$top" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release >/dev/null
 fi
