@@ -39,7 +39,8 @@ Status PageAccount::add(const lmdb::Entry& entry, Tally& tally) {
   known_ = known_ && key && value;
   if (!known_) return {};
   ++tally.entries;
-  const std::size_t leaf = *key / page_size_, at = *value / page_size_;
+  const auto leaf = static_cast<std::size_t>(*key / page_size_);
+  const auto at = static_cast<std::size_t>(*value / page_size_);
   if (leaf != tally.last_leaf) EH_TRY(add_leaf(entry.key.data() - *key % page_size_, leaf, tally));
   if (at == leaf) return {};
   const std::size_t count = (sizeof(PageHeader) + entry.value.size() + page_size_ - 1) / page_size_;

@@ -87,7 +87,7 @@ void mqtt(std::string& out, const LineOptions& options, std::uint64_t n, std::ui
   const std::uint64_t motor = 1 + r % 8, what = (r >> 8) % kWhat.size();
   out += " gw-0042 mqtt[640]: ", id(out, options, n);
   out += " PUBLISH topic=plant/north/line7/motor", number(out, static_cast<std::int64_t>(motor));
-  out += '/', out += kWhat[what];
+  out += '/', out += kWhat[static_cast<std::size_t>(what)];
   out += " qos=1 retain=0 payload={\"v\":", hundredths(out, reading(motor * 8 + what, n, r >> 16));
   out += ",\"q\":192,\"n\":", number(out, static_cast<std::int64_t>(n / 16)), out += '}';
 }

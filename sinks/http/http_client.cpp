@@ -147,8 +147,9 @@ class HttpClient::Impl {
     const std::uint64_t sent = context_.sockets.total().sent;
     const std::uint64_t paid = context_.body_bytes + charged_;
     if (sent <= paid) return;
-    for (const auto& budget : context_.options.budgets) budget->charge(sent - paid);
-    charged_ += sent - paid;
+    const auto owed = static_cast<std::size_t>(sent - paid);  // since the last turn
+    for (const auto& budget : context_.options.budgets) budget->charge(owed);
+    charged_ += owed;
   }
 
   void take_finished(std::vector<Finished>& finished) {
