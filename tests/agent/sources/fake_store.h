@@ -62,6 +62,7 @@ class FakeStore final : public Store {
       store_.files_put += put_;
       return {};
     }
+    Status upgrade_format() override { return {}; }
 
    private:
     FakeStore& store_;
