@@ -5,11 +5,6 @@
 #include "buffer/rebuild.h"
 
 namespace edgehose {
-namespace {
-
-std::uint64_t minus(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
-
-}  // namespace
 
 std::optional<FileId> Rebuild::next_file() const {
   return counters_known_ && !current_ ? std::optional(counters_.next_file) : std::nullopt;
@@ -126,7 +121,7 @@ void Rebuild::count_read_again() {
   for (const auto& [source, again] : again_) {
     for (auto& [key, lane] : lanes_) {
       if (source.value != 0 && !over(key, source)) continue;
-      const std::uint64_t bytes = minus(again.bytes, lost_[key].bytes);
+      const std::uint64_t bytes = again.bytes - std::min(again.bytes, lost_[key].bytes);
       const std::uint64_t mean =
           lane.committed.records == 0 ? 1 : lane.committed.bytes / lane.committed.records;
       const std::uint64_t delivered =

@@ -13,12 +13,12 @@
 
 #include "agent/base/file.h"
 #include "agent/sources/descriptors.h"
+#include "agent/sources/glob.h"
 
 namespace edgehose {
 namespace {
 
 constexpr std::size_t kMaxDepth = 64;
-constexpr std::string_view kAnyDirectories = "**";
 // Of one look, at most, where names move meanwhile: a rotation of a hundred files takes longer than
 // a walk over them. Walks over many files cost more than they may.
 constexpr int kWalks = 4, kWalksOfMany = 2;

@@ -5,8 +5,6 @@
 namespace edgehose {
 namespace {
 
-constexpr std::string_view kAnyDirectories = "**";
-
 bool has_wildcard(std::string_view segment) {
   return segment.find_first_of("*?[\\") != std::string_view::npos;
 }

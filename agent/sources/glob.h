@@ -16,6 +16,9 @@
 
 namespace edgehose {
 
+// As a whole segment.
+inline constexpr std::string_view kAnyDirectories = "**";
+
 class Glob {
  public:
   // An absolute pattern. kInvalid: relative, empty, or an unclosed '['.

@@ -24,14 +24,14 @@ enum class Meaning {
   kKey,  // this name never
 };
 
-struct Rule {
+struct ErrorRule {
   std::string_view code;
   Meaning meaning;
   std::string_view advice = {};  // what to do
 };
 
 // Beside AWS's codes those of others that speak the protocol (MinIO: XMinio...).
-constexpr Rule kRules[] = {
+constexpr ErrorRule kRules[] = {
     {"SlowDown", Meaning::kRetry},
     {"SlowDownWrite", Meaning::kRetry},
     {"ServiceUnavailable", Meaning::kRetry},
@@ -83,7 +83,7 @@ constexpr Rule kRules[] = {
 };
 
 // A code that is not in the table, or none: S3's own answer to HEAD has no body.
-Rule rule_of_status(int status) {
+ErrorRule rule_of_status(int status) {
   switch (status) {
     case 408:
     case 409:
@@ -96,12 +96,12 @@ Rule rule_of_status(int status) {
   }
   if (status >= 500) return {"", Meaning::kUnclear};
   // What is no answer of an object store's: a portal, a proxy.
-  return status >= 400 ? Rule{"", Meaning::kPark} : Rule{"", Meaning::kRetry};
+  return status >= 400 ? ErrorRule{"", Meaning::kPark} : ErrorRule{"", Meaning::kRetry};
 }
 
-Rule rule_of(const S3Error& error, int status) {
+ErrorRule rule_of(const S3Error& error, int status) {
   const auto known = std::find_if(std::begin(kRules), std::end(kRules),
-                                  [&](const Rule& rule) { return rule.code == error.code; });
+                                  [&](const ErrorRule& rule) { return rule.code == error.code; });
   if (known != std::end(kRules)) return *known;
   if (error.code.starts_with("KMS.")) return {"", Meaning::kPark, "see to the KMS key"};
   if (error.code.empty() && status >= 300 && status < 400 && !error.region.empty())
@@ -160,7 +160,7 @@ Remedy s3_remedy(const HttpResponse& response) {
 
 Verdict judge_s3_refusal(const HttpResponse& response, const std::string& region) {
   const S3Error error = read_s3_error(response);
-  const Rule rule = rule_of(error, response.status);
+  const ErrorRule rule = rule_of(error, response.status);
   std::string words = words_of(response, error);
   if (rule.meaning == Meaning::kRegion)
     return judge_region(error, region, std::move(words), rule.advice);

@@ -7,7 +7,7 @@
 namespace edgehose {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kOneSecond = 1'000'000'000;
 constexpr std::uint32_t kMay = 676, kJune = 677, kJuly = 678;  // of 2026
 
 WireBytes sent(std::uint64_t bytes) { return {bytes, bytes / 10}; }
@@ -19,7 +19,7 @@ TimeZone zone(std::string_view name) {
 }
 
 TEST(Traffic, DatesAreThoseOfTheAgentsTimeZone) {
-  const WallTime late(1'780'264'800 * kSecond);  // 2026-05-31T22:00:00Z
+  const WallTime late(1'780'264'800 * kOneSecond);  // 2026-05-31T22:00:00Z
   const LocalDate there = local_date(late, zone("Europe/Berlin"));
   const LocalDate here = local_date(late, zone("UTC"));
   EXPECT_EQ(here.month, kMay);
@@ -28,8 +28,8 @@ TEST(Traffic, DatesAreThoseOfTheAgentsTimeZone) {
 }
 
 TEST(Traffic, APlainlyWrongClockHasNoDate) {
-  EXPECT_EQ(local_date(WallTime(86'400 * kSecond), zone("UTC")).day, kUndated);
-  EXPECT_EQ(local_date(WallTime(-kSecond), zone("UTC")).month, kUndated);
+  EXPECT_EQ(local_date(WallTime(86'400 * kOneSecond), zone("UTC")).day, kUndated);
+  EXPECT_EQ(local_date(WallTime(-kOneSecond), zone("UTC")).month, kUndated);
 }
 
 TEST(Traffic, ANewPeriodBeginsAtZero) {
@@ -97,7 +97,7 @@ TEST(Traffic, MidnightTwiceIsOneDay) {
 
 TEST(TrafficMeter, CountsOnFromWhatEarlierLivesCounted) {
   ManualClock clock;
-  clock.set_wall(WallTime(1'780'000'000 * kSecond));
+  clock.set_wall(WallTime(1'780'000'000 * kOneSecond));
   const LocalDate today = local_date(clock.wall(), zone("UTC"));
   SinkTraffic saved;
   count(saved, sent(100), today);
@@ -109,7 +109,7 @@ TEST(TrafficMeter, CountsOnFromWhatEarlierLivesCounted) {
   EXPECT_EQ(meter.now().ever, sent(150));
   since_start = sent(60);
   EXPECT_EQ(counted(meter.now().day, today.day), sent(160));
-  clock.set_wall(WallTime(1'780'086'400 * kSecond));
+  clock.set_wall(WallTime(1'780'086'400 * kOneSecond));
   EXPECT_EQ(meter.now().ever, sent(160));
   EXPECT_EQ(counted(meter.now().day, today.day + 1), WireBytes{});
 }
