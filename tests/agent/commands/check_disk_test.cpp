@@ -9,7 +9,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kMebibyte = 1 << 20;
 
 Findings told(const DiskUse& use, WhenFull when_full = WhenFull::kBlock, unsigned percent = 5) {
   Config config;
@@ -24,10 +24,10 @@ Findings told(const DiskUse& use, WhenFull when_full = WhenFull::kBlock, unsigne
 // A disk of 1000 MiB.
 DiskUse use_of(std::uint64_t free, std::uint64_t owned, std::uint64_t limit, std::uint64_t worst,
                unsigned percent = 5) {
-  DiskUse use{{}, limit * kMiB, worst * kMiB};
-  use.disk.free = free * kMiB;
-  use.disk.floor = 1000 * kMiB / 100 * percent;
-  use.disk.owned = static_cast<std::int64_t>(owned * kMiB);
+  DiskUse use{{}, limit * kMebibyte, worst * kMebibyte};
+  use.disk.free = free * kMebibyte;
+  use.disk.floor = 1000 * kMebibyte / 100 * percent;
+  use.disk.owned = static_cast<std::int64_t>(owned * kMebibyte);
   use.disk.above_floor = static_cast<std::int64_t>(
       use.disk.free > use.disk.floor ? use.disk.free - use.disk.floor : 0);
   return use;
@@ -57,10 +57,10 @@ TEST(CheckDisk, AWorstCaseThatHasNoRoomIsAWarningWithFigures) {
 // The reserve of a buffer of 32 MiB is 8 MiB: as long as it does not fit nothing does.
 TEST(CheckDisk, ADiskThatTakesNoRecordIsAnError) {
   const auto small = [](std::uint64_t free, std::uint64_t owned, std::uint64_t limit) {
-    DiskUse use{{}, limit * kMiB, 240 * kMiB};
-    use.disk.free = free * kMiB;
-    use.disk.owned = static_cast<std::int64_t>(owned * kMiB);
-    use.disk.above_floor = static_cast<std::int64_t>(free * kMiB / 100 * 95);
+    DiskUse use{{}, limit * kMebibyte, 240 * kMebibyte};
+    use.disk.free = free * kMebibyte;
+    use.disk.owned = static_cast<std::int64_t>(owned * kMebibyte);
+    use.disk.above_floor = static_cast<std::int64_t>(free * kMebibyte / 100 * 95);
     return use;
   };
   const Findings findings = told(small(8, 0, 32));

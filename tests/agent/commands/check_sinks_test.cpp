@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // What is told of a sink that writes to /tmp, under this unit.
-struct Setup {
+struct SinkSetup {
   std::string path = "/tmp";
   ServiceUnit unit{};
   std::optional<std::uint64_t> buffer = std::nullopt;
@@ -27,7 +27,7 @@ struct Found : Findings {
   SinkCheck sink;
 };
 
-Found found(const Setup& setup) {
+Found found(const SinkSetup& setup) {
   DirectoryConfig sink;
   sink.common.name = "archive";
   sink.path = setup.path;

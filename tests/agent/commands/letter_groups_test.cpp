@@ -10,12 +10,12 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kOneSecond = 1'000'000'000;
 
 DeadLetter letter(std::uint64_t id, std::string reason) {
   DeadLetter letter;
   letter.id = id;
-  letter.given_up = WallTime((1'700'000'000 + static_cast<std::int64_t>(id)) * kSecond);
+  letter.given_up = WallTime((1'700'000'000 + static_cast<std::int64_t>(id)) * kOneSecond);
   letter.body = std::string(99, 'x');
   letter.reason = std::move(reason);
   return letter;

@@ -10,21 +10,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kMiB = 1 << 20;
+constexpr std::uint64_t kOneMiB = 1 << 20;
 constexpr Instant kStart(1s);
 
 Progress half_way() {
-  Progress progress{.bytes_total = 200 * kMiB, .bytes_read = 200 * kMiB, .started = kStart};
+  Progress progress{.bytes_total = 200 * kOneMiB, .bytes_read = 200 * kOneMiB, .started = kStart};
   progress.records = 1000;
   progress.waiting = progress.delivered = 500;
   return progress;
 }
 
 TEST(Progress, WhatIsAcknowledgedCounts) {
-  EXPECT_EQ(bytes_done(half_way()), 100 * kMiB);
+  EXPECT_EQ(bytes_done(half_way()), 100 * kOneMiB);
   Progress all = half_way();
   all.waiting = 0;
-  EXPECT_EQ(bytes_done(all), 200 * kMiB);
+  EXPECT_EQ(bytes_done(all), 200 * kOneMiB);
 }
 
 TEST(Progress, ABarWithRateAndTimeLeft) {

@@ -43,7 +43,7 @@ SigningRequest parse_request(const std::string& text, std::string* body) {
   return request;
 }
 
-std::string value_of(const std::vector<HttpHeader>& headers, const std::string& name) {
+std::string value_in(const std::vector<HttpHeader>& headers, const std::string& name) {
   for (const HttpHeader& header : headers)
     if (header.name == name) return header.value;
   return {};
@@ -82,8 +82,8 @@ TEST_P(SigV4Suite, Header) {
   Case c = load(folder);
   const auto added = Signer(c.scope, c.rules).sign(c.request, c.credentials, c.at);
   const std::string signature = without_end(read_text(folder + "/header-signature.txt"));
-  EXPECT_THAT(value_of(added, "Authorization"), testing::EndsWith("Signature=" + signature));
-  const std::string authorization = "\nAuthorization:" + value_of(added, "Authorization") + "\n";
+  EXPECT_THAT(value_in(added, "Authorization"), testing::EndsWith("Signature=" + signature));
+  const std::string authorization = "\nAuthorization:" + value_in(added, "Authorization") + "\n";
   EXPECT_THAT(read_text(folder + "/header-signed-request.txt"), testing::HasSubstr(authorization));
   // The steps, so that a failure says which.
   for (const HttpHeader& header : added)

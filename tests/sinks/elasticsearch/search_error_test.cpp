@@ -26,12 +26,12 @@ Kind kind_of(const Verdict& verdict) {
   return std::holds_alternative<Park>(verdict) ? kPark : kTooLarge;
 }
 
-struct Case {
+struct SearchCase {
   int status;
   std::string body;
   Kind kind;
 };
-const Case kCases[] = {
+const SearchCase kSearchCases[] = {
     {301, "", kRetry},
     {400, error("illegal_argument_exception", "contains unrecognized parameter"), kPark},
     {400, R"({"error":"no handler found for uri [/x/_bulk] and method [POST]"})", kPark},
@@ -57,7 +57,7 @@ const Case kCases[] = {
 };
 
 TEST(SearchError, EachAnswerToAWholeRequestHasOneVerdict) {
-  for (const Case& c : kCases)
+  for (const SearchCase& c : kSearchCases)
     EXPECT_EQ(kind_of(judge_search_refusal(answer(c.status, c.body), 1000)), c.kind)
         << c.status << " " << c.body;
 }

@@ -37,7 +37,7 @@ test::Drained decrypt(const std::string& file, const std::vector<AgeIdentity>& i
   return drain(decryptor);
 }
 
-const std::size_t kSizes[] = {0,       1,       65'535,  65'536,        65'537,
+const std::size_t kPlainSizes[] = {0,       1,       65'535,  65'536,        65'537,
                               131'072, 131'073, 1 << 20, (1 << 20) + 17};
 
 TEST(AgeKeys, GeneratedKeysReadBackAndDiffer) {
@@ -117,7 +117,7 @@ TEST(AgeKeys, AnIdentityFileIsReadLineByLine) {
 TEST(AgeFile, EveryRecipientReadsItBackAndNobodyElse) {
   const auto a = *AgeIdentity::generate(), b = *AgeIdentity::generate(),
              c = *AgeIdentity::generate();
-  for (const std::size_t size : kSizes) {
+  for (const std::size_t size : kPlainSizes) {
     const std::string plain = test::random_text(size, 1);
     const std::string file = encrypt(plain, {a.recipient(), b.recipient()});
     for (const auto& identity : {a, b}) {
@@ -177,7 +177,7 @@ TEST(AgeInterop, TheToolDecryptsOurs) {
   const auto a = *AgeIdentity::generate(), b = *AgeIdentity::generate();
   test::write_file(directory.file("a"), a.to_string() + "\n");
   test::write_file(directory.file("b"), b.to_string() + "\n");
-  for (const std::size_t size : kSizes) {
+  for (const std::size_t size : kPlainSizes) {
     const std::string plain = test::random_text(size, 2);
     test::write_file(directory.file("o.age"), encrypt(plain, {a.recipient(), b.recipient()}));
     for (const char* key : {"a", "b"}) {
@@ -191,7 +191,7 @@ TEST(AgeInterop, TheToolDecryptsOurs) {
 TEST(AgeInterop, WeDecryptTheTools) {
   test::TemporaryDirectory directory;
   const auto a = *AgeIdentity::generate(), b = *AgeIdentity::generate();
-  for (const std::size_t size : kSizes) {
+  for (const std::size_t size : kPlainSizes) {
     const std::string plain = test::random_text(size, 3);
     test::write_file(directory.file("plain"), plain);
     for (const char* armor : {"", "-a "}) {

@@ -10,9 +10,9 @@ using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
 
-const std::string kKey = "site=north/x.log.zst", kRegion = "eu-west-1";
+const std::string kPartsKey = "site=north/x.log.zst", kPartsRegion = "eu-west-1";
 const S3Endpoint kEndpoint =
-    *S3Endpoint::resolve({"telemetry", kRegion, "https://s3", S3Addressing::kAuto});
+    *S3Endpoint::resolve({"telemetry", kPartsRegion, "https://s3", S3Addressing::kAuto});
 
 std::vector<std::string> lines(const AwsRequest& request) {
   std::vector<std::string> lines{request.http.method + " " + request.http.url};
@@ -37,7 +37,7 @@ class MultipartRequests : public ::testing::Test {
   const std::string owner_ = "x-amz-expected-bucket-owner: 111122223333";
   const std::string customer_ = "x-amz-server-side-encryption-customer-algorithm: AES256";
   S3UploadOptions options_;
-  const S3Place place_{options_, kEndpoint, kRegion, kKey};
+  const S3Place place_{options_, kEndpoint, kPartsRegion, kPartsKey};
   const Secret customer_key_ = Secret("0123456789abcdef0123456789abcdef");
 };
 

@@ -12,7 +12,7 @@ using nlohmann::json;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-constexpr const char* kKey = "logs/2026/x.log.zst";
+constexpr const char* kName = "logs/2026/x.log.zst";
 
 class S3ProbeTest : public ::testing::Test {
  protected:
@@ -29,7 +29,7 @@ class S3ProbeTest : public ::testing::Test {
   // "good: ...", "warning: ...", "failed: ...".
   std::vector<std::string> told(Duration limit = std::chrono::seconds(10)) {
     std::vector<std::string> lines;
-    for (const Trial& trial : try_s3({.config = config_, .key = kKey, .limit = limit}, *clock_)) {
+    for (const Trial& trial : try_s3({.config = config_, .key = kName, .limit = limit}, *clock_)) {
       const bool good = trial.outcome == Trial::Outcome::kGood;
       const bool warning = trial.outcome == Trial::Outcome::kWarning;
       lines.push_back((good ? "good: " : warning ? "warning: " : "failed: ") + trial.what);
@@ -79,11 +79,11 @@ TEST_F(S3ProbeTest, BeginsAnUploadWithTheSinksOptionsAndGivesItUp) {
                                      HasSubstr("good: it was given up again")));
   const json asked = log();
   ASSERT_EQ(asked.size(), 2u);
-  EXPECT_EQ(asked[0]["path"], "/telemetry/" + std::string(kKey) + "?uploads=");
+  EXPECT_EQ(asked[0]["path"], "/telemetry/" + std::string(kName) + "?uploads=");
   EXPECT_EQ(asked[0]["headers"]["x-amz-storage-class"], "STANDARD_IA");
   EXPECT_EQ(asked[0]["headers"]["x-amz-tagging"], "site=north");
   EXPECT_EQ(asked[1]["method"], "DELETE");
-  EXPECT_EQ(asked[1]["path"], "/telemetry/" + std::string(kKey) + "?uploadId=u%2F1");
+  EXPECT_EQ(asked[1]["path"], "/telemetry/" + std::string(kName) + "?uploadId=u%2F1");
 }
 
 TEST_F(S3ProbeTest, ARefusalIsToldWithWhatToDo) {
@@ -123,7 +123,7 @@ TEST_F(S3ProbeTest, WhatIsNeededWhenAnAnswerWasLostIsAskedToo) {
   config_.upload.create_only = true;
   faults({begun(), answer("DELETE", 204), answer("HEAD", 404)});
   EXPECT_THAT(told().back(), HasSubstr("good: what is under a name can be seen"));
-  EXPECT_EQ(log()[2]["path"], "/telemetry/" + std::string(kKey));
+  EXPECT_EQ(log()[2]["path"], "/telemetry/" + std::string(kName));
   faults({begun(), answer("DELETE", 204), answer("HEAD", 403)});
   EXPECT_THAT(told().back(), HasSubstr("grant s3:GetObject"));
   faults({begun(), answer("DELETE", 204), answer("HEAD", 400)});
