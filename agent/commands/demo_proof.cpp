@@ -21,7 +21,8 @@ constexpr std::size_t kLongestLine = 64 * 1024;  // none of a demo's is near it
 // Takes objects as they are opened, in pieces, and counts their lines.
 class LineTally {
  public:
-  LineTally(const gateway::LineOptions& line, std::uint64_t lines) : line_(line), seen_(static_cast<std::size_t>(lines)) {}
+  LineTally(const gateway::LineOptions& line, std::uint64_t lines)
+      : line_(line), seen_(static_cast<std::size_t>(lines)) {}
 
   void add(std::string_view bytes) {
     for (std::size_t end; (end = bytes.find('\n')) != std::string_view::npos;) {

@@ -38,7 +38,7 @@ test::Drained decrypt(const std::string& file, const std::vector<AgeIdentity>& i
 }
 
 const std::size_t kPlainSizes[] = {0,       1,       65'535,  65'536,        65'537,
-                              131'072, 131'073, 1 << 20, (1 << 20) + 17};
+                                   131'072, 131'073, 1 << 20, (1 << 20) + 17};
 
 TEST(AgeKeys, GeneratedKeysReadBackAndDiffer) {
   const auto identity = AgeIdentity::generate();
