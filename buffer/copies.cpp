@@ -30,15 +30,15 @@ std::int64_t written_at(const std::string& path) {
 }
 
 // By what the newer of two is told.
-struct Outline {
+struct CopyOutline {
   std::string epoch;  // as it is stored
   std::uint64_t next_block = 0;
 };
 
 // Of a copy that is whole.
-Result<Outline> outline_of(const std::string& path) {
+Result<CopyOutline> outline_of(const std::string& path) {
   EH_ASSIGN(CopyReader copy, CopyReader::open(path));
-  Outline outline;
+  CopyOutline outline;
   std::string key, value;
   for (;;) {
     EH_ASSIGN(const bool more, copy.next(key, value));
@@ -63,7 +63,7 @@ Result<ControlEntries> read_copy(const std::string& path) {
 
 struct Copies {
   std::array<std::string, kCopyFiles.size()> paths;
-  std::array<Result<Outline>, kCopyFiles.size()> outlines;
+  std::array<Result<CopyOutline>, kCopyFiles.size()> outlines;
 
   explicit Copies(const std::string& directory)
       : paths{path_in(directory, kCopyFiles[0]), path_in(directory, kCopyFiles[1])},
@@ -74,7 +74,7 @@ struct Copies {
     if (!outlines[1]) return 0;
     if (!outlines[0]) return 1;
     // The clock may have jumped between them; an epoch's counters never go back.
-    const Outline &first = *outlines[0], &second = *outlines[1];
+    const CopyOutline &first = *outlines[0], &second = *outlines[1];
     const bool same_epoch = !first.epoch.empty() && first.epoch == second.epoch;
     if (same_epoch && first.next_block != second.next_block)
       return second.next_block > first.next_block ? 1 : 0;

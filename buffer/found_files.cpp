@@ -7,9 +7,11 @@
 namespace edgehose {
 namespace {
 
-using Place = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;
+using FilePlace = std::tuple<std::uint64_t, std::uint64_t, std::int64_t>;
 
-Place place_of(const FileIdentity& file) { return {file.filesystem, file.inode, file.birth_ns}; }
+FilePlace place_of(const FileIdentity& file) {
+  return {file.filesystem, file.inode, file.birth_ns};
+}
 
 // Whether both can be one content, which may have grown or moved between two looks.
 bool is_same(const FileIdentity& a, const FileIdentity& b) {

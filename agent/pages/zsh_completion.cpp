@@ -7,7 +7,7 @@ namespace edgehose {
 namespace {
 
 // Within '...' of a specification "--option[help]:what:action".
-std::string quoted(std::string_view text) {
+std::string zsh_quoted(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '\'')
@@ -38,14 +38,14 @@ std::string action(Wanted wanted, const Offered& offered) {
 std::string specification(const Option& option, const Offered& offered) {
   std::string out = fmt::format("'{}--{}", option.repeatable ? "*" : "", option.name);
   if (!option.argument.empty()) out += '=';
-  out += fmt::format("[{}]", quoted(option.help));
+  out += fmt::format("[{}]", zsh_quoted(option.help));
   if (!option.argument.empty())
-    out += fmt::format(":{}:{}", quoted(option.argument), action(wanted_by(option), offered));
+    out += fmt::format(":{}:{}", zsh_quoted(option.argument), action(wanted_by(option), offered));
   return out + "'";
 }
 
 std::string described(std::string_view word, std::string_view help) {
-  return fmt::format(" '{}:{}'", word, quoted(help));
+  return fmt::format(" '{}:{}'", word, zsh_quoted(help));
 }
 
 std::string first_descriptions(const Offered& offered) {
@@ -70,13 +70,13 @@ std::string command_case(const Command& command, const Offered& offered) {
   std::string out = fmt::format("    '{}') options=(", command.name);
   for (const Option& option : command.options) out += ' ' + specification(option, offered);
   if (command.max_words > 0)
-    out +=
-        fmt::format(" '*:{}:{}'", quoted(command.arguments), action(wanted_by(command), offered));
+    out += fmt::format(" '*:{}:{}'", zsh_quoted(command.arguments),
+                       action(wanted_by(command), offered));
   return out + ") ;;\n";
 }
 
 // The words that end a command are shifted away, so that _arguments sees its options alone.
-constexpr std::string_view kFunctions = R"sh(
+constexpr std::string_view kZshFunctions = R"sh(
 _edgehose_names() {
   local config=${opt_args[--config]:-/etc/edgehose/edgehose.toml}
   local -a names
@@ -102,7 +102,7 @@ Page zsh_completion(const Offered& offered) {
       "#compdef edgehose\n# Zsh completion of edgehose, made from the declarations of "
       "its options.\n\n";
   out += fmt::format("typeset -ga _edgehose_keys=({})\n", fmt::join(offered.keys, " "));
-  out += kFunctions;
+  out += kZshFunctions;
   out += "  global=(";
   for (const Option& option : offered.global_options) out += ' ' + specification(option, offered);
   out += fmt::format(")\n  commands=({})\n", first_descriptions(offered));

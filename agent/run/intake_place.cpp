@@ -8,7 +8,7 @@
 namespace edgehose {
 namespace {
 
-constexpr Duration kLookEvery = std::chrono::seconds(30);
+constexpr Duration kPlaceEvery = std::chrono::seconds(30);
 constexpr Duration kLookAgain = std::chrono::seconds(5);  // while it is displaced
 
 }  // namespace
@@ -17,7 +17,7 @@ void Intake::look_for_place() {
   beat();
   const Result<bool> held = store_.hold_place();
   const Instant now = clock_.now();
-  next_place_look_ = now + (held ? kLookEvery : kLookAgain);
+  next_place_look_ = now + (held ? kPlaceEvery : kLookAgain);
   if (!held) {
     if (displaced_.empty()) {
       displaced_since_ = now;

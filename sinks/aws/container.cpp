@@ -9,7 +9,7 @@ namespace {
 
 constexpr const char* kRelative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 constexpr const char* kFull = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-constexpr const char* kTokenFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+constexpr const char* kAuthorizationFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 constexpr const char* kToken = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 
 // "127.x.y.z" as an address, not a name that begins so.
@@ -33,13 +33,13 @@ bool is_near(std::string_view host) {
 }
 
 Result<std::string> authorization(Search& search) {
-  const std::string path = search.env.get(kTokenFile);
+  const std::string path = search.env.get(kAuthorizationFile);
   if (path.empty()) return search.env.get(kToken);
   auto token = search.talk.file({.path = path, .limit = 64 << 10});
   if (!token) {
     Error error = std::move(token).error();
     if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kAuth;  // it is set up
-    return tl::unexpected(std::move(error).with_context(kTokenFile));
+    return tl::unexpected(std::move(error).with_context(kAuthorizationFile));
   }
   return std::string(trimmed(*token));
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kShownBytes = 300;
 constexpr std::size_t kReadBytes = 64 << 10;  // of a refusal
 
-struct Rule {
+struct ErrorRule {
   int status;             // 0: any
   std::string_view type;  // empty: any
   HttpRefusal refusal;
@@ -24,7 +24,7 @@ struct Rule {
 };
 
 // The first that fits counts.
-constexpr Rule kRules[] = {
+constexpr ErrorRule kErrorRules[] = {
     {0, "cluster_block_exception", HttpRefusal::kRetry, "see why the cluster is blocked"},
     {0, "index_not_found_exception", HttpRefusal::kPark, "make the index or its template"},
     {0, "security_exception", HttpRefusal::kPark, "see to \"auth\" and the rights of who it names"},
@@ -35,12 +35,12 @@ constexpr Rule kRules[] = {
     {407, "", HttpRefusal::kPark, "see to \"proxy\""},
 };
 
-Rule rule_of(const SearchError& error, int status) {
-  const auto rule = std::ranges::find_if(kRules, [&](const Rule& candidate) {
+ErrorRule rule_of(const SearchError& error, int status) {
+  const auto rule = std::ranges::find_if(kErrorRules, [&](const ErrorRule& candidate) {
     return (candidate.status == 0 || candidate.status == status) &&
            (candidate.type.empty() || candidate.type == error.type);
   });
-  if (rule != std::end(kRules)) return *rule;
+  if (rule != std::end(kErrorRules)) return *rule;
   return {0, "", refusal_of(status)};
 }
 
@@ -113,7 +113,7 @@ SearchError read_search_error(const HttpResponse& answer) {
 
 Verdict judge_search_refusal(const HttpResponse& answer, std::uint64_t bytes) {
   const SearchError error = read_search_error(answer);
-  const Rule rule = rule_of(error, answer.status);
+  const ErrorRule rule = rule_of(error, answer.status);
   std::string words = words_of(answer, error, rule.advice);
   if (never_fits(answer, error, bytes)) return TooLarge{std::move(words)};
   Verdict verdict = verdict_of(rule.refusal, answer, std::move(words));

@@ -7,12 +7,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Instant kStart{Duration(1)};
+constexpr Instant kBudgetStart{Duration(1)};
 
 // What a greedy sender is given in ten seconds.
 std::uint64_t given_in_ten_seconds(UploadBudget& budget, std::size_t want) {
   std::uint64_t given = 0;
-  for (Instant now = kStart; now < kStart + 10s;) {
+  for (Instant now = kBudgetStart; now < kBudgetStart + 10s;) {
     const std::size_t n = budget.take(now, want);
     given += n;
     if (n == 0) now = std::max(budget.ready_at(now), now + Duration(1));
@@ -33,7 +33,7 @@ TEST(UploadBudget, KeepsItsRateWithinFivePercent) {
 TEST(UploadBudget, SharedByTwoItIsStillOne) {
   UploadBudget budget(100'000);
   std::uint64_t given = 0;
-  for (Instant now = kStart; now < kStart + 10s; now += 10ms)
+  for (Instant now = kBudgetStart; now < kBudgetStart + 10s; now += 10ms)
     given += budget.take(now, 5'000) + budget.take(now, 5'000);
   EXPECT_LE(given, 1'000'000u + 25'000u);
   EXPECT_GE(given, 950'000u);
@@ -41,26 +41,26 @@ TEST(UploadBudget, SharedByTwoItIsStillOne) {
 
 TEST(UploadBudget, WhatIsGivenBackCanBeTaken) {
   UploadBudget budget(1'000);
-  EXPECT_EQ(budget.take(kStart, 1 << 20), 16u << 10);
-  EXPECT_EQ(budget.take(kStart, 1), 0u);
+  EXPECT_EQ(budget.take(kBudgetStart, 1 << 20), 16u << 10);
+  EXPECT_EQ(budget.take(kBudgetStart, 1), 0u);
   budget.give_back(1);
-  EXPECT_EQ(budget.take(kStart, 1), 1u);
+  EXPECT_EQ(budget.take(kBudgetStart, 1), 1u);
 }
 
 TEST(UploadBudget, WhatIsOwedIsWaitedFor) {
   UploadBudget budget(4'096);
-  budget.take(kStart, 1 << 20);
+  budget.take(kBudgetStart, 1 << 20);
   budget.charge(8'192);
-  EXPECT_EQ(budget.ready_at(kStart), kStart + 3s);
-  EXPECT_EQ(budget.take(kStart + 2s, 1), 0u);
-  EXPECT_EQ(budget.take(kStart + 3s, 1 << 20), 4'096u);
+  EXPECT_EQ(budget.ready_at(kBudgetStart), kBudgetStart + 3s);
+  EXPECT_EQ(budget.take(kBudgetStart + 2s, 1), 0u);
+  EXPECT_EQ(budget.take(kBudgetStart + 3s, 1 << 20), 4'096u);
 }
 
 TEST(UploadBudget, SaysWhenASliceIsThere) {
   UploadBudget budget(4'096);
-  budget.take(kStart, 1 << 20);
-  EXPECT_EQ(budget.ready_at(kStart), kStart + 1s);
-  EXPECT_EQ(budget.take(kStart + 1s, 1 << 20), 4'096u);
+  budget.take(kBudgetStart, 1 << 20);
+  EXPECT_EQ(budget.ready_at(kBudgetStart), kBudgetStart + 1s);
+  EXPECT_EQ(budget.take(kBudgetStart + 1s, 1 << 20), 4'096u);
 }
 
 }  // namespace

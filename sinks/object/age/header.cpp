@@ -8,7 +8,7 @@
 namespace edgehose::age {
 namespace {
 
-constexpr std::size_t kColumns = 64;
+constexpr std::size_t kBodyColumns = 64;
 constexpr std::string_view kX25519 = "X25519";
 constexpr std::string_view kX25519Info = "age-encryption.org/v1/X25519";
 constexpr Aead::Nonce kZeroNonce{};  // the wrap key is used once
@@ -135,11 +135,11 @@ Status HeaderParser::begin_stanza(std::string_view line) {
 }
 
 Status HeaderParser::continue_stanza(std::string_view line) {
-  if (line.size() > kColumns) return malformed("a line of a stanza's body is over 64 columns");
+  if (line.size() > kBodyColumns) return malformed("a line of a stanza's body is over 64 columns");
   const auto bytes = decode_base64(line, false);
   if (!bytes) return malformed("a line of a stanza's body is not canonical base64");
   header_.stanzas.back().body.append(*bytes);
-  in_body_ = line.size() == kColumns;
+  in_body_ = line.size() == kBodyColumns;
   return {};
 }
 
@@ -162,8 +162,8 @@ std::string encode_stanzas(const std::vector<Stanza>& stanzas) {
     for (const std::string& argument : stanza.arguments) text.append(" ").append(argument);
     const std::string body = encode_base64(stanza.body, false);
     // The last line is shorter than a full one, so a body of full lines ends with an empty one.
-    for (std::size_t at = 0; at <= body.size(); at += kColumns)
-      text.append("\n").append(body, at, kColumns);
+    for (std::size_t at = 0; at <= body.size(); at += kBodyColumns)
+      text.append("\n").append(body, at, kBodyColumns);
     text.append("\n");
   }
   return text.append("---");
