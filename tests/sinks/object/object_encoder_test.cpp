@@ -14,7 +14,7 @@
 namespace edgehose {
 namespace {
 
-using Format = ObjectRendering::Format;
+using Records = ObjectRendering::Format;
 using Compression = ObjectRendering::Compression;
 using test::FakeStore;
 using testing::ElementsAre;
@@ -89,7 +89,7 @@ class ObjectEncoder : public testing::Test {
   Claim claim;
 };
 
-ObjectRendering rendering(Format format, Compression compression) {
+ObjectRendering rendering(Records format, Compression compression) {
   ObjectRendering r;
   r.format = format;
   r.compression = compression;
@@ -100,7 +100,7 @@ ObjectRendering rendering(Format format, Compression compression) {
 TEST_F(ObjectEncoder, ABodyStreamsTheSameBytesAgainAlsoEncrypted) {
   const auto identity = *AgeIdentity::generate();
   for (const bool encrypted : {false, true}) {
-    ObjectRendering r = rendering(Format::kLines, Compression::kGzip);
+    ObjectRendering r = rendering(Records::kLines, Compression::kGzip);
     if (encrypted) r.age_recipients = {identity.recipient().to_string()};
     const auto body = encode_object_body(store, claim, r, "app");
     ASSERT_TRUE(body) << body.error().message;
@@ -119,7 +119,7 @@ TEST_F(ObjectEncoder, ABodyStreamsTheSameBytesAgainAlsoEncrypted) {
 
 TEST_F(ObjectEncoder, ABodyThatLacksBlocksTheSecondTimeIsAnError) {
   const auto body =
-      encode_object_body(store, claim, rendering(Format::kLines, Compression::kNone), "app");
+      encode_object_body(store, claim, rendering(Records::kLines, Compression::kNone), "app");
   ASSERT_TRUE(body) << body.error().message;
   EXPECT_FALSE(test::drain(**(*body)->open()).error);
   EXPECT_FALSE((*body)->summary()->changed);
@@ -131,7 +131,7 @@ TEST_F(ObjectEncoder, ABodyThatLacksBlocksTheSecondTimeIsAnError) {
 
 TEST_F(ObjectEncoder, LinesInEveryCompressionAreTheRecords) {
   for (const auto compression : {Compression::kZstd, Compression::kGzip, Compression::kNone}) {
-    const Encoded object = encode(rendering(Format::kLines, compression));
+    const Encoded object = encode(rendering(Records::kLines, compression));
     ASSERT_FALSE(object.error);
     EXPECT_EQ(decode(object.bytes), expected());
     EXPECT_EQ(object.summary->encoded, (Counter{lines[kApp].size(), expected().size()}));
@@ -143,7 +143,7 @@ TEST_F(ObjectEncoder, LinesInEveryCompressionAreTheRecords) {
 }
 
 TEST_F(ObjectEncoder, ASecondStreamHoldsTheSameBytesWhereNothingIsEncrypted) {
-  const auto zstd = rendering(Format::kLines, Compression::kZstd);
+  const auto zstd = rendering(Records::kLines, Compression::kZstd);
   EXPECT_EQ(encode(zstd, 17).bytes, encode(zstd, 100'000).bytes);
 }
 
@@ -152,7 +152,7 @@ TEST_F(ObjectEncoder, StoredFramesAreHandedOutAsTheyAre) {
   claim.end = {infos[kApp][3].number + 1, 0};
   claim.first = infos[kApp][2].first;
   claim.last = infos[kApp][4].first + std::uint64_t(-1);
-  const Encoded object = encode(rendering(Format::kLines, Compression::kZstd));
+  const Encoded object = encode(rendering(Records::kLines, Compression::kZstd));
   EXPECT_EQ(object.bytes, store.read(infos[kApp][2].number)->body_frame +
                               store.read(infos[kApp][3].number)->body_frame);
   EXPECT_THAT(object.summary->missing, ElementsAre());
@@ -164,20 +164,20 @@ TEST_F(ObjectEncoder, APositionInsideABlockCutsIt) {
   claim.first = infos[kApp][2].first + 1000;
   claim.last = infos[kApp][3].first + 6;
   const std::size_t first = claim.first.value - 1, end = claim.last.value;
-  for (const auto format : {Format::kLines, Format::kNdjson}) {
+  for (const auto format : {Records::kLines, Records::kNdjson}) {
     const Encoded object = encode(rendering(format, Compression::kZstd));
     EXPECT_EQ(object.summary->encoded.records, end - first);
     EXPECT_EQ(object.summary->encoded.bytes, expected(first, end).size());
     EXPECT_THAT(object.summary->missing, ElementsAre());
     EXPECT_EQ(object.summary->passed_through, 0u);
-    if (format == Format::kLines) {
+    if (format == Records::kLines) {
       EXPECT_EQ(decode(object.bytes), expected(first, end));
     }
   }
 }
 
 TEST_F(ObjectEncoder, NdjsonTellsWhereEachRecordIsFrom) {
-  const Encoded object = encode(rendering(Format::kNdjson, Compression::kGzip));
+  const Encoded object = encode(rendering(Records::kNdjson, Compression::kGzip));
   ASSERT_FALSE(object.error);
   std::istringstream text(decode(object.bytes));
   std::string line;
@@ -198,7 +198,7 @@ TEST_F(ObjectEncoder, NdjsonTellsWhereEachRecordIsFrom) {
 
 TEST_F(ObjectEncoder, NdjsonOfABlockIsNotRenderedAtOnce) {
   claim.begin = {infos[kApp][2].number, 0};  // a full block
-  auto stream = encode_object(store, claim, rendering(Format::kNdjson, Compression::kNone), "app");
+  auto stream = encode_object(store, claim, rendering(Records::kNdjson, Compression::kNone), "app");
   ASSERT_TRUE(stream);
   char first[1000];
   ASSERT_EQ((*stream)->read(first, sizeof first).value(), sizeof first);
@@ -211,7 +211,7 @@ TEST_F(ObjectEncoder, NdjsonOfABlockIsNotRenderedAtOnce) {
 
 TEST_F(ObjectEncoder, ALaneOverSeveralSourcesNamesThem) {
   claim.lane.source = SourceId(0);
-  auto stream = encode_object(store, claim, rendering(Format::kNdjson, Compression::kNone), "");
+  auto stream = encode_object(store, claim, rendering(Records::kNdjson, Compression::kNone), "");
   std::istringstream text(test::drain(**stream).bytes);
   std::string line;
   std::map<std::string, std::size_t> count;
@@ -226,7 +226,7 @@ TEST_F(ObjectEncoder, DamagedAndVanishedBlocksAreToldAndTheRestDelivered) {
   store.damage(full.number);  // neighbours in sequence: one range
   store.remove(last.number);
   const std::size_t from = mini.first.value - 1, to = full.first.value - 1 + full.records;
-  for (const auto format : {Format::kLines, Format::kNdjson}) {
+  for (const auto format : {Records::kLines, Records::kNdjson}) {
     const Encoded object = encode(rendering(format, Compression::kZstd));
     ASSERT_FALSE(object.error);
     EXPECT_THAT(object.summary->missing, ElementsAre(MissingRecords{kApp, mini.first, Sequence(to)},
@@ -234,7 +234,7 @@ TEST_F(ObjectEncoder, DamagedAndVanishedBlocksAreToldAndTheRestDelivered) {
     EXPECT_EQ(object.summary->missing_records, mini.records + full.records + last.records);
     EXPECT_EQ(object.summary->encoded.records + object.summary->missing_records,
               lines[kApp].size());
-    if (format == Format::kLines) {
+    if (format == Records::kLines) {
       EXPECT_EQ(decode(object.bytes), expected(0, from) + expected(to, last.first.value - 1));
     }
   }
@@ -242,7 +242,7 @@ TEST_F(ObjectEncoder, DamagedAndVanishedBlocksAreToldAndTheRestDelivered) {
 
 TEST_F(ObjectEncoder, AnotherErrorEndsTheStream) {
   store.fail_at(infos[kApp][3].number);
-  const Encoded object = encode(rendering(Format::kLines, Compression::kZstd));
+  const Encoded object = encode(rendering(Records::kLines, Compression::kZstd));
   ASSERT_TRUE(object.error);
   EXPECT_EQ(object.error->code, ErrorCode::kIo);
   EXPECT_FALSE(object.summary->complete);
@@ -251,7 +251,7 @@ TEST_F(ObjectEncoder, AnotherErrorEndsTheStream) {
 TEST_F(ObjectEncoder, AnObjectOfNothingIsStillAFile) {
   for (const auto& block : infos[kApp]) store.damage(block.number);
   for (const auto compression : {Compression::kZstd, Compression::kGzip, Compression::kNone}) {
-    const Encoded object = encode(rendering(Format::kLines, compression));
+    const Encoded object = encode(rendering(Records::kLines, compression));
     EXPECT_EQ(decode(object.bytes), "");
     EXPECT_EQ(object.summary->missing_records, lines[kApp].size());
     EXPECT_EQ(object.bytes.empty(), compression == Compression::kNone);
@@ -264,7 +264,7 @@ TEST_F(ObjectEncoder, TheToolsReadTheObjects) {
   test::write_file(directory.file("key"), identity.to_string() + "\n");
   for (const bool encrypt : {false, true}) {
     for (const auto compression : {Compression::kZstd, Compression::kGzip, Compression::kNone}) {
-      auto r = rendering(Format::kLines, compression);
+      auto r = rendering(Records::kLines, compression);
       if (encrypt) r.age_recipients = {identity.recipient().to_string()};
       const Encoded object = encode(r);
       const std::string file = directory.file("object" + object_extension(r));
@@ -293,7 +293,7 @@ TEST_F(ObjectEncoder, RecompressedFramesAreBounded) {
   }
   claim.end = {minis.end_block(), 0};
   claim.last = Sequence(4);
-  auto stream = encode_object(minis, claim, rendering(Format::kLines, Compression::kZstd), "app");
+  auto stream = encode_object(minis, claim, rendering(Records::kLines, Compression::kZstd), "app");
   const std::string object = test::drain(**stream).bytes;
   EXPECT_EQ(decode(object), all);
   std::size_t frames = 0;
@@ -306,7 +306,7 @@ TEST_F(ObjectEncoder, RecompressedFramesAreBounded) {
 }
 
 TEST_F(ObjectEncoder, AWrongRenderingIsRefusedBeforeAnythingIsRead) {
-  auto r = rendering(Format::kLines, Compression::kZstd);
+  auto r = rendering(Records::kLines, Compression::kZstd);
   r.level = 20;
   EXPECT_FALSE(encode_object(store, claim, r, "app"));
   r.level = 1;
@@ -320,7 +320,7 @@ TEST_F(ObjectEncoder, AWrongRenderingIsRefusedBeforeAnythingIsRead) {
 TEST_F(ObjectEncoder, ABodyForTheS3EncryptionClientHasItsMetadata) {
   const test::TemporaryDirectory directory;
   test::write_file(directory.file("aes"), test::key_of('k').view());
-  ObjectRendering r = rendering(Format::kLines, Compression::kZstd);
+  ObjectRendering r = rendering(Records::kLines, Compression::kZstd);
   for (const bool rsa : {false, true}) {
     r.s3ec.emplace();
     if (rsa)
@@ -342,12 +342,12 @@ TEST_F(ObjectEncoder, ABodyForTheS3EncryptionClientHasItsMetadata) {
     const auto other = encode_object_body(store, claim, r, "app");
     EXPECT_NE((*other)->summary()->metadata, metadata) << "another attempt, another key";
   }
-  EXPECT_TRUE(encode(rendering(Format::kLines, Compression::kZstd)).summary->metadata.empty());
+  EXPECT_TRUE(encode(rendering(Records::kLines, Compression::kZstd)).summary->metadata.empty());
 }
 
 // kNotFound would say that nothing is left of a replay, and settle it.
 TEST_F(ObjectEncoder, AKeyThatCannotBeReadNeedsAPerson) {
-  ObjectRendering r = rendering(Format::kLines, Compression::kZstd);
+  ObjectRendering r = rendering(Records::kLines, Compression::kZstd);
   r.s3ec.emplace().aes_key = {SecretRef::Kind::kFile, "/nonexistent/aes.key", {}};
   const auto body = encode_object_body(store, claim, r, "app");
   ASSERT_FALSE(body);
@@ -357,7 +357,7 @@ TEST_F(ObjectEncoder, AKeyThatCannotBeReadNeedsAPerson) {
 }
 
 TEST(ObjectRenderings, ForTheS3EncryptionClientTheyReadBackAndDamageIsTold) {
-  auto r = rendering(Format::kLines, Compression::kZstd);
+  auto r = rendering(Records::kLines, Compression::kZstd);
   const std::string before = serialize_rendering(r);
   EXPECT_EQ(before[0], 1) << "an older edgehose reads it";
   r.s3ec = S3ecRendering{2, "der", {}};
@@ -375,7 +375,7 @@ TEST(ObjectRenderings, ForTheS3EncryptionClientTheyReadBackAndDamageIsTold) {
 }
 
 TEST(ObjectRenderings, OneKindOfKeyInAKnownFormat) {
-  auto r = rendering(Format::kLines, Compression::kZstd);
+  auto r = rendering(Records::kLines, Compression::kZstd);
   const SecretRef aes{SecretRef::Kind::kFile, "/aes", {}};
   const std::string rsa = *s3ec::rsa_public_key(test::rsa_pem().open);
   r.s3ec = S3ecRendering{3, {}, aes};
@@ -393,16 +393,16 @@ TEST(ObjectRenderings, OneKindOfKeyInAKnownFormat) {
 }
 
 TEST(ObjectRenderings, ExtensionsSayWhatIsInside) {
-  auto r = rendering(Format::kLines, Compression::kZstd);
+  auto r = rendering(Records::kLines, Compression::kZstd);
   EXPECT_EQ(object_extension(r), ".log.zst");
   r.age_recipients = {"age1x"};
   EXPECT_EQ(object_extension(r), ".log.zst.age");
-  EXPECT_EQ(object_extension(rendering(Format::kNdjson, Compression::kGzip)), ".ndjson.gz");
-  EXPECT_EQ(object_extension(rendering(Format::kLines, Compression::kNone)), ".log");
+  EXPECT_EQ(object_extension(rendering(Records::kNdjson, Compression::kGzip)), ".ndjson.gz");
+  EXPECT_EQ(object_extension(rendering(Records::kLines, Compression::kNone)), ".log");
 }
 
 TEST(ObjectRenderings, ThePersistedFormReadsBackAndDamageIsTold) {
-  auto r = rendering(Format::kNdjson, Compression::kGzip);
+  auto r = rendering(Records::kNdjson, Compression::kGzip);
   r.level = 6;
   r.age_recipients = {"age1one", "age1two"};
   const std::string bytes = serialize_rendering(r);
@@ -465,7 +465,7 @@ TEST_F(Replay, HoldsTheLettersInTheirOrder) {
 
 TEST_F(Replay, RecordsKeepTheirIdentityAndOrigin) {
   ObjectRendering rendering;
-  rendering.format = Format::kNdjson;
+  rendering.format = Records::kNdjson;
   rendering.compression = Compression::kNone;
   rendering.agent = "gw-1";
   replay.letters = {4};
