@@ -72,7 +72,9 @@ Instant Intake::step() {
   make_changes();
   if (clock_.now() >= next_place_look_) look_for_place();
   drain_sources();
-  if (clock_.now() >= commit_due()) commit();
+  // Asked first: where it is due now, that is not after a now that was asked before.
+  const Instant due = commit_due();
+  if (clock_.now() >= due) commit();
 
   const Instant now = clock_.now();
   if (now >= next_maintenance_) {
