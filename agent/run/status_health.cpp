@@ -13,7 +13,7 @@ constexpr std::uint64_t kAllButFullPercent = 99;
 bool stalled(const SinkReport& sink, Duration max_age, const ReportInput& input) {
   if (sink.backlog.records == 0 || input.uptime < kStallTime) return false;
   if (!sink.oldest_age || *sink.oldest_age < max_age + kStallTime) return false;
-  return age(input.now, sink.last_delivery) >= kStallTime;
+  return age_at(input.now, sink.last_delivery) >= kStallTime;
 }
 
 bool hangs(const SinkReport& sink) { return !sink.call.empty() && sink.call_for >= kHangTime; }
@@ -26,7 +26,7 @@ std::string hang_text(const SinkReport& sink, const ReportInput& input) {
 
 std::string stall_text(const SinkReport& sink, const ReportInput& input) {
   const Duration since =
-      sink.last_delivery.value == 0 ? input.uptime : age(input.now, sink.last_delivery);
+      sink.last_delivery.value == 0 ? input.uptime : age_at(input.now, sink.last_delivery);
   return fmt::format("sink {}: nothing acknowledged for {}, {} wait{}", sink.name,
                      format_duration(std::chrono::duration_cast<std::chrono::minutes>(since)),
                      format_count(sink.backlog.records, "record"),
@@ -39,17 +39,18 @@ std::string parked_text(const SinkInput& sink, const ReportInput& input) {
   if (since.value != 0)
     how_long =
         " for " +
-        format_duration(std::chrono::duration_cast<std::chrono::seconds>(age(input.now, since)));
+        format_duration(std::chrono::duration_cast<std::chrono::seconds>(age_at(input.now, since)));
   return fmt::format("sink {} is parked{}: {}", sink.name, how_long, sink.courier.last_error);
 }
 
 bool fails(const SinkReport& sink, const SinkInput& input, WallTime now) {
   return input.courier.state == CourierStatus::State::kBackingOff &&
-         sink.failed_in_a_row >= kFailingAttempts && age(now, sink.error_since) >= kFailingTime;
+         sink.failed_in_a_row >= kFailingAttempts && age_at(now, sink.error_since) >= kFailingTime;
 }
 
 std::string fails_text(const SinkReport& sink, WallTime now) {
-  const auto since = std::chrono::duration_cast<std::chrono::seconds>(age(now, sink.error_since));
+  const auto since =
+      std::chrono::duration_cast<std::chrono::seconds>(age_at(now, sink.error_since));
   return fmt::format("sink {}: each attempt has failed for {} ({}), {} wait: {}", sink.name,
                      format_duration(since), format_count(sink.failed_in_a_row, "attempt"),
                      format_count(sink.backlog.records, "record"), sink.last_error);
@@ -90,7 +91,7 @@ void judge_process(const ReportInput& input, Judge& judge) {
 bool makes_room(const StatusReport& report, WallTime now) {
   return std::ranges::any_of(report.sinks, [&](const SinkReport& sink) {
     return sink.configured && sink.last_delivery.value != 0 &&
-           age(now, sink.last_delivery) < kCatchesUp;
+           age_at(now, sink.last_delivery) < kCatchesUp;
   });
 }
 
@@ -153,7 +154,7 @@ void judge_sinks(const ReportInput& input, const StatusReport& report, Judge& ju
       judge.degraded(fails_text(r, input.now));
     else if (stalled(r, sink.max_age, input))
       judge.degraded(stall_text(r, input));
-    else if (sink.courier.failing_alone > 0 && age(input.now, r.error_since) >= kStallTime)
+    else if (sink.courier.failing_alone > 0 && age_at(input.now, r.error_since) >= kStallTime)
       judge.degraded(
           fmt::format("sink {}: {} failed since {} while others are delivered: {}", sink.name,
                       format_count(sink.courier.failing_alone, "batch has", "batches have"),

@@ -8,7 +8,7 @@
 
 namespace edgehose {
 
-Duration age(WallTime now, WallTime then) {
+Duration age_at(WallTime now, WallTime then) {
   return Duration(std::max<std::int64_t>(0, now.value - then.value));
 }
 
@@ -82,7 +82,7 @@ void add_courier(SinkReport& report, const SinkInput& sink, WallTime now) {
   report.unacknowledged = courier.unacknowledged;
   report.last_error = courier.last_error;
   report.error_since = courier.error_since;
-  if (age(now, courier.past_error_at) < kPastErrorShown) {
+  if (age_at(now, courier.past_error_at) < kPastErrorShown) {
     report.past_error = courier.past_error;
     report.past_error_at = courier.past_error_at;
   }
@@ -104,7 +104,7 @@ void add_lane(SinkReport& report, const StoreSnapshot::Lane& lane, WallTime now)
   report.possible_duplicates += state.possible_duplicates;
   report.last_delivery = std::max(report.last_delivery, state.last_delivery);
   if (lane.oldest && state.buffered().records > 0)
-    report.oldest_age = std::max(report.oldest_age.value_or(Duration{}), age(now, *lane.oldest));
+    report.oldest_age = std::max(report.oldest_age.value_or(Duration{}), age_at(now, *lane.oldest));
 }
 
 void add_traffic(SinkReport& report, const SinkTraffic& traffic, const LocalDate& today) {

@@ -234,7 +234,7 @@ void judge_health(const ReportInput& input, StatusReport& report);
 // for.
 std::string set_aside_text(unsigned buffers, std::uint64_t bytes, const std::string& data_dir);
 // How long ago; nothing where the clock was set back.
-Duration age(WallTime now, WallTime then);
+Duration age_at(WallTime now, WallTime then);
 
 // One JSON object, versioned by "format"; parse_status refuses another format and what is not one.
 std::string to_json(const StatusReport& report);
