@@ -150,8 +150,8 @@ class IntakeTest : public testing::Test {
       link.config.batch = *second_batch_;
       links.push_back(link);
     }
-    intake_ = std::make_unique<Intake>(*store_, clock_, waker_, options_, std::move(sources),
-                                       std::move(links));
+    intake_ = std::make_unique<Intake>(*store_, *intakes_clock_, waker_, options_,
+                                       std::move(sources), std::move(links));
     ASSERT_TRUE(intake_->connect(sink_name_, claims_, holds_, meter_));
     if (second_batch_) {
       ASSERT_TRUE(intake_->connect("second", second_claims_, holds_));
@@ -202,6 +202,7 @@ class IntakeTest : public testing::Test {
   }
 
   ManualClock clock_;
+  const Clock* intakes_clock_ = &clock_;
   StoreOptions store_options_;
   IntakeOptions options_;
   BatchConfig batch_{8 << 20, minutes(5)};

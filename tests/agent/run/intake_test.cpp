@@ -31,6 +31,28 @@ TEST_F(IntakeTest, UrgentSourcesCommitAtOnce) {
   EXPECT_EQ(source_->commits, 1u);
 }
 
+// Later with each look at it, as a machine's is: what is due "now" must not be missed for ever.
+class TickingClock final : public Clock {
+ public:
+  Instant now() const override { return Instant(Duration(++ticks_)); }
+  WallTime wall() const override { return kEarliestPlausible; }
+  void wait(std::span<const int>, Instant) override {}
+
+ private:
+  mutable std::int64_t ticks_ = 0;
+};
+
+TEST_F(IntakeTest, UrgentSourcesCommitAtOnceThoughTimePassesMeanwhile) {
+  TickingClock ticking;
+  intakes_clock_ = &ticking;
+  start();
+  source_->urgent = true;
+  lines(1);
+  intake_->step();
+  EXPECT_EQ(source_->commits, 1u);
+  intake_.reset();
+}
+
 TEST_F(IntakeTest, VolumeCommitsWholeBlocks) {
   start();
   lines(80'000);  // 8 MB
