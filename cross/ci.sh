@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# What a change must pass on other processors: every one of toolchains/ is built for, and the unit tests of arm64
+# and armhf run under qemu-user.
+#   ci.sh [MINUTES]    all of it in so many minutes, 25 by default
+# Ends with a line for each processor. Exit code 0: each was built, and no test failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+source cross/arch.sh
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+minutes=${1:-25} tested=(arm64 armhf) summary=() failed=0
+end=$((SECONDS + minutes * 60))
+
+# within NAME COMMAND...: runs it in what is left of the time; what it said is shown where it fails. It sets took.
+within() {
+  local name=$1 begun=$SECONDS code=0
+  shift
+  # An end of the time that is past is one second: 0 is no limit to timeout.
+  timeout --kill-after=10 $((end > SECONDS ? end - SECONDS : 1)) "$@" >"$log" 2>&1 || code=$?
+  took=$((SECONDS - begun))
+  [ $code -eq 0 ] && return
+  tail -n 100 "$log"
+  echo "$name: exit code $code after $took s; what it said last is above"
+  [ $code -ne 124 ] || echo "$name: the $minutes minutes for all processors were over"
+  return 1
+}
+
+# one ARCH: builds for it and tests what is to be tested; its line of the summary.
+one() {
+  local built options=(--unity)
+  [[ " ${tested[*]} " != *" $1 "* ]] || options+=(--tests)
+  if ! within "build of $1" bash cross/build.sh "$1" "${options[@]}"; then
+    summary+=("$1: not built") failed=1
+    return
+  fi
+  built="built in $took s"
+  if [ ${#options[@]} -eq 1 ]; then
+    summary+=("$1: $built")
+  elif within "unit tests of $1" bash cross/test.sh "$1"; then
+    summary+=("$(tail -n 1 "$log"), in $took s; $built")
+  else
+    summary+=("$1: $built; unit tests failed") failed=1
+  fi
+}
+
+# Those that are tested first: the others take what time is left. This machine's own is what all else tests.
+for arch in "${tested[@]}" $(processors); do
+  [[ $arch != "$(dpkg --print-architecture)" && "${summary[*]}" != *"$arch: "* ]] || continue
+  one "$arch"
+done
+printf '%s\n' "${summary[@]}"
+exit $failed
