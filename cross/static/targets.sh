@@ -1,12 +1,18 @@
+# shellcheck shell=bash
 # For the scripts here, sourced: what each architecture is called by whom, and how a build is laid out.
 #   target ARCH   sets zig (target), cpu (the least that is needed), openssl (Configure's target),
 #                 processor (CMake's name), qemu (of qemu-PROCESSOR-static), elf (file(1)'s words)
 #   layout ARCH   sets cache, sources, venv, here (of ARCH), prefix, tools
+#   usage WORD    prints the head of the script that sources this, and ends it: with 0 for --help, else with 2
+#   build_jobs    how many compilers run side by side
 
 architectures=(amd64 arm64 armhf armv6 riscv64)
 
 # The compiler, pinned.
 ziglang=0.17.1
+
+# Libraries that are headers alone, of Debian's packages.
+header_packages=(libboost1.74-dev nlohmann-json3-dev libtomlplusplus-dev libexpected-dev)
 
 target() {
   case $1 in
@@ -28,3 +34,11 @@ layout() {
   prefix=$here/prefix  # what is linked: include/, lib/
   tools=$here/bin      # cc, c++, ar, ranlib for ARCH
 }
+
+usage() {
+  sed -n '2,/^[^#]/s/^#\( \|$\)//p' "$0"
+  [ "$1" = --help ] && exit 0
+  exit 2
+}
+
+build_jobs() { echo "${EDGEHOSE_STATIC_JOBS:-$(nproc)}"; }

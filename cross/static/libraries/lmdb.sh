@@ -1,0 +1,3 @@
+dir=$tree/libraries/liblmdb
+archive lmdb -O2 -- "$dir/mdb.c" "$dir/midl.c"
+cp "$dir/lmdb.h" "$prefix/include/"
