@@ -7,7 +7,7 @@
 set -euo pipefail
 
 dir=${1:?usage: sources.sh DIR}
-packages=(zlib libzstd lmdb openssl curl libdeflate simdjson fmtlib spdlog boost1.74 mimalloc)
+packages=(zlib libzstd lmdb openssl curl libdeflate simdjson fmtlib spdlog boost1.74)
 [ -s "$dir/versions" ] && exit 0
 
 die() { echo "sources: $*" >&2; exit 1; }
@@ -49,6 +49,7 @@ for package in "${packages[@]}"; do
   else
     dpkg-source --no-check -x "$dsc" "$dir/$package" >/dev/null 2>"$dir/unpack.log" ||
       die "$dsc could not be unpacked: $(tail -n 1 "$dir/unpack.log")"
+    rm -f "$dir/$package"_*.orig*  # dpkg-source's own copies
     cp "$dir/$package/debian/copyright" "$dir/$package/copyright"
   fi
   echo "$package $(sed -n 's/^Version: //p' "$dsc" | head -n 1)" >>"$dir/versions.new"
