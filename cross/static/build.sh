@@ -16,7 +16,7 @@ arch='' output=$root/build-static
 while [ $# -gt 0 ]; do
   case $1 in
     --output) output=${2:?--output wants a directory}; shift ;;
-    -*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+    -*) usage "$1" ;;
     *) arch=$1 ;;
   esac
   shift
@@ -25,7 +25,7 @@ done
 target "$arch"
 layout "$arch"
 mkdir -p "$output" "$here"
-jobs=${EDGEHOSE_STATIC_JOBS:-$(nproc)}
+jobs=$(build_jobs)
 
 bash "$scripts/../install-deps.sh" --static
 bash "$scripts/compiler.sh" "$arch"
@@ -36,10 +36,13 @@ SECONDS=0
 printf '  %s: edgehose ... ' "$arch"
 log=$here/edgehose.log
 export EDGEHOSE_STATIC_ARCH=$arch EDGEHOSE_STATIC_CACHE=$cache
+# What writes the man pages is a program of the same build.
+emulator=qemu-$qemu-static
+[ "$processor" = "$(uname -m)" ] && emulator="env"
 {
   cmake -S "$root" -B "$here/edgehose" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_TOOLCHAIN_FILE="$scripts/zig.cmake" &&
-    ninja -C "$here/edgehose" -j "$jobs" edgehose
+    -DCMAKE_TOOLCHAIN_FILE="$scripts/zig.cmake" -DCMAKE_CROSSCOMPILING_EMULATOR="$(command -v "$emulator")" &&
+    ninja -C "$here/edgehose" -j "$jobs" edgehose pages
 } >"$log" 2>&1 || { echo failed; grep -E 'error|Error' -A 3 "$log" | head -n 40 >&2
                     echo "build: all of its output: $log" >&2; exit 1; }
 echo "$SECONDS s"

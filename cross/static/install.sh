@@ -2,7 +2,8 @@
 # Installs edgehose from this folder on any Linux, and takes it away again. Needs root, and no more than busybox.
 #   install.sh                program, service, user and a proposed config; what is configured is left alone
 #   install.sh --uninstall    takes away what it installed; config, credentials and buffer stay
-#   install.sh --purge        takes those away too, with what the buffer still holds
+#   install.sh --purge        takes those away too, with what the buffer still holds; the user stays, so that
+#                             no other one gets its number and its files
 # Run it again to upgrade. The service is for what is there: systemd, OpenRC or OpenWrt's procd; it is neither
 # enabled nor started, as the config has to be written first.
 set -eu
@@ -12,7 +13,7 @@ config=/etc/edgehose
 state=/var/lib/edgehose
 systemd=/etc/systemd/system
 user=edgehose
-man=/usr/local/share/man
+share=/usr/share
 
 say() { echo "edgehose: $*"; }
 die() { echo "edgehose: $*" >&2; exit 1; }
@@ -46,49 +47,49 @@ group_is_there() { grep -q "^$1:" /etc/group 2>/dev/null; }
 # A system account without a password, a shell or a home.
 make_user() {
   user_is_there && return
-  shell=/sbin/nologin
   if has useradd; then
-    useradd --system --user-group --no-create-home --home-dir "$state" --shell "$shell" "$user"
+    useradd --system --user-group --no-create-home --home-dir "$state" --shell /sbin/nologin "$user"
   elif has adduser && adduser --help 2>&1 | grep -qi busybox; then
     group_is_there $user || addgroup -S $user
-    adduser -S -D -H -h "$state" -s "$shell" -G $user $user
+    adduser -S -D -H -h "$state" -s /sbin/nologin -G $user $user
   else
-    # OpenWrt has neither: the first number below those of people that is free.
-    id=990
-    while grep -q "^[^:]*:[^:]*:$id:" /etc/passwd /etc/group; do id=$((id - 1)); done
-    group_is_there $user || echo "$user:x:$id:" >>/etc/group
-    echo "$user:x:$id:$id:edgehose:$state:/bin/false" >>/etc/passwd
-    [ -e /etc/shadow ] && echo "$user:!:0:0:99999:7:::" >>/etc/shadow
+    make_user_by_hand
   fi
   user_is_there || die "the user '$user' could not be made: make it by hand, then run this again"
-  # Logs belong to group adm in most places.
-  if group_is_there adm; then
-    if has usermod; then usermod -a -G adm $user
-    elif has addgroup; then addgroup $user adm >/dev/null || true
-    fi
-  fi
   say "made the system user '$user'"
 }
 
-delete_user() {
-  user_is_there || return 0
-  if has userdel; then userdel "$user" >/dev/null 2>&1 || true
-  elif has deluser; then deluser "$user" >/dev/null 2>&1 || true
-  fi
-  # The entries themselves, where no tool is there.
-  for list in passwd shadow group; do
-    grep -q "^$user:" /etc/$list 2>/dev/null || continue
-    cp -p /etc/$list /etc/$list.new
-    grep -v "^$user:" /etc/$list >/etc/$list.new || true
-    mv /etc/$list.new /etc/$list
+# OpenWrt has no tool for it: the first number below those of people that is free.
+make_user_by_hand() {
+  id=990
+  while grep -q "^[^:]*:[^:]*:$id:" /etc/passwd /etc/group; do id=$((id - 1)); done
+  group_is_there $user || echo "$user:x:$id:" >>/etc/group
+  echo "$user:x:$id:$id:edgehose:$state:/bin/false" >>/etc/passwd
+  if [ -e /etc/shadow ]; then echo "$user:!:0:0:99999:7:::" >>/etc/shadow; fi
+}
+
+is_member() { grep "^$1:" /etc/group | cut -d : -f 4 | tr , '\n' | grep -qx "$user"; }
+
+# The groups that logs belong to, where they are.
+join_groups() {
+  for group in adm systemd-journal; do
+    if ! group_is_there $group || is_member $group; then continue; fi
+    if has usermod; then usermod -a -G $group $user
+    elif has addgroup; then addgroup $user $group >/dev/null
+    else
+      cp -p /etc/group /etc/group.new
+      sed "/^$group:/{s/[^:]\$/&,/;s/\$/$user/;}" /etc/group >/etc/group.new
+      mv /etc/group.new /etc/group
+    fi
+    is_member $group || say "the user '$user' could not join the group $group: its logs may be closed to it"
   done
 }
 
 install_service() {
   case $1 in
     systemd)
-      put 644 "$here/systemd/edgehose.service" "$systemd/edgehose.service"
-      [ -d /run/systemd/system ] && systemctl daemon-reload || true
+      put 644 "$here/init/edgehose.service" "$systemd/edgehose.service"
+      if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
       next="systemctl enable --now edgehose" ;;
     openrc)
       put 755 "$here/init/edgehose.openrc" /etc/init.d/edgehose
@@ -113,12 +114,8 @@ stop_service() {
   fi
 }
 
-install_all() {
-  [ -x "$here/bin/edgehose" ] || die "bin/edgehose is not beside this script: unpack the whole archive"
-  "$here/bin/edgehose" version >/dev/null ||
-    die "bin/edgehose does not run here: this archive is for another processor ($(uname -m) is this one)"
-  put 755 "$here/bin/edgehose" "$program"
-  make_user
+# Config and directories; what is there is left as it is.
+install_config() {
   if [ -e "$config/edgehose.toml" ]; then
     say "$config/edgehose.toml is left as it is"
   else
@@ -133,25 +130,55 @@ install_all() {
   mkdir -p "$state"
   chown "$user:$user" "$state"
   chmod 750 "$state"
-  install_service "$(init_system)"
-  [ -d "$here/man" ] && for page in "$here"/man/*; do put 644 "$page" "$man/man1/${page##*/}"; done
+}
+
+# Pages, completions and systemd's drop-ins.
+install_share() {
+  (cd "$here/share" && find . -type f) | while read -r file; do put 644 "$here/share/$file" "$share/$file"; done
+}
+
+remove_share() {
+  rm -rf "$share/edgehose" "$share/doc/edgehose"
+  rm -f "$share"/man/man1/edgehose.1.gz "$share"/man/man1/edgehose-*.1.gz "$share/man/man5/edgehose.toml.5.gz" \
+    "$share/bash-completion/completions/edgehose" "$share/zsh/vendor-completions/_edgehose" \
+    "$share/fish/vendor_completions.d/edgehose.fish"
+}
+
+no_package() {
+  [ ! -e /var/lib/dpkg/info/edgehose.list ] ||
+    die "edgehose is here as a Debian package, which has the same files: apt-get remove edgehose comes first"
+}
+
+install_all() {
+  no_package
+  [ -x "$here/bin/edgehose" ] || die "bin/edgehose is not beside this script: unpack the whole archive"
+  "$here/bin/edgehose" version >/dev/null ||
+    die "bin/edgehose does not run here: this archive is for another processor ($(uname -m) is this one)"
+  put 755 "$here/bin/edgehose" "$program"
+  make_user
+  join_groups
+  install_config
+  init=$(init_system)
+  install_service "$init"
+  [ "$init" = procd ] || install_share  # nobody reads pages on OpenWrt, and its flash is small
   say "installed $("$program" version | head -n 1). Write $config/edgehose.toml, then:"
   say "  edgehose check"
   say "  $next"
 }
 
 uninstall() {
+  no_package
   stop_service
-  rm -f "$program" "$systemd/edgehose.service" /etc/init.d/edgehose "$man/man1/edgehose.1" "$man"/man1/edgehose-*.1
-  [ -d /run/systemd/system ] && systemctl daemon-reload || true
-  say "taken away; $config and $state are still there"
+  rm -f "$program" "$systemd/edgehose.service" /etc/init.d/edgehose
+  remove_share
+  if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
 }
 
+# Its files alone, where one of them is a disk of its own.
 purge() {
-  uninstall >/dev/null
-  rm -rf "$config" "$state"
-  delete_user
-  say "taken away, with its config, its buffer and its user"
+  uninstall
+  rm -rf "$config" /run/edgehose
+  rm -rf "$state" 2>/dev/null || rm -rf "${state:?}"/* "$state"/.[!.]*
 }
 
 [ $# -le 1 ] || die "one option at most: see the head of this script"
@@ -160,8 +187,8 @@ case ${1:-} in
 esac
 case ${1:-} in
   "") install_all ;;
-  --uninstall) uninstall ;;
-  --purge) purge ;;
+  --uninstall) uninstall; say "taken away; $config and $state are still there" ;;
+  --purge) purge; say "taken away, with its config and its buffer; the user '$user' stays" ;;
   --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" ;;
   *) die "$1 is unknown: --uninstall, --purge, --help, or nothing" ;;
 esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packs a static edgehose with what an installation needs.
 #   package.sh ARCH PROGRAM DIR    makes DIR/edgehose-VERSION-linux-ARCH.tar.gz
-# The same files give the same bytes. With GENERATED=DIR in the environment its man/ and completions/ go in.
+# The same files give the same bytes.
 set -euo pipefail
 scripts=$(dirname "$(realpath "$0")")
 root=$(realpath "$scripts/../..")
@@ -20,20 +20,18 @@ mkdir -p "$top"/{bin,init,licences}
 install -m 755 "$program" "$top/bin/edgehose"
 install -m 755 "$scripts/install.sh" "$top/install.sh"
 install -m 644 "$scripts/edgehose.openrc" "$scripts/edgehose.procd" "$top/init/"
-# The unit, its drop-ins and the pages that explain them.
-(cd "$root/systemd" && find . -name '*.service' -o -name '*.conf' -o -name '*.md') | while read -r file; do
-  install -D -m 644 "$root/systemd/$file" "$top/systemd/$file"
-done
-for part in man completions; do
-  [ -d "${GENERATED:-/nonexistent}/$part" ] && cp -r "$GENERATED/$part" "$top/$part"
-done
+install -m 644 "$root/systemd/edgehose.service" "$top/init/"
+# Below /usr/share as the Debian package has it: man pages, completions, drop-ins, what an operator reads.
+mkdir -p "$top/share/edgehose/drop-ins" "$top/share/doc/edgehose"
+cp -r "$here/edgehose/agent/pages/share/." "$top/share/"
+install -m 644 "$root"/systemd/drop-ins/*.conf "$top/share/edgehose/drop-ins/"
+gzip -9nc "$root/agent/OPERATING.md" >"$top/share/doc/edgehose/OPERATING.md.gz"
 
 install -m 644 "$root/LICENSE" "$top/LICENSE"
 while read -r library _; do
-  [ "$library" = mimalloc ] && [ ! -e "$here/done/mimalloc" ] && continue
   install -m 644 "$sources/$library/copyright" "$top/licences/$library"
 done <"$sources/versions"
-for package in nlohmann-json3-dev libtomlplusplus-dev libexpected-dev; do
+for package in "${header_packages[@]}"; do
   install -m 644 "/usr/share/doc/$package/copyright" "$top/licences/${package%-dev}"
 done
 libs=$(dirname "$(echo "$venv"/lib/python3*/site-packages/ziglang/zig)")/lib
@@ -45,6 +43,8 @@ done
   echo "What is linked into bin/edgehose, from Debian's source packages of these versions, and from zig $ziglang"
   echo "musl, libc++, libc++abi and libunwind:"
   cat "$sources/versions"
+  echo "Headers of Debian's packages:"
+  dpkg-query -W -f '${Package} ${Version}\n' "${header_packages[@]}"
 } >"$top/licences/VERSIONS"
 
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@${SOURCE_DATE_EPOCH:-0}" -C "$stage" -c "$name" |

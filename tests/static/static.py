@@ -146,7 +146,7 @@ class Promise(promise.PromiseCase):
             if word != "busybox":
                 (root.path / "bin" / word).symlink_to("busybox")
         root.put("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
-        root.put("etc/group", "root:x:0:\nadm:x:4:\n")
+        root.put("etc/group", "root:x:0:\nadm:x:4:daemon\nsystemd-journal:x:5:\n")
         root.put("etc/shadow", "root:!:0:0:99999:7:::\n", 0o600)
         root.put("var/log/messages", "Nov  1 00:00:00 gw app: a line\n")
         return root
@@ -159,11 +159,14 @@ class Promise(promise.PromiseCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             return done.stdout
 
-        users = (root.path / "etc/passwd").read_text(), (root.path / "etc/group").read_text()
+        before = self.files(root)
         config = root.path / "etc/edgehose/edgehose.toml"
         install()
         self.assertEqual(root.run("/usr/bin/edgehose", "version").returncode, 0)
-        self.assertIn("\nedgehose:", (root.path / "etc/passwd").read_text())
+        users = [(root.path / "etc" / name).read_text() for name in ("passwd", "group")]
+        self.assertIn("\nedgehose:", users[0])
+        for group in re.findall(r"^(?:adm|systemd-journal):.*", users[1], re.M):
+            self.assertRegex(group, r"[:,]edgehose$")
         self.assertTrue((root.path / service).exists())
         config.write_text("# mine\n")
         self.assertIn("is left as it is", install())
@@ -177,10 +180,18 @@ class Promise(promise.PromiseCase):
         self.assertTrue((root.path / "var/lib/edgehose/buffer").exists())
 
         install("--purge")
-        self.assertFalse(config.parent.exists())
-        self.assertFalse((root.path / "var/lib/edgehose").exists())
-        self.assertEqual(users[0], (root.path / "etc/passwd").read_text())
-        self.assertNotIn("edgehose", (root.path / "etc/group").read_text())
+        self.assertEqual(self.files(root) - before, set())
+        self.assertEqual(users, [(root.path / "etc" / name).read_text() for name in ("passwd", "group")],
+                         "the user stays, and joined its groups once")
+
+    @staticmethod
+    def files(root):
+        """All that could be left behind; the copies that tools for users keep of their lists are theirs."""
+        found = set()
+        for folder in ("etc", "usr/bin", "usr/share", "var/lib", "run"):
+            for place, _, names in os.walk(root.path / folder):
+                found.update(f"{place}/{name}" for name in names if not name.endswith("-"))
+        return found
 
     def test_it_installs_with_busybox_alone_under_openrc(self):
         root = self.busybox_root()
