@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --page-size) page=${2:?--page-size wants a number}; shift ;;
     --program) program=$(realpath "${2:?--program wants a file}"); shift ;;
-    -*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"; [ "$1" = --help ] && exit 0 || exit 2 ;;
+    -*) usage "$1" ;;
     *) if [ -z "$arch" ]; then arch=$1; else chosen+=("$1"); fi ;;
   esac
   shift
