@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Fetches the sources of the linked libraries: Debian's source packages, with Debian's patches.
 #   sources.sh DIR   leaves DIR/NAME/ for each library, and DIR/versions: NAME VERSION, one a line
-# Does nothing, and needs no network, where DIR/versions is there: remove it for newer sources.
+# Does nothing, and needs no network, where DIR/versions names them all: remove it for newer sources.
 # Libraries that are headers alone, and Boost's headers, come from Debian's packages (cross/install-deps.sh).
 # deb-src is enabled in an apt configuration of its own under DIR. The machine's is read, never changed.
 set -euo pipefail
 
 dir=${1:?usage: sources.sh DIR}
 packages=(zlib libzstd lmdb openssl curl libdeflate simdjson fmtlib spdlog boost1.74)
-[ -s "$dir/versions" ] && exit 0
+[ "$(cut -d ' ' -f 1 "$dir/versions" 2>/dev/null)" = "$(printf '%s\n' "${packages[@]}")" ] && exit 0
 
 die() { echo "sources: $*" >&2; exit 1; }
 for tool in apt-get dpkg-source xz; do
