@@ -12,6 +12,9 @@ target "$arch"
 layout "$arch"
 jobs=$(build_jobs)
 mkdir -p "$prefix/include" "$prefix/lib/pkgconfig" "$here/done" "$here/log"
+# Two builds of one architecture would take each other's files away.
+exec 9>"$here/lock"
+flock --nonblock 9 || { echo "  $arch: waiting for another build of it to end"; flock 9; }
 export CC=$tools/cc CXX=$tools/c++ AR=$tools/ar RANLIB=$tools/ranlib
 declare -A upon=([boost]=headers [spdlog]=fmtlib [curl]=openssl)  # what is included while it is built
 
@@ -45,7 +48,7 @@ for library in "${libraries[@]}"; do
   (set -e; source "$scripts/recipe.sh"; source "$scripts/libraries/$library.sh") >"$log" 2>&1
   code=$?
   set -e
-  [ $code -eq 0 ] || { echo "failed"; tail -n 25 "$log" >&2
+  [ $code -eq 0 ] || { echo "failed"; grep -E '[Ee]rror[: ]' -A 3 "$log" | cut -c 1-300 | tail -n 25 >&2
     echo "libraries: $library could not be built for $arch; all of its output: $log" >&2; exit 1; }
   echo "$made_of" >"$here/done/$library"
   echo "$SECONDS s"
