@@ -43,7 +43,7 @@ emulator=qemu-$qemu-static
   cmake -S "$root" -B "$here/edgehose" -G Ninja -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_TOOLCHAIN_FILE="$scripts/zig.cmake" -DCMAKE_CROSSCOMPILING_EMULATOR="$(command -v "$emulator")" &&
     ninja -C "$here/edgehose" -j "$jobs" edgehose pages
-} >"$log" 2>&1 || { echo failed; grep -E 'error|Error' -A 3 "$log" | head -n 40 >&2
+} >"$log" 2>&1 || { echo failed; errors_of "$log" >&2
                     echo "build: all of its output: $log" >&2; exit 1; }
 echo "$SECONDS s"
 install -m 755 "$here/edgehose/agent/edgehose" "$output/edgehose-$arch"

@@ -48,7 +48,7 @@ for library in "${libraries[@]}"; do
   (set -e; source "$scripts/recipe.sh"; source "$scripts/libraries/$library.sh") >"$log" 2>&1
   code=$?
   set -e
-  [ $code -eq 0 ] || { echo "failed"; grep -E '[Ee]rror[: ]' -A 3 "$log" | cut -c 1-300 | tail -n 25 >&2
+  [ $code -eq 0 ] || { echo "failed"; errors_of "$log" >&2
     echo "libraries: $library could not be built for $arch; all of its output: $log" >&2; exit 1; }
   echo "$made_of" >"$here/done/$library"
   echo "$SECONDS s"

@@ -5,6 +5,7 @@
 #   layout ARCH   sets cache, sources, venv, here (of ARCH), prefix, tools
 #   usage WORD    prints the head of the script that sources this, and ends it: with 0 for --help, else with 2
 #   build_jobs    how many compilers run side by side
+#   errors_of LOG prints what went wrong in the output of a build
 
 architectures=(amd64 arm64 armhf armv6 riscv64)
 
@@ -42,3 +43,9 @@ usage() {
 }
 
 build_jobs() { echo "${EDGEHOSE_STATIC_JOBS:-$(nproc)}"; }
+
+errors_of() {
+  local errors
+  errors=$(grep -E '[Ee]rror[: ]|\*\*\* ' -A 3 "$1" || tail -n 10 "$1")
+  cut -c 1-300 <<<"$errors" | sed -n 1,40p
+}
