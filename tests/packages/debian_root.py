@@ -5,11 +5,10 @@ mmdebstrap makes once. It is entered with chroot and not booted.
     EDGEHOSE_PACKAGES=DIRECTORY debian_root.py     makes the tarball, where it is not there yet
 
 The tarball holds what the package of that directory depends on, so that a test needs no network.
-It stays in $XDG_CACHE_HOME/edgehose-tests or ~/.cache/edgehose-tests, under the name of what is in
-it. Needs root: for chroot, and for files of other owners.
+Where it comes from and stays: ../support/debian.py. Needs root: for chroot, and for files of other
+owners.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -18,15 +17,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgehose-tests"
-SUITE = "bookworm"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import debian  # noqa: E402
+from install import CannotInstall  # noqa: E402
+
 # What a Debian 12 has beside the package's own dependencies, and what the tests look with.
 SYSTEM = ["systemd", "init-system-helpers", "bash-completion", "man-db"]
 SKIPPED = 77  # ctest's word for it
-
-
-class Missing(Exception):
-    """Why there is no root."""
 
 
 def package():
@@ -46,35 +43,16 @@ def output(*command):
 
 
 def tarball():
-    """Where it is, made if need be; or Missing."""
+    """Where it is, made if need be; or CannotInstall."""
     if os.geteuid() != 0:
-        raise Missing("needs chroot: run as root")
+        raise CannotInstall("needs chroot: run as root")
     deb = package()
     architecture = field(deb, "Architecture")
     if architecture != output("dpkg", "--print-architecture").strip():
-        raise Missing(f"{deb.name} is for {architecture}, which this machine is not")
-    if not shutil.which("mmdebstrap"):
-        raise Missing("no mmdebstrap: bash cross/install-deps.sh --packages")
+        raise CannotInstall(f"{deb.name} is for {architecture}, which this machine is not")
     names = SYSTEM + re.findall(r"(?:^|, )([a-z0-9.+-]+)", field(deb, "Depends"))
-    version = hashlib.sha256(f"{SUITE} {architecture} {sorted(names)}".encode()).hexdigest()[:12]
-    path = CACHE / f"debian-{version}.tar"
-    if not path.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        make(path, names)
-    return path
-
-
-def make(path, names):
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        new = Path(folder) / "root.tar"
-        # In a mount namespace of its own: what it mounts is nobody else's, and cannot stay behind.
-        done = subprocess.run(
-            ["unshare", "--mount", "mmdebstrap", "--variant=minbase", f"--include={','.join(names)}",
-             "--aptopt=Apt::Install-Recommends false", "--dpkgopt=force-unsafe-io", SUITE, new],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if done.returncode != 0:
-            raise Missing(f"mmdebstrap failed: {done.stdout[-2000:]}")
-        new.rename(path)
+    return debian.tarball("debian", architecture, names,
+                          "--aptopt=Apt::Install-Recommends false", "--dpkgopt=force-unsafe-io")
 
 
 class Root:
@@ -116,7 +94,7 @@ class Root:
 def main():
     try:
         print(tarball())
-    except Missing as why:
+    except CannotInstall as why:
         print(f"skipped: {why}")
         return 1 if os.environ.get("CI") == "true" else SKIPPED
     return 0

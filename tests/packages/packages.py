@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import debian_root  # noqa: E402
-from debian_root import Missing, Root  # noqa: E402
+from debian_root import CannotInstall, Root  # noqa: E402
 
 CONFIG = "/etc/edgehose/edgehose.toml"
 STATE = "/var/lib/edgehose"
@@ -50,7 +50,7 @@ class Package(unittest.TestCase):
     def setUp(self):
         try:
             archive = debian_root.tarball()
-        except Missing as why:
+        except CannotInstall as why:
             self.skipTest(str(why))
         self.deb = debian_root.package()
         self.root = Root(archive)

@@ -5,9 +5,7 @@ without one by hand, as the README says.
 The root without edgehose is made once and kept in $XDG_CACHE_HOME/edgehose-tests (~/.cache/edgehose-tests).
 It takes half a minute; for another architecture, whose programs run under qemu-user, some minutes.
 """
-import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -16,10 +14,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "support"))
+import debian  # noqa: E402
 from agent import Failed  # noqa: E402
-from install import CACHE  # noqa: E402
 
-RELEASE = "bookworm"
 DISK_SIZE = "3G"
 # What runs the machine and the test in it.
 SYSTEM = ["systemd-sysv", "initramfs-tools", "zstd", "udev", "dbus", "kmod", "e2fsprogs", "logrotate",
@@ -31,7 +28,6 @@ LIBRARIES = ["adduser", "libcurl4", "libssl3", "libzstd1", "liblmdb0", "libboost
 HOOK = ('mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d" && '
         'echo MODULES=list > "$1/etc/initramfs-tools/conf.d/vm" && '
         'printf "virtio_pci\\nvirtio_blk\\n" > "$1/usr/share/initramfs-tools/modules.d/vm"')
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # Debian's packages rotate once a day; here the test alone says when. The rest only takes time to boot.
 MASKED = ["logrotate.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
           "fstrim.timer", "e2scrub_reap.service", "getty.target", "systemd-logind.service", "systemd-binfmt.service",
@@ -69,32 +65,8 @@ def run(*command, **options):
 
 
 def base(arch):
-    """The tar of the root without edgehose, made where it is not there yet."""
-    packages = SYSTEM + LIBRARIES + [f"linux-image-cloud-{arch}"]
-    digest = hashlib.sha256("\n".join([HOOK, *sorted(packages)]).encode()).hexdigest()[:12]
-    tar = CACHE / f"vm-{RELEASE}-{arch}-{digest}.tar"
-    if not tar.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        print(f"making {tar}", flush=True)
-        if MACHINES[arch] != platform.machine():
-            register_qemu_user(MACHINES[arch])
-        begun = tar.with_suffix(".begun.tar")
-        run("mmdebstrap", "--variant=minbase", f"--architectures={arch}", f"--essential-hook={HOOK}",
-            f"--include={','.join(packages)}", RELEASE, begun)
-        begun.rename(tar)
-    return tar
-
-
-def register_qemu_user(machine):
-    """Lets programs of another machine run here, which installing packages takes."""
-    formats = Path("/proc/sys/fs/binfmt_misc")
-    if not (formats / "register").exists():
-        run("mount", "-t", "binfmt_misc", "none", formats)
-    if not (formats / f"qemu-{machine}").exists():
-        rule = Path(f"/usr/lib/binfmt.d/qemu-{machine}.conf")
-        if not rule.exists():
-            raise Failed(f"{rule} is not there: cross/install-deps.sh --vm installs it")
-        (formats / "register").write_text(rule.read_text().strip())
+    """The tar of the root without edgehose."""
+    return debian.tarball("vm", arch, [*SYSTEM, *LIBRARIES, f"linux-image-cloud-{arch}"], f"--essential-hook={HOOK}")
 
 
 class Image:
