@@ -4,7 +4,8 @@
 #   package.sh BUILD_DIR           of a build folder that is configured, native or cross
 #   package.sh BUILD_DIR OUT_DIR   the package into OUT_DIR rather than packages/
 # Installs what it needs. Leaves edgehose_VERSION_ARCH.deb in the output folder. Ends with 1 where lintian has
-# errors or warnings. Prints the program's size, and what it depends on with installed sizes.
+# errors or warnings, or where the packed program is this machine's and its demo fails. Prints the program's
+# size, and what it depends on with installed sizes.
 set -euo pipefail
 top=$(realpath "$(dirname "$0")/..")
 build=$(realpath -m "${1:-$top/build-package}")
@@ -32,6 +33,17 @@ as_root=()
 [ "$(id -u)" -eq 0 ] && as_root=(--allow-root)
 lintian "${as_root[@]}" --fail-on error,warning --display-info --tag-display-limit 0 "$deb"
 echo "lintian: no errors, no warnings"
+
+# What is shipped runs: a Release is another program than the one that the tests run (identical code is folded).
+if [ "$(dpkg-deb --field "$deb" Architecture)" = "$(dpkg --print-architecture)" ]; then
+  dpkg-deb --extract "$deb" "$packed/root"
+  (cd "$packed" && env -i PATH="$PATH" TMPDIR="$packed" root/usr/bin/edgehose demo >"$packed/log" 2>&1) || {
+    cat "$packed/log" >&2
+    echo "package: edgehose demo fails with the packed program; what it said is above" >&2
+    exit 1
+  }
+  echo "edgehose demo: every line arrived once"
+fi
 
 mv "$deb" "$out/"
 bash "$top/cross/debian/sizes.sh" "$out/$(basename "$deb")" \
