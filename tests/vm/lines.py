@@ -52,7 +52,7 @@ class Count:
 
     lost        held by a file, and not delivered
     doubled     delivered more often than a file holds it
-    beyond      delivered once, and held by no file any more: a cut or a truncation took it
+    beyond      delivered once, and held by no file any more: right where a cut or a truncation took it
     strange     delivered, and neither held by a file nor whole
     """
 
@@ -64,13 +64,14 @@ class Count:
         self.beyond = [text for text in others if is_whole(text)]
         self.strange = [text for text in others if not is_whole(text)]
 
-    def is_right(self):
-        return self.held > 0 and not (self.lost or self.doubled or self.strange)
+    def is_right(self, beyond=False):
+        """`beyond`: whether lines may be held by no file any more."""
+        return self.held > 0 and not (self.lost or self.doubled or self.strange or (self.beyond and not beyond))
 
     def __str__(self):
         text = (f"{self.held} lines held by files, {self.delivered} delivered: {len(self.lost)} lost, "
                 f"{len(self.doubled)} doubled, {len(self.strange)} strange, {len(self.beyond)} beyond the files")
-        for name in ("lost", "doubled", "strange"):
+        for name in ("lost", "doubled", "strange", "beyond"):
             for one in getattr(self, name)[:SHOWN]:
                 text += f"\n  {name}: {one[:120]!r}"
         return text

@@ -39,10 +39,13 @@ class Lines(unittest.TestCase):
         count = lines.Count(Counter(ALL), Counter(ALL + ALL[:1]))
         self.assertEqual((count.doubled, count.is_right()), ([ALL[0]], False))
 
-    def test_what_no_file_holds_any_more_may_arrive_once(self):
-        self.assertTrue(lines.Count(Counter(ALL[1:]), Counter(ALL)).is_right())
+    def test_what_no_file_holds_any_more_is_right_where_it_is_allowed(self):
+        count = lines.Count(Counter(ALL[1:]), Counter(ALL))
+        self.assertEqual((count.beyond, count.is_right(), count.is_right(beyond=True)), ([ALL[0]], False, True))
+
+    def test_what_no_file_holds_any_more_arrives_once(self):
         count = lines.Count(Counter(ALL[1:]), Counter(ALL + ALL[:1]))
-        self.assertEqual((count.doubled, count.is_right()), ([ALL[0]], False))
+        self.assertEqual((count.doubled, count.is_right(beyond=True)), ([ALL[0]], False))
 
     def test_what_was_never_written_is_strange(self):
         count = lines.Count(Counter(ALL), Counter(ALL + [ALL[0][:50]]))

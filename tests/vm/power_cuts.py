@@ -41,7 +41,7 @@ def power_cuts(run):
     kinds = ", ".join(f"{style} {times}" for style, times in sorted(styles.items()))
     return (f"{number} cuts ({kinds}; {facts['durable']} writes durable, {facts['pending']} not, "
             f"{facts['kept'] >> 10} of their {facts['bytes'] >> 10} KiB kept), seed {run.options.seed}: "
-            f"{told(gateway.count())}")
+            f"{told(gateway.count(beyond=True))}")
 
 
 def life(run, gateway, number):
@@ -97,9 +97,7 @@ def last_life(run, gateway):
     machine.start()
     gateway.write(run.rate)
     wait(5)
-    gateway.stop_writing()
-    gateway.drain()
-    gateway.expect_active()
+    gateway.settle()
     machine.run("systemctl stop edgehose; edgehose buffer verify", 300)
     shorter = machine.run("journalctl -u edgehose --no-pager -o cat | grep -c 'shorter than what was read' || true")
     if shorter.strip() != "0":
