@@ -35,8 +35,7 @@ def tarball(name, arch, packages, *options):
 
 def make(path, arch, packages, options):
     print(f"{path.name}: installing", flush=True)
-    if arch != run(["dpkg", "--print-architecture"]).strip():
-        register_qemu_user(arch)
+    let_run(arch)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         new = Path(folder) / path.name
         # In a mount namespace of its own: what it mounts is nobody else's, and cannot stay behind.
@@ -61,8 +60,10 @@ def mirror():
     raise CannotInstall("this machine's apt names no Debian mirror: say EDGEHOSE_MIRROR=URL")
 
 
-def register_qemu_user(arch):
-    """Lets programs of another machine run here, which installing packages takes."""
+def let_run(arch):
+    """Lets programs of another machine run here, under qemu-user: installing packages takes that."""
+    if arch == run(["dpkg", "--print-architecture"]).strip():
+        return
     machine = MACHINES.get(arch)
     if not machine:
         raise CannotInstall(f"{arch} is none of {', '.join(MACHINES)}")

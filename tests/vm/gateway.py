@@ -56,13 +56,11 @@ class Gateway:
 
     # --- the agent --------------------------------------------------------------------------------
 
-    def install(self):
-        """The package, where there is one, and a config; starts the service."""
-        told = self.machine.run("[ ! -e /opt/vm/edgehose.deb ] || dpkg --force-confold -i /opt/vm/edgehose.deb", 300)
+    def start_agent(self):
+        """A config; starts the service."""
         self.configure()
         self.machine.run(f"chown edgehose: {ARCHIVE}; systemctl daemon-reload; systemctl enable edgehose; "
                          "systemctl restart edgehose", 300)
-        return told
 
     def configure(self):
         scheme = "https" if self.authority else "http"
@@ -122,18 +120,22 @@ class Gateway:
     # --- the program that logs --------------------------------------------------------------------
 
     def write(self, rate):
-        """Starts to write lines, of a run of their own."""
+        """Starts to write lines, of a run of their own; returns when the first are there."""
         self.lives += 1
-        self.machine.run(f"printf 'APP_FILE={LOGS}/app.log\\nAPP_RUN=L{self.lives:03}\\nAPP_RATE={rate}\\n' "
-                         "> /run/app.env && systemctl restart app")
+        name = f"L{self.lives:03}"
+        self.machine.run(f"printf 'APP_FILE={LOGS}/app.log\\nAPP_RUN={name}\\nAPP_RATE={rate}\\n' > /run/app.env && "
+                         "systemctl restart app && "
+                         f"until tail -n 1 {LOGS}/app.log 2>/dev/null | grep -q ^id={name}; do sleep 0.2; done")
 
     def stop_writing(self):
         self.machine.run("systemctl stop app")
 
     def written(self):
-        """How many lines the last run has written, as it says itself."""
-        told = self.machine.run("journalctl -u app -n 20 -o cat --no-pager")
-        return next(int(line.split()[0]) for line in reversed(told.splitlines()) if line.endswith(" lines"))
+        """How many lines the last run has written, as it says itself; the journal has that a little later."""
+        def said():
+            told = self.machine.run("journalctl -u app -n 20 -o cat --no-pager")
+            return next(line.split()[0] for line in reversed(told.splitlines()) if line.endswith(" lines"))
+        return int(wait_until(said, 60, "the journal has what the writer said", 1))
 
     def settle(self, restarts=0):
         """Stops writing, and waits until everything has arrived; the service has not ended meanwhile."""
@@ -143,6 +145,7 @@ class Gateway:
 
         def settled():
             # The index is asked too: a status tells of what the agent has seen of a file so far.
+            seen.clear()
             seen.update(self.status(), in_the_index=index.count(INDEX), held_by_files=held)
             return (all(source["behind_bytes"] == 0 for source in seen["sources"])
                     and all(sink["backlog"]["records"] == 0 for sink in seen["sinks"])

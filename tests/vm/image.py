@@ -1,6 +1,6 @@
 """The machine's disk: a minimal Debian 12 with systemd, a kernel, logrotate and rsyslog, made by mmdebstrap;
-what the test has to have in it (guest/); and edgehose, as a package that the booted machine installs, or
-without one by hand, as the README says.
+what the test has to have in it (guest/); and edgehose, installed from its package, or without one put there by
+hand, as the README says.
 
 The root without edgehose is made once and kept in $XDG_CACHE_HOME/edgehose-tests (~/.cache/edgehose-tests).
 It takes half a minute; for another architecture, whose programs run under qemu-user, some minutes.
@@ -31,6 +31,9 @@ HOOK = ('mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/
 # Debian's packages rotate once a day; here the test alone says when. The rest only takes time to boot.
 MASKED = ["logrotate.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
           "fstrim.timer", "e2scrub_reap.service", "getty.target", "systemd-logind.service", "systemd-binfmt.service",
+          "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "systemd-user-sessions.service",
+          "systemd-random-seed.service", "systemd-sysusers.service", "systemd-modules-load.service",
+          "kmod-static-nodes.service", "modprobe@.service", "dbus.service", "dbus.socket",
           "dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
           "sys-kernel-config.mount", "sys-fs-fuse-connections.mount"]
 
@@ -53,6 +56,10 @@ GUEST_TEXTS = {
                                            "Gateway=10.0.2.2\n",
     # What is not synced is written soon: more of it is under way when the power is cut.
     "etc/sysctl.d/90-vm.conf": "vm.dirty_writeback_centisecs = 20\nvm.dirty_expire_centisecs = 50\n",
+    # Of the devices only those that the test has, not a hundred terminals.
+    "etc/systemd/system/systemd-udev-trigger.service.d/vm.conf":
+        "[Service]\nExecStart=\nExecStart=udevadm trigger --type=devices --action=add --subsystem-match=virtio "
+        "--subsystem-match=virtio-ports --subsystem-match=block --subsystem-match=net\n",
     "etc/systemd/system/edgehose.service.d/archive.conf": "[Service]\nReadWritePaths=/srv/archive\n",
 }
 
@@ -82,16 +89,18 @@ class Image:
 
 
 def make(folder, arch, package=None, binary=None):
-    """An image in `folder`. `package` lies in it as /opt/vm/edgehose.deb, to be installed by the machine;
-    `binary` and the unit are put where the README puts them."""
+    """An image in `folder`. `package` is installed, and lies in it as /opt/vm/edgehose.deb for what the machine does
+    with it; `binary` and the unit are put where the README puts them."""
     image, root = Image(folder, arch), Path(folder) / "root"
     root.mkdir(parents=True)
-    run("tar", "-xf", base(arch), "-C", root, "--exclude=./dev/*")
+    run("tar", "-xf", base(arch), "-C", root)
     for kind, target in (("vmlinuz", image.kernel), ("initrd.img", image.initrd)):
         shutil.copy(max((root / "boot").glob(f"{kind}-*")), target)
     furnish(root)
     if package:
         shutil.copy(package, root / "opt/vm/edgehose.deb")
+        debian.let_run(arch)
+        run("chroot", root, "dpkg", "--install", "/opt/vm/edgehose.deb")
     else:
         install_by_hand(root, binary)
     run("mkfs.ext4", "-q", "-F", "-d", root, image.disk, DISK_SIZE)

@@ -1,10 +1,8 @@
 """The lines of the test: each carries its run and number, and a checksum of what stands before it, so that
 a line can be told whole wherever it is found. write_lines.py writes them in the machine; here they are
 read back, from logs, rotations and delivered objects, and counted."""
-import gzip
 import os
 import re
-import subprocess
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -28,6 +26,8 @@ def is_whole(text):
 
 def read_file(path):
     """The bytes of a log or an object, opened by the standard tools."""
+    import gzip  # here, since write_lines.py needs neither, and an emulated machine seconds for them
+    import subprocess
     path = Path(path)
     data = path.read_bytes()
     if path.suffix == ".gz":

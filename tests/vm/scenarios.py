@@ -3,7 +3,7 @@
 
 Each scenario has a machine and servers of its own, ends with the machine turned off, and counts: every line
 that a file of the machine holds must have arrived once at the bucket, the index and the directory. With
---deb the machine installs the package; without it the binary and the unit lie where the README puts them.
+--deb the machine has the package; without it the binary and the unit lie where the README puts them.
 
     bash tests/vm/run.sh --deb edgehose_1.2_amd64.deb
     bash tests/vm/run.sh --only power_cuts --cuts 100 --seed 7
@@ -40,7 +40,7 @@ class Run:
         self.gateway = Gateway(self.image, self.folder, tls)
         self.gateway.machine.start(*words, link=link)
         self.rate = RATES[accelerators[self.options.arch]]
-        self.gateway.install()
+        self.gateway.start_agent()
         return self.gateway
 
 
@@ -160,7 +160,7 @@ def rotate_while_writing(run, gateway, kind):
 
 
 def package(run):
-    """Install, upgrade while it runs, remove and purge, as Debian's users expect it."""
+    """Upgrade while it runs, remove, install again and purge, as Debian's users expect it."""
     gateway = run.boot()
     machine = gateway.machine
     before = machine.run("dpkg-query -W -f '${Version}' edgehose")
@@ -210,6 +210,7 @@ def arguments():
     p.add_argument("--cuts", type=int, default=20, help="how often the power is cut")
     p.add_argument("--ignore-flushes", action="store_true",
                    help="the disk of power_cuts lies about flushes: a test of the test, which has to fail then")
+    p.add_argument("--emulate", action="store_true", help="KVM is not tried")
     p.add_argument("--minutes", type=float, default=3, help="how long there is no network")
     p.add_argument("--budget", type=float, default=60, help="minutes, after which nothing new is begun")
     p.add_argument("--only", choices=SCENARIOS, action="append")
@@ -257,6 +258,8 @@ def one(options, name, scenario, folder, made, deadline):
 def main():
     options = arguments()
     deadline = time.monotonic() + options.budget * 60
+    if options.emulate:
+        accelerators[options.arch] = "tcg"
     folder = Path(tempfile.mkdtemp(prefix="edgehose-vm-", dir=options.folder))
     print(f"seed {options.seed}, {options.arch}, {options.deb or options.binary}", flush=True)
     try:
