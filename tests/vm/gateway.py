@@ -156,30 +156,23 @@ class Gateway:
             raise Failed(f"{failure}: {json.dumps(seen)[:3000]}") from None
         self.expect_active(restarts)
 
-    def told_and_mended(self, cause, mend):
-        """Waits until the status says why the agent is not healthy, which has to be for `cause`, a pattern, and
-        for nothing else; runs `mend` in the machine, and waits until the agent is healthy. What it said."""
-        reasons = wait_until(lambda: self.status()["reasons"], TOLD_SECONDS, f"the status tells of: {cause}", 1)
-        self.expect_only(cause, reasons)
+    def told_and_mended(self, causes, mend):
+        """Waits until the status has told a reason for each of `causes`, patterns, and meanwhile no other; runs
+        `mend` in the machine, and waits until the agent is healthy. The reasons."""
+        told = {}
+
+        def reasons():
+            now = self.status()["reasons"]
+            for reason in now:
+                cause = next((cause for cause in causes if re.search(cause, reason)), None)
+                if not cause:
+                    raise Failed(f"the status tells of something else than {causes}: {reason}")
+                told[cause] = reason
+            return now
+        wait_until(lambda: reasons() and len(told) == len(causes), TOLD_SECONDS, f"the status tells of {causes}", 1)
         self.machine.run(mend)
-        last = reasons
-
-        def healthy():
-            nonlocal last
-            last = self.status()["reasons"]
-            self.expect_only(cause, last)
-            return not last
-        try:
-            wait_until(healthy, TOLD_SECONDS, "the agent is healthy again", 1)
-        except Failed as failure:
-            raise Failed(f"{failure}: {last}") from None
-        return reasons[0]
-
-    @staticmethod
-    def expect_only(cause, reasons):
-        others = [reason for reason in reasons if not re.search(cause, reason)]
-        if others:
-            raise Failed(f"the status tells of something else than {cause}: {others}")
+        wait_until(lambda: reasons() == [], TOLD_SECONDS, "the agent is healthy again", 1)
+        return list(told.values())
 
     # --- the count --------------------------------------------------------------------------------
 

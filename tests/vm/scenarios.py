@@ -108,10 +108,14 @@ def disk_full(run):
     # All that is left to others than root, who logs on in what is reserved.
     gateway.machine.run("fallocate -l $(df --output=avail -B1 / | tail -1) /var/fill; "
                         "[ $(df --output=avail -B1 / | tail -1) -lt 1000000 ]")
-    reason = gateway.told_and_mended("full|has room for|No space left", "rm /var/fill")
+    reasons = gateway.told_and_mended(["^the buffer's disk ", "^sink archive: .*No space left"], "rm /var/fill")
     wait(5)
     gateway.settle()
-    return f"told while full: {reason[:120]}; {told(gateway.count())}"
+    return f"told while full: {shortened(reasons)}; {told(gateway.count())}"
+
+
+def shortened(reasons):
+    return "; ".join(f'"{reason[:80]}"' for reason in reasons)
 
 
 def read_only(run):
@@ -121,10 +125,11 @@ def read_only(run):
     wait(5)
     gateway.machine.run("echo u > /proc/sysrq-trigger")
     wait_until(lambda: gateway.machine.answer("touch /var/tmp/probe")[0] != 0, 30, "the file system is read-only", 0.5)
-    reason = gateway.told_and_mended("[Rr]ead-only file system", "mount -o remount,rw /")
+    reasons = gateway.told_and_mended(["^intake: .*Read-only file system", "^sink archive .*Read-only file system"],
+                                      "mount -o remount,rw /")
     wait(5)
     gateway.settle()
-    return f"told while read-only: {reason[:120]}; {told(gateway.count())}"
+    return f"told while read-only: {shortened(reasons)}; {told(gateway.count())}"
 
 
 def logrotate(run):
