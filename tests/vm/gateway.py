@@ -156,23 +156,25 @@ class Gateway:
             raise Failed(f"{failure}: {json.dumps(seen)[:3000]}") from None
         self.expect_active(restarts)
 
-    def told_and_mended(self, causes, mend):
-        """Waits until the status has told a reason for each of `causes`, patterns, and meanwhile no other; runs
-        `mend` in the machine, and waits until the agent is healthy. The reasons."""
-        told = {}
+    def told_and_mended(self, cause, beside, mend):
+        """Waits until the status tells a reason like the pattern `cause`; runs `mend` in the machine, and waits
+        until the agent is healthy. Meanwhile it may tell what is like `beside`, nothing else. The reasons told."""
+        told = []
 
         def reasons():
             now = self.status()["reasons"]
             for reason in now:
-                cause = next((cause for cause in causes if re.search(cause, reason)), None)
-                if not cause:
-                    raise Failed(f"the status tells of something else than {causes}: {reason}")
-                told[cause] = reason
+                if not re.search(f"{cause}|{beside}", reason):
+                    raise Failed(f"the status tells of something else than {cause}: {reason}")
             return now
-        wait_until(lambda: reasons() and len(told) == len(causes), TOLD_SECONDS, f"the status tells of {causes}", 1)
+
+        def seen():
+            told[:] = reasons()
+            return any(re.search(cause, reason) for reason in told)
+        wait_until(seen, TOLD_SECONDS, f"the status tells of {cause}", 1)
         self.machine.run(mend)
         wait_until(lambda: reasons() == [], TOLD_SECONDS, "the agent is healthy again", 1)
-        return list(told.values())
+        return told
 
     # --- the count --------------------------------------------------------------------------------
 

@@ -108,7 +108,7 @@ def disk_full(run):
     # All that is left to others than root, who logs on in what is reserved.
     gateway.machine.run("fallocate -l $(df --output=avail -B1 / | tail -1) /var/fill; "
                         "[ $(df --output=avail -B1 / | tail -1) -lt 1000000 ]")
-    reasons = gateway.told_and_mended(["^the buffer's disk ", "^sink archive: .*No space left"], "rm /var/fill")
+    reasons = gateway.told_and_mended("^sink archive: .*No space left", "^the buffer's disk ", "rm /var/fill")
     wait(5)
     gateway.settle()
     return f"told while full: {shortened(reasons)}; {told(gateway.count())}"
@@ -125,7 +125,7 @@ def read_only(run):
     wait(5)
     gateway.machine.run("echo u > /proc/sysrq-trigger")
     wait_until(lambda: gateway.machine.answer("touch /var/tmp/probe")[0] != 0, 30, "the file system is read-only", 0.5)
-    reasons = gateway.told_and_mended(["^intake: .*Read-only file system", "^sink archive .*Read-only file system"],
+    reasons = gateway.told_and_mended("^sink archive .*Read-only file system", "^intake: .*Read-only file system",
                                       "mount -o remount,rw /")
     wait(5)
     gateway.settle()
