@@ -60,7 +60,7 @@ class Gateway:
         """A config; starts the service."""
         self.configure()
         self.machine.run(f"chown edgehose: {ARCHIVE}; systemctl daemon-reload; systemctl enable edgehose; "
-                         "systemctl restart edgehose", 300)
+                         "systemctl restart edgehose")
 
     def configure(self):
         scheme = "https" if self.authority else "http"

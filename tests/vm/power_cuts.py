@@ -98,7 +98,7 @@ def last_life(run, gateway):
     gateway.write(run.rate)
     wait(5)
     gateway.settle()
-    machine.run("systemctl stop edgehose; edgehose buffer verify", 300)
+    machine.run("systemctl stop edgehose; edgehose buffer verify")
     shorter = machine.run("journalctl -u edgehose --no-pager -o cat | grep -c 'shorter than what was read' || true")
     if shorter.strip() != "0":
         raise Failed(f"{shorter.strip()} times a log was shorter than its position: it was not synced before its commit")

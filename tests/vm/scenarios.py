@@ -180,15 +180,15 @@ def package(run):
     gateway.expect_active()
     wait(5)
     gateway.settle()
-    machine.run("dpkg --remove edgehose", 300)
+    machine.run("dpkg --remove edgehose")
     if machine.answer("systemctl is-active edgehose")[0] == 0:
         raise Failed("the service runs on after the package was removed")
     machine.run("test -e /var/lib/edgehose/buffer.mdb && test -e /etc/edgehose/edgehose.toml")
-    machine.run("dpkg --force-confold -i /tmp/upgrade.deb && systemctl restart edgehose", 300)
+    machine.run("dpkg --force-confold -i /tmp/upgrade.deb && systemctl restart edgehose")
     gateway.write(run.rate)
     wait(5)
     gateway.settle()
-    machine.run("dpkg --purge edgehose", 300)
+    machine.run("dpkg --purge edgehose")
     machine.run("test ! -e /var/lib/edgehose && test ! -e /etc/edgehose/edgehose.toml")
     return (f"{before} was upgraded to {after} under load, removed (buffer kept), installed again, purged "
             f"(buffer gone); {told(gateway.count())}")
@@ -199,7 +199,7 @@ def upgrade(machine):
     machine.run("rm -rf /tmp/new && dpkg-deb -R /opt/vm/edgehose.deb /tmp/new && "
                 "sed -i 's/^Version: .*/&+upgrade/' /tmp/new/DEBIAN/control && "
                 "dpkg-deb -Zgzip -z1 --root-owner-group -b /tmp/new /tmp/upgrade.deb && "
-                "dpkg --force-confold -i /tmp/upgrade.deb", 300)
+                "dpkg --force-confold -i /tmp/upgrade.deb")
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (
