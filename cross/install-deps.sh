@@ -6,6 +6,7 @@
 #   install-deps.sh --packages     also what makes Debian packages and tests them
 #   install-deps.sh --vm           also what the virtual machines of tests/vm need
 #   install-deps.sh --static       also what the portable static build and its tests need (cross/static)
+#   install-deps.sh --fuzz         also what fuzzing needs (tests/fuzz)
 #   install-deps.sh --print-libraries  prints the packages that the program is linked with
 # The options can stand together. Works as root and for a user with sudo. Does nothing, and needs
 # no network, when every package is already there.
@@ -43,6 +44,7 @@ for option in "$@"; do
     --cross) wanted+=("${cross[@]}") ;;
     --packages) wanted+=("${packages[@]}") ;;
     --vm) wanted+=("${vm[@]}") ;;
+    --fuzz) wanted+=(clang-19 libclang-rt-19-dev) ;;
     --print-libraries) echo "${libraries[@]}" "${test_libraries[@]}"; exit 0 ;;
     *) echo "install-deps: there is no option $option; see the head of this file" >&2; exit 2 ;;
   esac
