@@ -194,8 +194,8 @@ void World::check_order(const Bucket& bucket) const {
     const bool web = !tokens.empty() && tokens.front().starts_with("<<web");
     if (!logs_.order_is_kept(web ? 1 : 0)) continue;
     for (std::size_t i = 1; i < tokens.size(); ++i)
-      require(number_of(tokens[i - 1]) < number_of(tokens[i]), "{}: {} stands before {}", key,
-              tokens[i - 1], tokens[i]);
+      require(number_of(tokens[i - 1]) < number_of(tokens[i]),
+              "within an object {} stands before {}: {}", tokens[i - 1], tokens[i], key);
   }
 }
 

@@ -30,6 +30,12 @@ void set_time(const std::string& path, WallTime now) {
   ::utimensat(AT_FDCWD, path.c_str(), both, 0);
 }
 
+WallTime time_of(const std::string& path) {
+  struct stat info {};
+  ::stat(path.c_str(), &info);
+  return WallTime(std::int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec);
+}
+
 std::uint64_t size_of(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
@@ -147,8 +153,8 @@ void Logs::cut_power(std::uint64_t choice,
       const auto position = positions.find(inode_of(file));
       if (!copies_.contains(inode_of(file)) && position != positions.end() &&
           position->second <= size && position->second > left)
-        throw Broken{fmt::format("{} bytes of {} are committed as read, and {} of them synced",
-                                 position->second, file, safe)};
+        throw Broken{fmt::format("{} bytes are committed as read, and {} of them synced: {}",
+                                 position->second, safe, file)};
       const std::string text = content(file);
       const std::size_t line = left == 0 ? std::string::npos : text.rfind('\n', left - 1);
       const std::size_t begin = line == std::string::npos ? 0 : line + 1;
@@ -156,7 +162,9 @@ void Logs::cut_power(std::uint64_t choice,
         torn_.insert(token);
       if (copies_.contains(inode_of(file)))
         for (Token& token : tokens_in(text)) may_repeat_.insert(std::move(token));
+      const WallTime time = time_of(file);
       EH_CHECK(::truncate(file.c_str(), static_cast<off_t>(left)) == 0);
+      set_time(file, time);
     }
 }
 

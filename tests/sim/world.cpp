@@ -166,8 +166,18 @@ void World::stop_in_order() {
   if (stopped) static_cast<void>(store_->close());
 }
 
+// What was rotated before a log was first seen is not read: each is seen first.
+void World::see_all_logs() {
+  for (unsigned source = 0; source < setup_.sources; ++source)
+    logs_.write(source, 1, 10, clock_.wall());
+  intake_->step();
+  clock_.advance(kAge);
+  intake_->step();
+}
+
 void World::run(const std::vector<Op>& ops) {
   begin_life();
+  see_all_logs();
   for (const Op& op : ops) {
     take(op);
     check_step();

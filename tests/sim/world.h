@@ -54,6 +54,7 @@ class World {
   std::string config_text() const;
   void begin_life();
   void add_sink(SinkParts& parts);
+  void see_all_logs();
   void end_life();
   void stop_in_order();
   StoreOptions store_options() const;
