@@ -14,9 +14,9 @@ processor "${1:-}"
 
 sysroots=${EDGEHOSE_SYSROOTS:-$HOME/.cache/edgehose/sysroots}
 sysroot=$sysroots/$arch
-# What it holds is named in it: with other packages it is made anew.
+# What it holds is named in it: with other packages it is made anew. 2: with what packages provide.
 packages="libc6-dev libstdc++-$gcc-dev linux-libc-dev $(bash "$here/install-deps.sh" --print-libraries)"
-wanted="$suite $packages"
+wanted="2 $suite $packages"
 if [ "${2:-}" != --again ] && [ "$(cat "$sysroot/.holds" 2>/dev/null)" = "$wanted" ]; then
   echo "$sysroot"
   exit 0

@@ -3,7 +3,7 @@
 #   keep-symbols.sh SYSROOT [DIRECTORY]
 # DIRECTORY holds the .deb files, SYSROOT/var/cache/apt/archives by default (mmdebstrap leaves them
 # there with --skip=cleanup/apt). Written: SYSROOT/DEBIAN/shlibs and symbols, of all packages, and
-# packages: name, version and installed size in KiB, a line each.
+# packages: name, version, installed size in KiB and what it provides, a line each.
 set -euo pipefail
 sysroot=$1 debs=${2:-$1/var/cache/apt/archives}
 
@@ -15,6 +15,6 @@ for deb in "$debs"/*.deb; do
     dpkg-deb --info "$deb" "$file" >>"$sysroot/DEBIAN/$file" 2>/dev/null || true
   done
   # shellcheck disable=SC2016  # dpkg-deb fills it in
-  dpkg-deb --show --showformat='${Package} ${Version} ${Installed-Size}\n' "$deb" \
+  dpkg-deb --show --showformat='${Package} ${Version} ${Installed-Size} ${Provides}\n' "$deb" \
     >>"$sysroot/DEBIAN/packages"
 done

@@ -4,13 +4,21 @@
 set -euo pipefail
 deb=$1 sysroot=${2:-}
 
-installed_size() {
+packages() {
   if [ -n "$sysroot" ]; then
-    awk -v package="$1" '$1 == package { print $3 }' "$sysroot/DEBIAN/packages"
+    cat "$sysroot/DEBIAN/packages"
   else
     # shellcheck disable=SC2016  # dpkg-query fills it in
-    dpkg-query --show --showformat='${Installed-Size}\n' "$1" 2>/dev/null | head -n 1
+    dpkg-query --show --showformat='${Package} ${Version} ${Installed-Size} ${Provides}\n'
   fi
+}
+
+# Of the package of that name, or of the first that provides it.
+installed_size() {
+  packages | awk -v package="$1" '
+    $1 == package { own = $3 }
+    index(" " $0 ", ", " " package ", ") || index($0, " " package " (") { if (!other) other = $3 }
+    END { print own ? own : other }'
 }
 
 bytes=$(dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards '*usr/bin/edgehose' | wc -c)
