@@ -24,6 +24,8 @@ emulator=(env QEMU_CPU="${QEMU_CPU:-max}" "qemu-$qemu-static" -L "$sysroot")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 source cross/promise_tests.sh
+kernel_execs=no
+if [ "$arch" = "$(dpkg --print-architecture)" ] || kernel_runs "$qemu" "$sysroot"; then kernel_execs=yes; fi
 
 # ---- unit tests: each program as a whole, in two halves, as many at once as there are cores ---------
 
