@@ -153,11 +153,13 @@ Result<std::uint64_t> TransactionImpl::mini_bytes(const SourceState& source) {
   return sum;
 }
 
+bool TransactionImpl::covers(const Claim& claim, SourceId source, BlockNumber block) const {
+  return over(claim.lane, source) && claim.begin.block <= block && Position{block, 0} < claim.end;
+}
+
 bool TransactionImpl::claimed(SourceId source, BlockNumber block) const {
-  return std::ranges::any_of(state_.claims, [&](const auto& entry) {
-    const Claim& c = entry.second;
-    return over(c.lane, source) && c.begin.block <= block && Position{block, 0} < c.end;
-  });
+  return std::ranges::any_of(
+      state_.claims, [&](const auto& entry) { return covers(entry.second, source, block); });
 }
 
 // True where a cursor or a claim's end lies between the two, or inside one of them.

@@ -76,9 +76,10 @@ Status TransactionImpl::drop_from_lanes(BlockKey key, DropReason reason) {
   return {};
 }
 
-// The oldest unclaimed block in the scope.
+// The oldest block in the scope that no claim in the way holds.
 std::optional<keyspace::BlockKey> TransactionImpl::next_to_drop(const std::set<LaneKey>& configured,
-                                                                DropScope scope) const {
+                                                                DropScope scope,
+                                                                const InTheWay& in_the_way) const {
   std::optional<BlockKey> oldest;
   for (const auto& [id, source] : state_.sources) {
     std::optional<BlockNumber> needed;  // from this block on
@@ -88,7 +89,10 @@ std::optional<keyspace::BlockKey> TransactionImpl::next_to_drop(const std::set<L
     for (auto key = next_key(id, BlockNumber(0)); key; key = next_key(id, key->number + 1)) {
       const bool spared = scope == DropScope::kUnneeded && needed && key->number >= *needed;
       if (spared || (oldest && oldest->number < key->number)) break;
-      if (claimed(id, key->number)) continue;
+      if (std::ranges::any_of(state_.claims, [&](const auto& entry) {
+            return covers(entry.second, id, key->number) && in_the_way(entry.second);
+          }))
+        continue;
       oldest = key;
       break;
     }
@@ -96,36 +100,50 @@ std::optional<keyspace::BlockKey> TransactionImpl::next_to_drop(const std::set<L
   return oldest;
 }
 
-// Claims of lanes that left the config protect nothing. True where there were some.
-Result<bool> TransactionImpl::release_claims_but(const std::set<LaneKey>& configured) {
-  bool released = false;
-  for (auto it = state_.claims.begin(); it != state_.claims.end();) {
-    if (configured.contains(it->second.lane) || it->second.done) {
-      ++it;
+// Claims of lanes that left the config protect nothing: nobody sends them. All records of one that
+// holds this block count as dropped: what were left of it could only be sent under another name,
+// and what has arrived of it would be there twice.
+Result<Counter> TransactionImpl::give_up_claims(BlockKey block,
+                                                const std::set<LaneKey>& configured) {
+  Counter dropped;
+  std::vector<std::pair<ClaimId, LaneKey>> given_up;
+  for (auto& [id, claim] : state_.claims) {
+    if (claim.done || configured.contains(claim.lane) || !covers(claim, block.source, block.number))
       continue;
-    }
-    EH_TRY(erase(keyspace::claim_key(it->first)));
-    it = state_.claims.erase(it);
-    released = true;
+    LaneState& lane = state_.lanes.at(claim.lane);
+    lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)] += claim.size;
+    changed_lanes_.insert(lane.key);
+    dropped += claim.size;
+    claim.done = true;
+    claim.upload = {};
+    given_up.emplace_back(id, claim.lane);
   }
-  return released;
+  for (const auto& [id, lane] : given_up) {
+    EH_TRY(settle_done_claims(state_.lanes.at(lane)));
+    if (const auto still = state_.claims.find(id); still != state_.claims.end())
+      EH_TRY(put_claim(still->second));
+  }
+  return dropped;
 }
 
 Result<Counter> TransactionImpl::drop_oldest(std::uint64_t bytes,
                                              const std::vector<LaneKey>& configured,
                                              DropScope scope) {
   const std::set<LaneKey> lanes(configured.begin(), configured.end());
+  const auto any = [](const Claim&) { return true; };
+  const auto sent = [&](const Claim& claim) { return claim.done || lanes.contains(claim.lane); };
   Counter dropped;
   // What a lowered limit does not allow any more goes too.
   const std::int64_t target =
       grown_ - std::max<std::int64_t>(beyond_limit(), 0) - static_cast<std::int64_t>(bytes);
   for (unsigned n = 0; n < kDropAtMost && grown_ > target; ++n) {
-    auto key = next_to_drop(lanes, DropScope::kUnneeded);
+    auto key = next_to_drop(lanes, DropScope::kUnneeded, any);
     if (!key) {
-      EH_ASSIGN(const bool released, release_claims_but(lanes));
-      if (released) key = next_to_drop(lanes, DropScope::kUnneeded);
+      key = next_to_drop(lanes, DropScope::kUnneeded, sent);
+      EH_ASSIGN(const Counter given_up, key ? give_up_claims(*key, lanes) : Counter{});
+      dropped += given_up;
     }
-    if (!key && scope == DropScope::kAny) key = next_to_drop(lanes, DropScope::kAny);
+    if (!key && scope == DropScope::kAny) key = next_to_drop(lanes, DropScope::kAny, any);
     if (!key) break;
     EH_ASSIGN(const Counter size, size_from(*key, 0));
     const auto passed = passed_by_all(key->source);

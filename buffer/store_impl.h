@@ -266,6 +266,7 @@ class TransactionImpl final : public Store::Transaction {
   using Run = std::vector<Mini>;
   Result<std::vector<Run>> runs_of(const SourceState& source, BlockNumber next);
   Result<std::uint64_t> mini_bytes(const SourceState& source);
+  bool covers(const Claim& claim, SourceId source, BlockNumber block) const;
   bool claimed(SourceId source, BlockNumber block) const;
   bool separated(SourceId source, BlockNumber before, BlockNumber after) const;
   Result<RawBlock> read_run(SourceId source, const Run& run, Sequence& first);
@@ -291,8 +292,10 @@ class TransactionImpl final : public Store::Transaction {
   // retention.cpp
   std::optional<BlockNumber> passed_by_all(SourceId source) const;
   bool few_blocks() const;
-  std::optional<BlockKey> next_to_drop(const std::set<LaneKey>& configured, DropScope scope) const;
-  Result<bool> release_claims_but(const std::set<LaneKey>& configured);
+  using InTheWay = std::function<bool(const Claim&)>;
+  std::optional<BlockKey> next_to_drop(const std::set<LaneKey>& configured, DropScope scope,
+                                       const InTheWay& in_the_way) const;
+  Result<Counter> give_up_claims(BlockKey block, const std::set<LaneKey>& configured);
 
   // dead_letters.cpp
   Status bury(const std::vector<DeadLetter>& letters, const Claim& claim);

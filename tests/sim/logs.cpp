@@ -160,8 +160,10 @@ void Logs::cut_power(std::uint64_t choice,
       const std::size_t begin = line == std::string::npos ? 0 : line + 1;
       for (const Token& token : tokens_in(text.substr(begin, text.find('\n', left) - begin)))
         torn_.insert(token);
+      torn_sources_.insert(source);
       if (copies_.contains(inode_of(file)))
-        for (Token& token : tokens_in(text)) may_repeat_.insert(std::move(token));
+        for (const std::string& any : files(source))
+          for (Token& token : tokens_in(content(any))) unsure_.insert(std::move(token));
       const WallTime time = time_of(file);
       EH_CHECK(::truncate(file.c_str(), static_cast<off_t>(left)) == 0);
       set_time(file, time);

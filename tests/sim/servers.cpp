@@ -80,6 +80,12 @@ std::uint64_t Arrivals::repeated(const std::set<Token>& but) const {
   return more;
 }
 
+Token Arrivals::first_repeated(const std::set<Token>& but) const {
+  for (const auto& [token, count] : count_)
+    if (count > 1 && !but.contains(token)) return token;
+  return {};
+}
+
 void Bucket::put(const std::string& key, const std::string& content) {
   std::vector<Token> tokens = tokens_in(content);
   const auto found = objects_.find(key);
