@@ -161,13 +161,16 @@ void Logs::cut_power(std::uint64_t choice,
       for (const Token& token : tokens_in(text.substr(begin, text.find('\n', left) - begin)))
         torn_.insert(token);
       torn_sources_.insert(source);
-      if (copies_.contains(inode_of(file)))
-        for (const std::string& any : files(source))
-          for (Token& token : tokens_in(content(any))) unsure_.insert(std::move(token));
+      if (copies_.contains(inode_of(file))) unsure_.insert(source);
       const WallTime time = time_of(file);
       EH_CHECK(::truncate(file.c_str(), static_cast<off_t>(left)) == 0);
       set_time(file, time);
     }
+}
+
+bool Logs::is_unsure(const Token& token) const {
+  return std::ranges::any_of(
+      unsure_, [&](unsigned source) { return token.starts_with("<<" + source_name(source)); });
 }
 
 std::set<Token> Logs::held() const {

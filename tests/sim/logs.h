@@ -47,10 +47,10 @@ class Logs {
   const std::set<Token>& written() const { return written_; }
   // Lines of which a power cut left a beginning: what is there of them may arrive.
   const std::set<Token>& torn() const { return torn_; }
-  // Lines of a source when a power cut made a copy of its log shorter than what was read of the
-  // log: nothing tells what the rest of the copy is, or what goes on behind bytes that both begin
-  // with.
-  const std::set<Token>& unsure() const { return unsure_; }
+  // Whether it is of a source of which a power cut once made a copy shorter than what was read of
+  // the log: nothing tells what the rest of the copy is, or what goes on behind bytes that both
+  // begin with.
+  bool is_unsure(const Token& token) const;
   // Whether files by age have its lines in their order: it was not rotated by copying, no power cut
   // took an end.
   bool order_is_kept(unsigned source) const {
@@ -64,9 +64,9 @@ class Logs {
   const std::string directory_;
   const unsigned sources_;
   std::map<unsigned, std::uint64_t> next_;  // number of the next line
-  std::set<Token> written_, torn_, unsure_;
-  std::set<unsigned> copied_, torn_sources_;  // sources that were rotated by copying
-  std::set<std::uint64_t> copies_;            // inodes: what was read of them was in the log itself
+  std::set<Token> written_, torn_;
+  std::set<unsigned> copied_, torn_sources_, unsure_;  // sources that were rotated by copying
+  std::set<std::uint64_t> copies_;  // inodes: what was read of them was in the log itself
 };
 
 }  // namespace edgehose::sim

@@ -74,18 +74,6 @@ std::string decompressed(const std::string& name, const std::string& bytes) {
   return name.ends_with(".gz") ? ungzip(bytes) : bytes;
 }
 
-std::uint64_t Arrivals::repeated(const std::set<Token>& but) const {
-  std::uint64_t more = 0;
-  for (const auto& [token, count] : count_) more += count > 1 && !but.contains(token) ? 1 : 0;
-  return more;
-}
-
-Token Arrivals::first_repeated(const std::set<Token>& but) const {
-  for (const auto& [token, count] : count_)
-    if (count > 1 && !but.contains(token)) return token;
-  return {};
-}
-
 void Bucket::put(const std::string& key, const std::string& content) {
   std::vector<Token> tokens = tokens_in(content);
   const auto found = objects_.find(key);

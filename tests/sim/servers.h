@@ -35,9 +35,6 @@ class Arrivals {
     return found == count_.end() ? 0 : found->second;
   }
   std::uint64_t lines() const { return count_.size(); }
-  // Lines that are there more than once, but these.
-  std::uint64_t repeated(const std::set<Token>& but) const;
-  Token first_repeated(const std::set<Token>& but) const;  // of those; empty: there is none
   const std::map<Token, std::uint64_t>& all() const { return count_; }
 
  private:

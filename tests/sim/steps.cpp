@@ -47,6 +47,7 @@ void World::begin_anew(const Op& op) {
   end_life();
   disk::disarm();
   if (cut) logs_.cut_power(op.b, committed);
+  boots_ += cut ? 1 : 0;
   begin_life();
 }
 
@@ -72,6 +73,7 @@ void World::arrive_late(const Op& op) {
 }
 
 void World::fail_disk(const Op& op) {
+  may_drop_ = true;  // of a sink that is not in the config
   disk::arm(op.a % 2 == 0 ? disk::Fault::kFull : disk::Fault::kIo, op.b % 6);
 }
 

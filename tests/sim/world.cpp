@@ -29,6 +29,7 @@ World::World(const Setup& setup, std::string directory, Bug bug)
       logs_(directory_ + "/logs", setup.sources),
       chance_(setup.seed) {
   servers_.bug = bug;
+  may_drop_ = setup.small_buffer;
   disk::begin(directory_ + "/data");
 }
 
@@ -99,7 +100,7 @@ void World::begin_life() {
     parts.push_back(must(make_sink(component, sink_context(config_->agent, "sim")), "a sink"));
   FileEnvironment files;
   files.inotify = false;
-  files.boot_id = "simulated";
+  files.boot_id = fmt::format("boot-{}", boots_);
   auto sources = must(make_sources(config_->sources, *store_, clock_, files), "the sources");
   IntakeOptions options;
   options.when_full = config_->buffer.when_full;

@@ -89,10 +89,11 @@ class World {
   Servers servers_;
   std::deque<Parcel> late_;
   Random chance_;  // of a step, from its numbers
-  unsigned life_ = 0;
+  unsigned life_ = 0, boots_ = 1;
   std::uint32_t variant_ = 0;  // of this life's config
   std::uint64_t steps_ = 0;
-  bool calm_ = false;  // faults have ceased
+  bool calm_ = false;      // faults have ceased
+  bool may_drop_ = false;  // the buffer fills, or its disk was full
 
   std::optional<Config> config_;
   std::unique_ptr<Store> store_;
