@@ -138,6 +138,7 @@ RecordReader::RecordReader(const DecodedBlock& block)
       index_(block.index),
       bodies_(block.bodies),
       time_(block.header.first_time.value) {
+  ok_ = !block.header.extents.empty() || block.header.records == 0;
   if (!block.header.extents.empty()) offset_ = block.header.extents.front().begin;
 }
 
