@@ -79,6 +79,12 @@ std::uint64_t synced_size(const std::string& path) {
   return found == state().safe.end() ? 0 : std::min(found->second, size);
 }
 
+void all_is_safe(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0)
+    state().safe[key_of(info)] = static_cast<std::uint64_t>(info.st_size);
+}
+
 void forget_beyond(const std::string& path, std::uint64_t size) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return;

@@ -20,6 +20,8 @@ void disarm();
 
 // Bytes of the file, as it is now, that the last sync of it has made safe.
 std::uint64_t synced_size(const std::string& path);
+// All that the file has is on the disk: it was read from there after a boot.
+void all_is_safe(const std::string& path);
 // The file is cut to that, or begins anew: nothing beyond is safe.
 void forget_beyond(const std::string& path, std::uint64_t size);
 

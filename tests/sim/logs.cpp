@@ -149,10 +149,14 @@ void Logs::cut_power(std::uint64_t choice,
     for (const std::string& file : files(source)) {
       const std::uint64_t size = size_of(file), safe = disk::synced_size(file);
       const std::uint64_t left = safe + random.below(size - safe + 1);
-      if (left == size) continue;
+      if (left == size) {
+        disk::all_is_safe(file);
+        continue;
+      }
       const auto position = positions.find(inode_of(file));
-      if (!copies_.contains(inode_of(file)) && position != positions.end() &&
-          position->second <= size && position->second > left)
+      // Of a log that was cut to nothing the agent's position may be one in what was there before.
+      if (!copied_.contains(source) && position != positions.end() && position->second <= size &&
+          position->second > left)
         throw Broken{fmt::format("{} bytes are committed as read, and {} of them synced: {}",
                                  position->second, safe, file)};
       const std::string text = content(file);
@@ -165,6 +169,7 @@ void Logs::cut_power(std::uint64_t choice,
       const WallTime time = time_of(file);
       EH_CHECK(::truncate(file.c_str(), static_cast<off_t>(left)) == 0);
       set_time(file, time);
+      disk::all_is_safe(file);
     }
 }
 
