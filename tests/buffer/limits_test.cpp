@@ -71,6 +71,33 @@ TEST_F(Minis, DropOldestSparesClaimsAndLetsTheUnconfiguredYieldFirst) {
   EXPECT_EQ(lane(key_).buffered().records, 2u);
 }
 
+// Else its sink, back in the config, would cut the records anew, under another name.
+TEST_F(Minis, AClaimOfTheUnconfiguredIsGivenUpWholeOrNotAtAll) {
+  const LaneKey gone{store_->sink_id("gone"), source_};
+  add_lane(gone);
+  for (unsigned i = 0; i < 3; ++i) append(dense(source_, i));
+  const Claim claim = claim_blocks(gone, BlockNumber(1), BlockNumber(3));
+  const auto drop = [&] {
+    const auto txn = begin();
+    const auto dropped = txn->drop_oldest(1, {key_}, DropScope::kUnneeded);
+    EXPECT_TRUE(dropped);
+    EXPECT_TRUE(txn->commit());
+    return *dropped;
+  };
+  EXPECT_EQ(drop().records, 0u) << "a sink of the config needs all of it";
+  ASSERT_EQ(store_->claims()->size(), 1u);
+  EXPECT_EQ(store_->claims()->front().id, claim.id);
+
+  acknowledge(claim_blocks(key_, BlockNumber(1), BlockNumber(2)).id);  // 1 only `gone` needs
+  EXPECT_EQ(drop().records, 2u) << "all that was claimed";
+  EXPECT_TRUE(store_->claims()->empty());
+  EXPECT_EQ(blocks(), numbers({2, 3}));
+  EXPECT_EQ(lane(gone).dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records, 2u);
+  EXPECT_EQ(lane(gone).cursor, (Position{BlockNumber(3), 0}));
+  EXPECT_EQ(lane(gone).buffered().records, 1u);
+  EXPECT_EQ(lane(key_).buffered().records, 2u);
+}
+
 TEST_F(Minis, AFailedCommitLeavesTheStoreUsable) {
   append(dense(source_, 1));
   struct rlimit old {};
