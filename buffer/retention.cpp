@@ -102,26 +102,33 @@ std::optional<keyspace::BlockKey> TransactionImpl::next_to_drop(const std::set<L
 
 // Claims of lanes that left the config protect nothing: nobody sends them. All records of one that
 // holds this block count as dropped: what were left of it could only be sent under another name,
-// and what has arrived of it would be there twice.
-Result<Counter> TransactionImpl::give_up_claims(BlockKey block,
-                                                const std::set<LaneKey>& configured) {
+// and what has arrived of it would be there twice. None, and nothing happened: its lane has
+// something before it, which a lane over several sources may.
+Result<std::optional<Counter>> TransactionImpl::give_up_claims(
+    BlockKey block, const std::set<LaneKey>& configured) {
+  std::vector<Claim> claims;  // over the block, in the order of their lanes
+  for (const auto& [id, claim] : state_.claims)
+    if (!configured.contains(claim.lane) && covers(claim, block.source, block.number))
+      claims.push_back(claim);
+  std::ranges::sort(claims, {}, &Claim::begin);
+  std::map<LaneKey, Position> cursors;
+  for (const Claim& claim : claims) {
+    const auto at = cursors.emplace(claim.lane, state_.lanes.at(claim.lane).cursor).first;
+    EH_ASSIGN(const bool next, nothing_between(claim.lane, at->second, claim.begin));
+    if (!next) return std::nullopt;
+    at->second = claim.end;
+  }
   Counter dropped;
-  std::vector<std::pair<ClaimId, LaneKey>> given_up;
-  for (auto& [id, claim] : state_.claims) {
-    if (claim.done || configured.contains(claim.lane) || !covers(claim, block.source, block.number))
-      continue;
+  for (const Claim& claim : claims) {
+    if (claim.done) continue;  // settled with the one before it
     LaneState& lane = state_.lanes.at(claim.lane);
     lane.dropped[static_cast<std::size_t>(DropReason::kBufferFull)] += claim.size;
+    lane.cursor = std::max(lane.cursor, claim.end);
     changed_lanes_.insert(lane.key);
     dropped += claim.size;
-    claim.done = true;
-    claim.upload = {};
-    given_up.emplace_back(id, claim.lane);
-  }
-  for (const auto& [id, lane] : given_up) {
-    EH_TRY(settle_done_claims(state_.lanes.at(lane)));
-    if (const auto still = state_.claims.find(id); still != state_.claims.end())
-      EH_TRY(put_claim(still->second));
+    EH_TRY(erase(keyspace::claim_key(claim.id)));
+    state_.claims.erase(claim.id);
+    EH_TRY(settle_done_claims(lane));
   }
   return dropped;
 }
@@ -140,8 +147,9 @@ Result<Counter> TransactionImpl::drop_oldest(std::uint64_t bytes,
     auto key = next_to_drop(lanes, DropScope::kUnneeded, any);
     if (!key) {
       key = next_to_drop(lanes, DropScope::kUnneeded, sent);
-      EH_ASSIGN(const Counter given_up, key ? give_up_claims(*key, lanes) : Counter{});
-      dropped += given_up;
+      EH_ASSIGN(const auto given_up, key ? give_up_claims(*key, lanes) : std::optional<Counter>());
+      if (!given_up) key.reset();
+      dropped += given_up.value_or(Counter{});
     }
     if (!key && scope == DropScope::kAny) key = next_to_drop(lanes, DropScope::kAny, any);
     if (!key) break;

@@ -295,7 +295,8 @@ class TransactionImpl final : public Store::Transaction {
   using InTheWay = std::function<bool(const Claim&)>;
   std::optional<BlockKey> next_to_drop(const std::set<LaneKey>& configured, DropScope scope,
                                        const InTheWay& in_the_way) const;
-  Result<Counter> give_up_claims(BlockKey block, const std::set<LaneKey>& configured);
+  Result<std::optional<Counter>> give_up_claims(BlockKey block,
+                                                const std::set<LaneKey>& configured);
 
   // dead_letters.cpp
   Status bury(const std::vector<DeadLetter>& letters, const Claim& claim);

@@ -13,7 +13,7 @@ from pathlib import Path
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 sys.path.insert(0, str(SUPPORT))
-from agent import TOOLS, Failed, Sandbox, die_with_parent, secret, wait_until  # noqa: E402, F401
+from agent import ROOT, TOOLS, Failed, Sandbox, die_with_parent, secret, wait_until  # noqa: E402, F401
 
 PARKED = 100  # seconds: a parked sink is tried again after one minute, with jitter
 
