@@ -5,6 +5,7 @@ aside, while logs are read on."""
 import json
 import os
 import time
+from pathlib import Path
 
 import promise
 
@@ -45,6 +46,18 @@ class Promise(promise.PromiseCase):
 
     def set_aside(self):
         return sorted(self.box.data.glob("set-aside-*"))
+
+    def children(self, pid):
+        def parent(stat):
+            return int(stat.read_text().rsplit(")", 1)[1].split()[1])
+
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                found += [stat] if parent(stat) == pid else []
+            except OSError:
+                continue  # it has ended
+        return found
 
     def is_drained_now(self, aside):
         """Whether a process is there that answers for it."""
@@ -171,11 +184,12 @@ class Promise(promise.PromiseCase):
         self.assertEqual(told.returncode, 1, told.stdout)
         self.box.config(buffer={"encryption_keys": [first]})
         promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained again", 0.1)
+        self.assertEqual(len(self.children(agent.pid)), 1, "one drain at a time")
         self.box.give_sink_back()
         promise.wait_until(lambda: not self.set_aside(), 30, "nothing is left of it", 0.1)
         self.box.delivered(self.lines, 30)
         agent.stop()
-        self.assertNotIn("stays as it is", agent.output(), "one drain at a time")
+        self.assertNotIn("is in use by process", agent.output())
         self.box.check()
         self.box.verify()
 
