@@ -2,7 +2,7 @@
 # Builds edgehose for another processor, on Debian 12, into build-ARCH/.
 #   build.sh ARCH                 of one of toolchains/: amd64, arm64, armhf, riscv64
 #   build.sh ARCH --tests         with the tests, for test.sh
-#   build.sh ARCH --unity         several files of a library compiled as one: less than half the time
+#   build.sh ARCH --unity         several files of a library compiled as one
 # Installs the compiler and makes the sysroot where they are missing (install-deps.sh, sysroot.sh). The
 # program runs on Debian 12 (riscv64: on Debian 13, the first that knows the processor).
 set -euo pipefail

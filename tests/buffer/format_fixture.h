@@ -26,6 +26,13 @@ class FormatTest : public StoreTest {
     mark({1, minor, 1});
     open();
   }
+  // Ten records, claimed by the one lane that there is.
+  Claim claim_ten() {
+    const LaneKey key{store_->sink_id("archive"), store_->source_id("app")};
+    add_lane(key);
+    append(block_of(key.source, 10));
+    return claim_blocks(key, BlockNumber(1), BlockNumber(2));
+  }
   keyspace::FormatVersion marked() {
     return keyspace::decode_format(stored(keyspace::format_key())).value();
   }

@@ -72,10 +72,8 @@ TEST_F(FormatTest, AnOlderOneKeepsItsOwnUntilItIsUpgraded) {
 
 TEST_F(FormatTest, Before11NothingIsReplayedAndLettersAreShort) {
   open_as_of(0);
-  const LaneKey key{store_->sink_id("archive"), store_->source_id("app")};
-  add_lane(key);
-  append(block_of(key.source, 10));
-  const Claim claim = claim_blocks(key, BlockNumber(1), BlockNumber(2));
+  const Claim claim = claim_ten();
+  const LaneKey key = claim.lane;
   DeadLetter letter;
   letter.lane = key;
   letter.sequence = claim.first;
@@ -98,10 +96,8 @@ TEST_F(FormatTest, Before11NothingIsReplayedAndLettersAreShort) {
 
 TEST_F(FormatTest, Before12WhatItAddedIsLeftOut) {
   open_as_of(1);
-  const LaneKey key{store_->sink_id("archive"), store_->source_id("app")};
-  add_lane(key);
-  append(block_of(key.source, 10));
-  const Claim claim = claim_blocks(key, BlockNumber(1), BlockNumber(2));
+  const Claim claim = claim_ten();
+  const LaneKey key = claim.lane;
 
   const std::string source = left_by(keyspace::source_key(key.source), [&](auto& txn) {
     EXPECT_TRUE(txn.count_losses(key.source, {3, 200}));

@@ -42,28 +42,39 @@ TEST_F(Minis, AFullBufferRefusesAppendsAndTakesAcknowledgements) {
   EXPECT_LT(static_cast<std::uint64_t>(st.st_size), options_.max_size * 5 / 4 + (16 << 20));
 }
 
-TEST_F(Minis, DropOldestSparesClaimsAndLetsTheUnconfiguredYieldFirst) {
-  const LaneKey gone{store_->sink_id("gone"), source_};
-  add_lane(gone);
+constexpr auto kFull = static_cast<std::size_t>(DropReason::kBufferFull);
+
+class Dropping : public Minis {
+ protected:
+  // A lane of a sink that left the config; that of key_ did not.
+  LaneKey unconfigured() {
+    const LaneKey gone{store_->sink_id("gone"), source_};
+    add_lane(gone);
+    return gone;
+  }
+  // One block's worth of room.
+  Counter drop(DropScope scope) {
+    const auto txn = begin();
+    const auto dropped = txn->drop_oldest(1, {key_}, scope);
+    EXPECT_TRUE(dropped);
+    EXPECT_TRUE(txn->commit());
+    return *dropped;
+  }
+};
+
+TEST_F(Dropping, DropOldestSparesClaimsAndLetsTheUnconfiguredYieldFirst) {
+  const LaneKey gone = unconfigured();
   for (unsigned i = 0; i < 6; ++i) append(dense(source_, i));
   acknowledge(
       claim_blocks(key_, BlockNumber(1), BlockNumber(3)).id);  // 1 and 2: only `gone` needs them
   const Claim claim = claim_blocks(key_, BlockNumber(3), BlockNumber(4));
-  const auto drop = [&] {
-    const auto txn = begin();
-    const auto dropped = txn->drop_oldest(1, {key_}, DropScope::kAny);
-    EXPECT_TRUE(dropped);
-    EXPECT_TRUE(txn->commit());
-    return *dropped;
-  };
-  constexpr auto kFull = static_cast<std::size_t>(DropReason::kBufferFull);
-  EXPECT_EQ(drop().records, 1u);
-  EXPECT_EQ(drop().records, 1u);
+  EXPECT_EQ(drop(DropScope::kAny).records, 1u);
+  EXPECT_EQ(drop(DropScope::kAny).records, 1u);
   EXPECT_EQ(blocks(), numbers({3, 4, 5, 6}));
   EXPECT_EQ(lane(key_).dropped[kFull].records, 0u);
   EXPECT_EQ(lane(gone).dropped[kFull].records, 2u);
   EXPECT_EQ(lane(gone).cursor, (Position{BlockNumber(3), 0}));
-  drop();  // 3 is claimed: 4 goes
+  drop(DropScope::kAny);  // 3 is claimed: 4 goes
   EXPECT_EQ(blocks(), numbers({3, 5, 6}));
   EXPECT_EQ(lane(key_).dropped[kFull].records, 1u);
   EXPECT_EQ(lane(key_).buffered().records, 3u);
@@ -72,27 +83,19 @@ TEST_F(Minis, DropOldestSparesClaimsAndLetsTheUnconfiguredYieldFirst) {
 }
 
 // Else its sink, back in the config, would cut the records anew, under another name.
-TEST_F(Minis, AClaimOfTheUnconfiguredIsGivenUpWholeOrNotAtAll) {
-  const LaneKey gone{store_->sink_id("gone"), source_};
-  add_lane(gone);
+TEST_F(Dropping, AClaimOfTheUnconfiguredIsGivenUpWholeOrNotAtAll) {
+  const LaneKey gone = unconfigured();
   for (unsigned i = 0; i < 3; ++i) append(dense(source_, i));
   const Claim claim = claim_blocks(gone, BlockNumber(1), BlockNumber(3));
-  const auto drop = [&] {
-    const auto txn = begin();
-    const auto dropped = txn->drop_oldest(1, {key_}, DropScope::kUnneeded);
-    EXPECT_TRUE(dropped);
-    EXPECT_TRUE(txn->commit());
-    return *dropped;
-  };
-  EXPECT_EQ(drop().records, 0u) << "a sink of the config needs all of it";
+  EXPECT_EQ(drop(DropScope::kUnneeded).records, 0u) << "a sink of the config needs all of it";
   ASSERT_EQ(store_->claims()->size(), 1u);
   EXPECT_EQ(store_->claims()->front().id, claim.id);
 
   acknowledge(claim_blocks(key_, BlockNumber(1), BlockNumber(2)).id);  // 1 only `gone` needs
-  EXPECT_EQ(drop().records, 2u) << "all that was claimed";
+  EXPECT_EQ(drop(DropScope::kUnneeded).records, 2u) << "all that was claimed";
   EXPECT_TRUE(store_->claims()->empty());
   EXPECT_EQ(blocks(), numbers({2, 3}));
-  EXPECT_EQ(lane(gone).dropped[static_cast<std::size_t>(DropReason::kBufferFull)].records, 2u);
+  EXPECT_EQ(lane(gone).dropped[kFull].records, 2u);
   EXPECT_EQ(lane(gone).cursor, (Position{BlockNumber(3), 0}));
   EXPECT_EQ(lane(gone).buffered().records, 1u);
   EXPECT_EQ(lane(key_).buffered().records, 2u);

@@ -74,6 +74,22 @@ class Promise(promise.PromiseCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(self.format(), "1.4")
 
+    def one_set_aside(self):
+        """By this release, with all but the last 500 lines in it; the later one, which can read it, is to go on."""
+        self.upgrade()
+        self.write(500)
+        self.life(self.this, 500)
+        self.box.agent = self.later
+        aside, = self.set_aside()
+        return aside
+
+    def drained(self, agent):
+        promise.wait_until(lambda: not self.set_aside(), 30, "nothing is left of it", 0.1)
+        self.box.delivered(self.lines, 30)
+        agent.stop()
+        self.box.check()
+        self.box.verify()
+
     def test_a_later_release_can_be_taken_back(self):
         """It reads what is there, adds to it and delivers some of it; then the earlier one goes on."""
         self.write(1000)
@@ -126,11 +142,7 @@ class Promise(promise.PromiseCase):
 
     def test_killed_and_stopped_while_it_drains_what_is_set_aside(self):
         """Two processes deliver to one directory; wherever they end, each line is there once."""
-        self.upgrade()
-        self.write(500)
-        self.life(self.this, 500)
-        aside, = self.set_aside()
-        self.box.agent = self.later
+        aside = self.one_set_aside()
         for end in ("kill", "stop", "kill"):
             agent = self.box.start()
             promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained", 0.1)
@@ -143,39 +155,24 @@ class Promise(promise.PromiseCase):
         promise.wait_until(lambda: len(self.box.objects()) > 2, 20, "some is delivered")
         agent.kill()
         agent = self.box.start()
-        promise.wait_until(lambda: not self.set_aside(), 30, "nothing is left of it", 0.1)
-        self.box.delivered(self.lines, 30)
-        agent.stop()
-        self.box.check()
-        self.box.verify()
+        self.drained(agent)
 
     def test_a_reload_while_it_drains_begins_the_drain_anew(self):
-        self.upgrade()
-        self.write(500)
-        self.life(self.this, 500)
-        aside, = self.set_aside()
-        self.box.agent = self.later
+        aside = self.one_set_aside()
         agent = self.box.start()
         promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained", 0.1)
         told = self.box.call("reload")
         self.assertEqual(told.returncode, 0, told.stderr)
         promise.wait_until(lambda: self.box.status()["reload"]["count"] == 1, 20, "it runs again", 0.1)
         promise.wait_until(lambda: self.is_drained_now(aside), 10, "it is being drained again", 0.1)
+        self.assertEqual(len(self.children(agent.pid)), 1, "one drain at a time")
         self.box.give_sink_back()
-        promise.wait_until(lambda: not self.set_aside(), 30, "nothing is left of it", 0.1)
-        self.box.delivered(self.lines, 30)
-        agent.stop()
-        self.assertNotIn("stays as it is", agent.output(), "one drain at a time")
-        self.box.check()
-        self.box.verify()
+        self.drained(agent)
+        self.assertNotIn("stays as it is", agent.output())
 
     def test_a_reload_whose_start_fails_while_it_drains_leaves_one_drain(self):
         first, second = self.box.buffer_key("first"), self.box.buffer_key("second")
-        self.upgrade()
-        self.write(500)
-        self.life(self.this, 500)
-        aside, = self.set_aside()
-        self.box.agent = self.later
+        aside = self.one_set_aside()
         self.box.config(buffer={"encryption_keys": [first]})
         agent = self.box.start()
         promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained", 0.1)
@@ -186,12 +183,8 @@ class Promise(promise.PromiseCase):
         promise.wait_until(lambda: self.is_drained_now(aside), 20, "it is being drained again", 0.1)
         self.assertEqual(len(self.children(agent.pid)), 1, "one drain at a time")
         self.box.give_sink_back()
-        promise.wait_until(lambda: not self.set_aside(), 30, "nothing is left of it", 0.1)
-        self.box.delivered(self.lines, 30)
-        agent.stop()
+        self.drained(agent)
         self.assertNotIn("is in use by process", agent.output())
-        self.box.check()
-        self.box.verify()
 
     def test_a_running_agent_upgrades_its_buffer(self):
         self.box.agent = self.later

@@ -13,12 +13,6 @@ constexpr std::uint64_t kLanesEvery = 16;  // steps
 constexpr WallTime kSane(1'700'000'000'000'000'000);
 constexpr int kDrainSteps = 4'000;
 
-template <class T>
-T must(Result<T> result, const char* what) {
-  if (!result) throw Broken{fmt::format("{}: {}", what, result.error().message)};
-  return *std::move(result);
-}
-
 template <class... Args>
 void require(bool holds, fmt::format_string<Args...> text, Args&&... args) {
   if (!holds) throw Broken{fmt::format(text, std::forward<Args>(args)...)};
@@ -28,10 +22,6 @@ std::uint64_t dropped_of(const LaneState& lane) {
   std::uint64_t records = 0;
   for (const Counter& counter : lane.dropped) records += counter.records;
   return records;
-}
-
-std::uint64_t number_of(const Token& token) {
-  return std::strtoull(token.c_str() + token.find(':') + 1, nullptr, 10);
 }
 
 }  // namespace

@@ -69,10 +69,11 @@ std::vector<Token> tokens_in(std::string_view text) {
   return tokens;
 }
 
-bool is_poison(const Token& token) {
-  if (token.empty()) return false;
-  return std::strtoull(token.c_str() + token.find(':') + 1, nullptr, 10) % 97 == 13;
+std::uint64_t number_of(const Token& token) {
+  return std::strtoull(token.c_str() + token.find(':') + 1, nullptr, 10);
 }
+
+bool is_poison(const Token& token) { return !token.empty() && number_of(token) % 97 == 13; }
 
 Logs::Logs(std::string directory, unsigned sources)
     : directory_(std::move(directory)), sources_(sources) {

@@ -20,6 +20,9 @@ using Token = std::string;
 // All tokens of a text, in their order.
 std::vector<Token> tokens_in(std::string_view text);
 
+// 17: lines of a source are numbered as they are written.
+std::uint64_t number_of(const Token& token);
+
 // A line that its destination never takes.
 bool is_poison(const Token& token);
 

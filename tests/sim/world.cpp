@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "agent/config/load.h"
 #include "tests/sim/disk.h"
 
@@ -10,16 +12,19 @@ namespace {
 
 constexpr const char* kPolicies[] = {"block", "drop_oldest", "drop_newest"};
 constexpr const char* kCompressions[] = {"none", "zstd", "gzip"};
+const std::string kBucket =
+    "[sinks.bucket]\ntype = \"s3\"\nbucket = \"simulated\"\nregion = \"eu-west-1\"\n";
+const std::string kDirectory = "[sinks.directory]\ntype = \"directory\"\npath = \"/out\"\n";
+const std::string kIndex =
+    "[sinks.index]\ntype = \"elasticsearch\"\nendpoints = [\"http://127.0.0.1:1\"]\n"
+    "index = \"simulated\"\n";
+const std::string kCollector =
+    "[sinks.collector]\ntype = \"splunk\"\nendpoints = [\"http://127.0.0.1:1\"]\nack = true\n"
+    "token = { file = \"/dev/null\" }\n";
 constexpr std::uint64_t kSmallBuffer = 1536 << 10;
 constexpr Duration kAge = std::chrono::seconds(5);
 
 [[noreturn]] void broken(std::string what) { throw Broken{std::move(what)}; }
-
-template <class T>
-T must(Result<T> result, const char* what) {
-  if (!result) broken(fmt::format("{}: {}", what, result.error().message));
-  return *std::move(result);
-}
 
 }  // namespace
 
@@ -41,34 +46,24 @@ World::~World() {
 // Of the first and the last life it has every sink; between, one may be left out for a life, and
 // names, sizes and compression differ.
 std::string World::config_text() const {
-  const unsigned left =
-      (setup_.bucket && variant_ % 8 != 0) + (setup_.directory && (variant_ >> 1) % 8 != 0) +
-      (setup_.index && (variant_ >> 2) % 8 != 0) + (setup_.collector && (variant_ >> 3) % 8 != 0);
-  const bool all = calm_ || life_ == 1 || left == 0;
-  const auto is_there = [&](unsigned sink) { return all || (variant_ >> sink) % 8 != 0; };
-  const char* const compression = kCompressions[all ? setup_.compression : (variant_ >> 12) % 3];
-  const char* const prefix = (variant_ >> 16) % 4 == 0 ? "12:30/" : "logs/";
+  const bool all = calm_ || life_ == 1;
+  const std::string objects = fmt::format(
+      "prefix = \"{}\"\ncompression = \"{}\"\n", (variant_ >> 16) % 4 == 0 ? "12:30/" : "logs/",
+      kCompressions[all ? setup_.compression : (variant_ >> 12) % std::size(kCompressions)]);
   std::string text = fmt::format("[agent]\nid = \"sim\"\ndata_dir = \"{}/data\"\n", directory_);
   text += fmt::format("[buffer]\nwhen_full = \"{}\"\n", kPolicies[setup_.policy]);
   for (unsigned s = 0; s < setup_.sources; ++s)
     text += fmt::format("[sources.{}]\ntype = \"file\"\npaths = [\"{}\"]\n", Logs::source_name(s),
                         logs_.path(s));
-  const auto objects = [&] {
-    return fmt::format("prefix = \"{}\"\ncompression = \"{}\"\n", prefix, compression);
-  };
-  if (setup_.bucket && is_there(0))
-    text += "[sinks.bucket]\ntype = \"s3\"\nbucket = \"simulated\"\nregion = \"eu-west-1\"\n" +
-            objects();
-  if (setup_.directory && is_there(1))
-    text += "[sinks.directory]\ntype = \"directory\"\npath = \"/out\"\n" + objects();
-  if (setup_.index && is_there(2))
-    text +=
-        "[sinks.index]\ntype = \"elasticsearch\"\nendpoints = [\"http://127.0.0.1:1\"]\n"
-        "index = \"simulated\"\n";
-  if (setup_.collector && is_there(3))
-    text +=
-        "[sinks.collector]\ntype = \"splunk\"\nendpoints = [\"http://127.0.0.1:1\"]\nack = true\n"
-        "token = { file = \"/dev/null\" }\n";
+  const std::array<std::string, 4> sinks{
+      setup_.bucket ? kBucket + objects : "", setup_.directory ? kDirectory + objects : "",
+      setup_.index ? kIndex : "", setup_.collector ? kCollector : ""};
+  std::string kept, every;
+  for (std::size_t i = 0; i < sinks.size(); ++i) {
+    every += sinks[i];
+    if ((variant_ >> i) % 8 != 0) kept += sinks[i];
+  }
+  text += all || kept.empty() ? every : kept;
   return text;
 }
 

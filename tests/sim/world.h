@@ -33,6 +33,13 @@
 
 namespace edgehose::sim {
 
+// What a call gives; Broken where it fails, `what` being what it does.
+template <class T>
+T must(Result<T> result, const char* what) {
+  if (!result) throw Broken{fmt::format("{}: {}", what, result.error().message)};
+  return *std::move(result);
+}
+
 class World {
  public:
   // `directory`: empty, in memory best; what is made in it stays.
