@@ -43,7 +43,7 @@ World::~World() {
   end_life();
 }
 
-// Of the first and the last life it has every sink; between, one may be left out for a life, and
+// Of the first and the last life it has every sink; between, some may be left out for a life, and
 // names, sizes and compression differ.
 std::string World::config_text() const {
   const bool all = calm_ || life_ == 1;
