@@ -5,14 +5,11 @@
 #   left_out   what is not run, a line each: FILE or FILE.test_NAME, and why
 promise_scripts=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 
-# kernel_runs QEMU SYSROOT: lets this machine's kernel run programs of another processor by their name, as one
-# that starts itself anew wants. As root; it lasts until the machine starts again. Exit code 1: it cannot.
+# kernel_runs QEMU SYSROOT: lets this machine's kernel run programs of another processor by their name, with the
+# libraries of that sysroot. Exit code 1: it cannot.
 kernel_runs() {
-  local formats=/proc/sys/fs/binfmt_misc
   export QEMU_LD_PREFIX=$2
-  [ -e $formats/register ] || mount -t binfmt_misc none $formats 2>/dev/null || return 1
-  [ -e "$formats/qemu-$1" ] && return
-  { tr -d '\n' <"/usr/lib/binfmt.d/qemu-$1.conf" >$formats/register; } 2>/dev/null
+  bash "$promise_scripts/binfmt.sh" "$1"
 }
 
 # not_under_qemu KIND ARCH: the lines of not_under_qemu.txt for a processor, as left_out wants them. Those of the

@@ -1,19 +1,18 @@
 """Roots of Debian 12 for tests: a tarball of packages, made once by mmdebstrap and kept beside what install.py
-keeps, under the name of what is in it. The packages come from the mirror that $EDGEHOSE_MIRROR names, or else
-from the one that this machine's apt uses. Needs root: the files in a tarball have other owners.
+keeps, under the name of what is in it. Where the packages come from: cross/mirror.sh. Needs root: the files in a
+tarball have other owners.
 """
 import hashlib
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
 from install import CACHE, CannotInstall, locked, run, tool
 
 SUITE = "bookworm"
-# What a tarball can be made for beside this machine's own; Debian's name -> the kernel's.
+# What a tarball can be made for beside this machine's own; Debian's name -> qemu's.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-FORMATS = Path("/proc/sys/fs/binfmt_misc")
+CROSS = Path(__file__).resolve().parents[2] / "cross"
 
 
 def tarball(name, arch, packages, *options):
@@ -45,32 +44,13 @@ def make(path, arch, packages, options):
 
 
 def mirror():
-    named = os.environ.get("EDGEHOSE_MIRROR")
-    if named:
-        return named
-    try:
-        told = subprocess.run(["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)"], check=True,
-                              capture_output=True, text=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise CannotInstall(f"apt-get does not tell this machine's mirror ({error}): say EDGEHOSE_MIRROR=URL") from None
-    for line in told.splitlines():
-        label, _, address = line.partition(" ")
-        if label == "Debian":
-            return address
-    raise CannotInstall("this machine's apt names no Debian mirror: say EDGEHOSE_MIRROR=URL")
+    return run(["bash", CROSS / "mirror.sh"]).splitlines()[-1]  # before it apt may warn
 
 
 def let_run(arch):
     """Lets programs of another machine run here, under qemu-user: installing packages takes that."""
     if arch == run(["dpkg", "--print-architecture"]).strip():
         return
-    machine = MACHINES.get(arch)
-    if not machine:
+    if arch not in MACHINES:
         raise CannotInstall(f"{arch} is none of {', '.join(MACHINES)}")
-    if not (FORMATS / "register").exists():
-        run(["mount", "-t", "binfmt_misc", "none", FORMATS])
-    if not (FORMATS / f"qemu-{machine}").exists():
-        rule = Path(f"/usr/lib/binfmt.d/qemu-{machine}.conf")
-        if not rule.exists():
-            raise CannotInstall(f"{rule} is not there: cross/install-deps.sh --vm installs it")
-        (FORMATS / "register").write_text(rule.read_text().strip())
+    run(["bash", CROSS / "binfmt.sh", MACHINES[arch]])
