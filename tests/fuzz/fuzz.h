@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,14 @@ namespace edgehose::fuzz {
 // Of the target that is linked.
 void one(std::string_view input);
 std::vector<std::string> seeds();
+
+// Each seed as a file: an engine's corpus.
+inline void write_seeds(const std::filesystem::path& directory) {
+  std::filesystem::create_directories(directory);
+  std::size_t number = 0;
+  for (const std::string& seed : seeds())
+    std::ofstream(directory / fmt::format("seed-{}", ++number), std::ios::binary) << seed;
+}
 
 // Where it does not hold the process aborts, which an engine takes for a crash.
 template <class... Args>

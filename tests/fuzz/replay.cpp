@@ -40,18 +40,11 @@ void run_with_neighbours(const std::string& seed) {
   }
 }
 
-void write_seeds(const fs::path& directory) {
-  fs::create_directories(directory);
-  std::size_t number = 0;
-  for (const std::string& seed : edgehose::fuzz::seeds())
-    std::ofstream(directory / fmt::format("seed-{}", ++number), std::ios::binary) << seed;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "--write") {
-    write_seeds(argv[2]);
+    edgehose::fuzz::write_seeds(argv[2]);
     return 0;
   }
   edgehose::fuzz::one("");

@@ -13,11 +13,13 @@ targets=("$@")
 failed=()
 for target in "${targets[@]}"; do
   corpus=build-fuzz/corpus/$target findings=build-fuzz/findings/$target
+  program=build-fuzz/tests/fuzz/fuzz_$target
+  [ -x "$program" ] || { echo "fuzz: $program is not there: cmake --preset fuzz && cmake --build --preset fuzz" >&2; exit 2; }
   mkdir -p "$corpus" "$findings"
   kept=()
   [ -d "tests/fuzz/corpus/$target" ] && kept=("tests/fuzz/corpus/$target")
   echo "== $target, $seconds s"
-  "build-fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
+  EDGEHOSE_SEEDS=$corpus "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=8192 \
     -print_final_stats=1 -artifact_prefix="$findings/" "$corpus" "${kept[@]}" 2>&1 | grep -E 'stat::|ERROR|fuzz:|SUMMARY' || true
   [ -z "$(ls -A "$findings")" ] || failed+=("$target")
 done
