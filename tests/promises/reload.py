@@ -24,10 +24,12 @@ class Promise(promise.PromiseCase):
         return self.box.call(*command, "--socket", self.box.root / "status.sock", timeout=70)
 
     def status(self):
+        """Of the running agent. For a moment of a reload nobody answers; then it is told of the config's file."""
         told = self.ask("status", "--json").stdout
-        if not told.startswith("{"):
-            raise LookupError("for a moment of a reload nobody answers")
-        return json.loads(told)
+        status = json.loads(told) if told.startswith("{") else {"running": False}
+        if not status["running"]:
+            raise LookupError(f"nobody answers: {told}")
+        return status
 
     def reload(self):
         return self.ask("reload")
