@@ -15,7 +15,7 @@ generator=()
 launcher=()
 command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 cmake -S . -B $build "${generator[@]}" "${launcher[@]}" -DEDGEHOSE_TESTS=ON \
-  -DCMAKE_BUILD_TYPE=RelWithDebInfo >/dev/null
+  -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_UNITY_BUILD=ON >/dev/null
 cmake --build $build --parallel "$(nproc)"
 
 exec ctest --test-dir $build --output-on-failure -j2 --timeout 180 "$@"

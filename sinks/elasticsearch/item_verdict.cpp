@@ -5,7 +5,7 @@
 namespace edgehose {
 namespace {
 
-struct Rule {
+struct ItemRule {
   int status;              // 0: any
   std::string_view type;   // of the error; empty: any
   std::string_view words;  // that its reason begins with; empty: whatever it says
@@ -14,7 +14,7 @@ struct Rule {
 };
 
 // The first that fits counts.
-constexpr Rule kRules[] = {
+constexpr ItemRule kItemRules[] = {
     {409, "version_conflict_engine_exception", "",
      ItemVerdict::kDelivered},  // an earlier attempt's
     {0, "cluster_block_exception", "", ItemVerdict::kBlocked, "see why the index is blocked"},
@@ -45,7 +45,7 @@ constexpr Rule kRules[] = {
 
 // "pipeline with id [x] does not exist", but not what else a pipeline has to say of a document, nor
 // a reason that repeats such words of one.
-bool fits(const Rule& rule, const BulkItem& item) {
+bool fits(const ItemRule& rule, const BulkItem& item) {
   return (rule.status == 0 || rule.status == item.status) &&
          (rule.type.empty() || rule.type == item.type) && item.reason.starts_with(rule.words);
 }
@@ -66,10 +66,10 @@ ItemVerdict by_status(int status) {
 
 ItemJudgement judge_item(const BulkItem& item) {
   if (item.status < 300) return {by_status(item.status)};
-  const auto rule =
-      std::ranges::find_if(kRules, [&](const Rule& candidate) { return fits(candidate, item); });
-  const bool of_index = rule != std::end(kRules) && !rule->type.empty();
-  if (rule != std::end(kRules)) return {rule->verdict, rule->advice, of_index};
+  const auto rule = std::ranges::find_if(
+      kItemRules, [&](const ItemRule& candidate) { return fits(candidate, item); });
+  const bool of_index = rule != std::end(kItemRules) && !rule->type.empty();
+  if (rule != std::end(kItemRules)) return {rule->verdict, rule->advice, of_index};
   return {by_status(item.status)};
 }
 

@@ -129,8 +129,10 @@ class Venv(Recipe):
 
 class Go(Recipe):
     def __init__(self, name, package, version):
-        super().__init__(name, version, f"go install {package}@{version}\n")
+        # Not optimised, without names for a debugger: a third less time to build, and to link.
+        self.options = ["-gcflags=all=-N -l", "-ldflags=-s -w"]
         self.package = f"{package}@{version}"
+        super().__init__(name, version, " ".join(["go install", *self.options, self.package]) + "\n")
 
     def possible(self):
         need = ".".join(map(str, GO_NEEDED))
@@ -147,8 +149,7 @@ class Go(Recipe):
                 "GOCACHE": str(build / "cache"), "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
 
     def make(self):
-        run(["go", "install", "-modcacherw", "-ldflags=-s -w", self.package],
-            env=self.environment())
+        run(["go", "install", "-modcacherw", *self.options, self.package], env=self.environment())
         shutil.rmtree(self.folder / "build")
 
 
