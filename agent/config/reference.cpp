@@ -61,7 +61,7 @@ constexpr std::string_view kHead =
 
 }  // namespace
 
-constinit const std::string_view kValues =
+constinit const std::string_view kAboutValues =
     R"(The main file is `/etc/edgehose/edgehose.toml`. `conf.d/*.toml` beside it are laid on it in the order
 of their names, then each `--set KEY=VALUE`: tables merge, everything else replaces.
 
@@ -134,7 +134,7 @@ void add_example_components(const std::string& kind, const std::vector<Component
 }  // namespace
 
 std::string reference_page(const ConfigSchema& schema) {
-  std::string out = fmt::format("{}{}", kHead, kValues);
+  std::string out = fmt::format("{}{}", kHead, kAboutValues);
   const AgentConfig agent;
   const BufferConfig buffer;
   add_section("`[agent]`", "", agent_fields().fields, &agent, out);

@@ -12,7 +12,7 @@
 namespace edgehose {
 
 // Where the config lies and how values are written: Markdown of paragraphs and "- **term**: ...".
-extern const std::string_view kValues;
+extern const std::string_view kAboutValues;
 // Of a key, as Markdown: its type with its range; its default, or what unset means.
 std::string type_and_bounds(const config::Field& field);
 std::string what_unset_means(const config::Field& field, const void* defaults);

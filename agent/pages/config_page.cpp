@@ -89,7 +89,7 @@ Page config_page(const ConfigSchema& schema) {
   const BufferConfig buffer;
   std::string out = roff_title("edgehose.toml", 5);
   out += roff_section("Name") + "edgehose.toml \\- what edgehose reads, and where it delivers it\n";
-  out += roff_section("Description") + introduction(kValues);
+  out += roff_section("Description") + introduction(kAboutValues);
   add_section("agent", "Table `[agent]`.", agent_fields().fields, &agent, out);
   add_section("buffer", "Table `[buffer]`.", buffer_fields().fields, &buffer, out);
   add_types("source", schema.sources(), out);

@@ -35,7 +35,7 @@ std::string safe(std::string_view name) {
 
 // Eleven letters and digits out of the seed (splitmix64), different for each place in the prefix.
 std::string random_string(std::uint64_t seed, std::uint64_t place) {
-  constexpr std::string_view kLetters =
+  constexpr std::string_view kAlphabet =
       "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   std::uint64_t z = seed + (place + 1) * 0x9E3779B97F4A7C15u;
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -43,8 +43,8 @@ std::string random_string(std::uint64_t seed, std::uint64_t place) {
   z ^= z >> 31;
   std::string out(11, '0');
   for (char& c : out) {
-    c = kLetters[static_cast<std::size_t>(z % kLetters.size())];
-    z /= kLetters.size();
+    c = kAlphabet[static_cast<std::size_t>(z % kLetters.size())];
+    z /= kAlphabet.size();
   }
   return out;
 }

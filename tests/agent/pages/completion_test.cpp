@@ -24,9 +24,10 @@ TEST(Completion, EachKindOfValueIsKnown) {
   const std::set<std::string_view> nothing = {"", "DURATION", "N", "VERSION"};
   for (const Command& command : commands())
     for (const Option& option : command.options)
-      if (wanted_by(option) == Wanted::kAnything)
+      if (wanted_by(option) == Wanted::kAnything) {
         EXPECT_TRUE(nothing.contains(option.argument))
             << command.name << " --" << option.name << " " << option.argument;
+      }
 }
 
 TEST(Completion, KeysAreThoseOfTheDeclarations) {
