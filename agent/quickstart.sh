@@ -50,12 +50,12 @@ give_up() {
 if [ -z "$agent" ]; then
   printf 'edgehose quick start\n\n  Packages ... '
   bash cross/install-deps.sh >"$dir/packages.log" 2>&1 || { cat "$dir/packages.log"; give_up "The packages could not be installed."; }
-  printf 'there.\n  Build (Release, %s cores; the first time takes minutes, five on a small board) ... ' "$(nproc)"
+  printf 'there.\n  Build (Release, %s cores; the first time takes a minute or two, five on a small board) ... ' "$(nproc)"
   SECONDS=0
   {
     fresh=(); [ -f build/CMakeCache.txt ] || fresh=(-G Ninja)
     launcher=(); command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-    cmake -S . -B build "${fresh[@]}" "${launcher[@]}" -DCMAKE_BUILD_TYPE=Release &&
+    cmake -S . -B build "${fresh[@]}" "${launcher[@]}" -DCMAKE_BUILD_TYPE=Release -DCMAKE_UNITY_BUILD=ON &&
       cmake --build build --target edgehose --parallel "$(nproc)"
   } >"$dir/build.log" 2>&1 || { tail -n 30 "$dir/build.log"; give_up "The build failed."; }
   printf '%s s.\n\n' "$SECONDS"

@@ -28,14 +28,14 @@ within() {
 
 # one ARCH: builds for it and tests what is to be tested; its line of the summary.
 one() {
-  local built options=(--unity)
+  local built options=()
   [[ " ${tested[*]} " != *" $1 "* ]] || options+=(--tests)
   if ! within "build of $1" bash cross/build.sh "$1" "${options[@]}"; then
     summary+=("$1: not built") failed=1
     return
   fi
   built="built in $took s"
-  if [ ${#options[@]} -eq 1 ]; then
+  if [ ${#options[@]} -eq 0 ]; then
     summary+=("$1: $built")
   elif within "unit tests of $1" bash cross/test.sh "$1"; then
     summary+=("$(tail -n 1 "$log"), in $took s; $built")
