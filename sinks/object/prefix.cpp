@@ -43,7 +43,7 @@ std::string random_string(std::uint64_t seed, std::uint64_t place) {
   z ^= z >> 31;
   std::string out(11, '0');
   for (char& c : out) {
-    c = kAlphabet[static_cast<std::size_t>(z % kLetters.size())];
+    c = kAlphabet[static_cast<std::size_t>(z % kAlphabet.size())];
     z /= kAlphabet.size();
   }
   return out;
