@@ -57,6 +57,10 @@ class DurableInput : public FileSourceTest {
     calls = {};
     config.start_at = StartAt::kBeginning;
   }
+  void TearDown() override {
+    calls = {};
+    FileSourceTest::TearDown();
+  }
   void fill(int files) {
     for (int i = 0; i < files; ++i)
       append("f" + std::to_string(i) + ".log", lines("file" + std::to_string(i), 0, 9));
