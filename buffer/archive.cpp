@@ -16,13 +16,13 @@
 #include "buffer/device.h"
 #include "buffer/keyspace.h"
 #include "buffer/lmdb.h"
+#include "buffer/lmdb_pages.h"
 
 namespace edgehose {
 namespace {
 
 constexpr std::string_view kSuffix = ".salvaged-";
 constexpr std::size_t kHeaderSizeAt = 8;
-constexpr std::uint64_t kPageHeader = 16;  // of LMDB, in front of a large value
 
 std::uint64_t page_floor(std::uint64_t at) { return at / lmdb::kPageBytes * lmdb::kPageBytes; }
 std::uint64_t page_ceil(std::uint64_t at) { return page_floor(at + lmdb::kPageBytes - 1); }
@@ -60,7 +60,7 @@ bool looks_like_reference(std::string_view bytes, const BlockHeader& header) {
 
 // A leaf page has a table behind its header, so a block right behind one has pages of its own.
 PageSpan pages_of(std::uint64_t offset, std::uint64_t stored) {
-  const bool alone = offset % lmdb::kPageBytes == kPageHeader;
+  const bool alone = offset % lmdb::kPageBytes == sizeof(lmdb::PageHeader);
   const std::uint64_t first = alone ? page_floor(offset) : page_ceil(offset);
   const std::uint64_t end = alone ? page_ceil(offset + stored) : page_floor(offset + stored);
   return {first, end > first ? end - first : 0};

@@ -1,7 +1,7 @@
 // Salvage: finds blocks in a damaged environment file without LMDB, by their magic and checksums.
-// Small blocks lie inside leaf pages, at any offset; large ones behind a 16-byte overflow page
-// header, contiguous. Freed pages still hold old blocks, so a scan finds more than was held:
-// choose_blocks() sorts that out.
+// Small blocks lie inside leaf pages, at any offset; large ones behind the header of an overflow
+// page (16 bytes, 12 on 32-bit machines), contiguous. Freed pages still hold old blocks, so a scan
+// finds more than was held: choose_blocks() sorts that out.
 //
 // The file is read in windows with pread, never mapped: a file that is cut short or a sector that
 // fails costs that page and no signal.

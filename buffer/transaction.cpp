@@ -5,6 +5,7 @@
 
 #include "agent/base/check.h"
 #include "buffer/block_header.h"
+#include "buffer/lmdb_pages.h"
 #include "buffer/store_impl.h"
 
 namespace edgehose {
@@ -29,10 +30,10 @@ BlockInfo unreadable(keyspace::BlockKey key) {
 }
 
 std::uint64_t space_of(std::uint64_t stored_bytes) {
-  constexpr std::uint64_t kPageHeader = 16;
   constexpr std::uint64_t kInLeaf = 1900;  // two entries must fit into a leaf
   if (stored_bytes <= kInLeaf) return stored_bytes + 32;
-  return (stored_bytes + kPageHeader + lmdb::kPageBytes - 1) / lmdb::kPageBytes * lmdb::kPageBytes;
+  const std::uint64_t with_header = stored_bytes + sizeof(lmdb::PageHeader);
+  return (with_header + lmdb::kPageBytes - 1) / lmdb::kPageBytes * lmdb::kPageBytes;
 }
 
 TransactionImpl::TransactionImpl(StoreImpl& store, lmdb::Transaction txn, const lmdb::Space& space)

@@ -42,7 +42,7 @@ class SetAsideTest : public FormatTest {
   void make_foreign() {
     std::fstream file(environment(), std::ios::in | std::ios::out | std::ios::binary);
     for (const std::size_t page : {std::size_t{0}, lmdb::kPageBytes}) {
-      const std::size_t header = 2 * sizeof(std::size_t);
+      const std::size_t header = sizeof(std::size_t) + 8;
       for (const std::size_t at : {page + header, page + header + 8 + 2 * sizeof(std::size_t)}) {
         char bytes[4];
         file.seekg(static_cast<long>(at));
