@@ -1,6 +1,11 @@
 // The room a buffer takes: the map, pages given back to the disk, compaction.
+#include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "agent/base/file.h"
@@ -240,6 +245,26 @@ class Compaction : public SpaceTest {
     store_.reset();  // a kill: nothing was punched
     ASSERT_GT(file_size(), kLarge);
   }
+  // By a process of its own, which is killed once it has, at the latest after `limit`: how long
+  // that took.
+  Duration open_and_kill(Duration limit) {
+    int opened[2];
+    EXPECT_EQ(::pipe(opened), 0);
+    const auto begin = std::chrono::steady_clock::now();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto store = Store::open(options_, clock_);
+      if (::write(opened[1], "", 1) == 1) ::pause();
+      ::_exit(1);
+    }
+    ::pollfd wait{opened[0], POLLIN, 0};
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+    ::poll(&wait, 1, static_cast<int>(ms));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    for (const int end : opened) ::close(end);
+    return std::chrono::steady_clock::now() - begin;
+  }
   static constexpr std::uint64_t kLarge = 80 * kMiB;
 };
 
@@ -270,17 +295,13 @@ TEST_F(Compaction, IsAtomic) {
   const std::string kept = directory_.path() + "/kept.mdb";
   std::filesystem::copy_file(environment(), kept);
   unsigned old_files = 0, new_files = 0;
-  for (int round = 0; round < 30; ++round) {
+  const Duration all_of_it = open_and_kill(std::chrono::seconds(60));
+  constexpr int kRounds = 30;
+  for (int round = 0; round <= kRounds; ++round) {
     std::filesystem::copy_file(kept, environment(),
                                std::filesystem::copy_options::overwrite_existing);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const auto store = Store::open(options_, clock_);
-      ::pause();
-    }
-    ::usleep(static_cast<useconds_t>(round * 3000));  // into the check, the copy, the rename
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
+    // Into the check, the copy, the rename; at last behind all of them.
+    open_and_kill(round < kRounds ? all_of_it * round / kRounds : std::chrono::seconds(60));
     ++(file_size() > kLarge ? old_files : new_files);
     expect_sound();
     const auto exported = export_buffer(environment(), options_, [](auto...) { return Status{}; });
