@@ -44,7 +44,10 @@ class CourierPatienceTest : public CourierTest {
     sink->maybe_arrived = {};
     sink->wrong_there = {};
     sink->left = {};
+    sink->size_limits = {};
+    sink->spent = {};
     sink->held_back = {};
+    sink->ambiguous = {};
   }
   static std::size_t heap() { return mallinfo2().uordblks; }
   std::size_t heap_ = 0;
