@@ -21,17 +21,21 @@ declare -A upon=([boost]=headers [spdlog]=fmtlib [curl]=openssl)  # what is incl
 # Of everything that decides what comes out of building $library.
 fingerprint() {
   {
-    cat "$scripts/libraries/$library.sh" "$scripts/recipe.sh" "$scripts/compiler.sh" "$scripts/zig.cmake"
+    cat "$scripts/libraries/$library.sh" "$scripts/recipe.sh" "$scripts/compiler.sh"
+    ! grep -q cmake_library "$scripts/libraries/$library.sh" || cat "$scripts/zig.cmake"
     echo "$ziglang $zig $cpu $openssl"
-    if [ "$library" = headers ]; then dpkg-query -W "${header_packages[@]}"
-    else grep "^${library}[0-9.]* " "$sources/versions"; fi
+    case $library in
+      headers) dpkg-query -W "${header_packages[@]}" ;;
+      memchr) cat "$scripts/memchr.c" ;;
+      *) grep "^${library}[0-9.]* " "$sources/versions" ;;
+    esac
     [ -z "${upon[$library]:-}" ] || cat "$here/done/${upon[$library]}"
   } | sha256sum
 }
 
 libraries=("$@")
 [ ${#libraries[@]} -gt 0 ] ||
-  libraries=(headers zlib libzstd lmdb libdeflate simdjson fmtlib spdlog boost openssl curl)
+  libraries=(memchr headers zlib libzstd lmdb libdeflate simdjson fmtlib spdlog boost openssl curl)
 for library in "${libraries[@]}"; do
   [ -e "$scripts/libraries/$library.sh" ] || { echo "libraries: there is no libraries/$library.sh" >&2; exit 2; }
   made_of=$(fingerprint)
