@@ -18,21 +18,37 @@ program=$(echo "$venv"/lib/python3*/site-packages/ziglang/zig)
 # zig keeps a C and a C++ library for each set of flags that programs are linked with: here there is one.
 # It makes them as the link says: with -Os its memcpy copies byte by byte, at 1.3 GB/s.
 # Its default for unoptimised C is the undefined-behaviour sanitizer with traps, which old C meets.
+# Nothing is thrown through C, so its functions need no tables for that: a tenth of OpenSSL.
 mkdir -p "$tools"
 for driver in cc c++; do
+  flags='-fno-sanitize=undefined -g0 -fno-pic -fomit-frame-pointer'
+  [ $driver = c++ ] || flags+=' -fno-unwind-tables -fno-asynchronous-unwind-tables'
   cat >"$tools/$driver" <<SH
 #!/bin/sh
 # $driver for $zig
 export ZIG_GLOBAL_CACHE_DIR='$cache/zig-cache' ZIG_LOCAL_CACHE_DIR='$cache/zig-cache'
-link='-static -O2 -s' headers=
+link='-static -O2 -s' headers= fold=
 [ "\$*" = -v ] && link=
-for word; do case \$word in -c|-E|-S|-M|-MM|--version) link= ;; -emit-pch) headers=yes ;; esac; done
-# CMake's way to precompile headers, said in the one that zig knows.
-[ -z "\$headers" ] || for word; do
+for word; do case \$word in
+  -c|-E|-S|-M|-MM|--version) link= ;;
+  -emit-pch) headers=yes ;;
+  -Wl,--icf=*) fold=\${word#-Wl,} ;;
+esac; done
+# What zig has other words for: CMake's way to precompile headers, and to fold functions.
+for word; do
   shift
-  case \$word in -c) ;; -emit-pch) set -- "\$@" -fno-pch-timestamp ;; *) set -- "\$@" "\$word" ;; esac
+  case \$word in
+    -c) [ -n "\$headers" ] || set -- "\$@" -c ;;
+    -emit-pch) set -- "\$@" -fno-pch-timestamp ;;
+    -Wl,--icf=*|-fuse-ld=*) ;;
+    *) set -- "\$@" "\$word" ;;
+  esac
 done
-exec '$program' $driver -target $zig -mcpu=$cpu -fno-sanitize=undefined -g0 "\$@" \$link
+set -- -target $zig -mcpu=$cpu $flags "\$@" \$link
+[ -n "\$link" ] && [ -n "\$fold" ] || exec '$program' $driver "\$@"
+# zig links and says how; then its linker does it again, folding.
+said=\$('$program' $driver -v "\$@" 2>&1) || { printf '%s\n' "\$said" >&2; exit 1; }
+exec '$program' ld.lld "\$fold" \$(printf '%s\n' "\$said" | sed -n 's/^ld\.lld //p' | tail -n 1)
 SH
 done
 for tool in ar ranlib; do
