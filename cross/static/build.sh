@@ -32,6 +32,14 @@ bash "$scripts/compiler.sh" "$arch"
 bash "$scripts/sources.sh" "$sources"
 bash "$scripts/libraries.sh" "$arch"
 
+# CMake does not look into a compiler's script: with another one it begins anew.
+made_by=$(cat "$tools"/* | sha256sum)
+if [ "$(cat "$here/edgehose/made_by" 2>/dev/null)" != "$made_by" ]; then
+  rm -rf "$here/edgehose"
+  mkdir -p "$here/edgehose"
+  echo "$made_by" >"$here/edgehose/made_by"
+fi
+
 SECONDS=0
 printf '  %s: edgehose ... ' "$arch"
 log=$here/edgehose.log

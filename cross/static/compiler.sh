@@ -18,23 +18,26 @@ program=$(echo "$venv"/lib/python3*/site-packages/ziglang/zig)
 # zig keeps a C and a C++ library for each set of flags that programs are linked with: here there is one.
 # It makes them as the link says: with -Os its memcpy copies byte by byte, at 1.3 GB/s.
 # Its default for unoptimised C is the undefined-behaviour sanitizer with traps, which old C meets.
-# Nothing is thrown through C, so its functions need no tables for that: a tenth of OpenSSL.
+# Nothing is thrown through C, so its functions need no tables for that: a tenth of OpenSSL. Of C++ those do that
+# can throw. C++ is optimised as one program: what cannot throw, and is not needed, shows itself then.
 mkdir -p "$tools"
 for driver in cc c++; do
   flags='-fno-sanitize=undefined -g0 -fno-pic -fomit-frame-pointer'
-  [ $driver = c++ ] || flags+=' -fno-unwind-tables -fno-asynchronous-unwind-tables'
+  if [ $driver = c++ ]; then flags+=' -flto -Xclang -funwind-tables=0'
+  else flags+=' -fno-unwind-tables -fno-asynchronous-unwind-tables'; fi
   cat >"$tools/$driver" <<SH
 #!/bin/sh
 # $driver for $zig
 export ZIG_GLOBAL_CACHE_DIR='$cache/zig-cache' ZIG_LOCAL_CACHE_DIR='$cache/zig-cache'
-link='-static -O2 -s' headers= fold=
+link='-static -O2 -s' headers= fold= speed=
 [ "\$*" = -v ] && link=
 for word; do case \$word in
   -c|-E|-S|-M|-MM|--version) link= ;;
   -emit-pch) headers=yes ;;
   -Wl,--icf=*) fold=\${word#-Wl,} ;;
+  -O*) speed=\$word ;;
 esac; done
-# What zig has other words for: CMake's way to precompile headers, and to fold functions.
+# What zig has other words for: CMake's way to precompile headers, to fold functions, and -Os, which is clang's -Oz.
 for word; do
   shift
   case \$word in
@@ -44,11 +47,13 @@ for word; do
     *) set -- "\$@" "\$word" ;;
   esac
 done
+[ "\$speed\$link" != -Os ] || set -- "\$@" -Xclang -Oz
 set -- -target $zig -mcpu=$cpu $flags "\$@" \$link
 [ -n "\$link" ] && [ -n "\$fold" ] || exec '$program' $driver "\$@"
-# zig links and says how; then its linker does it again, folding.
+# zig links and says how; then its linker does it again, folding. It would warn of objects that do not say whose
+# addresses count: all of theirs do.
 said=\$('$program' $driver -v "\$@" 2>&1) || { printf '%s\n' "\$said" >&2; exit 1; }
-exec '$program' ld.lld "\$fold" \$(printf '%s\n' "\$said" | sed -n 's/^ld\.lld //p' | tail -n 1)
+exec '$program' ld.lld "\$fold" --no-warnings \$(printf '%s\n' "\$said" | sed -n 's/^ld\.lld //p' | tail -n 1)
 SH
 done
 for tool in ar ranlib; do
