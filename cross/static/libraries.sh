@@ -26,7 +26,7 @@ fingerprint() {
     echo "$ziglang $zig $cpu $openssl"
     case $library in
       headers) dpkg-query -W "${header_packages[@]}" ;;
-      memchr) cat "$scripts/memchr.c" ;;
+      own) cat "$scripts"/own/*.c* ;;
       *) grep "^${library}[0-9.]* " "$sources/versions" ;;
     esac
     [ -z "${upon[$library]:-}" ] || cat "$here/done/${upon[$library]}"
@@ -35,7 +35,7 @@ fingerprint() {
 
 libraries=("$@")
 [ ${#libraries[@]} -gt 0 ] ||
-  libraries=(memchr headers zlib libzstd lmdb libdeflate simdjson fmtlib spdlog boost openssl curl)
+  libraries=(own headers mimalloc zlib libzstd lmdb libdeflate simdjson fmtlib spdlog boost openssl curl)
 for library in "${libraries[@]}"; do
   [ -e "$scripts/libraries/$library.sh" ] || { echo "libraries: there is no libraries/$library.sh" >&2; exit 2; }
   made_of=$(fingerprint)

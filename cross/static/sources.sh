@@ -7,7 +7,7 @@
 set -euo pipefail
 
 dir=${1:?usage: sources.sh DIR}
-packages=(zlib libzstd lmdb openssl curl libdeflate simdjson fmtlib spdlog boost1.74)
+packages=(mimalloc zlib libzstd lmdb openssl curl libdeflate simdjson fmtlib spdlog boost1.74)
 [ "$(cut -d ' ' -f 1 "$dir/versions" 2>/dev/null)" = "$(printf '%s\n' "${packages[@]}")" ] && exit 0
 
 die() { echo "sources: $*" >&2; exit 1; }

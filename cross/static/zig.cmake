@@ -25,9 +25,11 @@ set(ENV{PKG_CONFIG_PATH} "")
 
 set(Boost_USE_STATIC_LIBS ON)
 set(OPENSSL_USE_STATIC_LIBS ON)
-# What static libcurl needs itself, and what takes the place of something in the C library.
-set(CMAKE_CXX_STANDARD_LIBRARIES
-    "-L${static_dir}/prefix/lib -lssl -lcrypto ${static_dir}/prefix/lib/memchr.o")
+# What static libcurl needs itself, and what takes the place of something in the C and C++ libraries.
+set(CMAKE_CXX_STANDARD_LIBRARIES "-L${static_dir}/prefix/lib -lssl -lcrypto")
+foreach(name cpu_model demangle memchr mimalloc random_device)
+  string(APPEND CMAKE_CXX_STANDARD_LIBRARIES " ${static_dir}/prefix/lib/${name}.o")
+endforeach()
 # Warnings of GCC that clang does not know.
 set(CMAKE_CXX_FLAGS_INIT -Wno-unknown-warning-option)
 # Of each thread's stack, in bytes: musl gives 128 KiB to those of a file that says nothing.

@@ -1,4 +1,4 @@
-// memchr of the static build (cross/static/memchr.c): by the pieces of this machine, and by words.
+// memchr of the static build (cross/static/own/memchr.c): by the pieces of this machine, and by words.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,11 +15,11 @@
 
 namespace by_pieces {
 #define memchr find
-#include "cross/static/memchr.c"
+#include "cross/static/own/memchr.c"
 }  // namespace by_pieces
 #define EDGEHOSE_MEMCHR_BY_WORDS
 namespace by_words {
-#include "cross/static/memchr.c"
+#include "cross/static/own/memchr.c"
 }  // namespace by_words
 #undef memchr
 
