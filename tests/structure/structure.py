@@ -40,6 +40,7 @@ MAY_INCLUDE = {
     COMMANDS: {BASE, CONFIG, BUFFER, SOURCES, SINKS, OBJECT, AGE, S3EC, DELIVERY, EVENTS, RUN, "a sink"},
     PAGES: {BASE, CONFIG, RUN, COMMANDS},
     "agent": {BASE, COMMANDS},  # main.cpp
+    "cross/static/own": set(),
 }
 # Every other folder of sinks/ is a sink: all may include the same, and none another.
 A_SINK = {BASE, CONFIG, BUFFER, SINKS, HTTP, OBJECT, DELIVERY, EVENTS, AWS, AWS_CLIENT}
