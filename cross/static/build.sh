@@ -32,8 +32,8 @@ bash "$scripts/compiler.sh" "$arch"
 bash "$scripts/sources.sh" "$sources"
 bash "$scripts/libraries.sh" "$arch"
 
-# CMake does not look into a compiler's script: with another one it begins anew.
-made_by=$(cat "$tools"/* | sha256sum)
+# CMake does not look into a compiler's script, nor take a folder from another tree: it begins anew.
+made_by=$(cat "$tools/cc" "$tools/c++" <(echo "$root") | sha256sum)
 if [ "$(cat "$here/edgehose/made_by" 2>/dev/null)" != "$made_by" ]; then
   rm -rf "$here/edgehose"
   mkdir -p "$here/edgehose"

@@ -15,6 +15,7 @@ if [ ! -e "$venv/installed" ]; then
 fi
 program=$(echo "$venv"/lib/python3*/site-packages/ziglang/zig)
 
+# Links are folded where -Wl,--icf says so, as gold does it; zig's driver refuses that, its linker does not.
 # zig keeps a C and a C++ library for each set of flags that programs are linked with: here there is one.
 # It makes them as the link says: with -Os its memcpy copies byte by byte, at 1.3 GB/s.
 # Its default for unoptimised C is the undefined-behaviour sanitizer with traps, which old C meets.
@@ -48,15 +49,30 @@ for word; do
   esac
 done
 [ "\$speed\$link" != -Os ] || set -- "\$@" -Xclang -Oz
-set -- -target $zig -mcpu=$cpu $flags "\$@" \$link
-[ -n "\$link" ] && [ -n "\$fold" ] || exec '$program' $driver "\$@"
-# zig links and says how; then its linker does it again, folding. It would warn of objects that do not say whose
-# addresses count: all of theirs do.
-said=\$('$program' $driver -v "\$@" 2>&1) || { printf '%s\n' "\$said" >&2; exit 1; }
-exec '$program' ld.lld "\$fold" --no-warnings \$(printf '%s\n' "\$said" | sed -n 's/^ld\.lld //p' | tail -n 1)
+zig() { exec '$program' $driver -target $zig -mcpu=$cpu $flags "\$@"; }
+[ -n "\$link" ] && [ -n "\$fold" ] || zig "\$@" \$link
+
+# zig links an empty program and says how; its linker is told the same of what is to be linked, and to fold.
+output=a.out inputs= before=
+for word; do
+  shift
+  case \$before\$word in
+    -o) ;;
+    -o*) output=\$word ;;
+    -ldl|-lm|-lpthread|-lrt) ;;
+    -l*|-L*|[!-]*) inputs="\$inputs \$word" ;;
+    *) set -- "\$@" "\$word" ;;
+  esac
+  [ "\$word" = -o ] && before=-o || before=
+done
+said=\$(zig -v "\$@" '$tools/empty.o' -o "\$output" \$link 2>&1) || { printf '%s\n' "\$said" >&2; exit 1; }
+# It would warn of objects that do not say whose addresses count: all of theirs do.
+exec '$program' ld.lld "\$fold" --no-warnings \$(printf '%s\n' "\$said" |
+  sed -n 's/^ld\.lld //p' | tail -n 1 | sed "s# $tools/empty\.o # \$inputs #")
 SH
 done
 for tool in ar ranlib; do
   printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$program" $tool >"$tools/$tool"
 done
 chmod +x "$tools"/*
+echo 'int main() {}' | "$tools/c++" -x c++ -c - -o "$tools/empty.o"
