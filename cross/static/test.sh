@@ -27,8 +27,10 @@ layout "$arch"
 program=${program:-$root/build-static/edgehose-$arch}
 tools_of_tests=${EDGEHOSE_TOOLS:-$root/build-tests/tests/support}
 [ -x "$program" ] || { echo "test: $program is not there: run cross/static/build.sh $arch" >&2; exit 2; }
-[ -x "$tools_of_tests/gateway_log" ] ||
-  { echo "test: gateway_log is not in $tools_of_tests: build the tests (tests/README.md)" >&2; exit 2; }
+export EDGEHOSE_REFUSE=$tools_of_tests/../promises/refuse_all
+for tool in "$tools_of_tests/gateway_log" "$EDGEHOSE_REFUSE"; do
+  [ -x "$tool" ] || { echo "test: $tool is not there: build the tests (tests/README.md)" >&2; exit 2; }
+done
 [ ${#chosen[@]} -gt 0 ] || chosen=(lives config rotation input destinations damage privacy control full)
 
 # A static program loads no library before its own: what is tested by preloading one. Word by word: name, why.
@@ -41,7 +43,12 @@ clock                                                            preloads a libr
 emulated='
 lives.test_an_idle_agent_sleeps                                  counts switches of the emulator too
 lives.test_a_thousandth_of_a_second_of_life_leaves_nothing_broken  the emulator takes longer to start
-input.test_a_line_of_50_mb_is_truncated_and_the_next_is_intact   measures memory, which is the emulator'"'"'s too'
+input.test_a_line_of_50_mb_is_truncated_and_the_next_is_intact   measures memory, which is the emulator'"'"'s too
+control.test_what_was_refused_is_replayed_by_the_running_agent  a program of this machine writes into the buffer
+control.test_a_replay_asked_for_without_an_agent_is_done_by_the_next_run  a program of this machine writes into the buffer
+control.test_some_are_replayed_and_some_purged  a program of this machine writes into the buffer
+control.test_a_replay_survives_kill_9  a program of this machine writes into the buffer
+control.test_a_damaged_dead_letter_stops_no_other  a program of this machine writes into the buffer'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
