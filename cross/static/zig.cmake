@@ -27,7 +27,7 @@ set(Boost_USE_STATIC_LIBS ON)
 set(OPENSSL_USE_STATIC_LIBS ON)
 # What static libcurl needs itself, and what takes the place of something in the C and C++ libraries.
 set(CMAKE_CXX_STANDARD_LIBRARIES "-L${static_dir}/prefix/lib -lssl -lcrypto")
-foreach(name cpu_model demangle memchr mimalloc random_device)
+foreach(name cpu_model demangle memchr mimalloc random_device robust_mutex)
   string(APPEND CMAKE_CXX_STANDARD_LIBRARIES " ${static_dir}/prefix/lib/${name}.o")
 endforeach()
 # Warnings of GCC that clang does not know.
