@@ -65,10 +65,11 @@ for word; do
   esac
   [ "\$word" = -o ] && before=-o || before=
 done
-said=\$(zig -v "\$@" '$tools/empty.o' -o "\$output" \$link 2>&1) || { printf '%s\n' "\$said" >&2; exit 1; }
+said=\$(zig -v "\$@" '$tools/empty.o' -o "\$output.empty" \$link 2>&1) || { printf '%s\n' "\$said" >&2; exit 1; }
+rm -f "\$output.empty"
 # It would warn of objects that do not say whose addresses count: all of theirs do.
 exec '$program' ld.lld "\$fold" --no-warnings \$(printf '%s\n' "\$said" |
-  sed -n 's/^ld\.lld //p' | tail -n 1 | sed "s# $tools/empty\.o # \$inputs #")
+  sed -n 's/^ld\.lld //p' | tail -n 1 | sed "s# $tools/empty\.o # \$inputs #; s# -o [^ ]* # -o \$output #")
 SH
 done
 for tool in ar ranlib; do
