@@ -6,9 +6,11 @@ The root without edgehose is made once and kept in $XDG_CACHE_HOME/edgehose-test
 It takes half a minute; for another architecture, whose programs run under qemu-user, some minutes.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -89,8 +91,8 @@ class Image:
 
 
 def make(folder, arch, package=None, binary=None):
-    """An image in `folder`. `package` is installed, and lies in it as /opt/vm/edgehose.deb for what the machine does
-    with it; `binary` and the unit are put where the README puts them."""
+    """An image in `folder`. `package` is installed, and under a higher version it lies in it as /opt/vm/upgrade.deb;
+    `binary` and the unit are put where the README puts them."""
     image, root = Image(folder, arch), Path(folder) / "root"
     root.mkdir(parents=True)
     run("tar", "-xf", base(arch), "-C", root)
@@ -98,9 +100,7 @@ def make(folder, arch, package=None, binary=None):
         shutil.copy(max((root / "boot").glob(f"{kind}-*")), target)
     furnish(root)
     if package:
-        shutil.copy(package, root / "opt/vm/edgehose.deb")
-        debian.let_run(arch)
-        run("chroot", root, "dpkg", "--install", "/opt/vm/edgehose.deb")
+        install(root, arch, package)
     else:
         install_by_hand(root, binary)
     run("mkfs.ext4", "-q", "-F", "-d", root, image.disk, DISK_SIZE)
@@ -130,6 +130,20 @@ def enable(root, unit):
     link = wants / unit
     if not os.path.lexists(link):
         link.symlink_to(f"{place}/{unit}")
+
+
+def install(root, arch, package):
+    target = root / "opt/vm/edgehose.deb"
+    shutil.copy(package, target)
+    debian.let_run(arch)
+    run("chroot", root, "dpkg", "--install", "/opt/vm/edgehose.deb")
+    target.unlink()
+    # Here: unpacked and packed again under emulation it would take minutes.
+    with tempfile.TemporaryDirectory() as unpacked:
+        run("dpkg-deb", "--raw-extract", package, unpacked)
+        control = Path(unpacked) / "DEBIAN/control"
+        control.write_text(re.sub(r"^(Version: .*)$", r"\1+upgrade", control.read_text(), flags=re.M))
+        run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", unpacked, root / "opt/vm/upgrade.deb")
 
 
 def install_by_hand(root, binary):
