@@ -33,7 +33,7 @@ for other in $(processors); do
 done
 
 packages=(dpkg-dev fakeroot file gzip lintian mmdebstrap)
-vm=(qemu-system-x86 qemu-system-arm qemu-utils qemu-user-static mmdebstrap debian-archive-keyring e2fsprogs
+vm=(qemu-system-x86 qemu-system-arm qemu-utils qemu-user-static mmdebstrap arch-test debian-archive-keyring e2fsprogs
     zstd gzip openssl libfaketime python3)
 
 wanted=("${build[@]}" "${libraries[@]}")
