@@ -24,16 +24,16 @@ from search_reader import SearchReader  # noqa: E402
 HOST = "10.0.2.2"
 LOGS, ARCHIVE, CONFIG = "/var/log/app", "/srv/archive", "/etc/edgehose/edgehose.toml"
 INDEX = "gateway-*"
+SAMPLE_BYTES = 1 << 32  # all of it
 DRAIN_SECONDS = 600
 TOLD_SECONDS = 300
-SINKS = ("cloud", "archive", "search")
 
 
 class Gateway:
     """`tls`: the bucket is behind https, verified by an authority that the machine is given."""
 
-    def __init__(self, image, folder, tls=False):
-        self.image, self.folder = image, Path(folder)
+    def __init__(self, image, folder, tls=False, commit_interval="2s"):
+        self.image, self.folder, self.commit_interval = image, Path(folder), commit_interval
         self.disk = image.copy_to(self.folder / "disk.img")
         self.lives, self.authority = 0, None
         arguments = ["fault_server.py"]
@@ -41,7 +41,9 @@ class Gateway:
             run("bash", Path(agent.__file__).parent / "make_certs.sh", self.folder)
             self.authority = (self.folder / "ca.pem").read_text()
             arguments += ["--tls", self.folder / "server.pem", self.folder / "server.key"]
-        self.bucket, self.index = FaultServer(*arguments), FaultServer("fault_server.py", "--bulk")
+        self.sample = self.folder / "index.sample"  # what the index was sent
+        self.bucket = FaultServer(*arguments)
+        self.index = FaultServer("fault_server.py", "--bulk", "--sample", self.sample, SAMPLE_BYTES)
         self.machine = self.new_machine()
 
     def new_machine(self, write_log=None):
@@ -67,7 +69,7 @@ class Gateway:
         common = {"batch": {"max_size": "64KiB", "max_age": "1s"}, "retry": {"initial": "200ms", "max": "2s"}}
         tables = {
             "agent": {"id": "gw-vm"},
-            "buffer": {"commit_interval": "2s"},
+            "buffer": {"commit_interval": self.commit_interval},
             "sources.app": {"type": "file", "paths": [f"{LOGS}/*.log"]},
             "sinks.cloud": {"type": "s3", "bucket": "telemetry", "region": "eu-west-1",
                             "endpoint": f"{scheme}://{HOST}:{self.bucket.port}",
@@ -193,21 +195,25 @@ class Gateway:
         """Turns the machine off. Of each sink its lines.Count; Failed where one is not right. `beyond`: lines may
         have arrived that no file holds any more."""
         self.machine.power_off()
-        found = self.folder / "found"
-        shutil.rmtree(found, ignore_errors=True)
-        for name in ("held", *SINKS):
-            (found / name).mkdir(parents=True)
         check_file_system(self.disk)
-        dump(self.disk, LOGS, found / "held")
-        dump(self.disk, ARCHIVE, found / "archive")
-        self.download_bucket(found / "cloud")
-        SearchReader(self.index.url).download(INDEX, found / "search")
-        held = lines.read_folder(found / "held")
-        counts = {name: lines.Count(held, lines.read_folder(found / name)) for name in SINKS}
-        wrong = [f"{name}: {count}" for name, count in counts.items() if not count.is_right(beyond)]
-        if wrong:
-            raise Failed("\n".join(wrong))
-        return counts
+        for name in ("cloud", "search"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            (self.folder / name).mkdir()
+        self.download_bucket(self.folder / "cloud")
+        SearchReader(self.index.url).download(INDEX, self.folder / "search")
+        return counted(dump_lines(self.disk, LOGS, self.folder / "held"),
+                       {"cloud": lines.read_folder(self.folder / "cloud"),
+                        "archive": dump_lines(self.disk, ARCHIVE, self.folder / "archive"),
+                        "search": lines.read_folder(self.folder / "search")}, beyond)
+
+
+def counted(held, delivered, beyond):
+    """Of each sink the Count of what it was delivered; Failed where one is not right."""
+    counts = {name: lines.Count(held, found) for name, found in delivered.items()}
+    wrong = [f"{name}: {count}" for name, count in counts.items() if not count.is_right(beyond)]
+    if wrong:
+        raise Failed("\n".join(wrong))
+    return counts
 
 
 def check_file_system(disk):
@@ -215,8 +221,15 @@ def check_file_system(disk):
     run("e2fsck", "-f", "-n", disk)
 
 
+def dump_lines(disk, folder, target):
+    """The lines in a folder of a machine's file system that nobody has mounted; the folder is left in `target`."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    dump(disk, folder, target)
+    return lines.read_folder(target)
+
+
 def dump(disk, folder, target):
-    """A folder of the machine's file system, without mounting it."""
     done = subprocess.run(["debugfs", "-R", f"rdump {folder} {target}", str(disk)], capture_output=True, text=True)
     errors = [line for line in done.stderr.splitlines() if not line.startswith("debugfs ")]
     if done.returncode != 0 or errors:

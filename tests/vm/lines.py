@@ -24,27 +24,35 @@ def is_whole(text):
     return bool(match) and zlib.crc32(text[:-len(b" crc=00000000")]) == int(match[3], 16)
 
 
-def read_file(path):
-    """The bytes of a log or an object, opened by the standard tools."""
-    import gzip  # here, since write_lines.py needs neither, and an emulated machine seconds for them
-    import subprocess
-    path = Path(path)
+def read_log(path):
+    """The bytes of a log or a rotation of it."""
+    import gzip  # here, since write_lines.py needs it not, and an emulated machine seconds for it
     data = path.read_bytes()
-    if path.suffix == ".gz":
-        return gzip.decompress(data)
-    if path.suffix == ".zst":
-        return subprocess.run(["zstd", "-dcq"], input=data, capture_output=True, check=True).stdout
-    return data
+    return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+def unpacked(objects):
+    """Of objects one behind the other, which zstd takes for one: each ends with a line."""
+    import subprocess
+    return subprocess.run(["zstd", "-dcq"], input=objects, capture_output=True, check=True).stdout
+
+
+def count(data):
+    """How often each line is there. A last one without its end is one too: it ships, as its writer may be gone."""
+    found = data.split(b"\n")
+    return Counter(found if found[-1] else found[:-1])
 
 
 def read_folder(folder):
-    """How often each line is in the files below `folder`. What has no line end yet is no line."""
-    found = Counter()
+    """How often each line is in the files below `folder`."""
+    found, objects = Counter(), []
     for place, _, names in os.walk(folder):
-        for name in names:
-            if not name.startswith("."):
-                found.update(read_file(Path(place) / name).split(b"\n")[:-1])
-    return found
+        for path in (Path(place) / name for name in names if not name.startswith(".")):
+            if path.suffix == ".zst":
+                objects.append(path.read_bytes())
+            else:
+                found.update(count(read_log(path)))
+    return found + count(unpacked(b"".join(objects))) if objects else found
 
 
 class Count:

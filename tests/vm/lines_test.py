@@ -58,6 +58,12 @@ class Lines(unittest.TestCase):
         self.assertFalse(lines.Count(Counter(ALL + torn), Counter(ALL + torn * 2)).is_right())
 
 
+    def test_a_last_line_without_its_end_is_a_line(self):
+        self.assertEqual(lines.count(b"a\nb\n\n"), Counter([b"a", b"b", b""]))
+        self.assertEqual(lines.count(b"a\nb"), Counter([b"a", b"b"]))
+        self.assertEqual(lines.count(b""), Counter())
+
+
 class Writer(unittest.TestCase):
     """guest/write_lines.py as a process."""
 
@@ -66,9 +72,9 @@ class Writer(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.log = Path(folder.name) / "app.log"
 
-    def start(self):
+    def start(self, *more):
         writer = subprocess.Popen([sys.executable, HERE / "guest/write_lines.py", "--file", self.log, "--run", "W",
-                                   "--rate", "2000"], env={**os.environ, "PYTHONPATH": str(HERE)},
+                                   "--rate", "2000", *more], env={**os.environ, "PYTHONPATH": str(HERE)},
                                   stdout=subprocess.PIPE, text=True)
         self.addCleanup(writer.stdout.close)
         self.addCleanup(writer.kill)
@@ -95,6 +101,12 @@ class Writer(unittest.TestCase):
         old.with_name("app.log.1.gz").write_bytes(gzip.compress(old.read_bytes()))
         old.unlink()
         self.assertEqual(lines.read_folder(self.log.parent), Counter(lines.line("W", n) for n in range(number)))
+
+    def test_it_ends_behind_so_many(self):
+        writer = self.start("--lines", "7")
+        told, _ = writer.communicate(timeout=20)
+        self.assertEqual(told, "7 lines\n")
+        self.assertEqual(lines.read_folder(self.log.parent), Counter(lines.line("W", n) for n in range(7)))
 
     def test_it_ends_a_torn_line_first(self):
         self.log.write_bytes(ALL[0][:30])

@@ -11,7 +11,9 @@ KVM is used where it works: a machine that has not come up with it in KVM_SECOND
 emulation, and so are all later ones.
 """
 import base64
+import bisect
 import json
+import math
 import os
 import platform
 import re
@@ -263,4 +265,10 @@ class Growth:
 
     def length_after(self, moment):
         """A length that the log had not yet at `moment`, or just then. None where nobody looked since."""
-        return next((length for when, length in self.seen if when > moment), None)
+        looks = bisect.bisect_right(self.seen, (moment, math.inf))
+        return self.seen[looks][1] if looks < len(self.seen) else None
+
+    def length_before(self, moment):
+        """A length that the log had already at `moment`: of the last look that was over. 0 where there was none."""
+        looks = bisect.bisect_right(self.seen, (moment, math.inf))
+        return self.seen[looks - 2][1] if looks > 1 else 0

@@ -38,6 +38,13 @@ class Points(unittest.TestCase):
     def test_at_the_end_where_nobody_looked_since(self):
         self.assertEqual(self.points([(2.0, 512 * 11)], [3.0]), {len(ENTRIES)})
 
+    def test_a_length_is_one_that_it_had_before_or_after(self):
+        """What a look found was there at the latest when the next one began."""
+        growth = Growth.__new__(Growth)
+        growth.seen = [(2.0, 10), (3.0, 20), (4.0, 30)]
+        self.assertEqual([growth.length_before(moment) for moment in (1.0, 2.5, 3.0, 3.5, 9.0)], [0, 0, 10, 10, 20])
+        self.assertEqual([growth.length_after(moment) for moment in (1.0, 2.5, 3.0, 3.5, 9.0)], [10, 20, 30, 30, None])
+
     def test_a_log_that_grows_is_looked_at(self):
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "log"

@@ -36,9 +36,9 @@ class Run:
         self.rng = random.Random(options.seed)
         self.rate, self.gateway = None, None
 
-    def boot(self, *words, link=True, tls=False):
+    def boot(self, *words, link=True, **options):
         """A new gateway that has edgehose, and does not log yet."""
-        self.gateway = Gateway(self.image, self.folder, tls)
+        self.gateway = Gateway(self.image, self.folder, **options)
         self.gateway.machine.start(*words, link=link)
         self.rate = RATES[accelerators[self.options.arch]]
         self.gateway.start_agent()
@@ -207,6 +207,7 @@ def arguments():
     p.add_argument("--binary", type=Path, default=image.ROOT / "build-tests/agent/edgehose",
                    help="without --deb: the agent, built for Debian 12 (%(default)s)")
     p.add_argument("--cuts", type=int, default=20, help="how often the power is cut")
+    p.add_argument("--replays", type=int, default=25, help="at how many more points each cut's log of writes is cut")
     p.add_argument("--ignore-flushes", action="store_true",
                    help="the disk of power_cuts lies about flushes: a test of the test, which has to fail then")
     p.add_argument("--emulate", action="store_true", help="KVM is not tried")

@@ -11,6 +11,7 @@ sectors: tests/crash/disk.py chooses.
 import os
 import struct
 import sys
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "crash"))
@@ -89,14 +90,45 @@ def split(entries, ignore_flushes=False):
             [entry for entry in later if entry.flags & FUA])
 
 
+def under_way(entries):
+    """Behind how many of the entries, none to all, how many writes no flush has made durable yet."""
+    numbers = [0]
+    for entry in entries:
+        numbers.append((0 if entry.is_flush else numbers[-1]) + (entry.size > 0))
+    return numbers
+
+
 class Cut:
     """What `replay` did: how many writes were durable, how many pending, and the bytes of these that
-    were kept."""
+    were kept. `again`: how much that servers had was sent to them again after it, where that is known."""
 
     def __init__(self, style, durable, pending):
         self.style, self.durable, self.pending = style, durable, len(pending)
         self.bytes_pending = sum(entry.size for entry in pending)
-        self.bytes_kept = 0
+        self.bytes_kept, self.again = 0, 0
+
+    def __str__(self):
+        return (f"{self.style}, {self.durable} writes durable, of {self.pending} more ({self.bytes_pending >> 10} KiB) "
+                f"{self.bytes_kept >> 10} KiB kept")
+
+
+class Tally:
+    """What many cuts did."""
+
+    def __init__(self):
+        self.number, self.under_way, self.styles, self.sums = 0, 0, Counter(), Counter()
+
+    def add(self, cut):
+        self.number += 1
+        self.under_way += cut.pending > 0
+        self.styles[cut.style] += 1
+        self.sums.update(pending=cut.pending, kept=cut.bytes_kept, bytes=cut.bytes_pending, again=cut.again)
+
+    def __str__(self):
+        again = f", {self.sums['again']} objects and documents sent again" if self.sums["again"] else ""
+        kinds = ", ".join(f"{style} {times}" for style, times in sorted(self.styles.items()))
+        return (f"{self.number} ({kinds}; writes under way at {self.under_way} of them, {self.sums['pending']} "
+                f"together, {self.sums['kept'] >> 10} of their {self.sums['bytes'] >> 10} KiB kept{again})")
 
 
 def replay(log, entries, image, rng, ignore_flushes=False):

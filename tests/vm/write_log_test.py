@@ -118,6 +118,11 @@ class WriteLog(unittest.TestCase):
         entries = self.entries(write(0, b"a"), FLUSHED, write(0, b"b"), FLUSHED, write(0, b"c"))
         self.assertEqual([self.after(entries[:n], "none")[0] for n in range(6)], list("..aabb"))
 
+    def test_what_is_under_way_at_each_point(self):
+        flushing, discarding = write(2, b"c", flags=FLUSH), header(8, 4, DISCARD)
+        entries = self.entries(write(0, b"a"), write(1, b"b"), FLUSHED, flushing, discarding)
+        self.assertEqual(write_log.under_way(entries), [0, 1, 2, 0, 1, 1])
+
     def test_parts_of_the_rest_a_beginning_or_torn(self):
         entries = self.entries(*(write(8 * i, b"%d" % i, 8) for i in range(8)))
         seen = {style: set() for style in ("prefix", "pages", "sectors")}

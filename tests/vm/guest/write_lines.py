@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""In the machine: a program that logs the lines of lines.py to a file, at a rate, until SIGTERM.
+"""In the machine: a program that logs the lines of lines.py to a file, at a rate, until SIGTERM or --lines.
 
 A line that the file system does not take (full, read-only) is tried again until it does. A line that a
 power cut left without its end is ended first. SIGHUP: reopens the file, as after a rotation."""
@@ -49,6 +49,7 @@ def main():
     parser.add_argument("--file", required=True)
     parser.add_argument("--run", required=True)
     parser.add_argument("--rate", type=float, required=True, help="lines a second")
+    parser.add_argument("--lines", type=int, help="ends behind so many")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: asked.update(stop=True))
     signal.signal(signal.SIGHUP, lambda *_: asked.update(reopen=True))
@@ -56,8 +57,10 @@ def main():
     if torn(fd):
         write_all(fd, b"\n")
     begin, number = time.monotonic(), 0
-    while not asked["stop"]:
+    while not asked["stop"] and number != options.lines:
         due = int((time.monotonic() - begin) * options.rate)
+        if options.lines is not None:
+            due = min(due, options.lines)
         while number < due and not asked["stop"]:
             if asked["reopen"]:
                 asked["reopen"], fd = False, reopened(options.file, fd)
