@@ -10,6 +10,7 @@ that a file of the machine holds must have arrived once at the bucket, the index
 """
 import argparse
 import random
+import shlex
 import shutil
 import sys
 import tempfile
@@ -225,6 +226,18 @@ def arguments():
     return options
 
 
+def repeated(name, seed):
+    """The options of the command line, for this scenario and this seed alone."""
+    words, others = iter(sys.argv[1:]), []
+    for word in words:
+        option, equals, _ = word.partition("=")
+        if option not in ("--only", "--seed"):
+            others.append(word)
+        elif not equals:
+            next(words)
+    return shlex.join([*others, "--only", name, "--seed", str(seed)])
+
+
 def one(options, name, scenario, folder, made, deadline):
     """Whether it passed; None where it was not run."""
     if name == "package" and not options.deb:
@@ -248,7 +261,7 @@ def one(options, name, scenario, folder, made, deadline):
         if run.gateway:
             run.gateway.keep_journal()
         print(f"{name}: FAILED: {failure}\nkept for a look: {here}\n"
-              f"again: bash tests/vm/run.sh --only {name} --seed {options.seed}", flush=True)
+              f"again: bash tests/vm/run.sh {repeated(name, options.seed)}", flush=True)
         return False
     finally:
         if run.gateway:

@@ -125,6 +125,8 @@ class Tally:
         self.sums.update(pending=cut.pending, kept=cut.bytes_kept, bytes=cut.bytes_pending, again=cut.again)
 
     def __str__(self):
+        if not self.number:
+            return "none"
         again = f", {self.sums['again']} objects and documents sent again" if self.sums["again"] else ""
         kinds = ", ".join(f"{style} {times}" for style, times in sorted(self.styles.items()))
         return (f"{self.number} ({kinds}; writes under way at {self.under_way} of them, {self.sums['pending']} "

@@ -139,6 +139,15 @@ class WriteLog(unittest.TestCase):
             self.assertTrue(all(disk[8 * i:8 * i + 8] in (whole[i], "." * 8) for i in range(8)))
         self.assertTrue(any(0 < disk[:8].count("0") < 8 for disk in seen["sectors"]), "never torn")
 
+    def test_many_cuts_are_told_together(self):
+        tally = write_log.Tally()
+        self.assertEqual(str(tally), "none")
+        for style in ("all", "none"):
+            self.after(self.entries(write(0, b"a"), FLUSHED, write(1, b"b", 8)), style)
+            tally.add(self.cut)
+        self.assertEqual(str(tally), "2 (all 1, none 1; writes under way at 2 of them, 2 together, "
+                                     "4 of their 8 KiB kept)")
+
 
 if __name__ == "__main__":
     unittest.main()
