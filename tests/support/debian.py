@@ -1,6 +1,6 @@
-"""Roots of Debian 12 for tests: a tarball of packages, made once by mmdebstrap and kept beside what install.py
-keeps, under the name of what is in it. Where the packages come from: cross/mirror.sh. Needs root: the files in a
-tarball have other owners.
+"""Roots of Debian 12 and its relatives for tests: a tarball of packages, made once by mmdebstrap and kept beside
+what install.py keeps, under the name of what is in it. Where the packages come from: cross/mirror.sh, unless the
+caller says so. Needs root: the files in a tarball have other owners.
 """
 import hashlib
 import os
@@ -15,11 +15,11 @@ MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 CROSS = Path(__file__).resolve().parents[2] / "cross"
 
 
-def tarball(name, arch, packages, *options):
-    """The root with `packages` and what they depend on, made if need be; `options` are mmdebstrap's.
-    CannotInstall where it is not to be had."""
+def tarball(name, arch, packages, *options, suite=SUITE, source=None):
+    """The root with `packages` and what they depend on, made if need be; `options` are mmdebstrap's, `source` is a
+    line of sources.list where it is not this machine's mirror. CannotInstall where it is not to be had."""
     text = "\n".join([*options, *sorted(packages)])
-    path = CACHE / f"{name}-{SUITE}-{arch}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.tar"
+    path = CACHE / f"{name}-{suite}-{arch}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.tar"
     if path.exists():
         return path
     if os.geteuid() != 0:
@@ -28,18 +28,18 @@ def tarball(name, arch, packages, *options):
     CACHE.mkdir(parents=True, exist_ok=True)
     with locked(CACHE / f"{name}-{arch}.lock"):
         if not path.exists():  # another one was faster
-            make(path, arch, packages, options)
+            make(path, arch, packages, options, suite, source or mirror())
     return path
 
 
-def make(path, arch, packages, options):
+def make(path, arch, packages, options, suite, source):
     print(f"{path.name}: installing", flush=True)
     let_run(arch)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         new = Path(folder) / path.name
         # In a mount namespace of its own: what it mounts is nobody else's, and cannot stay behind.
         run(["unshare", "--mount", "mmdebstrap", "--variant=minbase", f"--architectures={arch}",
-             f"--include={','.join(packages)}", *options, SUITE, new, mirror()])
+             f"--include={','.join(packages)}", *options, suite, new, source])
         new.rename(path)
 
 

@@ -1,6 +1,6 @@
-"""The machine's disk: a minimal Debian 12 with systemd, a kernel, logrotate and rsyslog, made by mmdebstrap;
-what the test has to have in it (guest/); and edgehose, installed from its package, or without one put there by
-hand, as the README says.
+"""The machine's disk: a minimal system of systems.py, made by mmdebstrap; what the test has to have in it (guest/);
+and edgehose, installed from its package or from the archive of the static build, or without either put there by hand,
+as the README says.
 
 The root without edgehose is made once and kept in $XDG_CACHE_HOME/edgehose-tests (~/.cache/edgehose-tests).
 It takes half a minute; for another architecture, whose programs run under qemu-user, some minutes.
@@ -18,14 +18,9 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "support"))
 import debian  # noqa: E402
 from agent import Failed  # noqa: E402
+from systems import SYSTEMS  # noqa: E402
 
 DISK_SIZE = "3G"
-# What runs the machine and the test in it.
-SYSTEM = ["systemd-sysv", "initramfs-tools", "zstd", "udev", "dbus", "kmod", "e2fsprogs", "logrotate",
-          "rsyslog", "iproute2", "python3", "ca-certificates"]
-# What edgehose's package depends on, and may recommend.
-LIBRARIES = ["adduser", "libcurl4", "libssl3", "libzstd1", "liblmdb0", "libboost-program-options1.74.0", "libfmt9",
-             "libspdlog1.10", "libdeflate0", "libsimdjson14", "zlib1g", "libstdc++6"]
 # Only what the initial RAM disk has to have: less to unpack at each boot.
 HOOK = ('mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d" && '
         'echo MODULES=list > "$1/etc/initramfs-tools/conf.d/vm" && '
@@ -73,9 +68,10 @@ def run(*command, **options):
     return done.stdout
 
 
-def base(arch):
+def base(system, arch):
     """The tar of the root without edgehose."""
-    return debian.tarball("vm", arch, [*SYSTEM, *LIBRARIES, f"linux-image-cloud-{arch}"], f"--essential-hook={HOOK}")
+    return debian.tarball("vm", arch, [package.format(arch=arch) for package in system.packages],
+                          f"--essential-hook={HOOK}", suite=system.suite, source=system.source)
 
 
 class Image:
@@ -90,17 +86,20 @@ class Image:
         return path
 
 
-def make(folder, arch, package=None, binary=None):
-    """An image in `folder`. `package` is installed, and under a higher version it lies in it as /opt/vm/upgrade.deb;
-    `binary` and the unit are put where the README puts them."""
+def make(folder, system, arch, package=None, archive=None, binary=None):
+    """An image in `folder` of one of SYSTEMS. `package` is installed, and under a higher version it lies in it as
+    /opt/vm/upgrade.deb; `archive` is installed, and stays in /opt/vm; `binary` and the unit are put where the README
+    puts them."""
     image, root = Image(folder, arch), Path(folder) / "root"
     root.mkdir(parents=True)
-    run("tar", "-xf", base(arch), "-C", root)
+    run("tar", "-xf", base(SYSTEMS[system], arch), "-C", root)
     for kind, target in (("vmlinuz", image.kernel), ("initrd.img", image.initrd)):
         shutil.copy(max((root / "boot").glob(f"{kind}-*")), target)
     furnish(root)
     if package:
         install(root, arch, package)
+    elif archive:
+        install_archive(root, arch, archive)
     else:
         install_by_hand(root, binary)
     run("mkfs.ext4", "-q", "-F", "-d", root, image.disk, DISK_SIZE)
@@ -144,6 +143,13 @@ def install(root, arch, package):
         control = Path(unpacked) / "DEBIAN/control"
         control.write_text(re.sub(r"^(Version: .*)$", r"\1+upgrade", control.read_text(), flags=re.M))
         run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", unpacked, root / "opt/vm/upgrade.deb")
+
+
+def install_archive(root, arch, archive):
+    run("tar", "-xf", archive, "-C", root / "opt/vm")
+    debian.let_run(arch)
+    script, = (root / "opt/vm").glob("edgehose-*/install.sh")
+    run("chroot", root, f"/{script.relative_to(root)}")
 
 
 def install_by_hand(root, binary):

@@ -3,7 +3,8 @@
 
 Each scenario has a machine and servers of its own, ends with the machine turned off, and counts: every line
 that a file of the machine holds must have arrived once at the bucket, the index and the directory. With
---deb the machine has the package; without it the binary and the unit lie where the README puts them.
+--deb the machine has the package, with --archive the static build; without either the binary and the unit lie
+where the README puts them.
 
     bash tests/vm/run.sh --deb edgehose_1.2_amd64.deb
     bash tests/vm/run.sh --only power_cuts --cuts 100 --seed 7
@@ -20,11 +21,13 @@ from pathlib import Path
 
 import image
 import power_cuts
-from gateway import LOGS, Failed, Gateway, told, wait, wait_until
+from gateway import CONFIG, LOGS, Failed, Gateway, told, wait, wait_until
 from machine import accelerators
 from debian import MACHINES
 from install import CannotInstall
+from systems import SYSTEMS
 
+INSTALL = "/opt/vm/edgehose-*/install.sh"  # of the static build's archive
 UPGRADE = "dpkg --force-confold -i /opt/vm/upgrade.deb"  # the same package under a higher version
 RATES = {"kvm": 1000, "tcg": 200}  # lines a second: an emulated machine has less to do it with
 
@@ -57,10 +60,47 @@ def reboot(run):
     wait(10)
     gateway.settle()
     print(gateway.machine.run(
+        "systemctl --version | head -n 1; "
+        "journalctl -b --no-pager -o cat _PID=1 | grep edgehose.service: | head -n 20; "
         "systemctl show edgehose -p ActiveState,SubState,Result,NRestarts,MemoryCurrent,StatusText; "
         "systemd-analyze security edgehose --no-pager | tail -1; systemd-analyze time --no-pager | head -1; "
         "journalctl -u edgehose -b --no-pager -o cat -n 12"))
     return told(gateway.count())
+
+
+def service(run):
+    """Under load: a config with an error is refused by a reload and the one before it runs on, a good one is taken by
+    the same process; killed, and standing still, it is started again."""
+    gateway = run.boot()
+    machine = gateway.machine
+    gateway.write(run.rate)
+    wait(5)
+    pid = gateway.unit()["MainPID"]
+    machine.run(f"cp {CONFIG} /run/good.toml && sed -i 's/^commit_interval/comit_interval/' {CONFIG}")
+    if machine.answer("systemctl reload edgehose")[0] == 0 or gateway.unit()["MainPID"] != pid:
+        raise Failed("a config with an error was taken")
+    gateway.expect_active()
+    for policy in ("drop_oldest", "block"):
+        machine.run(f"sed '/^commit_interval/a when_full = \"{policy}\"' /run/good.toml > {CONFIG} && "
+                    "systemctl reload edgehose")
+        wait_until(lambda: gateway.status()["buffer"]["when_full"] == policy, 60, "the new config is in use", 1)
+    if gateway.unit()["MainPID"] != pid:
+        raise Failed("a reload has become another process")
+    restarted(gateway, 1, "kill -KILL {pid}", 60)
+    restarted(gateway, 2, "kill -STOP {pid}", 300)  # the watchdog's minute, and as long to be sure that it is down
+    gateway.settle(restarts=2)
+    return f"reloaded twice, refused once, restarted twice; {told(gateway.count())}"
+
+
+def restarted(gateway, restarts, command, seconds):
+    """Runs `command` on the agent's process; systemd starts another."""
+    pid = gateway.unit()["MainPID"]
+    gateway.machine.run(command.format(pid=pid))
+
+    def another():
+        unit = gateway.unit()
+        return unit["ActiveState"] == "active" and unit["NRestarts"] == str(restarts) and unit["MainPID"] != pid
+    wait_until(another, seconds, f"systemd has started another after {command.split()[1]}", 1)
 
 
 def no_network(run):
@@ -197,16 +237,45 @@ def package(run):
             f"purged (buffer gone); {told(gateway.count())}")
 
 
+def archive(run):
+    """The static build: installed once more while it runs, taken away, installed again and purged."""
+    gateway = run.boot()
+    machine = gateway.machine
+    gateway.write(run.rate)
+    wait(5)
+    pid = gateway.unit()["MainPID"]
+    machine.run(f"{INSTALL} && systemctl restart edgehose")
+    if gateway.unit()["MainPID"] == pid:
+        raise Failed(f"the process {pid} is the one from before the installation")
+    wait(5)
+    gateway.settle()
+    machine.run(f"{INSTALL} --uninstall")
+    if machine.answer("systemctl is-active edgehose")[0] == 0:
+        raise Failed("the service runs on after it was taken away")
+    machine.run("test ! -e /usr/bin/edgehose && test -e /var/lib/edgehose/buffer.mdb && "
+                "test -e /etc/edgehose/edgehose.toml")
+    machine.run(f"{INSTALL} && systemctl restart edgehose")
+    gateway.write(run.rate)
+    wait(5)
+    gateway.settle()
+    machine.run(f"{INSTALL} --purge")
+    machine.run("test ! -e /var/lib/edgehose && test ! -e /etc/edgehose")
+    return f"installed anew under load, taken away (buffer kept), installed again, purged; {told(gateway.count())}"
+
+
 SCENARIOS = {scenario.__name__: scenario for scenario in (
-    reboot, power_cuts.power_cuts, no_network, clock, disk_full, read_only, logrotate, logrotate_copytruncate, package)}
+    reboot, service, power_cuts.power_cuts, no_network, clock, disk_full, read_only, logrotate, logrotate_copytruncate,
+    package, archive)}
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--arch", choices=MACHINES, default="amd64")
-    p.add_argument("--deb", type=Path, help="the package to install")
+    p.add_argument("--system", choices=SYSTEMS, default="debian-12", help="what boots (%(default)s)")
+    p.add_argument("--deb", type=Path, help="the package to install; of Debian 12 alone")
+    p.add_argument("--archive", type=Path, help="the static build's tar.gz to install")
     p.add_argument("--binary", type=Path, default=image.ROOT / "build-tests/agent/edgehose",
-                   help="without --deb: the agent, built for Debian 12 (%(default)s)")
+                   help="without --deb and --archive: the agent, built for Debian 12 (%(default)s)")
     p.add_argument("--cuts", type=int, default=20, help="how often the power is cut")
     p.add_argument("--replays", type=int, default=25, help="at how many more points each cut's log of writes is cut")
     p.add_argument("--ignore-flushes", action="store_true",
@@ -220,9 +289,15 @@ def arguments():
     p.add_argument("--keep", action="store_true", help="keep it; a failed scenario's is kept anyway")
     options = p.parse_args()
     options.seed = options.seed or random.SystemRandom().randrange(1, 1 << 31)
-    package_or_binary = options.deb or options.binary
-    if not package_or_binary.exists():
-        p.error(f"{package_or_binary} is not there: build it, or name another one with --deb or --binary")
+    options.installed = options.deb or options.archive or options.binary
+    if not options.installed.exists():
+        p.error(f"{options.installed} is not there: build it, or name another one with --deb, --archive or --binary")
+    if options.deb and options.archive:
+        p.error("--deb or --archive: one of them is installed")
+    if options.system != "debian-12" and not options.archive:
+        p.error(f"{options.system} has not the libraries of the package: it takes --archive")
+    if options.system.startswith("ubuntu") and options.arch != "amd64":
+        p.error(f"Ubuntu's main archive, where {options.system} comes from, is for amd64 alone")
     return options
 
 
@@ -240,8 +315,8 @@ def repeated(name, seed):
 
 def one(options, name, scenario, folder, made, deadline):
     """Whether it passed; None where it was not run."""
-    if name == "package" and not options.deb:
-        print(f"{name}: not run, --deb names no package", flush=True)
+    if (name == "package" and not options.deb) or (name == "archive" and not options.archive):
+        print(f"{name}: not run, that is not what was installed", flush=True)
         return None
     if time.monotonic() > deadline:
         print(f"{name}: not run, the budget of {options.budget:g} min is spent", flush=True)
@@ -274,9 +349,10 @@ def main():
     if options.emulate:
         accelerators[options.arch] = "tcg"
     folder = Path(tempfile.mkdtemp(prefix="edgehose-vm-", dir=options.folder))
-    print(f"seed {options.seed}, {options.arch}, {options.deb or options.binary}", flush=True)
+    print(f"seed {options.seed}, {options.system}, {options.arch}, {options.installed}", flush=True)
     try:
-        made = image.make(folder / "image", options.arch, options.deb, options.binary)
+        made = image.make(folder / "image", options.system, options.arch, options.deb, options.archive,
+                          options.binary)
     except (Failed, CannotInstall) as failure:
         sys.exit(f"no image: {failure}")
     passed = [one(options, name, SCENARIOS[name], folder, made, deadline) for name in options.only or SCENARIOS]
