@@ -177,13 +177,15 @@ Status Archives::put_back(const std::string& directory, std::uint32_t id, OpenPr
   const auto failed = [&] { return fail_errno(errno, "putting back " + path); };
   if (::ftruncate(to.get(), end) != 0) return failed();
   std::string chunk(1 << 20, '\0');
-  for (off_t at = ::lseek(from, 0, SEEK_DATA); at >= 0 && at < end;) {
+  off_t at = ::lseek(from, 0, SEEK_DATA);
+  while (at >= 0 && at < end) {
     const ssize_t n = ::pread(from, chunk.data(), chunk.size(), at);
     if (n <= 0 || ::pwrite(to.get(), chunk.data(), static_cast<std::size_t>(n), at) != n)
       return failed();
     progress.advance(static_cast<std::uint64_t>(at + n));
     at = ::lseek(from, at + n, SEEK_DATA);
   }
+  if (at < 0 && errno != ENXIO) return failed();  // ENXIO: holes alone are left
   if (::fsync(to.get()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) return failed();
   const std::lock_guard lock(mutex_);
   replaced_.push_back(std::exchange(files_.at(id), std::move(to)));

@@ -25,8 +25,9 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-// The child: a walk that takes longer has hung in a damaged tree (or on a dead disk).
-constexpr auto kWalkDeadline = 30s;
+// A walk that tells nothing for so long has hung in a damaged tree, or on a dead disk; one that
+// tells and tells goes in circles.
+constexpr std::chrono::seconds kSilence = 30s, kWalkDeadline = 10min;
 constexpr std::size_t kMaxAnswer = 512u << 20;
 
 // --- the child ---------------------------------------------------------------------------------
@@ -39,20 +40,28 @@ enum Frame : std::uint8_t {
   kComplete = 3,
   kSound = 4,
   kDamaged = 5,
-  kRefused = 6
+  kRefused = 6,
+  kAlive = 7
 };
+
+// Dead letters may be most of what the file holds, and only a salvage wants them.
+enum class Part { kAllButLetters, kLetters };
 
 class Answer final : public WalkListener {
  public:
-  explicit Answer(int fd) : fd_(fd) {}
+  Answer(int fd, Part part) : fd_(fd), part_(part) {}
 
   void on_entry(std::string_view key, std::string_view value) override {
+    tell_that_it_lives();
+    if (key.starts_with(keyspace::kDeadLetterPrefix) != (part_ == Part::kLetters)) return;
     std::string out;
     put_string(out, key);
     out.append(value);
     send(kEntry, out);
   }
   void on_block(BlockNumber number, const LiveBlock& block) override {
+    tell_that_it_lives();
+    if (part_ == Part::kLetters) return;
     std::string out;
     put_le(out, number.value);
     put_le(out, block.source.value);
@@ -71,11 +80,20 @@ class Answer final : public WalkListener {
   void flush() {
     if (!write_all(fd_, out_, "pipe")) ::_exit(1);
     out_.clear();
+    flushed_ = SteadyClock::now();
   }
 
  private:
+  void tell_that_it_lives() {
+    if (SteadyClock::now() - flushed_ < 1s) return;
+    send(kAlive, {});
+    flush();
+  }
+
   int fd_;
+  Part part_;
   std::string out_;
+  SteadyClock::time_point flushed_ = SteadyClock::now();
 };
 
 // Whether the error is the file's, and not the machine's of this moment: that would have a sound
@@ -99,7 +117,7 @@ bool is_damage(const Error& error) {
 }
 
 [[noreturn]] void be_the_child(const std::string& path, const MetaPages& meta,
-                               const StoreOptions& options, CheckDepth depth, int out,
+                               const StoreOptions& options, CheckDepth depth, Part part, int out,
                                pid_t parent) {
   // Whoever asked is gone, or will be: nobody waits for the answer.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
@@ -111,7 +129,7 @@ bool is_damage(const Error& error) {
   // LMDB's assertions are no news here.
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null >= 0) ::dup2(null, STDERR_FILENO);
-  Answer answer(out);
+  Answer answer(out, part);
   const Status status = walk_environment(path, meta, options, depth, answer);
   if (status) {
     answer.send(kSound, {});
@@ -128,14 +146,15 @@ bool is_damage(const Error& error) {
 
 // --- the parent --------------------------------------------------------------------------------
 
-// All that the child writes, until it ends or the deadline passes; the latter says so.
+// All that the child writes, until it ends, is silent or takes too long; the latter two say so.
 std::string listen(int fd, bool& timed_out, OpenProgress& progress) {
   std::string answer;
-  const auto deadline = SteadyClock::now() + kWalkDeadline;
+  const auto end = SteadyClock::now() + kWalkDeadline;
+  auto deadline = SteadyClock::now() + kSilence;
   std::string chunk(1 << 16, '\0');
   for (;;) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::min(deadline, end) - SteadyClock::now());
     if (left <= 0ms || answer.size() > kMaxAnswer) {
       timed_out = true;
       return answer;
@@ -146,6 +165,7 @@ std::string listen(int fd, bool& timed_out, OpenProgress& progress) {
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return answer;
     answer.append(chunk, 0, static_cast<std::size_t>(n));
+    deadline = SteadyClock::now() + kSilence;
     progress.advance(0);
   }
 }
@@ -180,6 +200,8 @@ Result<EnvironmentCheck> understand(std::string_view answer, int status, bool ti
       if (entry.ok()) check.entries[std::string(key)] = entry.rest();
     } else if (type == kBlock) {
       take_block(payload, check);
+    } else if (type == kAlive) {
+      continue;
     } else if (type == kComplete) {
       check.complete = true;
     } else if (type == kRefused) {
@@ -200,6 +222,30 @@ Result<EnvironmentCheck> understand(std::string_view answer, int status, bool ti
     check.reason = describe_end(status, timed_out);
   }
   return check;
+}
+
+// What a child finds of that part of the environment.
+Result<EnvironmentCheck> ask_child(const std::string& path, const MetaPages& meta,
+                                   const StoreOptions& options, CheckDepth depth, Part part) {
+  int pipe[2];
+  if (::pipe2(pipe, O_CLOEXEC) != 0) return fail_errno(errno, "making a pipe to check the buffer");
+  FileDescriptor in(pipe[0]), out(pipe[1]);
+  options.progress->begin("checking the buffer");
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) return fail_errno(errno, "starting a process to check the buffer");
+  if (child == 0) {
+    in.reset();
+    be_the_child(path, meta, options, depth, part, out.get(), parent);
+  }
+  out.reset();
+  bool timed_out = false;
+  const std::string answer = listen(in.get(), timed_out, *options.progress);
+  if (timed_out) ::kill(child, SIGKILL);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return understand(answer, status, timed_out);
 }
 
 }  // namespace
@@ -224,26 +270,12 @@ Result<EnvironmentCheck> check_environment(const std::string& path, const StoreO
   newest.certain = check.reason.empty();
   check.newest = newest;
   if (!newest.certain) return check;
-  int pipe[2];
-  if (::pipe2(pipe, O_CLOEXEC) != 0) return fail_errno(errno, "making a pipe to check the buffer");
-  FileDescriptor in(pipe[0]), out(pipe[1]);
-  options.progress->begin("checking the buffer");
-  const pid_t parent = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0) return fail_errno(errno, "starting a process to check the buffer");
-  if (child == 0) {
-    in.reset();
-    be_the_child(path, meta, options, depth, out.get(), parent);
-  }
-  out.reset();
-  bool timed_out = false;
-  const std::string answer = listen(in.get(), timed_out, *options.progress);
-  if (timed_out) ::kill(child, SIGKILL);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  EH_ASSIGN(check, understand(answer, status, timed_out));
+  EH_ASSIGN(check, ask_child(path, meta, options, depth, Part::kAllButLetters));
   check.newest = newest;
+  if (check.sound || check.unreadable) return check;
+  EH_ASSIGN(EnvironmentCheck letters, ask_child(path, meta, options, depth, Part::kLetters));
+  check.entries.merge(letters.entries);
+  check.complete = check.complete && letters.complete;
   return check;
 }
 

@@ -47,7 +47,7 @@ struct EnvironmentCheck {
   std::optional<Error> unreadable;
   std::string reason;      // what is damaged, in words
   bool complete = false;   // `entries` and `blocks` are all that the last commit held
-  ControlEntries entries;  // small values and dead letters, verbatim
+  ControlEntries entries;  // small values, and the dead letters of what is damaged; verbatim
   std::map<BlockNumber, LiveBlock> blocks;
   std::optional<NewestCommit> newest;  // none: neither meta page tells
 };

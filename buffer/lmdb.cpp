@@ -365,7 +365,8 @@ Result<Environment> Environment::open(const std::string& path, std::uint64_t map
     }
     if (env.error().sys != ENOMEM || size == smallest)
       return tl::unexpected(std::move(env).error());
-    size = std::max(round_to_pages(size - size / 8), smallest);
+    const std::uint64_t less = std::max<std::uint64_t>(size / 8, round_to_pages(1));
+    size = std::max(round_to_pages(size - less), smallest);
   }
 }
 

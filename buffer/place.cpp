@@ -75,6 +75,7 @@ Status StoreImpl::put_back() {
   environment_.close();
   ::unlink((path() + "-lock").c_str());  // it counts the transactions of the old file
   EH_TRY(open_environment());
+  for (Released& released : released_) released.transaction = 0;  // a copy counts from 1 again
   set_reserve_aside();
   copied_commits_ = UINT64_MAX;  // the copies outside are gone too
   return {};

@@ -33,11 +33,13 @@ init_system() {
   fi
 }
 
-# put MODE FILE PLACE: whole or not at all, also where the old one runs.
+# put MODE FILE PLACE: whole or not at all, also where the old one runs. sync: a name may reach the disk before
+# what it names.
 put() {
   mkdir -p "$(dirname "$3")"
   cp "$2" "$3.new"
   chmod "$1" "$3.new"
+  sync
   mv "$3.new" "$3"
 }
 
@@ -63,9 +65,16 @@ make_user() {
 make_user_by_hand() {
   id=990
   while grep -q "^[^:]*:[^:]*:$id:" /etc/passwd /etc/group; do id=$((id - 1)); done
-  group_is_there $user || echo "$user:x:$id:" >>/etc/group
-  echo "$user:x:$id:$id:edgehose:$state:/bin/false" >>/etc/passwd
-  if [ -e /etc/shadow ]; then echo "$user:!:0:0:99999:7:::" >>/etc/shadow; fi
+  group_is_there $user || append "$user:x:$id:" /etc/group
+  group=$(sed -n "s/^$user:[^:]*:\([0-9]*\):.*/\1/p" /etc/group)
+  append "$user:x:$id:$group:edgehose:$state:/bin/false" /etc/passwd
+  if [ -e /etc/shadow ]; then append "$user:!:0:0:99999:7:::" /etc/shadow; fi
+}
+
+# append LINE FILE: also where its last line has no end.
+append() {
+  if [ -n "$(tail -c 1 "$2")" ]; then echo >>"$2"; fi
+  echo "$1" >>"$2"
 }
 
 is_member() { grep "^$1:" /etc/group | cut -d : -f 4 | tr , '\n' | grep -qx "$user"; }
@@ -90,16 +99,25 @@ install_service() {
     systemd)
       put 644 "$here/init/edgehose.service" "$systemd/edgehose.service"
       if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
-      next="systemctl enable --now edgehose" ;;
+      next="systemctl enable --now edgehose" again="systemctl restart edgehose" ;;
     openrc)
       put 755 "$here/init/edgehose.openrc" /etc/init.d/edgehose
-      next="rc-update add edgehose && rc-service edgehose start" ;;
+      next="rc-update add edgehose && rc-service edgehose start" again="rc-service edgehose restart" ;;
     procd)
       put 755 "$here/init/edgehose.procd" /etc/init.d/edgehose
-      next="/etc/init.d/edgehose enable && /etc/init.d/edgehose start" ;;
+      next="/etc/init.d/edgehose enable && /etc/init.d/edgehose start" again="/etc/init.d/edgehose restart" ;;
     none)
-      next="edgehose run   (as user $user; no systemd, OpenRC or procd was found)" ;;
+      next="edgehose run   (as user $user; no systemd, OpenRC or procd was found)"
+      again="end it, and start it as before" ;;
   esac
+}
+
+# Whether an agent runs here, of the program that was replaced.
+runs() {
+  for link in /proc/[0-9]*/exe; do
+    case $(readlink "$link" 2>/dev/null) in "$program" | "$program (deleted)") return 0 ;; esac
+  done
+  return 1
 }
 
 stop_service() {
@@ -122,6 +140,7 @@ install_config() {
     # What this device has to read; where it goes is for a person to say.
     mkdir -p "$config/credentials"
     "$program" config example >"$config/edgehose.toml.new"
+    sync
     mv "$config/edgehose.toml.new" "$config/edgehose.toml"
     chown "root:$user" "$config/edgehose.toml" "$config/credentials"
     chmod 640 "$config/edgehose.toml"
@@ -134,7 +153,11 @@ install_config() {
 
 # Pages, completions and systemd's drop-ins.
 install_share() {
-  (cd "$here/share" && find . -type f) | while read -r file; do put 644 "$here/share/$file" "$share/$file"; done
+  (cd "$here/share" && find . -type f) | while read -r file; do
+    mkdir -p "$(dirname "$share/$file")"
+    cp "$here/share/$file" "$share/$file"
+    chmod 644 "$share/$file"
+  done
 }
 
 remove_share() {
@@ -161,6 +184,11 @@ install_all() {
   init=$(init_system)
   install_service "$init"
   [ "$init" = procd ] || install_share  # nobody reads pages on OpenWrt, and its flash is small
+  sync
+  if runs; then
+    say "installed $("$program" version | head -n 1). The one before it runs on until it is started anew: $again"
+    return
+  fi
   say "installed $("$program" version | head -n 1). Write $config/edgehose.toml, then:"
   say "  edgehose check"
   say "  $next"

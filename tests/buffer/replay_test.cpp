@@ -1,7 +1,12 @@
 // Dead letters that are delivered again: nothing leaves them before it was acknowledged, and the
 // lane's equation holds at every step, across every restart.
 #include <algorithm>
+#include <cstddef>
+#include <fstream>
 
+#include "buffer/environment_check.h"
+#include "buffer/keyspace.h"
+#include "buffer/lmdb_pages.h"
 #include "tests/buffer/store_fixture.h"
 
 namespace edgehose {
@@ -63,6 +68,31 @@ class ReplayTest : public StoreTest {
   SourceId source_;
   LaneKey key_;
 };
+
+// They may be most of what a buffer holds, and each start checks it.
+TEST_F(ReplayTest, ACheckHandsLettersBackOfADamagedBufferAlone) {
+  store_.reset();
+  const auto letters_of = [&](const EnvironmentCheck& check) {
+    return std::ranges::count_if(check.entries, [](const auto& entry) {
+      return entry.first.starts_with(keyspace::kDeadLetterPrefix);
+    });
+  };
+  const auto sound = check_environment(environment(), options_);
+  ASSERT_TRUE(sound && sound->sound);
+  EXPECT_GT(sound->entries.size(), 0u);
+  EXPECT_EQ(letters_of(*sound), 0);
+  std::fstream file(environment(), std::ios::in | std::ios::out | std::ios::binary);
+  for (const std::size_t meta : {std::size_t{0}, lmdb::kPageBytes}) {
+    file.seekp(static_cast<long>(meta + offsetof(lmdb::MetaPage, main) +
+                                 offsetof(lmdb::DatabaseRecord, entries)));
+    file.put(99);  // how many entries there are
+  }
+  file.close();
+  const auto damaged = check_environment(environment(), options_);
+  ASSERT_TRUE(damaged);
+  EXPECT_FALSE(damaged->sound);
+  EXPECT_EQ(letters_of(*damaged), 4);
+}
 
 TEST_F(ReplayTest, WhatWasAskedForSurvivesARestartAndIsStillADeadLetter) {
   const Claim asked = replay({1, 2, 3, 4}, false);

@@ -67,6 +67,20 @@ TEST_F(SpaceTest, AMapThatIsRefusedTakesTheLimitDownWithIt) {
   EXPECT_EQ(store_->usage().limit, options_.max_size) << "where the machine maps it";
 }
 
+// Less and less is tried, down to the file itself, and then it is told.
+TEST_F(SpaceTest, AMapThatIsRefusedHoweverSmallItIsIsAnError) {
+  if (!kLimitsAddressSpace) GTEST_SKIP() << "a sanitizer needs the address space";
+  const std::string path = directory_.path() + "/new.mdb";  // of two pages
+  EXPECT_EQ(in_child([&] {
+              const rlimit none{address_space(), RLIM_INFINITY};
+              ASSERT_EQ(::setrlimit(RLIMIT_AS, &none), 0);
+              const auto refused = lmdb::Environment::open(path, 64 * kMiB, false);
+              ASSERT_FALSE(refused);
+              EXPECT_EQ(refused.error().sys, ENOMEM);
+            }),
+            0);
+}
+
 // --- a limit that was lowered --------------------------------------------------------------------
 
 class LoweredLimit : public SpaceTest {
