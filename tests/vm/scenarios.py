@@ -61,7 +61,7 @@ def reboot(run):
     gateway.settle()
     print(gateway.machine.run(
         "systemctl --version | head -n 1; "
-        "journalctl -b --no-pager -o cat _PID=1 | grep edgehose.service: | head -n 20; "
+        "journalctl -b --no-pager -o cat | grep 'edgehose.service:[0-9]' | head -n 20; "
         "systemctl show edgehose -p ActiveState,SubState,Result,NRestarts,MemoryCurrent,StatusText; "
         "systemd-analyze security edgehose --no-pager | tail -1; systemd-analyze time --no-pager | head -1; "
         "journalctl -u edgehose -b --no-pager -o cat -n 12"))
