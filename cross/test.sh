@@ -27,9 +27,9 @@ source cross/promise_tests.sh
 kernel_execs=no
 if [ "$arch" = "$(dpkg --print-architecture)" ] || kernel_runs "$qemu" "$sysroot"; then kernel_execs=yes; fi
 
-# ---- unit tests: each suite in a process of its own, as many at once as there are cores -------------
+# ---- unit tests: each suite in a process of its own, one more at once than there are cores ----------
 
-# So no test meets what one of another suite left in memory, as none does in ctest.
+# So no test meets what one of another suite left in memory, as none does in ctest. One more than cores: some only wait.
 # Of program $1 a line for each suite: the names of the tests of it that are to be run, as a filter.
 suites() {
   "${emulator[@]}" "$1" --gtest_list_tests --gtest_filter="$filter" | awk '
@@ -52,7 +52,7 @@ unit() {
   mapfile -t programs < <(find "$build/tests" -type f -name '*_test' -perm -u+x | sort)
   for program in "${programs[@]}"; do
     while read -r tests; do
-      while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+      while [ "$(jobs -rp | wc -l)" -gt "$(nproc)" ]; do wait -n; done
       number=$((number + 1))
       suite "$program" "$tests" $number </dev/null &
     done < <(suites "$program")

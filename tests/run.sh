@@ -18,4 +18,5 @@ cmake -S . -B $build "${generator[@]}" "${launcher[@]}" -DEDGEHOSE_TESTS=ON \
   -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_UNITY_BUILD=ON >/dev/null
 cmake --build $build --parallel "$(nproc)"
 
-exec ctest --test-dir $build --output-on-failure -j2 --timeout 180 "$@"
+# More at once than there are cores: most of their time they wait for what they watch.
+exec ctest --test-dir $build --output-on-failure -j$(($(nproc) + 2)) --timeout 180 "$@"
