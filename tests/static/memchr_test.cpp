@@ -1,4 +1,5 @@
-// memchr of the static build (cross/static/own/memchr.c): by the pieces of this machine, and by words.
+// memchr of the static build (cross/static/own/memchr.c): by the pieces of this machine, and by
+// words.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <ostream>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -28,8 +30,14 @@ namespace {
 constexpr std::size_t kLongest = 80;  // five pieces of 16 bytes
 constexpr unsigned char kSought = '\n';
 
+struct Way {
+  const char* name;
+  void* (*find)(const void*, int, std::size_t);
+  friend void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
+};
+
 // The last bytes of readable memory: one more, and the process ends.
-class MemchrTest : public testing::TestWithParam<void* (*)(const void*, int, std::size_t)> {
+class MemchrTest : public testing::TestWithParam<Way> {
  protected:
   MemchrTest()
       : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
@@ -44,7 +52,8 @@ class MemchrTest : public testing::TestWithParam<void* (*)(const void*, int, std
 
   unsigned char* last(std::size_t bytes) const { return pages_ + page_ - bytes; }
   static std::ptrdiff_t found(const unsigned char* at, std::size_t length) {
-    const void* place = GetParam()(at, 0x300 | kSought, length);  // of the value only a byte counts
+    const void* place =
+        GetParam().find(at, 0x300 | kSought, length);  // of the value only a byte counts
     return place == nullptr ? -1 : static_cast<const unsigned char*>(place) - at;
   }
 
@@ -77,7 +86,8 @@ TEST_P(MemchrTest, ALengthBeyondMemoryIsNoReasonToReadThere) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Pieces, MemchrTest, testing::Values(&by_pieces::find));
-INSTANTIATE_TEST_SUITE_P(Words, MemchrTest, testing::Values(&by_words::find));
+INSTANTIATE_TEST_SUITE_P(Ways, MemchrTest,
+                         testing::Values(Way{"pieces", &by_pieces::find},
+                                         Way{"words", &by_words::find}));
 
 }  // namespace

@@ -48,12 +48,17 @@ class Run:
         self.gateway.start_agent()
         return self.gateway
 
+    def under_load(self, seconds=5):
+        """The same, and a program has been logging for so long."""
+        self.boot()
+        self.gateway.write(self.rate)
+        wait(seconds)
+        return self.gateway
+
 
 def reboot(run):
     """Delivers to all, is rebooted under load, and goes on."""
-    gateway = run.boot()
-    gateway.write(run.rate)
-    wait(10)
+    gateway = run.under_load(10)
     gateway.expect_active()
     gateway.machine.reboot()
     gateway.write(run.rate)
@@ -71,10 +76,8 @@ def reboot(run):
 def service(run):
     """Under load: a config with an error is refused by a reload and the one before it runs on, a good one is taken by
     the same process; killed, and standing still, it is started again."""
-    gateway = run.boot()
+    gateway = run.under_load()
     machine = gateway.machine
-    gateway.write(run.rate)
-    wait(5)
     pid = gateway.unit()["MainPID"]
     machine.run(f"cp {CONFIG} /run/good.toml && sed -i 's/^commit_interval/comit_interval/' {CONFIG}")
     if machine.answer("systemctl reload edgehose")[0] == 0 or gateway.unit()["MainPID"] != pid:
@@ -144,9 +147,7 @@ def refused(sink):
 
 def disk_full(run):
     """Others fill the file system, and make room again."""
-    gateway = run.boot()
-    gateway.write(run.rate)
-    wait(5)
+    gateway = run.under_load()
     # All that is left to others than root, who logs on in what is reserved.
     gateway.machine.run("fallocate -l $(df --output=avail -B1 / | tail -1) /var/fill; "
                         "[ $(df --output=avail -B1 / | tail -1) -lt 1000000 ]")
@@ -162,9 +163,7 @@ def shortened(reasons):
 
 def read_only(run):
     """The kernel remounts the file system read-only under load, as after an error, and somebody puts it right."""
-    gateway = run.boot()
-    gateway.write(run.rate)
-    wait(5)
+    gateway = run.under_load()
     gateway.machine.run("echo u > /proc/sysrq-trigger")
     wait_until(lambda: gateway.machine.answer("touch /var/tmp/probe")[0] != 0, 30, "the file system is read-only", 0.5)
     reasons = gateway.told_and_mended("^sink archive .*Read-only file system", "^intake: .*Read-only file system",
@@ -208,11 +207,9 @@ def rotate_while_writing(run, gateway, kind):
 
 def package(run):
     """Upgrade while it runs, remove, install again and purge, as Debian's users expect it."""
-    gateway = run.boot()
+    gateway = run.under_load()
     machine = gateway.machine
     before = machine.run("dpkg-query -W -f '${Version}' edgehose")
-    gateway.write(run.rate)
-    wait(5)
     pid, begin = gateway.unit()["MainPID"], time.monotonic()
     machine.run(UPGRADE)
     seconds = time.monotonic() - begin
@@ -239,10 +236,8 @@ def package(run):
 
 def archive(run):
     """The static build: installed once more while it runs, taken away, installed again and purged."""
-    gateway = run.boot()
+    gateway = run.under_load()
     machine = gateway.machine
-    gateway.write(run.rate)
-    wait(5)
     pid = gateway.unit()["MainPID"]
     machine.run(f"{INSTALL} && systemctl restart edgehose")
     if gateway.unit()["MainPID"] == pid:

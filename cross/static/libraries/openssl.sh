@@ -5,7 +5,8 @@ size=-Os
 cd "$build" || exit
 "$tree/Configure" "$openssl" --prefix="$prefix" --libdir=lib --openssldir=/etc/ssl \
   no-shared no-pic no-module no-dso no-engine no-afalgeng no-legacy no-autoload-config no-async no-tests no-ui-console \
-  no-comp no-filenames no-nextprotoneg no-ocsp no-rfc3779 no-cms no-cmp no-ts no-ct no-srp no-srtp no-dtls no-ssl3 no-tls1 no-tls1_1 no-weak-ssl-ciphers \
+  no-comp no-filenames no-nextprotoneg no-ocsp no-rfc3779 no-cms no-cmp no-ts no-ct no-srp no-srtp no-dtls \
+  no-ssl3 no-tls1 no-tls1_1 no-weak-ssl-ciphers \
   no-aria no-bf no-blake2 no-camellia no-cast no-dsa no-ec2m no-gost no-idea no-md4 no-mdc2 no-rc2 no-rc4 no-rc5 \
   no-multiblock no-rmd160 no-seed no-sm2 no-sm3 no-sm4 no-whirlpool no-siphash no-scrypt no-psk \
   -DOPENSSL_TLS_SECURITY_LEVEL=2 $size -ffunction-sections -fdata-sections
