@@ -164,9 +164,9 @@ std::uint64_t round_to_pages(std::uint64_t bytes) {
 
 }  // namespace
 
-std::optional<Pages> pages_of(std::string_view value) {
+std::optional<Pages> pages_of(std::string_view value, std::uint64_t page_size) {
   // LMDB keeps what is larger in pages of its own, behind a header.
-  if (value.size() < kPageBytes / 2) return std::nullopt;
+  if (value.size() < page_size / 2) return std::nullopt;
   PageHeader header;
   std::memcpy(&header, value.data() - sizeof header, sizeof header);
   if ((header.flags & kLargePage) == 0) return std::nullopt;

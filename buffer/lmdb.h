@@ -47,9 +47,9 @@ struct Space {
 struct Pages {
   std::uint64_t first = 0, count = 0;
 };
-// Where a large value lies, or will: also one that this transaction has put. None for a value that
-// shares a page with others.
-std::optional<Pages> pages_of(std::string_view value);
+// Where a large value lies, or will, in a file with pages of that many bytes: also one that this
+// transaction has put. None for a value that shares a page with others.
+std::optional<Pages> pages_of(std::string_view value, std::uint64_t page_size);
 
 // A key and its value, valid until the transaction writes or ends.
 struct Entry {

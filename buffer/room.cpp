@@ -79,7 +79,7 @@ Result<std::int64_t> TransactionImpl::growth() const {
   std::uint64_t bytes = 0;
   for (const auto& [number, source] : added_) {
     EH_ASSIGN(const auto stored, txn_.get(keyspace::block_key(number, source)));
-    const auto pages = stored ? lmdb::pages_of(*stored) : std::nullopt;
+    const auto pages = stored ? lmdb::pages_of(*stored, space_.page_size) : std::nullopt;
     if (!pages) continue;
     bytes += unallocated_bytes(store_.environment_.fd(), pages->first * space_.page_size,
                                pages->count * space_.page_size);

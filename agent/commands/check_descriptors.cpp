@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include "agent/commands/check_report.h"
+#include "agent/commands/drop_in.h"
 #include "agent/run/descriptors.h"
 
 namespace edgehose {
@@ -19,11 +20,15 @@ std::uint64_t limit_here(const ServiceUnit& unit) {
 
 void check_descriptors(const Config& config, const ServiceUnit& unit, Findings& findings) {
   const auto plan = plan_descriptors(config, limit_here(unit));
+  const auto told = [&](const std::string& problem, std::uint64_t wanted) {
+    if (!unit.installed) return problem;
+    return problem + "; " + how_to_drop_in(kManyFiles, fmt::format("LimitNOFILE={}", wanted));
+  };
   if (!plan)
     (unit.installed && !unit.runs_it ? findings.warnings : findings.errors)
         .push_back(plan.error().message);
   else if (plan->reduced())
-    findings.warnings.push_back(plan->text());
+    findings.warnings.push_back(told(plan->text(), plan->wanted));
 }
 
 }  // namespace edgehose

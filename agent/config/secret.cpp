@@ -48,12 +48,15 @@ std::string credential_path(const std::string& name) {
   return ::access(passed.c_str(), F_OK) == 0 ? passed : fallback;
 }
 
-Result<Secret> read_secret_file(const std::string& path, std::string_view what_to_do) {
+// What to do where there is none, and what else than to let this user read it.
+Result<Secret> read_secret_file(const std::string& path, std::string_view what_to_do,
+                                std::string_view or_else = {}) {
   auto bytes = read_file(path, SecretRef::kMaxBytes);
   if (!bytes) {
     Error error = std::move(bytes).error();
     const std::string grant =
-        fmt::format("let this user read it: setfacl -m u:{}:r {} (package acl)", this_user(), path);
+        fmt::format("let this user read it: setfacl -m u:{}:r {} (package acl){}", this_user(), path,
+                    or_else);
     error.message = fmt::format("secret not read: {}; {}", error.message,
                                 error.sys == EACCES ? grant : what_to_do);
     return tl::unexpected(std::move(error));
@@ -83,9 +86,10 @@ Result<Secret> SecretRef::read() const {
       return read_secret_file(
           credential_path(where),
           fmt::format(
-              "pass the credential \"{0}\" with LoadCredential={0}:PATH in the unit, or put it "
-              "into {1}/{0}",
-              where, kCredentialsFallback));
+              "pass the credential \"{0}\" with LoadCredential={0}:PATH in the unit (the drop-in "
+              "credentials.conf), or put it into {1}/{0}",
+              where, kCredentialsFallback),
+          ", or have systemd pass it to the service: the drop-in credentials.conf");
   }
   return fail(ErrorCode::kInvalid, "no secret is configured");
 }

@@ -23,6 +23,7 @@ CONFIG = "/etc/edgehose/edgehose.toml"
 STATE = "/var/lib/edgehose"
 CREDENTIALS = "/etc/edgehose/credentials"
 UNIT = "/usr/lib/systemd/system/edgehose.service"
+PREINST = Path(__file__).resolve().parents[2] / "cross/debian/preinst"
 WANTS = "/etc/systemd/system/multi-user.target.wants/edgehose.service"
 
 # path -> owner and mode
@@ -55,6 +56,25 @@ class Package(unittest.TestCase):
         self.deb = debian_root.package()
         self.root = Root(archive)
         self.addCleanup(self.root.remove)
+
+    # --- the package itself ---
+
+    def test_lintian_finds_nothing(self):
+        allow = ["--allow-root"] if os.geteuid() == 0 else []
+        lintian = subprocess.run(["lintian", *allow, "--fail-on", "error,warning", self.deb],
+                                 text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual((lintian.returncode, lintian.stdout), (0, ""))
+
+    def test_armhf_refuses_an_armv6_processor(self):
+        """The script alone: it is in no other package than armhf's."""
+        (self.root / "/usr/local/bin").mkdir(parents=True, exist_ok=True)
+        shutil.copy(PREINST, self.root / "/preinst")
+        for machine, code in (("armv6l", 1), ("armv7l", 0), ("aarch64", 0)):
+            uname = self.root / "/usr/local/bin/uname"
+            uname.write_text(f"#!/bin/sh\necho {machine}\n")
+            uname.chmod(0o755)
+            said = self.root.run("env", "PATH=/usr/local/bin:/usr/bin:/bin", "/preinst", "install", code=code)
+            self.assertEqual("linux-armv6.tar.gz" in said, code == 1, said)
 
     # --- what is installed ---
 

@@ -30,6 +30,7 @@ TEST(CheckDescriptors, TheAdviceIsEnough) {
   ASSERT_NE(at, std::string::npos) << warnings[0];
   const std::string number = std::to_string(std::stoull(warnings[0].substr(at + advice.size())));
   EXPECT_THAT(warnings[0], HasSubstr("raise the limit to " + number + ", the soft one too"));
+  EXPECT_THAT(warnings[0], HasSubstr("drop-in many-files.conf with LimitNOFILE=" + number));
   EXPECT_THAT(told("LimitNOFILE=" + number, 5).warnings, IsEmpty());
   EXPECT_EQ(told("LimitNOFILE=1024:" + number, 5).warnings.size(), 1u)
       << "the agent raises its soft limit no further than 16,384";

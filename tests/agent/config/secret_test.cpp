@@ -99,6 +99,7 @@ TEST(SecretRef, FromACredentialOfTheServiceManager) {
   const auto missing = SecretRef{SecretRef::Kind::kCredential, "nonexistent", {}}.read();
   EXPECT_THAT(missing.error().message, HasSubstr("/etc/edgehose/credentials/nonexistent"));
   EXPECT_THAT(missing.error().message, HasSubstr("LoadCredential=nonexistent:PATH"));
+  EXPECT_THAT(missing.error().message, HasSubstr("the drop-in credentials.conf"));
 }
 
 TEST(SecretRef, ReadableByEverybodyIsExposed) {
