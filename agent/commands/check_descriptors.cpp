@@ -20,15 +20,14 @@ std::uint64_t limit_here(const ServiceUnit& unit) {
 
 void check_descriptors(const Config& config, const ServiceUnit& unit, Findings& findings) {
   const auto plan = plan_descriptors(config, limit_here(unit));
-  const auto told = [&](const std::string& problem, std::uint64_t wanted) {
-    if (!unit.installed) return problem;
-    return problem + "; " + how_to_drop_in(kManyFiles, fmt::format("LimitNOFILE={}", wanted));
+  const auto told = [&](const std::string& problem, const std::string& setting) {
+    return unit.installed ? problem + "; " + how_to_drop_in(kManyFiles, setting) : problem;
   };
   if (!plan)
     (unit.installed && !unit.runs_it ? findings.warnings : findings.errors)
-        .push_back(plan.error().message);
+        .push_back(told(plan.error().message, ""));
   else if (plan->reduced())
-    findings.warnings.push_back(told(plan->text(), plan->wanted));
+    findings.warnings.push_back(told(plan->text(), fmt::format("LimitNOFILE={}", plan->wanted)));
 }
 
 }  // namespace edgehose
