@@ -43,7 +43,10 @@ suite() {
   local log=$work/$3.unit code=0
   timeout 1200 "${emulator[@]}" "$1" --gtest_brief=1 --gtest_filter="$2" >"$log" 2>&1 || code=$?
   [ $code -eq 0 ] && return
-  { echo "== $(basename "$1"), exit code $code:"; grep -v -E ' (info|warn)  ?' "$log" | tail -n 60; } >>"$work/failed"
+  {
+    echo "== $(basename "$1") ${2%%.*}, exit code $code:"
+    sed -E '/ (info|warn)  ?/d' "$log" | tail -n 60
+  } >>"$work/failed"
 }
 
 unit() {
@@ -51,11 +54,14 @@ unit() {
   filter=${1:-*}-$(not_under_qemu unit "$arch" | awk '{ print $1 }' | paste -sd :)
   mapfile -t programs < <(find "$build/tests" -type f -name '*_test' -perm -u+x | sort)
   for program in "${programs[@]}"; do
+    if ! suites "$program" >"$work/suites" || { [ ! -s "$work/suites" ] && [ $# -eq 0 ]; }; then
+      echo "== $(basename "$program") does not list its tests" >>"$work/failed"
+    fi
     while read -r tests; do
-      while [ "$(jobs -rp | wc -l)" -gt "$(nproc)" ]; do wait -n; done
+      while [ "$(jobs -rp | wc -l)" -gt "$(nproc)" ]; do wait -n || true; done
       number=$((number + 1))
       suite "$program" "$tests" $number </dev/null &
-    done < <(suites "$program")
+    done <"$work/suites"
   done
   wait
   [ -f "$work/failed" ] && cat "$work/failed"

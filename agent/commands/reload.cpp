@@ -42,7 +42,10 @@ Result<StatusReport> await_next(const RunningAgent& before) {
   while (clock->now() < deadline) {
     clock->wait({}, clock->now() + kPoll);
     const auto found = find_agent({before.socket}, before.report.data_dir);
-    if (found && found->report.reload.count > before.report.reload.count) return found->report;
+    // Another process: it could not start itself anew, and the service manager has.
+    if (found && (found->report.pid != before.report.pid ||
+                  found->report.reload.count > before.report.reload.count))
+      return found->report;
   }
   return fail(ErrorCode::kUnavailable,
               "the config is good, but the agent has not been ready with it for {} s: see its log",

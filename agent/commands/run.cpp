@@ -30,6 +30,7 @@ Result<LoadedConfig> load_again(const Invocation& invocation) {
 }
 
 int run(const Invocation& invocation) {
+  hold_hangups();
   RunOptions options;
   options.once = invocation.has("once");
   if (const auto timeout = invocation.value("timeout")) {

@@ -54,6 +54,18 @@ Status Agent::begin() {
   return {};
 }
 
+// What was signalled while a reload's start failed. A hangup is left to the process that this one
+// becomes: it is pending until that one takes it.
+std::optional<int> Agent::stop_instead_of_going_back(const Error& why) {
+  if (options_.handed.before.empty()) return std::nullopt;
+  if (exit_code_)
+    log::error("reload: a start with the new config fails, and the agent stops as it was asked: {}",
+               why.message);
+  else if (hangup_)
+    ::kill(::getpid(), SIGHUP);
+  return exit_code_;
+}
+
 void Agent::listen_for_control() {
   control_server_.reset();
   if (auto server = ControlServer::listen(status_socket_path(config_.agent), *clock_))
@@ -170,12 +182,21 @@ Status Agent::add_sink(SinkParts& sink) {
   return {};
 }
 
+void hold_hangups() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
 Result<int> run_agent(const LoadedConfig& config, const RunOptions& options) {
   std::optional<Handover> next;
   {
     Agent agent(config, options);
-    if (const Status started = agent.start(); !started)
+    if (const Status started = agent.start(); !started) {
+      if (const auto code = agent.stop_instead_of_going_back(started.error())) return *code;
       return tl::unexpected(go_back(options.handed, started.error()));
+    }
     const int code = agent.run();
     next = agent.handover();
     if (!next) return code;

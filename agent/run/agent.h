@@ -33,6 +33,10 @@ constexpr Duration kStopTime = std::chrono::seconds(4);
 // What an opening that is asked to stop has left to end by itself; then it is broken off.
 constexpr Duration kOpeningStopTime = std::chrono::seconds(2);
 
+// From now on SIGHUP waits until an agent heeds it; else it would end a process that is about to
+// start one. For the beginning, before threads.
+void hold_hangups();
+
 // Exit codes as in agent/commands/command.h: 0; of `once` 1 where something could not be read, was
 // dropped or refused, 3 where `timeout` came first. Errors are those of the start; what fails later
 // is told by log and status and tried again. A reload does not return: the process starts anew.

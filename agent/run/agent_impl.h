@@ -61,6 +61,8 @@ class Agent {
   int run();
   // What the process that this one becomes is to have; none: it ends.
   const std::optional<Handover>& handover() const { return handover_; }
+  // After a start that failed: the exit code where a signal asked for a stop meanwhile.
+  std::optional<int> stop_instead_of_going_back(const Error& why);
 
  private:
   Status begin();

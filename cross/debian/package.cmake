@@ -82,10 +82,7 @@ committed is lost, and each line arrives exactly once where the destination
 allows it.")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, systemd")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "acl, age, rsyslog, zstd")
-set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA "${package_dir}/conffiles;${package_dir}/postinst;${package_dir}/prerm;${package_dir}/postrm")
-if(CPACK_DEBIAN_PACKAGE_ARCHITECTURE STREQUAL armhf)
-  list(APPEND CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${package_dir}/preinst)
-endif()
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA "${package_dir}/conffiles;${package_dir}/preinst;${package_dir}/postinst;${package_dir}/prerm;${package_dir}/postrm")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 # Depends are found when it is packed: cpack.cmake.
 set(CPACK_PROJECT_CONFIG_FILE ${package_dir}/cpack.cmake)

@@ -7,6 +7,7 @@
 # Run it again to upgrade. The service is for what is there: systemd, OpenRC or OpenWrt's procd; it is neither
 # enabled nor started, as the config has to be written first.
 set -eu
+umask 022
 
 program=/usr/bin/edgehose
 config=/etc/edgehose
@@ -37,7 +38,7 @@ init_system() {
 # what it names.
 put() {
   mkdir -p "$(dirname "$3")"
-  cp "$2" "$3.new"
+  cp "$2" "$3.new" || { rm -f "$3.new"; die "$3 could not be written: is there room for it?"; }
   chmod "$1" "$3.new"
   sync
   mv "$3.new" "$3"
@@ -168,12 +169,22 @@ remove_share() {
 }
 
 no_package() {
-  [ ! -e /var/lib/dpkg/info/edgehose.list ] ||
+  ! grep -qx "$program" /var/lib/dpkg/info/edgehose.list 2>/dev/null ||
     die "edgehose is here as a Debian package, which has the same files: apt-get remove edgehose comes first"
+}
+
+# On OpenWrt /var is /tmp, where anybody may have been first: nothing is given away through a link.
+own_parent() {
+  parent=$(dirname "$state")
+  mkdir -p "$parent"
+  if [ -L "$parent" ] || [ ! -O "$parent" ]; then
+    die "$parent is a link, or not root's: put it right, for the buffer's directory is made there"
+  fi
 }
 
 install_all() {
   no_package
+  own_parent
   [ -x "$here/bin/edgehose" ] || die "bin/edgehose is not beside this script: unpack the whole archive"
   "$here/bin/edgehose" version >/dev/null ||
     die "bin/edgehose does not run here: this archive is for another processor ($(uname -m) is this one)"
@@ -202,8 +213,10 @@ uninstall() {
   if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
 }
 
-# Its files alone, where one of them is a disk of its own.
+# Where the buffer's directory is a disk of its own, it stays, empty.
 purge() {
+  ! grep -q " \($config\|$state\)/" /proc/mounts 2>/dev/null ||
+    die "something is mounted below $config or $state, and would be deleted: unmount it first"
   uninstall
   rm -rf "$config" /run/edgehose
   rm -rf "$state" 2>/dev/null || rm -rf "${state:?}"/* "$state"/.[!.]*

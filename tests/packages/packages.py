@@ -66,14 +66,15 @@ class Package(unittest.TestCase):
         self.assertEqual((lintian.returncode, lintian.stdout), (0, ""))
 
     def test_armhf_refuses_an_armv6_processor(self):
-        """The script alone: it is in no other package than armhf's."""
+        """The script alone: another processor's package says nothing of it."""
         (self.root / "/usr/local/bin").mkdir(parents=True, exist_ok=True)
         shutil.copy(PREINST, self.root / "/preinst")
         for machine, code in (("armv6l", 1), ("armv7l", 0), ("aarch64", 0)):
             uname = self.root / "/usr/local/bin/uname"
             uname.write_text(f"#!/bin/sh\necho {machine}\n")
             uname.chmod(0o755)
-            said = self.root.run("env", "PATH=/usr/local/bin:/usr/bin:/bin", "/preinst", "install", code=code)
+            said = self.root.run("env", "PATH=/usr/local/bin:/usr/bin:/bin", "DPKG_MAINTSCRIPT_ARCH=armhf",
+                                 "/preinst", "install", code=code)
             self.assertEqual("linux-armv6.tar.gz" in said, code == 1, said)
 
     # --- what is installed ---
@@ -114,6 +115,16 @@ class Package(unittest.TestCase):
             self.assertEqual(self.root.owner(path), INSTALLED[path])
         self.assertTrue(self.root.run("getent", "passwd", "edgehose").rstrip()
                         .endswith(f":{STATE}:/usr/sbin/nologin"))
+
+    def test_refuses_a_place_that_another_program_has(self):
+        """The static one, or a build put there by hand."""
+        program = self.root / "/usr/bin/edgehose"
+        program.write_text("#!/bin/sh\n")
+        with self.assertRaisesRegex(AssertionError, "install.sh --uninstall"):
+            self.root.install(self.deb)
+        self.assertEqual(program.read_text(), "#!/bin/sh\n")
+        program.unlink()
+        self.root.install(self.deb)
 
     # --- upgrade ---
 
@@ -175,6 +186,25 @@ class Package(unittest.TestCase):
         self.assertEqual(left, [])
         self.assertFalse(os.path.lexists(self.root / WANTS))
         self.root.run("getent", "passwd", "edgehose")  # its number is nobody else's
+
+    def test_purge_leaves_what_another_program_took_over(self):
+        self.root.install(self.deb)
+        self.buffer_file().write_text("records")
+        self.root.run("apt-get", "remove", "--yes", "edgehose")
+        (self.root / "/usr/bin/edgehose").write_text("#!/bin/sh\n")
+        said = self.root.run("apt-get", "purge", "--yes", "edgehose")
+        self.assertIn("its buffer stay", said)
+        self.assertEqual(self.buffer_file().read_text(), "records")
+        self.assertTrue((self.root / CREDENTIALS).is_dir())
+
+    def test_purge_empties_what_root_has_linked_elsewhere(self):
+        self.root.install(self.deb)
+        (self.root / STATE).rename(self.root / "/srv/edgehose")
+        (self.root / STATE).symlink_to("/srv/edgehose")
+        (self.root / "/srv/edgehose/buffer").write_text("records")
+        self.root.run("apt-get", "purge", "--yes", "edgehose")
+        self.assertFalse(os.path.lexists(self.root / STATE))
+        self.assertEqual(list((self.root / "/srv/edgehose").iterdir()), [])
 
     # --- what comes with it ---
 

@@ -4,6 +4,7 @@ before it runs on; nothing is lost, doubled or left open by it, however often an
 import json
 import os
 import signal
+from pathlib import Path
 
 import promise
 
@@ -127,6 +128,27 @@ class Promise(promise.PromiseCase):
         self.box.log(lines=100, first=100, append=True, manifest=self.box.root / "more")
         self.box.delivered(200)
         self.agent.stop()
+
+    def test_a_stop_while_such_a_start_fails_is_a_stop(self):
+        keys = [{"encryption_keys": [self.box.buffer_key(name)]} for name in ("first", "second")]
+        self.box.config(buffer=keys[0])
+        self.start()
+        self.box.config(buffer=keys[1])
+        self.agent.popen.send_signal(signal.SIGHUP)
+        environment = Path(f"/proc/{self.agent.pid}/environ")
+        promise.wait_until(lambda: b"EDGEHOSE_HANDOVER=" in environment.read_bytes(), 10, "it starts anew", 0.0005)
+        self.agent.stop()
+        self.box.config(buffer=keys[0])
+
+    def test_a_hangup_while_the_config_is_loaded_does_not_end_it(self):
+        slow = self.box.root / "slow.key"
+        os.mkfifo(slow, 0o600)
+        self.box.config(buffer={"encryption_keys": [{"file": slow}]})
+        agent = self.box.start()
+        promise.wait_until(lambda: agent.blocks(signal.SIGHUP), 10, "hangups are held")
+        agent.popen.send_signal(signal.SIGHUP)
+        promise.time_passes(agent, 0.3)
+        self.assertTrue(agent.running(), agent.output())
 
     def test_only_its_own_agent_is_asked(self):
         self.start()

@@ -120,7 +120,9 @@ class Promise(promise.PromiseCase):
                 (root.path / place).unlink()
                 shutil.rmtree(root.path / "data")
                 (root.path / "data").mkdir()
-        self.assertNotEqual(self.run_once(root).returncode, 0, "delivered without an authority")
+        refused = self.run_once(root)
+        self.assertNotEqual(refused.returncode, 0, "delivered without an authority")
+        self.assertIn("certificate", refused.stdout + refused.stderr)
 
     # --- the installation ----------------------------------------------------------------------------
 
@@ -155,7 +157,7 @@ class Promise(promise.PromiseCase):
         folder = self.unpack(root.path)
 
         def install(*option):
-            done = root.run("/bin/sh", f"{folder}/install.sh", *option)
+            done = root.run("/bin/sh", "-c", f"umask 077; exec /bin/sh {folder}/install.sh {' '.join(option)}")
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             return done.stdout
 
@@ -168,6 +170,8 @@ class Promise(promise.PromiseCase):
         for group in re.findall(r"^(?:adm|systemd-journal):.*", users[1], re.M):
             self.assertRegex(group, r"[:,]edgehose$")
         self.assertTrue((root.path / service).exists())
+        for place in ("usr/bin/edgehose", "etc/edgehose"):
+            self.assertEqual((root.path / place).stat().st_mode & 0o777, 0o755, place)
         config.write_text("# mine\n")
         self.assertIn("is left as it is", install())
         self.assertEqual(config.read_text(), "# mine\n")

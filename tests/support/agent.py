@@ -105,9 +105,13 @@ class Process:
 
     def handles_sigterm(self):
         """Whether it has come so far that SIGTERM is a request: caught, or waited for (blocked)."""
-        text = Path(f"/proc/{self.pid}/status").read_text()
-        masks = re.findall(r"^Sig(?:Blk|Cgt):\s+(\w+)", text, re.M)
-        return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
+        return self.blocks(signal.SIGTERM) or self.signal_mask("Cgt") >> (signal.SIGTERM - 1) & 1 == 1
+
+    def blocks(self, number):
+        return self.signal_mask("Blk") >> (number - 1) & 1 == 1
+
+    def signal_mask(self, kind):
+        return int(re.search(rf"^Sig{kind}:\s+(\w+)", Path(f"/proc/{self.pid}/status").read_text(), re.M)[1], 16)
 
     def stop(self, seconds=5.0):
         """SIGTERM; how long it took. Failed where it took longer than promised."""
@@ -151,6 +155,7 @@ class Sandbox:
         self.config_path = self.root / "edgehose.toml"
         self.manifest = self.root / "manifest"
         self.agent = AGENT  # another one where a test says so
+        self.left_damaged = False  # the test ends with a buffer, or a config, that `buffer verify` refuses
         self.identity = None
         self.mounts = []
         self.processes = []
@@ -162,9 +167,10 @@ class Sandbox:
 
     def __exit__(self, kind, value, trace):
         for p in self.processes:
-            if p.popen.poll() is None:
-                p.popen.kill()
-                p.popen.wait()
+            p.kill()
+        unsound = self.unsound() if kind is None else None
+        if unsound:
+            kind = Failed
         if kind is not None and not issubclass(kind, unittest.SkipTest):
             self.keep = not self.discard
             if self.agent_log.exists():
@@ -177,6 +183,17 @@ class Sandbox:
         if not self.keep:
             subprocess.run(["chmod", "-R", "u+rwX", self.root], check=False, capture_output=True)
             shutil.rmtree(self.root, ignore_errors=True)
+        if unsound:
+            raise Failed(unsound)
+
+    def unsound(self):
+        """What is wrong with the buffer at the end of a test that ran an agent: of each lane committed = delivered +
+        buffered + dropped + dead-lettered, and all else that `buffer verify` checks. None where nothing is."""
+        if self.left_damaged or not self.processes or not (self.data / "buffer.mdb").exists():
+            return None
+        done = self.call("buffer", "verify", timeout=60)
+        return f"at the end: buffer verify: exit code {done.returncode}:\n{done.stdout}{done.stderr}" \
+            if done.returncode != 0 else None
 
     # --- what is there ---------------------------------------------------------------------------
 
