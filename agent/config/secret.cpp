@@ -54,9 +54,8 @@ Result<Secret> read_secret_file(const std::string& path, std::string_view what_t
   auto bytes = read_file(path, SecretRef::kMaxBytes);
   if (!bytes) {
     Error error = std::move(bytes).error();
-    const std::string grant =
-        fmt::format("let this user read it: setfacl -m u:{}:r {} (package acl){}", this_user(), path,
-                    or_else);
+    const std::string grant = fmt::format(
+        "let this user read it: setfacl -m u:{}:r {} (package acl){}", this_user(), path, or_else);
     error.message = fmt::format("secret not read: {}; {}", error.message,
                                 error.sys == EACCES ? grant : what_to_do);
     return tl::unexpected(std::move(error));
