@@ -72,7 +72,8 @@ TEST_F(Found, AFileUnderTwoNumbersIsLeftOut) {
 
 TEST_F(Found, WhatFailsItsCheckIsNothing) {
   const std::string key = keyspace::file_key(FileId(5));
-  std::string value = keys_.seal_value(key, keyspace::encode_file(file_at(1, 10), keyspace::kFormat)).value();
+  std::string value =
+      keys_.seal_value(key, keyspace::encode_file(file_at(1, 10), keyspace::kFormat)).value();
   value.back() ^= 1;
   files_.add(key, value);
   files_.add(key, "");

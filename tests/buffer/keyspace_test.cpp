@@ -196,7 +196,8 @@ TEST(Keyspace, SinkThatANetworkCarries) {
   EXPECT_EQ(back->note, "id");
   EXPECT_EQ(back->traffic, sink.traffic);
   // As format 1.2 wrote it.
-  const auto of_1_2 = decode_sink(sink_key(sink.id), encode_sink({SinkId(1), "out", "id"}, kFormat));
+  const auto of_1_2 =
+      decode_sink(sink_key(sink.id), encode_sink({SinkId(1), "out", "id"}, kFormat));
   ASSERT_TRUE(of_1_2);
   EXPECT_EQ(of_1_2->traffic, SinkTraffic{});
 }
@@ -396,7 +397,8 @@ TEST(Keyspace, AFlippedBitIsDamageNotAnotherNumber) {
       {"epoch", encode_epoch({7}), [](auto v) { return decode_epoch(v).has_value(); }},
       {"machine", encode_machine({{MachinePart::kMachineId, {7}}}),
        [](auto v) { return decode_machine(v).has_value(); }},
-      {"counters", encode_counters({}, kFormat), [](auto v) { return decode_counters(v).has_value(); }},
+      {"counters", encode_counters({}, kFormat),
+       [](auto v) { return decode_counters(v).has_value(); }},
       {"clean mark", encode_clean_mark(BlockNumber(9)),
        [](auto v) { return decode_clean_mark(v).has_value(); }},
       {"source", encode_source({source, "app", Sequence(9), kTwo, {}, {}, {}}, kFormat),
