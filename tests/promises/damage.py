@@ -81,6 +81,7 @@ class Promise(promise.PromiseCase):
         data[middle] ^= 0x10
         self.buffer.write_bytes(data)
         self.assertNotEqual(self.box.call("buffer", "verify").returncode, 0)
+        self.box.left_damaged = True
 
     def test_both_meta_pages_zeroed(self):
         """Every block is still there, and with it how far each file was read: nothing is doubled."""

@@ -92,7 +92,8 @@ class Promise(promise.PromiseCase):
         self.assertNotIn(secret, result.stdout + result.stderr)
 
     def test_a_running_agent_is_asked_without_the_secrets_it_alone_has(self):
-        credentials = self.box.buffer_key()["file"].parent
+        key = self.box.buffer_key()
+        credentials = key["file"].parent
         self.box.config(agent={"id": "${EDGEHOSE_TEST_ID}"},
                         buffer={"encryption_keys": [{"credential": "buffer.key"}]})
         self.box.take_sink_away()
@@ -105,6 +106,7 @@ class Promise(promise.PromiseCase):
             self.assertEqual(done.returncode, 0, f"{command}: {done.stdout}{done.stderr}")
         self.assertEqual(self.box.status()["agent"], "gw-test")
         agent.stop()
+        self.box.config(buffer={"encryption_keys": [key]})  # for the look at its end
 
 
 promise.main()

@@ -56,6 +56,9 @@ class Promise(promise.PromiseCase):
         text = self.box.config(text=BAD + "\n").read_text()
         return f"edgehose.toml:{text.splitlines().index(BAD) + 1}:"
 
+    def two_keys(self):
+        return [{"encryption_keys": [self.box.buffer_key(name)]} for name in ("first", "second")]
+
     def policy(self):
         return self.status()["buffer"]["when_full"]
 
@@ -119,18 +122,20 @@ class Promise(promise.PromiseCase):
 
     def test_a_start_that_fails_goes_back(self):
         """Only the buffer itself can tell that no key of the new config opens it."""
-        self.box.config(buffer={"encryption_keys": [self.box.buffer_key("first")]})
+        keys = self.two_keys()
+        self.box.config(buffer=keys[0])
         self.box.log(lines=100)
         self.start()
         self.box.delivered(100)
-        self.box.config(buffer={"encryption_keys": [self.box.buffer_key("second")]})
+        self.box.config(buffer=keys[1])
         self.refused("key")
         self.box.log(lines=100, first=100, append=True, manifest=self.box.root / "more")
         self.box.delivered(200)
         self.agent.stop()
+        self.box.config(buffer=keys[0])
 
     def test_a_stop_while_such_a_start_fails_is_a_stop(self):
-        keys = [{"encryption_keys": [self.box.buffer_key(name)]} for name in ("first", "second")]
+        keys = self.two_keys()
         self.box.config(buffer=keys[0])
         self.start()
         self.box.config(buffer=keys[1])
