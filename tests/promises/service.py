@@ -90,6 +90,7 @@ class Promise(promise.PromiseCase):
         _, _, crawls = self.long_opening()
         agent = self.box.start("--once", "--timeout", "2s", env={**os.environ, **crawls})
         self.assertEqual(agent.wait(8), 3)
+        self.box.left_damaged = True
 
     # --- a data_dir that is taken away ---------------------------------------------------------------
 
