@@ -36,21 +36,22 @@ struct Way {
   friend void PrintTo(const Way& way, std::ostream* out) { *out << way.name; }
 };
 
-// The last bytes of readable memory: one more, and the process ends.
+// A page between two that cannot be read: a byte before or behind it, and the process ends.
 class MemchrTest : public testing::TestWithParam<Way> {
  protected:
   MemchrTest()
       : page_(static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))),
-        pages_(static_cast<unsigned char*>(::mmap(nullptr, 2 * page_, PROT_READ | PROT_WRITE,
-                                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {}
-  ~MemchrTest() override { ::munmap(pages_, 2 * page_); }
+        pages_(static_cast<unsigned char*>(
+            ::mmap(nullptr, 3 * page_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {}
+  ~MemchrTest() override { ::munmap(pages_, 3 * page_); }
 
   void SetUp() override {
     ASSERT_NE(pages_, MAP_FAILED);
-    ASSERT_EQ(::mprotect(pages_ + page_, page_, PROT_NONE), 0);
+    ASSERT_EQ(::mprotect(pages_ + page_, page_, PROT_READ | PROT_WRITE), 0);
   }
 
-  unsigned char* last(std::size_t bytes) const { return pages_ + page_ - bytes; }
+  unsigned char* first() const { return pages_ + page_; }
+  unsigned char* last(std::size_t bytes) const { return pages_ + 2 * page_ - bytes; }
   static std::ptrdiff_t found(const unsigned char* at, std::size_t length) {
     const void* place =
         GetParam().find(at, 0x300 | kSought, length);  // of the value only a byte counts
@@ -84,6 +85,13 @@ TEST_P(MemchrTest, ALengthBeyondMemoryIsNoReasonToReadThere) {
   for (std::size_t length = 1; length <= kLongest; ++length) {
     ASSERT_EQ(found(last(length), SIZE_MAX), static_cast<std::ptrdiff_t>(length) - 1);
   }
+}
+
+TEST_P(MemchrTest, NothingBeforeTheBeginningIsRead) {
+  std::memset(first(), 0, 2 * kLongest);
+  for (std::size_t offset = 0; offset <= 16; ++offset)
+    for (std::size_t length = 0; length <= kLongest; ++length)
+      ASSERT_EQ(found(first() + offset, length), -1) << offset << ", " << length;
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, MemchrTest,

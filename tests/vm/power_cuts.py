@@ -46,6 +46,8 @@ def power_cuts(run):
         except NotReady as failure:
             raise Failed(f"after {cuts.number} cuts the machine did not boot: "
                          f"{gateway.machine.last_words()}") from failure
+    if run.options.cuts and (cuts.number == 0 or (run.options.replays and others.number == 0)):
+        raise Failed(f"the time was over after {cuts.number} cuts and {others.number} replays: nothing was tested")
     last_life(run, gateway)
     return f"cuts: {cuts}; replays: {others}; seed {run.options.seed}: {told(gateway.count(beyond=True))}"
 
