@@ -10,13 +10,13 @@ the whole process. "Tailing" is READY=1, which the agent says when it reads; the
 import argparse
 import os
 import shutil
-import statistics
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import bench
+import pairs
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "promises"))
 from promise import Systemd  # noqa: E402
@@ -63,17 +63,8 @@ def one(work, program):
     for part in (bulk, rest):
         with work.box() as box:
             part(work, box, row)
+    bench.say(f"{program}: CPU {row['CPU s of the main job']:.2f} s")
     return row
-
-
-def table(o, pairs):
-    print(f"{o.pairs} pairs in turn, {o.mb:g} MB of log each, load {os.getloadavg()[0]:.1f} at the end\n")
-    print(f"| | {o.agent.name} | {o.beside.name} | ratio |\n|---|---|---|---|")
-    for name in pairs[0][0]:
-        first, second = ([pair[i][name] for pair in pairs] for i in (0, 1))
-        ratios = [a / b for a, b in zip(first, second)]
-        print(f"| {name} | {statistics.median(first):.3g} | {statistics.median(second):.3g} | "
-              f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |")
 
 
 def main():
@@ -82,14 +73,10 @@ def main():
     work = bench.Bench(SimpleNamespace(directory=o.directory, bytes=o.mb * bench.MB))
     try:
         work.generate()
-        pairs = []
-        for turn in range(o.pairs):
-            order = (o.agent, o.beside) if turn % 2 == 0 else (o.beside, o.agent)
-            rows = {program: one(work, program) for program in order}
-            pairs.append((rows[o.agent], rows[o.beside]))
-            bench.say(f"pair {turn + 1}: CPU {pairs[-1][0]['CPU s of the main job']:.2f} s "
-                      f"beside {pairs[-1][1]['CPU s of the main job']:.2f} s")
-        table(o, pairs)
+        programs = [o.agent, o.beside]
+        measured = pairs.in_turn(o.pairs, programs, lambda program: one(work, program))
+        print(f"{o.pairs} pairs in turn, {o.mb:g} MB of log each, load {os.getloadavg()[0]:.1f} at the end\n")
+        pairs.table([program.name for program in programs], measured)
     finally:
         shutil.rmtree(work.work, ignore_errors=True)
 

@@ -10,7 +10,7 @@ search_reader.py. It knows no mappings, templates and pipelines. Faults stand fo
 
 PUT /NAME/_block makes each document for that index 403 (cluster_block_exception), DELETE ends it.
 GET /__bulks tells of each bulk request its answer: {"status": 200, "items": {"201": n, "409": n}};
-GET /__forgotten how many documents came with --forget.
+GET /__forgotten how many documents came with --forget; GET /__marks/INDEX what is kept with --marks.
 """
 
 import base64
@@ -29,7 +29,11 @@ JSON = {"Content-Type": "application/json; charset=UTF-8"}
 ID_BYTES = 512
 INVALID = "action_request_validation_exception"
 BULK = re.compile(r"^(?:/([^/]+))?/_bulk$")
-CREATED = re.compile(rb'^\{"create":\{"_id":"([^"]+)"', re.M)
+# An action, whoever wrote it: with an id or without one, an index in front of it or not.
+ACTION = re.compile(rb'^\{"(create|index)":\{(?:[^\n}]*?"_id":"([^"\n]+)")?', re.M)
+MARK = re.compile(rb"id=RUN-\d+")  # of a gateway's line, once in each
+CREATED = b'{"create":{"_id":"%s","status":201}}'
+CONFLICT = b'{"create":{"_id":"%s","status":409,"error":{"type":"version_conflict_engine_exception","reason":"there"}}}'
 PARAMETERS = {"filter_path", "pipeline", "routing", "refresh", "timeout", "require_alias"}
 
 
@@ -40,6 +44,8 @@ def add_arguments(parser):
                         help="413 to bodies that unpack to more")
     parser.add_argument("--forget", action="store_true",
                         help="takes all documents, looks at none and keeps none: to measure with")
+    parser.add_argument("--marks", action="store_true",
+                        help="creates once, and keeps of each document its id and its line's id=RUN-...: for hours")
 
 
 class Malformed(Exception):
@@ -56,7 +62,7 @@ class Bulk(faults.Backend):
 
     def __init__(self, args):
         self.user = args.user and "Basic " + base64.b64encode(args.user.encode()).decode()
-        self.limit, self.forget = args.limit, args.forget
+        self.limit, self.forget, self.marks = args.limit, args.forget, args.marks
         self.indices, self.blocked, self.made = {}, set(), itertools.count(1)
         self.told, self.forgotten = [], 0
 
@@ -66,8 +72,8 @@ class Bulk(faults.Backend):
         if self.too_large(request):
             self.told.append({"status": 413, "items": {}})
             return 413, b"", {}
-        if self.forget and request.method == "POST":
-            return self.forgets(request)
+        if request.method == "POST" and (self.forget or self.marks):
+            return self.forgets(request) if self.forget else self.remembers(request)
         if self.user and request.headers.get("authorization") != self.user:
             return 401, b"Unauthorized", {
                 "WWW-Authenticate": 'Basic realm="OpenSearch Security"',
@@ -85,18 +91,28 @@ class Bulk(faults.Backend):
 
     def forgets(self, request):
         """An answer of the size and the form of a real one's, for as little work as can be."""
-        ids = CREATED.findall(body_of(request))
-        self.forgotten += len(ids)
-        items = b",".join(b'{"create":{"_id":"%s","status":201}}' % one for one in ids)
-        packed = zlib.compressobj(1, wbits=31)
-        answer = packed.compress(b'{"errors":false,"items":[%s]}' % items) + packed.flush()
-        return 200, answer, {**JSON, "Content-Encoding": "gzip"}
+        actions = ACTION.findall(body_of(request))
+        self.forgotten += len(actions)
+        items = b",".join(b'{"%s":{"_id":"%s","status":201}}' % one for one in actions)
+        return packed_for(request, b'{"errors":false,"items":[%s]}' % items)
+
+    def remembers(self, request):
+        """As little work for each as that, but that an id is created once."""
+        body = body_of(request)
+        held = self.indices.setdefault(BULK.match(request.path.partition("?")[0])[1], {})
+        items = []
+        for (_, identity), mark in zip(ACTION.findall(body), MARK.findall(body)):
+            new = held.setdefault(identity, mark) is mark
+            items.append((CREATED if new else CONFLICT) % identity)
+        return packed_for(request, b'{"errors":true,"items":[%s]}' % b",".join(items))
 
     def fault(self, fault, request):
         refuse = fault.get("each", [fault] if fault["do"] == "refuse" else [])
         return self.serve(request, refuse, lambda items: altered(items, fault))
 
     def control(self, request):
+        if request.path.startswith("/__marks/"):
+            return 200, b"\n".join(self.indices.get(request.path[len("/__marks/"):], {}).values()), {}
         told = {"/__bulks": self.told, "/__forgotten": self.forgotten}.get(request.path)
         return None if told is None else (200, as_json(told), JSON)
 
@@ -185,6 +201,14 @@ def check_parameters(parameters):
     if unknown:
         raise Malformed("illegal_argument_exception",
                         f"request [/_bulk] contains unrecognized parameter: {unknown}")
+
+
+def packed_for(request, answer):
+    """For one who cannot unpack it, and does not ask for it, it is left as it is."""
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return 200, answer, JSON
+    packed = zlib.compressobj(1, wbits=31)
+    return 200, packed.compress(answer) + packed.flush(), {**JSON, "Content-Encoding": "gzip"}
 
 
 def body_of(request):

@@ -2,6 +2,8 @@
 """The stand-in for a search server answers as the real one was recorded to (search_answers.py),
 keeps each document once, and has its faults."""
 
+import gzip
+import json
 import unittest
 
 import search_answers
@@ -110,6 +112,38 @@ class OnlyItsUser(unittest.TestCase):
             self.assertEqual(bulk(server, create("logs", STAMP)).answer.status, 401)
             server.search = SearchReader(process.url, USER)
             self.assertEqual(bulk(server, create("logs", STAMP)).answer.status, 200)
+
+
+class ToMeasureWith(unittest.TestCase):
+    ACTIONS = (b'{"create":{"_id":"a"}}', b'{"create":{"_index":"logs","_id":"b"}}', b'{"index":{"_index":"logs"}}')
+    BODY = b"".join(action + b'\n{"message":"id=RUN-%010d {\\"index\\":{}}"}\n' % n for n, action in enumerate(ACTIONS))
+
+    def server(self, option):
+        process = FaultServer("fault_server.py", "--bulk", option)
+        self.addCleanup(process.close)
+        return process
+
+    def ask(self, process, **headers):
+        return process.get("/logs/_bulk", self.BODY, {"Content-Type": "application/x-ndjson", **headers})
+
+    def test_answers_each_action_whoever_wrote_it(self):
+        process = self.server("--forget")
+        told = json.loads(self.ask(process))
+        self.assertEqual([[*item][0] for item in told["items"]], ["create", "create", "index"])
+        self.assertEqual([[*item.values()][0]["_id"] for item in told["items"]], ["a", "b", ""])
+        self.assertEqual(process.get("/__forgotten"), b"3")
+
+    def test_compresses_for_those_who_ask(self):
+        process = self.server("--forget")
+        packed = self.ask(process, **{"Accept-Encoding": "gzip"})
+        self.assertEqual(gzip.decompress(packed), self.ask(process))
+
+    def test_keeps_what_a_line_is_known_by_once_for_each_id(self):
+        process = self.server("--marks")
+        for status in (201, 409):
+            told = json.loads(self.ask(process))
+            self.assertEqual([item["create"]["status"] for item in told["items"]], [status] * 3)
+        self.assertEqual(process.get("/__marks/logs").split(), [b"id=RUN-%010d" % n for n in range(3)])
 
 
 if __name__ == "__main__":

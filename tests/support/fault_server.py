@@ -3,7 +3,7 @@
 
     fault_server.py [--tls CERT KEY] [--old-tls] [--client-ca FILE]
                     [--proxy USER:PASSWORD]
-                    [--bulk [--user USER:PASSWORD] [--limit BYTES] [--forget]]
+                    [--bulk [--user USER:PASSWORD] [--limit BYTES] [--forget | --marks]]
 
 Prints "PORT\\n" and serves on 127.0.0.1 until it is killed. Without faults it is a store: PUT keeps
 a body under its path, GET and HEAD give it back, DELETE removes it, POST echoes; multipart uploads
