@@ -47,14 +47,20 @@ class Gateway:
         self.machine = self.new_machine()
 
     def new_machine(self, write_log=None):
-        image = self.image
-        self.machine = Machine(self.folder, image.arch, image.kernel, image.initrd, self.disk, write_log)
+        self.machine = Machine(self.folder, self.image, self.disk, write_log)
         return self.machine
 
     def close(self):
         self.machine.kill()
         self.bucket.close()
         self.index.close()
+
+    def expect_page_size(self):
+        """The kernel is the one that was meant."""
+        kernel, size = self.machine.run("uname -rm; getconf PAGESIZE").splitlines()
+        print(f"Linux {kernel}, pages of {size} bytes", flush=True)
+        if int(size) != self.image.system.page_size:
+            raise Failed(f"the kernel has pages of {size} bytes, not of {self.image.system.page_size}")
 
     # --- the agent --------------------------------------------------------------------------------
 

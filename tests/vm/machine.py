@@ -1,6 +1,6 @@
 """A machine of qemu-system: started, spoken to over a port of its own, cut off, its link pulled.
 
-    machine = Machine(folder, image.arch, image.kernel, image.initrd, disk)
+    machine = Machine(folder, image, disk)
     machine.start()                     # until it says that it is ready
     machine.run("systemctl is-active edgehose")
     machine.kill()                      # as a process; a power cut only with `write_log`
@@ -49,9 +49,8 @@ class NotReady(Failed):
 class Machine:
     """Not thread-safe. `write_log`: where the disk's writes are logged; `disk` is left as it was then."""
 
-    def __init__(self, folder, arch, kernel, initrd, disk, write_log=None):
-        self.folder, self.arch, self.disk, self.write_log = Path(folder), arch, disk, write_log
-        self.kernel, self.initrd = kernel, initrd
+    def __init__(self, folder, image, disk, write_log=None):
+        self.folder, self.image, self.arch, self.disk, self.write_log = Path(folder), image, image.arch, disk, write_log
         self.console, self.process, self.control, self.monitor = self.folder / "console", None, None, None
         self.number = 0
 
@@ -82,9 +81,10 @@ class Machine:
         for path in sockets.values():
             path.unlink(missing_ok=True)
         program, _, board, console, cpu = KINDS[self.arch]
+        cpu = self.image.system.processor or cpu
         command = [program, *board, "-accel", "tcg,thread=multi" if accelerator == "tcg" else accelerator,
                    *(["-cpu", "host", "-smp", "2"] if accelerator == "kvm" else ["-cpu", cpu, "-smp", "1"]), "-m", "512",
-                   "-kernel", self.kernel, "-initrd", self.initrd,
+                   "-kernel", self.image.kernel, "-initrd", self.image.initrd,
                    "-append", " ".join([f"root=/dev/vda rw console={console} panic=-1 {QUICK_BOOT}", *words]),
                    *self.drive(),
                    "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,id=nic",
