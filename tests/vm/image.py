@@ -159,3 +159,4 @@ def install_by_hand(root, binary):
     shutil.copy(ROOT / "systemd/edgehose.service", root / "etc/systemd/system/edgehose.service")
     run("useradd", "--prefix", root, "--system", "--no-create-home", "--groups", "adm,systemd-journal", "edgehose")
     (root / "etc/edgehose").mkdir()
+    shutil.copytree(ROOT / "systemd/drop-ins", root / "usr/share/edgehose/drop-ins")

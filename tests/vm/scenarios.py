@@ -21,6 +21,7 @@ from pathlib import Path
 
 import image
 import power_cuts
+from drop_in import drop_in
 from gateway import CONFIG, LOGS, Failed, Gateway, told, wait, wait_until
 from machine import accelerators
 from debian import MACHINES
@@ -260,8 +261,8 @@ def archive(run):
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (
-    reboot, service, power_cuts.power_cuts, no_network, clock, disk_full, read_only, logrotate, logrotate_copytruncate,
-    package, archive)}
+    reboot, service, power_cuts.power_cuts, no_network, clock, disk_full, read_only, drop_in, logrotate,
+    logrotate_copytruncate, package, archive)}
 
 
 def arguments():
