@@ -12,12 +12,13 @@ from install import CACHE, CannotInstall, locked, run, tool
 SUITE = "bookworm"
 # What a tarball can be made for beside this machine's own; Debian's name -> qemu's.
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+ROOT_SECONDS = 7200  # another machine's packages install under qemu-user, and slowly where it has other things to do
 CROSS = Path(__file__).resolve().parents[2] / "cross"
 
 
-def tarball(name, arch, packages, *options, suite=SUITE, source=None):
-    """The root with `packages` and what they depend on, made if need be; `options` are mmdebstrap's, `source` is a
-    line of sources.list where it is not this machine's mirror. CannotInstall where it is not to be had."""
+def tarball(name, arch, packages, *options, suite=SUITE, sources=("{mirror}",)):
+    """The root with `packages` and what they depend on, made if need be; `options` are mmdebstrap's. `sources`: a
+    mirror, or lines of sources.list; {mirror} in them is this machine's. CannotInstall where it is not to be had."""
     text = "\n".join([*options, *sorted(packages)])
     path = CACHE / f"{name}-{suite}-{arch}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.tar"
     if path.exists():
@@ -28,18 +29,18 @@ def tarball(name, arch, packages, *options, suite=SUITE, source=None):
     CACHE.mkdir(parents=True, exist_ok=True)
     with locked(CACHE / f"{name}-{arch}.lock"):
         if not path.exists():  # another one was faster
-            make(path, arch, packages, options, suite, source or mirror())
+            make(path, arch, packages, options, suite, [source.format(mirror=mirror()) for source in sources])
     return path
 
 
-def make(path, arch, packages, options, suite, source):
+def make(path, arch, packages, options, suite, sources):
     print(f"{path.name}: installing", flush=True)
     let_run(arch)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         new = Path(folder) / path.name
         # In a mount namespace of its own: what it mounts is nobody else's, and cannot stay behind.
         run(["unshare", "--mount", "mmdebstrap", "--variant=minbase", f"--architectures={arch}",
-             f"--include={','.join(packages)}", *options, suite, new, source])
+             f"--include={','.join(packages)}", *options, suite, new, *sources], seconds=ROOT_SECONDS)
         new.rename(path)
 
 

@@ -38,13 +38,13 @@ def tool(name, why):
     return path
 
 
-def run(command, **options):
+def run(command, seconds=STEP_SECONDS, **options):
     try:
         done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", timeout=STEP_SECONDS, **options)
+                              errors="replace", timeout=seconds, **options)
     except subprocess.TimeoutExpired:
-        raise CannotInstall(f"{command[0]} took longer than {STEP_SECONDS} s")
+        raise CannotInstall(f"{command[0]} took longer than {seconds} s")
     if done.returncode != 0:
         last = "\n  ".join(done.stdout.strip().splitlines()[-15:])
         what = " ".join(map(str, command))

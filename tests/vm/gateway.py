@@ -30,11 +30,13 @@ TOLD_SECONDS = 300
 
 
 class Gateway:
-    """`tls`: the bucket is behind https, verified by an authority that the machine is given."""
+    """`tls`: the bucket is behind https, verified by an authority that the machine is given. `archive`: the directory
+    to deliver to; `medium`: a file of the machine with the file system that is mounted there; None: it is no other."""
 
-    def __init__(self, image, folder, tls=False, commit_interval="2s"):
+    def __init__(self, image, folder, tls=False, commit_interval="2s", archive=ARCHIVE, medium=None):
         self.image, self.folder, self.commit_interval = image, Path(folder), commit_interval
         self.disk = image.copy_to(self.folder / "disk.img")
+        self.archive, self.medium = archive, medium
         self.lives, self.authority = 0, None
         arguments = ["fault_server.py"]
         if tls:
@@ -47,14 +49,20 @@ class Gateway:
         self.machine = self.new_machine()
 
     def new_machine(self, write_log=None):
-        image = self.image
-        self.machine = Machine(self.folder, image.arch, image.kernel, image.initrd, self.disk, write_log)
+        self.machine = Machine(self.folder, self.image, self.disk, write_log)
         return self.machine
 
     def close(self):
         self.machine.kill()
         self.bucket.close()
         self.index.close()
+
+    def expect_page_size(self):
+        """The kernel is the one that was meant."""
+        kernel, size = self.machine.run("uname -rm; getconf PAGESIZE").splitlines()
+        print(f"Linux {kernel}, pages of {size} bytes", flush=True)
+        if int(size) != self.image.system.page_size:
+            raise Failed(f"the kernel has pages of {size} bytes, not of {self.image.system.page_size}")
 
     # --- the agent --------------------------------------------------------------------------------
 
@@ -75,7 +83,7 @@ class Gateway:
                             "endpoint": f"{scheme}://{HOST}:{self.bucket.port}",
                             "credentials": {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "no/secret"},
                             "compression": "zstd", **common},
-            "sinks.archive": {"type": "directory", "path": ARCHIVE, "compression": "zstd", **common},
+            "sinks.archive": {"type": "directory", "path": self.archive, "compression": "zstd", **common},
             "sinks.search": {"type": "elasticsearch", "endpoints": [f"http://{HOST}:{self.index.port}"],
                              "index": "gateway-!{timestamp:yyyy.MM.dd}", "retry": common["retry"],
                              "batch": {"max_raw_size": "64KiB", "max_age": "1s"}},
@@ -203,8 +211,18 @@ class Gateway:
         SearchReader(self.index.url).download(INDEX, self.folder / "search")
         return counted(dump_lines(self.disk, LOGS, self.folder / "held"),
                        {"cloud": lines.read_folder(self.folder / "cloud"),
-                        "archive": dump_lines(self.disk, ARCHIVE, self.folder / "archive"),
+                        "archive": self.archived(),
                         "search": lines.read_folder(self.folder / "search")}, beyond)
+
+
+    def archived(self):
+        """The lines in the directory, the machine being turned off."""
+        if not self.medium:
+            return dump_lines(self.disk, self.archive, self.folder / "archive")
+        medium = self.folder / "medium.img"
+        run("debugfs", "-R", f"dump {self.medium} {medium}", self.disk)
+        check_file_system(medium)
+        return dump_lines(medium, "/", self.folder / "archive")
 
 
 def counted(held, delivered, beyond):

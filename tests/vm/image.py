@@ -24,7 +24,7 @@ DISK_SIZE = "3G"
 # Only what the initial RAM disk has to have: less to unpack at each boot.
 HOOK = ('mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d" && '
         'echo MODULES=list > "$1/etc/initramfs-tools/conf.d/vm" && '
-        'printf "virtio_pci\\nvirtio_blk\\n" > "$1/usr/share/initramfs-tools/modules.d/vm"')
+        'printf "virtio_pci\\nvirtio_blk\\next4\\n" > "$1/usr/share/initramfs-tools/modules.d/vm"')
 # Debian's packages rotate once a day; here the test alone says when. The rest only takes time to boot.
 MASKED = ["logrotate.timer", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
           "fstrim.timer", "e2scrub_reap.service", "getty.target", "systemd-logind.service", "systemd-binfmt.service",
@@ -57,7 +57,8 @@ GUEST_TEXTS = {
     "etc/systemd/system/systemd-udev-trigger.service.d/vm.conf":
         "[Service]\nExecStart=\nExecStart=udevadm trigger --type=devices --action=add --subsystem-match=virtio "
         "--subsystem-match=virtio-ports --subsystem-match=block --subsystem-match=net\n",
-    "etc/systemd/system/edgehose.service.d/archive.conf": "[Service]\nReadWritePaths=/srv/archive\n",
+    # On a busy host an emulated machine takes more than systemd's 90 s to start it.
+    "etc/systemd/system/edgehose.service.d/vm.conf": "[Service]\nReadWritePaths=/srv/archive\nTimeoutStartSec=10min\n",
 }
 
 
@@ -71,14 +72,14 @@ def run(*command, **options):
 def base(system, arch):
     """The tar of the root without edgehose."""
     return debian.tarball("vm", arch, [package.format(arch=arch) for package in system.packages],
-                          f"--essential-hook={HOOK}", suite=system.suite, source=system.source)
+                          f"--essential-hook={HOOK}", suite=system.suite, sources=system.sources)
 
 
 class Image:
     """`disk`: raw, one ext4 file system. `kernel` and `initrd` are those of its root."""
 
-    def __init__(self, folder, arch):
-        self.arch, self.folder = arch, Path(folder)
+    def __init__(self, folder, system, arch):
+        self.system, self.arch, self.folder = system, arch, Path(folder)
         self.disk, self.kernel, self.initrd = (self.folder / name for name in ("disk.img", "vmlinuz", "initrd.img"))
 
     def copy_to(self, path):
@@ -90,9 +91,9 @@ def make(folder, system, arch, package=None, archive=None, binary=None):
     """An image in `folder` of one of SYSTEMS. `package` is installed, and under a higher version it lies in it as
     /opt/vm/upgrade.deb; `archive` is installed, and stays in /opt/vm; `binary` and the unit are put where the README
     puts them."""
-    image, root = Image(folder, arch), Path(folder) / "root"
+    image, root = Image(folder, SYSTEMS[system], arch), Path(folder) / "root"
     root.mkdir(parents=True)
-    run("tar", "-xf", base(SYSTEMS[system], arch), "-C", root)
+    run("tar", "-xf", base(image.system, arch), "-C", root)
     for kind, target in (("vmlinuz", image.kernel), ("initrd.img", image.initrd)):
         shutil.copy(max((root / "boot").glob(f"{kind}-*")), target)
     furnish(root)
@@ -159,3 +160,4 @@ def install_by_hand(root, binary):
     shutil.copy(ROOT / "systemd/edgehose.service", root / "etc/systemd/system/edgehose.service")
     run("useradd", "--prefix", root, "--system", "--no-create-home", "--groups", "adm,systemd-journal", "edgehose")
     (root / "etc/edgehose").mkdir()
+    shutil.copytree(ROOT / "systemd/drop-ins", root / "usr/share/edgehose/drop-ins")

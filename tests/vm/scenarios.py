@@ -21,6 +21,7 @@ from pathlib import Path
 
 import image
 import power_cuts
+from drop_in import drop_in
 from gateway import CONFIG, LOGS, Failed, Gateway, told, wait, wait_until
 from machine import accelerators
 from debian import MACHINES
@@ -44,6 +45,7 @@ class Run:
         """A new gateway that has edgehose, and does not log yet."""
         self.gateway = Gateway(self.image, self.folder, **options)
         self.gateway.machine.start(*words, link=link)
+        self.gateway.expect_page_size()
         self.rate = RATES[accelerators[self.options.arch]]
         self.gateway.start_agent()
         return self.gateway
@@ -259,8 +261,8 @@ def archive(run):
 
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (
-    reboot, service, power_cuts.power_cuts, no_network, clock, disk_full, read_only, logrotate, logrotate_copytruncate,
-    package, archive)}
+    reboot, service, power_cuts.power_cuts, no_network, clock, disk_full, read_only, drop_in, logrotate,
+    logrotate_copytruncate, package, archive)}
 
 
 def arguments():
@@ -289,10 +291,9 @@ def arguments():
         p.error(f"{options.installed} is not there: build it, or name another one with --deb, --archive or --binary")
     if options.deb and options.archive:
         p.error("--deb or --archive: one of them is installed")
-    if options.system != "debian-12" and not options.archive:
-        p.error(f"{options.system} has not the libraries of the package: it takes --archive")
-    if options.system.startswith("ubuntu") and options.arch != "amd64":
-        p.error(f"Ubuntu's main archive, where {options.system} comes from, is for amd64 alone")
+    refusal = SYSTEMS[options.system].refusal(options.arch, options.archive)
+    if refusal:
+        p.error(f"{options.system}: {refusal}")
     return options
 
 
