@@ -55,9 +55,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 emulator=()
 if [ "$processor" != "$(uname -m)" ] || [ -n "$page" ]; then
-  emulator=("qemu-$qemu-static")
-  command -v "${emulator[0]}" >/dev/null ||
-    { echo "test: ${emulator[0]} is missing: run cross/install-deps.sh --static" >&2; exit 2; }
+  command -v "qemu-$qemu-static" >/dev/null ||
+    { echo "test: qemu-$qemu-static is missing: run cross/install-deps.sh --static" >&2; exit 2; }
+  emulator=(env "QEMU_CPU=$qemu_cpu" "qemu-$qemu-static")
   [ -n "$page" ] && emulator+=(-p "$page")
   left_out+=$emulated
   left_out+=$'\n'$(not_under_qemu promises "$arch")
