@@ -47,6 +47,7 @@ suite() {
     echo "== $(basename "$1") ${2%%.*}, exit code $code:"
     sed -E '/ (info|warn)  ?/d' "$log" | tail -n 60
   } >>"$work/failed"
+  echo "== $(basename "$1") ${2%%.*} failed"  # at once: an end that comes too early shows it, too
 }
 
 unit() {

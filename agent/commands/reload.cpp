@@ -9,7 +9,7 @@
 namespace edgehose {
 namespace {
 
-// Less than systemd's own patience with a reload: TimeoutStartSec, 90 s by default.
+// Less than systemd's own patience with a reload: TimeoutStartSec, five minutes in the unit.
 constexpr Duration kPatience = std::chrono::seconds(60);
 constexpr Duration kPoll = std::chrono::milliseconds(50);
 

@@ -177,9 +177,20 @@ no_package() {
 own_parent() {
   parent=$(dirname "$state")
   mkdir -p "$parent"
-  if [ -L "$parent" ] || [ ! -O "$parent" ]; then
-    die "$parent is a link, or not root's: put it right, for the buffer's directory is made there"
+  if [ -z "$(find "$parent" -prune -user 0)" ] || [ ! -O "$parent" ]; then
+    die "$parent is not root's, or a link of another's: put it right, for the buffer's directory is made there"
   fi
+}
+
+# Of a package that was removed dpkg still has the config: to purge it later would delete that, and turn off the service.
+take_over() {
+  has dpkg-query || return 0
+  [ "$(dpkg-query -W -f '${db:Status-Status}' edgehose 2>/dev/null)" = config-files ] || return 0
+  say "purging what dpkg still has of the package that was removed; config and buffer stay"
+  mkdir -p "$config"
+  if [ -e "$config/edgehose.toml" ]; then cp -p "$config/edgehose.toml" "$config/edgehose.toml.kept"; fi
+  dpkg --purge edgehose
+  if [ -e "$config/edgehose.toml.kept" ]; then mv "$config/edgehose.toml.kept" "$config/edgehose.toml"; fi
 }
 
 install_all() {
@@ -189,6 +200,7 @@ install_all() {
   "$here/bin/edgehose" version >/dev/null ||
     die "bin/edgehose does not run here: this archive is for another processor ($(uname -m) is this one)"
   put 755 "$here/bin/edgehose" "$program"
+  take_over  # with the program there, the package leaves the buffer
   make_user
   join_groups
   install_config
@@ -215,8 +227,11 @@ uninstall() {
 
 # Where the buffer's directory is a disk of its own, it stays, empty.
 purge() {
-  ! grep -q " \($config\|$state\)/" /proc/mounts 2>/dev/null ||
-    die "something is mounted below $config or $state, and would be deleted: unmount it first"
+  for folder in "$config" "$state"; do
+    real=$(cd "$folder" 2>/dev/null && pwd -P) || continue
+    ! grep -q " $real/" /proc/mounts 2>/dev/null ||
+      die "something is mounted below $folder, and would be deleted: unmount it first"
+  done
   uninstall
   rm -rf "$config" /run/edgehose
   rm -rf "$state" 2>/dev/null || rm -rf "${state:?}"/* "$state"/.[!.]*

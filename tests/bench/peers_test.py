@@ -25,14 +25,14 @@ LINES = int(MB * 1e6 / 148.2)
 PLACEHOLDERS = {"log", "data", "out", "root", "endpoint", "host", "port", "bucket", "index", "compression", "age",
                 "config"}
 BURNS = """
-import os
+import os, signal
 if os.fork() == 0:
     for _ in range(3_000_000): pass
     kept = bytearray(os.urandom(1 << 20)) * 30
     with open(os.environ["OUT"], "wb") as out:
         out.write(b"x" * 3_000_000)
         os.fsync(out.fileno())
-    os._exit(0)
+    signal.pause()
 os._exit(0)
 """
 
@@ -106,6 +106,7 @@ class Bench(unittest.TestCase):
         out = self.root / "out"
         group = ProcessGroup([sys.executable, "-c", BURNS], self.root / "output", {**os.environ, "OUT": str(out)})
         agent.wait_until(lambda: out.exists() and out.stat().st_size == 3_000_000, 60, "the child has written")
+        agent.wait_until(lambda: group.peak * 1024 > 20e6, 60, "its memory was seen")
         group.finish()
         self.assertEqual(group.code, 0, group.last_words())
         self.assertGreater(group.cpu, 0.03)

@@ -73,7 +73,7 @@ class ProcessGroup:
             self.popen = subprocess.Popen(list(map(str, command)), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                                           env=env, start_new_session=True, preexec_fn=agent.die_with_parent)
         self.pid, self.cpu, self.written, self.killed, self.code = self.popen.pid, 0, 0, False, None
-        self.memory = Peak(self.pid)
+        self.memory, self.over = Peak(self.pid), False
 
     def ended(self):
         """Whether the first process has; it is not waited for yet, so that its accounts stay."""
@@ -90,7 +90,10 @@ class ProcessGroup:
             pass
 
     def finish(self, seconds=30):
-        """SIGTERM, SIGKILL when that time is over, and the accounts."""
+        """SIGTERM, SIGKILL when that time is over, and the accounts. Once: the group's number may then be another's."""
+        if self.over:
+            return
+        self.over = True
         self.signal(signal.SIGTERM)
         end = time.monotonic() + seconds
         while not self.ended() and time.monotonic() < end:

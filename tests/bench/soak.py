@@ -19,6 +19,8 @@ import argparse
 import contextlib
 import os
 import random
+import stat
+import subprocess
 import sys
 import time
 import unittest
@@ -109,7 +111,7 @@ class Life:
             raise agent.Failed(f"the agent {self.name} ended by itself, exit code {self.process.popen.returncode}:\n"
                                f"{self.process.output()[-4000:]}")
         proc = Path(f"/proc/{self.process.pid}")
-        files = [entry.stat() for entry in os.scandir(self.box.data) if entry.is_file()]
+        files = [file for file in map(stat_of, Path(self.box.data).iterdir()) if file and stat.S_ISREG(file.st_mode)]
         lines, before = self.box.agent_log.read_bytes().count(b"\n"), self.log_lines
         self.log_lines = lines
         minutes = (now - self.samples[-1][0]) / 60 if self.samples else 1
@@ -204,23 +206,25 @@ class Soak:
     def meet(self, name):
         fault = self.faults[name]
         self.met[name] += 1
-        fault.begin(self.lives, self.rng)
+        # Of its own: what the clock leaves out of one meeting changes nothing of the next.
+        rng = random.Random(self.rng.random())
+        fault.begin(self.lives, rng)
         try:
-            self.pause(self.rng.uniform(*FAULT), deadly=self.rng.random() < 0.5)
+            self.pause(rng.uniform(*FAULT), rng, deadly=rng.random() < 0.5)
         finally:
-            fault.end(self.lives, self.rng)
-        self.pause(self.rng.uniform(*REST), deadly=self.rng.random() < 0.2)
+            fault.end(self.lives, rng)
+        self.pause(rng.uniform(*REST), rng, deadly=rng.random() < 0.2)
 
-    def pause(self, seconds, deadly):
+    def pause(self, seconds, rng, deadly):
         """Samples meanwhile; at a random moment of it mortal agents die."""
         begin = time.monotonic()
-        death = begin + self.rng.uniform(0, seconds) if deadly else None
+        death = begin + rng.uniform(0, seconds) if deadly else None
         while time.monotonic() < begin + seconds:
             if death and time.monotonic() > death:
                 death = None
                 for life in self.lives:
                     if life.mortal:
-                        life.die(self.rng)
+                        life.die(rng)
             if time.monotonic() >= self.next_sample:
                 self.next_sample = time.monotonic() + SAMPLE
                 for life in self.lives:
@@ -260,13 +264,21 @@ class Soak:
         return grew
 
 
+def stat_of(path):
+    """None where it has just gone."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
 def told(counts):
     return ", ".join(f"{name} {times}" for name, times in sorted(counts.items()))
 
 
 def main():
     o = options()
-    again = " ".join([sys.executable, *sys.argv] + ([] if "--seed" in sys.argv else ["--seed", str(o.seed)]))
+    again = " ".join([sys.executable, *sys.argv, "--seed", str(o.seed)])  # of two seeds the last one counts
     with contextlib.ExitStack() as at_the_end:
         try:
             soak = Soak(o, at_the_end)
@@ -274,7 +286,7 @@ def main():
             soak.check(written)
             if grew := soak.report(written):
                 raise agent.Failed(f"grew: {', '.join(grew)}")
-        except (agent.Failed, ValueError) as failure:
+        except (agent.Failed, ValueError, OSError, subprocess.SubprocessError) as failure:
             print(f"FAILED: {failure}\nagain: {again}", file=sys.stderr)
             raise SystemExit(1) from failure
     print(f"again: {again}")

@@ -23,7 +23,8 @@ CONFIG = "/etc/edgehose/edgehose.toml"
 STATE = "/var/lib/edgehose"
 CREDENTIALS = "/etc/edgehose/credentials"
 UNIT = "/usr/lib/systemd/system/edgehose.service"
-PREINST = Path(__file__).resolve().parents[2] / "cross/debian/preinst"
+CROSS = Path(__file__).resolve().parents[2] / "cross"
+PREINST, INSTALLER = CROSS / "debian/preinst", CROSS / "static/install.sh"
 WANTS = "/etc/systemd/system/multi-user.target.wants/edgehose.service"
 
 # path -> owner and mode
@@ -193,9 +194,40 @@ class Package(unittest.TestCase):
         self.root.run("apt-get", "remove", "--yes", "edgehose")
         (self.root / "/usr/bin/edgehose").write_text("#!/bin/sh\n")
         said = self.root.run("apt-get", "purge", "--yes", "edgehose")
-        self.assertIn("its buffer stay", said)
+        self.assertIn("its buffer and its credentials stay", said)
         self.assertEqual(self.buffer_file().read_text(), "records")
         self.assertTrue((self.root / CREDENTIALS).is_dir())
+
+    def test_the_static_installer_takes_over_what_a_removed_package_left(self):
+        """The real install.sh, with the package's program for the static one."""
+        self.root.install(self.deb)
+        place = self.root / "/root/static"
+        for folder in ("bin", "init", "share/doc/edgehose"):
+            (place / folder).mkdir(parents=True)
+        shutil.copy(self.root / "/usr/bin/edgehose", place / "bin")
+        shutil.copy(self.root / UNIT, place / "init")
+        shutil.copy(INSTALLER, place)
+        (self.root / CONFIG).write_text("# mine\n")
+        self.buffer_file().write_text("records")
+        self.root.run("apt-get", "remove", "--yes", "edgehose")
+        said = self.root.run("sh", "/root/static/install.sh")
+        self.assertIn("purging what dpkg still has", said)
+        self.root.run("dpkg-query", "--status", "edgehose", code=1)
+        self.assertEqual((self.root / CONFIG).read_text(), "# mine\n")
+        self.assertEqual(self.buffer_file().read_text(), "records")
+        self.assertTrue((self.root / CREDENTIALS).is_dir())
+        self.root.run("edgehose", "version")
+        with self.assertRaisesRegex(AssertionError, "install.sh --uninstall"):
+            self.root.install(self.deb)
+
+    def test_purge_leaves_what_a_link_of_others_leads_to(self):
+        self.root.install(self.deb)
+        shutil.rmtree(self.root / STATE)
+        (self.root / "/srv/others").mkdir()
+        (self.root / "/srv/others/file").write_text("theirs")
+        (self.root / STATE).symlink_to("/srv/others")
+        self.assertIn("is left as it is", self.root.run("apt-get", "purge", "--yes", "edgehose"))
+        self.assertTrue((self.root / "/srv/others/file").exists())
 
     def test_purge_empties_what_root_has_linked_elsewhere(self):
         self.root.install(self.deb)

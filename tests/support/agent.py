@@ -191,7 +191,10 @@ class Sandbox:
         buffered + dropped + dead-lettered, and all else that `buffer verify` checks. None where nothing is."""
         if self.left_damaged or not self.processes or not (self.data / "buffer.mdb").exists():
             return None
-        done = self.call("buffer", "verify", timeout=60)
+        try:
+            done = self.call("buffer", "verify", timeout=60)
+        except (subprocess.SubprocessError, OSError) as why:
+            return f"at the end: buffer verify: {why}"
         return f"at the end: buffer verify: exit code {done.returncode}:\n{done.stdout}{done.stderr}" \
             if done.returncode != 0 else None
 

@@ -19,7 +19,7 @@ CROSS = Path(__file__).resolve().parents[2] / "cross"
 def tarball(name, arch, packages, *options, suite=SUITE, sources=("{mirror}",)):
     """The root with `packages` and what they depend on, made if need be; `options` are mmdebstrap's. `sources`: a
     mirror, or lines of sources.list; {mirror} in them is this machine's. CannotInstall where it is not to be had."""
-    text = "\n".join([*options, *sorted(packages)])
+    text = "\n".join([*options, *sorted(packages), *(sources if sources != ("{mirror}",) else ())])
     path = CACHE / f"{name}-{suite}-{arch}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.tar"
     if path.exists():
         return path

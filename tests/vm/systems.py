@@ -36,7 +36,8 @@ class System:
 # Pages of 16 KiB are what the Raspberry Pi 5 boots with by default; its Cortex-A76 knows them, the A72 does not. Of 64
 # KiB Debian has no kernel.
 # Ubuntu's is for what Jetsons run: systemd 245, glibc 2.31, none of the libraries that the package wants. Debian 12 has
-# no keys of Ubuntu's: what comes from there is not verified, and runs where it reaches the test's servers alone.
+# no keys of Ubuntu's: what comes from there is not verified, and its packages' scripts run as this machine's root while
+# they are installed. So not on a machine that is needed for more.
 SYSTEMS = {
     "debian-12": System("bookworm", (*DEBIAN_12, "linux-image-cloud-{arch}")),
     "debian-12-16k": System("bookworm", (*DEBIAN_12, "linux-image-arm64-16k"), architectures=("arm64",),
