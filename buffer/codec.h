@@ -24,7 +24,7 @@ class Keyring;
 
 class BlockEncoder {
  public:
-  explicit BlockEncoder(int zstd_level);
+  explicit BlockEncoder(int zstd_level, int slow_level = StoreOptions{}.slow_zstd_level);
   ~BlockEncoder();
   BlockEncoder(const BlockEncoder&) = delete;
   BlockEncoder& operator=(const BlockEncoder&) = delete;

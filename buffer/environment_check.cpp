@@ -30,7 +30,8 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds kSilence = 30s, kWalkDeadline = 10min;
 constexpr std::size_t kMaxAnswer = 512u << 20;
 
-// --- the child ---------------------------------------------------------------------------------
+// --- what a walk tells, which in the end is the child's answer
+// ------------------------------------
 
 constexpr std::uint64_t kNoOffset = UINT64_MAX;
 
@@ -49,6 +50,7 @@ enum class Part { kAllButLetters, kLetters };
 
 class Answer final : public WalkListener {
  public:
+  // `fd`: where it goes; -1: it is kept.
   Answer(int fd, Part part) : fd_(fd), part_(part) {}
 
   void on_entry(std::string_view key, std::string_view value) override {
@@ -78,10 +80,12 @@ class Answer final : public WalkListener {
     if (out_.size() >= 1 << 16) flush();
   }
   void flush() {
+    if (fd_ < 0) return;
     if (!write_all(fd_, out_, "pipe")) ::_exit(1);
     out_.clear();
     flushed_ = SteadyClock::now();
   }
+  std::string take() { return std::move(out_); }
 
  private:
   void tell_that_it_lives() {
@@ -116,6 +120,21 @@ bool is_damage(const Error& error) {
   }
 }
 
+void walk_and_tell(const std::string& path, const MetaPages& meta, const StoreOptions& options,
+                   CheckDepth depth, Answer& answer) {
+  const Status status = walk_environment(path, meta, options, depth, answer);
+  if (status) {
+    answer.send(kSound, {});
+  } else if (is_damage(status.error())) {
+    answer.send(kDamaged, status.error().message);
+  } else {
+    std::string refusal;
+    put_le(refusal, static_cast<std::uint8_t>(status.error().code));
+    answer.send(kRefused, refusal + status.error().message);
+  }
+  answer.flush();
+}
+
 [[noreturn]] void be_the_child(const std::string& path, const MetaPages& meta,
                                const StoreOptions& options, CheckDepth depth, Part part, int out,
                                pid_t parent) {
@@ -130,17 +149,7 @@ bool is_damage(const Error& error) {
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   if (null >= 0) ::dup2(null, STDERR_FILENO);
   Answer answer(out, part);
-  const Status status = walk_environment(path, meta, options, depth, answer);
-  if (status) {
-    answer.send(kSound, {});
-  } else if (is_damage(status.error())) {
-    answer.send(kDamaged, status.error().message);
-  } else {
-    std::string refusal;
-    put_le(refusal, static_cast<std::uint8_t>(status.error().code));
-    answer.send(kRefused, refusal + status.error().message);
-  }
-  answer.flush();
+  walk_and_tell(path, meta, options, depth, answer);
   ::_exit(0);
 }
 
@@ -224,7 +233,6 @@ Result<EnvironmentCheck> understand(std::string_view answer, int status, bool ti
   return check;
 }
 
-// What a child finds of that part of the environment.
 Result<EnvironmentCheck> ask_child(const std::string& path, const MetaPages& meta,
                                    const StoreOptions& options, CheckDepth depth, Part part) {
   int pipe[2];
@@ -246,6 +254,15 @@ Result<EnvironmentCheck> ask_child(const std::string& path, const MetaPages& met
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   return understand(answer, status, timed_out);
+}
+
+// What is found of that part of the environment.
+Result<EnvironmentCheck> ask(const std::string& path, const MetaPages& meta,
+                             const StoreOptions& options, CheckDepth depth, Part part) {
+  if (options.checks_apart) return ask_child(path, meta, options, depth, part);
+  Answer answer(-1, part);
+  walk_and_tell(path, meta, options, depth, answer);
+  return understand(answer.take(), 0, false);
 }
 
 }  // namespace
@@ -270,10 +287,10 @@ Result<EnvironmentCheck> check_environment(const std::string& path, const StoreO
   newest.certain = check.reason.empty();
   check.newest = newest;
   if (!newest.certain) return check;
-  EH_ASSIGN(check, ask_child(path, meta, options, depth, Part::kAllButLetters));
+  EH_ASSIGN(check, ask(path, meta, options, depth, Part::kAllButLetters));
   check.newest = newest;
   if (check.sound || check.unreadable) return check;
-  EH_ASSIGN(EnvironmentCheck letters, ask_child(path, meta, options, depth, Part::kLetters));
+  EH_ASSIGN(EnvironmentCheck letters, ask(path, meta, options, depth, Part::kLetters));
   check.entries.merge(letters.entries);
   check.complete = check.complete && letters.complete;
   return check;

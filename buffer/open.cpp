@@ -68,7 +68,7 @@ Status StoreImpl::open_writer() {
   EH_TRY(compact_if_sparse());
   EH_TRY(open_keys());
   EH_TRY(settle_identity());
-  encoder_ = std::make_unique<BlockEncoder>(options_.zstd_level);
+  encoder_ = std::make_unique<BlockEncoder>(options_.zstd_level, options_.slow_zstd_level);
   set_reserve_aside();  // for acknowledgements and trims on a full disk
   options_.progress->begin("reading the buffer's state");
   EH_ASSIGN(const lmdb::Transaction txn, begin_read());
