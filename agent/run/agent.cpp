@@ -157,8 +157,9 @@ Status Agent::add_sink(SinkParts& sink) {
   options.concurrency = sink.config.concurrency;
   options.recognises = sink.recognises;
   options.seed = std::random_device{}();
-  auto courier = std::make_unique<Courier>(sink.sink, sink.transport(*clock_), sink.bodies(*store_),
-                                           *store_, *clock_, intake_->inbox(), options);
+  auto courier =
+      std::make_unique<Courier>(sink.sink, sink.transport(*clock_, std::random_device{}()),
+                                sink.bodies(*store_), *store_, *clock_, intake_->inbox(), options);
   std::shared_ptr<TrafficMeter> meter;
   if (sink.networked)
     meter = std::make_shared<TrafficMeter>(

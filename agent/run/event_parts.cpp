@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <random>
 
 #include "agent/run/examine.h"
 #include "sinks/events/endpoints.h"
@@ -23,9 +22,10 @@ void deliver_events(SinkParts& parts, double beside, MakeWriter writer,
                   limit = kLongestBodyFactor * parts.config.batch.max_size](Store& store) {
     return event_bodies(store, writer, limit);
   };
-  parts.transport = [options = std::move(options), budget = std::move(budget)](const Clock& clock) {
+  parts.transport = [options = std::move(options), budget = std::move(budget)](const Clock& clock,
+                                                                               std::uint64_t seed) {
     EventsTransport::Options own = options;
-    own.seed = std::random_device{}();
+    own.seed = seed;
     if (budget) own.http.budgets.push_back(budget);
     return std::make_unique<EventsTransport>(std::move(own), clock);
   };

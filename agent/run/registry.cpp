@@ -1,7 +1,6 @@
 #include "agent/run/registry.h"
 
 #include <algorithm>
-#include <random>
 
 #include "agent/base/check.h"
 #include "agent/config/field.h"
@@ -45,7 +44,7 @@ Result<SinkParts> make_directory_sink(const Component& component, const SinkCont
   SinkParts parts;
   parts.config = config.common;
   parts.estimate = estimate_of(config.object);
-  parts.transport = [](const Clock&) { return std::make_unique<FileTransport>(); };
+  parts.transport = [](const Clock&, std::uint64_t) { return std::make_unique<FileTransport>(); };
   std::vector<std::string> warnings;  // told with the config
   EH_ASSIGN(std::unique_ptr<DirectorySink> sink,
             DirectorySink::create(config, {context.agent_id, context.labels, context.timezone},
@@ -65,8 +64,8 @@ Result<SinkParts> make_s3_sink(const Component& component, const SinkContext& co
   std::vector<std::string> warnings;  // told with the config
   EH_ASSIGN(parts.sink,
             S3Sink::create(config, {context.agent_id, context.labels, context.timezone}, warnings));
-  parts.transport = [config, budget = context.budget](const Clock& clock) {
-    S3Transport::Options options{config, std::random_device{}()};
+  parts.transport = [config, budget = context.budget](const Clock& clock, std::uint64_t seed) {
+    S3Transport::Options options{config, seed};
     if (budget) options.http.budgets.push_back(budget);
     return std::make_unique<S3Transport>(std::move(options), clock);
   };

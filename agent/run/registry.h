@@ -4,6 +4,7 @@
 // Threading: used while the process is put together, by one thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,7 +36,8 @@ ConfigSchema make_schema();
 struct SinkParts {
   SinkConfig config;
   std::shared_ptr<const Sink> sink;
-  std::function<std::unique_ptr<Transport>(const Clock&)> transport;
+  // `seed`: of what it leaves to chance: pauses, which host is asked, a channel's name.
+  std::function<std::unique_ptr<Transport>(const Clock&, std::uint64_t seed)> transport;
   SizeEstimate estimate{};  // of its objects, before the first
   Recognises recognises = Recognises::kKey;
   // What its requests' bodies are made by: objects, or records in the destination's own form.
