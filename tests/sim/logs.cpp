@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 
 #include "agent/base/check.h"
 #include "agent/base/file.h"
@@ -111,6 +112,17 @@ void Logs::write(unsigned source, unsigned lines, unsigned pad, WallTime now) {
     text += fmt::format("{} {}\n", token, padding(n, pad + static_cast<unsigned>(n * 7 % 40)));
   }
   append(path(source), text, now);
+  note_ages(source);
+}
+
+// Only what was written to tells an order.
+void Logs::note_ages(unsigned source) {
+  std::optional<WallTime> younger;
+  for (const std::string& file : files(source)) {
+    if (size_of(file) == 0) continue;
+    if (younger && *younger < time_of(file)) set_back_.insert(source);
+    younger = time_of(file);
+  }
 }
 
 void Logs::rotate(unsigned source, WallTime now) {

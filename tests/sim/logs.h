@@ -55,13 +55,15 @@ class Logs {
   // begin with.
   bool is_unsure(const Token& token) const;
   // Whether files by age have its lines in their order: it was not rotated by copying, no power cut
-  // took an end.
+  // took an end, and the clock was not set back between two of them.
   bool order_is_kept(unsigned source) const {
-    return !copied_.contains(source) && !torn_sources_.contains(source);
+    return !copied_.contains(source) && !torn_sources_.contains(source) &&
+           !set_back_.contains(source);
   }
 
  private:
   std::vector<std::string> files(unsigned source) const;  // newest first
+  void note_ages(unsigned source);
   void append(const std::string& path, std::string_view text, WallTime now) const;
 
   const std::string directory_;
@@ -69,6 +71,7 @@ class Logs {
   std::map<unsigned, std::uint64_t> next_;  // number of the next line
   std::set<Token> written_, torn_;
   std::set<unsigned> copied_, torn_sources_, unsure_;  // sources that were rotated by copying
+  std::set<unsigned> set_back_;     // of which an older file is the younger one by its time
   std::set<std::uint64_t> copies_;  // inodes: what was read of them was in the log itself
 };
 

@@ -25,6 +25,7 @@ constexpr std::array<Kind, static_cast<std::size_t>(Step::kCount_)> kKinds{{
     {Step::kArrive, "arrive late", 5},
     {Step::kIndex, "index", 10},
     {Step::kForget, "forget", 1},
+    {Step::kHost, "host", 3},
     {Step::kTime, "time", 40},
     {Step::kJump, "jump", 2},
     {Step::kDisk, "disk", 4},
@@ -58,10 +59,14 @@ Setup draw_setup(std::uint64_t seed, Random& random) {
   setup.directory = (sinks & 2) != 0;
   setup.index = (sinks & 4) != 0;
   setup.collector = (sinks & 8) != 0;
+  setup.hosts = 1 + static_cast<unsigned>(random.below(3));
+  setup.balanced = random.one_in(3);
+  setup.in_parts = random.one_in(2);
   setup.compression = static_cast<unsigned>(random.below(3));
   setup.small_buffer = random.one_in(5);
   setup.policy = setup.small_buffer ? static_cast<unsigned>(random.below(3)) : 0;
   setup.encrypted = random.one_in(4);
+  setup.apart = random.one_in(8);
   return setup;
 }
 
@@ -89,11 +94,13 @@ std::string to_text(const Op& op) {
 
 std::string to_text(const Plan& plan) {
   const Setup& s = plan.setup;
-  std::string text =
-      fmt::format("seed {}: {} source(s);{}{}{}{}; compression {}; policy {}{}{}\n", s.seed,
-                  s.sources, s.bucket ? " bucket" : "", s.directory ? " directory" : "",
-                  s.index ? " index" : "", s.collector ? " collector" : "", s.compression, s.policy,
-                  s.small_buffer ? "; small buffer" : "", s.encrypted ? "; encrypted" : "");
+  std::string text = fmt::format(
+      "seed {}: {} source(s);{}{}{}{}{}; {} host(s){}; compression {}; policy {}{}{}{}\n", s.seed,
+      s.sources, s.bucket ? " bucket" : "", s.in_parts ? " in parts" : "",
+      s.directory ? " directory" : "", s.index ? " index" : "", s.collector ? " collector" : "",
+      s.hosts, s.balanced ? " balanced" : "", s.compression, s.policy,
+      s.small_buffer ? "; small buffer" : "", s.encrypted ? "; encrypted" : "",
+      s.apart ? "; checked apart" : "");
   for (const Op& op : plan.ops) text += "  " + to_text(op) + "\n";
   return text;
 }

@@ -36,6 +36,7 @@ enum class Step : std::uint8_t {
   kArrive,    // a request of a life that ended reaches its server late
   kIndex,     // the collector's indexers take in what they have accepted
   kForget,    // ... are restarted, and lose what they have not
+  kHost,      // a host of several goes away, or comes back
   kTime,      // passes
   kJump,      // the wall clock is set
   kDisk,      // the buffer's disk is full, or fails, for some writes
@@ -59,10 +60,14 @@ struct Setup {
   bool directory = false;     // ...
   bool index = false;         // elasticsearch
   bool collector = false;     // splunk, with acknowledgements
+  unsigned hosts = 1;         // of each of these two
+  bool balanced = false;      // one name stands for all of the collector's: each request meets any
+  bool in_parts = false;      // objects go up in parts
   unsigned compression = 0;   // of objects: none, zstd, gzip
   unsigned policy = 0;        // when_full: block, drop_oldest, drop_newest
   bool small_buffer = false;  // it fills
   bool encrypted = false;     // the buffer is
+  bool apart = false;         // a child process checks it, as in the field; it takes its time
 };
 
 struct Plan {

@@ -9,6 +9,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "sinks/s3/checksum.h"
+
 namespace edgehose::sim {
 namespace {
 
@@ -67,22 +69,87 @@ std::string ungzip(const std::string& bytes) {
   return text;
 }
 
+constexpr std::uint64_t kBugEvery = 5;  // objects
+
 }  // namespace
 
-std::string decompressed(const std::string& name, const std::string& bytes) {
+std::string decompressed(std::string_view name, const std::string& bytes) {
   if (name.ends_with(".zst")) return unzstd(bytes);
   return name.ends_with(".gz") ? ungzip(bytes) : bytes;
 }
 
-void Bucket::put(const std::string& key, const std::string& content) {
-  std::vector<Token> tokens = tokens_in(content);
+std::string checksum_of(std::string_view bytes) { return crc64nvme_value(crc64nvme(0, bytes)); }
+std::string tag_of(std::string_view bytes) {
+  return fmt::format("\"{:016x}\"", crc64nvme(0, bytes));
+}
+
+// With a bug every fifth object is lost, or comes under another name too.
+void Bucket::put(const std::string& key, const std::string& bytes) {
+  const bool buggy = taken_++ % kBugEvery == kBugEvery - 1;
+  if (buggy && bug_ == Bug::kLoses) return;
+  keep(key, bytes);
+  if (buggy && bug_ == Bug::kDoubles) keep("again/" + key, bytes);
+}
+
+void Bucket::keep(const std::string& key, const std::string& bytes) {
+  Object object{tokens_in(decompressed(key, bytes)), bytes.size(), checksum_of(bytes)};
   const auto found = objects_.find(key);
-  if (found == objects_.end()) {
-    for (const Token& token : tokens) arrivals_.add(token);
-    objects_[key] = std::move(tokens);
-  } else if (found->second != tokens) {
+  if (found == objects_.end())
+    for (const Token& token : object.tokens) arrivals_.add(token);
+  else if (found->second.tokens != object.tokens)
     throw Broken{fmt::format("another content comes under the name {}", key)};
+  objects_[key] = std::move(object);
+}
+
+const Bucket::Object* Bucket::find(const std::string& key) const {
+  const auto found = objects_.find(key);
+  return found == objects_.end() ? nullptr : &found->second;
+}
+
+std::string Bucket::begin(const std::string& key) {
+  const std::string id = fmt::format("upload {}/+", ++begun_);
+  uploads_[{key, id}];
+  return id;
+}
+
+bool Bucket::part(const Upload& upload, unsigned number, const std::string& bytes, bool follows) {
+  const auto found = uploads_.find(upload);
+  if (found == uploads_.end()) return false;
+  if (follows && number > found->second.size() + 1)
+    throw Broken{
+        fmt::format("part {} of {} comes before the one that precedes it", number, upload.first)};
+  found->second[number] = bytes;
+  return true;
+}
+
+std::optional<std::string_view> Bucket::complete(const Upload& upload,
+                                                 const std::vector<std::string>& tags,
+                                                 const std::string& checksum) {
+  const auto found = uploads_.find(upload);
+  if (found == uploads_.end()) return "NoSuchUpload";
+  std::string bytes;
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    const auto part = found->second.find(static_cast<unsigned>(i + 1));
+    if (part == found->second.end() || tag_of(part->second) != tags[i]) return "InvalidPart";
+    bytes += part->second;
   }
+  if (tags.empty()) return "MalformedXML";
+  if (!checksum.empty() && checksum != checksum_of(bytes))
+    throw Broken{fmt::format("the parts of {} do not make what its checksum tells", upload.first)};
+  put(upload.first, bytes);
+  uploads_.erase(upload);
+  return std::nullopt;
+}
+
+bool Bucket::abort(const Upload& upload) {
+  return bug_ == Bug::kLeaves ? uploads_.contains(upload) : uploads_.erase(upload) > 0;
+}
+
+std::vector<Bucket::Upload> Bucket::uploads(const std::string& prefix) const {
+  std::vector<Upload> found;
+  for (const auto& [upload, parts] : uploads_)
+    if (upload.first.starts_with(prefix)) found.push_back(upload);
+  return found;
 }
 
 // An item is two lines: {"create":{"_id":"..."}} and the document.
@@ -94,7 +161,7 @@ std::string Index::bulk(const std::string& body, const Busy& busy, bool shuffled
   for (std::size_t i = 0; i < lines.size(); i += 2) {
     const std::string id = Json::parse(lines[i]).at("create").at("_id").get<std::string>();
     const Token token = the_token(lines[i + 1]);
-    Json item = {{"_id", id}, {"status", 201}};
+    Json item = {{"_index", "simulated"}, {"_id", id}, {"status", 201}};
     const auto refuse = [&](int status, const char* type) {
       item["status"] = status;
       item["error"] = {{"type", type}, {"reason", "as the simulation has it"}};
@@ -118,26 +185,26 @@ std::string Index::bulk(const std::string& body, const Busy& busy, bool shuffled
   return Json{{"took", 1}, {"errors", errors}, {"items", std::move(items)}}.dump();
 }
 
-Collector::Answer Collector::events(const std::string& channel, const std::string& body) {
+std::uint64_t Collector::take(const std::string& channel, const std::string& body) {
+  channels_.insert(channel);
   Pending pending{channel, next_id_[channel]++, tokens_in(body)};
-  const std::string answer = fmt::format(R"({{"text":"Success","code":0,"ackId":{}}})", pending.id);
+  const std::uint64_t id = pending.id;
   pending_.push_back(std::move(pending));
-  return {200, answer};
+  return id;
 }
 
-Collector::Answer Collector::acks(const std::string& channel, const std::string& question) {
-  Json answer = Json::object();
-  const Json asked = Json::parse(question);
-  for (const Json& id : asked.at("acks"))  // told once
-    answer[std::to_string(id.get<std::uint64_t>())] =
-        indexed_[channel].erase(id.get<std::uint64_t>()) == 1;
-  return {200, Json{{"acks", answer}}.dump()};
+std::set<std::uint64_t> Collector::acknowledged(const std::string& channel,
+                                                const std::vector<std::uint64_t>& ids) {
+  std::set<std::uint64_t> told;
+  for (const std::uint64_t id : ids)
+    if (indexed_[channel].erase(id) == 1) told.insert(id);
+  return told;
 }
 
-void Collector::index(std::size_t requests) {
+void Collector::index(std::size_t requests, Arrivals& arrivals) {
   for (; requests > 0 && !pending_.empty(); --requests) {
     const Pending& oldest = pending_.front();
-    for (const Token& token : oldest.events) arrivals_.add(token);
+    for (const Token& token : oldest.events) arrivals.add(token);
     indexed_[oldest.channel].insert(oldest.id);
     pending_.pop_front();
   }

@@ -6,12 +6,6 @@
 #include "tests/sim/world.h"
 
 namespace edgehose::sim {
-namespace {
-
-constexpr unsigned kLateKept = 32;  // requests of ended lives that may still arrive
-
-}  // namespace
-
 void World::take(const Op& op) {
   chance_ = Random(std::uint64_t{op.a} << 32 | op.b);
   const unsigned source = op.a % setup_.sources;
@@ -26,8 +20,11 @@ void World::take(const Op& op) {
     case Step::kCourier: step_courier(op); break;
     case Step::kAnswer: answer(op); break;
     case Step::kArrive: arrive_late(op); break;
-    case Step::kIndex: servers_.collector.index(1 + op.a % 4); break;
-    case Step::kForget: servers_.collector.restart(); break;
+    case Step::kIndex: index(op); break;
+    case Step::kForget: servers_.collectors[op.a % setup_.hosts].restart(); break;
+    case Step::kHost:
+      network::turn(op.a % 2 == 0 ? "index" : "collector", op.b % setup_.hosts);
+      break;
     case Step::kTime: clock_.advance(std::chrono::milliseconds(1 + op.a % 8000)); break;
     case Step::kJump: jump(op); break;
     case Step::kDisk: fail_disk(op); break;
@@ -57,19 +54,27 @@ void World::step_courier(const Op& op) {
 
 // Half of all answers are good ones.
 void World::answer(const Op& op) {
-  if (deliveries_.empty()) return;
+  const std::size_t requests = network::under_way().all;
+  const std::size_t files = files_ == nullptr ? 0 : files_->under_way();
+  if (requests + files == 0) return;
   const unsigned draw = op.b % 12;
   const Fate fate = draw < 6 ? Fate::kAnswered : static_cast<Fate>(1 + (draw - 6) % 5);
-  deliveries_[op.a % deliveries_.size()].transport->answer(op.a >> 8, fate, op.b >> 8 & 1, chance_);
+  const std::size_t which = op.a % (requests + files);
+  if (which < requests)
+    network::answer(which, fate, op.b >> 8 & 1, chance_);
+  else
+    files_->answer(which - requests, fate);
 }
 
 void World::arrive_late(const Op& op) {
-  while (late_.size() > kLateKept) late_.pop_front();
-  if (late_.empty()) return;
-  const auto at = late_.begin() + op.a % late_.size();
-  const Parcel parcel = std::move(*at);
-  late_.erase(at);
-  serve(parcel, servers_, false, chance_);
+  if (op.b % 4 == 0)
+    network::never_arrive(op.a);
+  else
+    network::arrive_late(op.a, chance_);
+}
+
+void World::index(const Op& op) {
+  servers_.collectors[op.b % setup_.hosts].index(1 + op.a % 4, servers_.collected);
 }
 
 void World::fail_disk(const Op& op) {

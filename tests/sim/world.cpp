@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "agent/config/load.h"
+#include "sinks/s3/s3_config.h"
 #include "tests/sim/disk.h"
+#include "tests/sim/services.h"
 
 namespace edgehose::sim {
 namespace {
@@ -13,16 +16,22 @@ namespace {
 constexpr const char* kPolicies[] = {"block", "drop_oldest", "drop_newest"};
 constexpr const char* kCompressions[] = {"none", "zstd", "gzip"};
 const std::string kBucket =
-    "[sinks.bucket]\ntype = \"s3\"\nbucket = \"simulated\"\nregion = \"eu-west-1\"\n";
+    "[sinks.bucket]\ntype = \"s3\"\nbucket = \"bucket\"\nregion = \"eu-west-1\"\n"
+    "credentials = { access_key_id = \"AKSIMULATED\", secret_access_key = \"simulated\" }\n";
 const std::string kDirectory = "[sinks.directory]\ntype = \"directory\"\npath = \"/out\"\n";
-const std::string kIndex =
-    "[sinks.index]\ntype = \"elasticsearch\"\nendpoints = [\"http://127.0.0.1:1\"]\n"
-    "index = \"simulated\"\n";
+const std::string kIndex = "[sinks.index]\ntype = \"elasticsearch\"\nindex = \"simulated\"\n";
 const std::string kCollector =
-    "[sinks.collector]\ntype = \"splunk\"\nendpoints = [\"http://127.0.0.1:1\"]\nack = true\n"
-    "token = { file = \"/dev/null\" }\n";
-constexpr std::uint64_t kSmallBuffer = 1536 << 10;
+    "[sinks.collector]\ntype = \"splunk\"\nack = true\ntoken = { env = \"SIMULATED_TOKEN\" }\n";
+constexpr unsigned kSmallestPart = 1024;  // bytes; the config takes none below 5 MiB
+constexpr std::uint64_t kSmallBuffer = 1536 << 10, kLargeBuffer = 64 << 20;
 constexpr Duration kAge = std::chrono::seconds(5);
+
+std::string endpoints(std::string_view sink, unsigned hosts) {
+  std::string list;
+  for (unsigned host = 0; host < hosts; ++host)
+    list += fmt::format("\"https://{}\", ", host_name(sink, host));
+  return fmt::format("endpoints = [{}]\n", list);
+}
 
 [[noreturn]] void broken(std::string what) { throw Broken{std::move(what)}; }
 
@@ -32,9 +41,11 @@ World::World(const Setup& setup, std::string directory, Bug bug)
     : setup_(setup),
       directory_(std::move(directory)),
       logs_(directory_ + "/logs", setup.sources),
+      servers_(bug, setup),
       chance_(setup.seed) {
-  servers_.bug = bug;
   may_drop_ = setup.small_buffer;
+  ::setenv("SIMULATED_TOKEN", "simulated", 1);
+  network::begin(servers_, clock_);
   disk::begin(directory_ + "/data");
 }
 
@@ -48,16 +59,22 @@ World::~World() {
 std::string World::config_text() const {
   const bool all = calm_ || life_ == 1;
   const std::string objects = fmt::format(
-      "prefix = \"{}\"\ncompression = \"{}\"\n", (variant_ >> 16) % 4 == 0 ? "12:30/" : "logs/",
+      "prefix = \"{}\"\ncompression = \"{}\"\n", prefix(),
       kCompressions[all ? setup_.compression : (variant_ >> 12) % std::size(kCompressions)]);
+  const std::string create_only = (variant_ >> 18) % 2 == 0 ? "" : "create_only = true\n";
+  const std::string requests = (variant_ >> 19) % 2 == 0 ? "" : "compression = \"none\"\n";
   std::string text = fmt::format("[agent]\nid = \"sim\"\ndata_dir = \"{}/data\"\n", directory_);
   text += fmt::format("[buffer]\nwhen_full = \"{}\"\n", kPolicies[setup_.policy]);
   for (unsigned s = 0; s < setup_.sources; ++s)
     text += fmt::format("[sources.{}]\ntype = \"file\"\npaths = [\"{}\"]\n", Logs::source_name(s),
                         logs_.path(s));
   const std::array<std::string, 4> sinks{
-      setup_.bucket ? kBucket + objects : "", setup_.directory ? kDirectory + objects : "",
-      setup_.index ? kIndex : "", setup_.collector ? kCollector : ""};
+      setup_.bucket ? kBucket + objects + create_only : "",
+      setup_.directory ? kDirectory + objects : "",
+      setup_.index ? kIndex + endpoints("index", setup_.hosts) + requests : "",
+      setup_.collector
+          ? kCollector + endpoints("collector", setup_.balanced ? 1 : setup_.hosts) + requests
+          : ""};
   std::string kept, every;
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     every += sinks[i];
@@ -67,14 +84,16 @@ std::string World::config_text() const {
   return text;
 }
 
+std::string World::prefix() const { return (variant_ >> 16) % 4 == 0 ? "12:30/" : "logs/"; }
+
 StoreOptions World::store_options() const {
   StoreOptions options;
   options.directory = directory_ + "/data";
   options.free_disk_percent = 0;
-  if (setup_.small_buffer) {
-    options.max_size = kSmallBuffer;
-    options.reserve = kSmallBuffer / 4;
-  }
+  options.max_size = setup_.small_buffer ? kSmallBuffer : kLargeBuffer;
+  options.reserve = kSmallBuffer / 4;
+  options.slow_zstd_level = options.zstd_level;
+  options.checks_apart = setup_.apart;
   if (setup_.encrypted) options.keys.push_back({"simulated", {1, 2, 3, 4}});
   return options;
 }
@@ -85,14 +104,18 @@ void World::begin_life() {
   load.path = "/simulated.toml";
   load.texts = {{load.path, config_text()}};
   load.try_secrets = false;
-  auto loaded = load_config(load, make_schema());
+  static const ConfigSchema schema = make_schema();
+  auto loaded = load_config(load, schema);
   if (!loaded) broken("config: " + loaded.error().errors.front().message);
   config_ = std::move(loaded->config);
 
   store_ = must(Store::open(store_options(), clock_), "opening the buffer");
   std::vector<SinkParts> parts;
-  for (const Component& component : config_->sinks)
+  for (Component& component : config_->sinks) {
+    if (auto* const s3 = std::any_cast<S3Config>(&component.config); s3 && setup_.in_parts)
+      s3->part_size = kSmallestPart << (variant_ >> 22) % 3;
     parts.push_back(must(make_sink(component, sink_context(config_->agent, "sim")), "a sink"));
+  }
   FileEnvironment files;
   files.inotify = false;
   files.boot_id = fmt::format("boot-{}", boots_);
@@ -121,10 +144,16 @@ void World::begin_life() {
 }
 
 void World::add_sink(SinkParts& parts) {
-  auto transport = std::make_unique<SimTransport>(servers_, late_);
+  std::unique_ptr<Transport> transport;
+  if (parts.config.name == "directory") {
+    auto files = std::make_unique<SimFiles>(servers_.directory, interrupted_);
+    files_ = files.get();
+    transport = std::move(files);
+  } else {
+    transport = parts.transport(clock_, chance_.next());
+  }
   Delivery delivery;
   delivery.name = parts.config.name;
-  delivery.transport = transport.get();
   delivery.concurrency = parts.config.concurrency;
   CourierOptions options;
   options.retry = parts.config.retry;
@@ -143,17 +172,12 @@ void World::add_sink(SinkParts& parts) {
 // As a kill: what is in memory is gone. An object on its way to a directory has its name, or not.
 void World::end_life() {
   deliveries_.clear();
+  files_ = nullptr;
   intake_.reset();
   store_.reset();
   outcomes_.take();
-  std::deque<Parcel> on_the_way;
-  for (Parcel& parcel : late_) {
-    if (parcel.to != Parcel::To::kDirectory)
-      on_the_way.push_back(std::move(parcel));
-    else if (takes_name(parcel.name) && chance_.one_in(2))
-      serve(parcel, servers_, false, chance_);
-  }
-  late_ = std::move(on_the_way);
+  for (const File& file : std::exchange(interrupted_, {}))
+    if (takes_name(file.name) && chance_.one_in(2)) servers_.directory.put(file.name, file.bytes);
 }
 
 void World::stop_in_order() {
@@ -178,7 +202,9 @@ void World::run(const std::vector<Op>& ops) {
     take(op);
     check_step();
   }
+  cease_faults();
   drain();
+  check_leftovers();
   check_end();
 }
 

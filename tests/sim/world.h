@@ -8,7 +8,8 @@
 //   - lines of a source come in their order, within each object;
 //   - a position is never beyond what is safe of its file;
 //   - memory is bounded: what intake holds, claims under way, requests at once;
-//   - when faults cease, all drains, in bounded time.
+//   - when faults cease, all drains, in bounded time;
+//   - a day later no upload is left that was begun and never completed.
 //
 // Threading: one thread.
 #pragma once
@@ -27,9 +28,10 @@
 #include "agent/run/registry.h"
 #include "buffer/store.h"
 #include "sinks/delivery/courier.h"
+#include "tests/sim/files.h"
 #include "tests/sim/logs.h"
+#include "tests/sim/network.h"
 #include "tests/sim/plan.h"
-#include "tests/sim/transport.h"
 
 namespace edgehose::sim {
 
@@ -53,12 +55,12 @@ class World {
   struct Delivery {
     std::string name;
     std::unique_ptr<Courier> courier;
-    SimTransport* transport = nullptr;
     unsigned concurrency = 0;
   };
 
   // world.cpp: lives
   std::string config_text() const;
+  std::string prefix() const;  // of objects
   void begin_life();
   void add_sink(SinkParts& parts);
   void see_all_logs();
@@ -72,6 +74,7 @@ class World {
   void step_courier(const Op& op);
   void answer(const Op& op);
   void arrive_late(const Op& op);
+  void index(const Op& op);
   void fail_disk(const Op& op);
   void jump(const Op& op);
   void replay();
@@ -80,9 +83,13 @@ class World {
   void check_step();
   void check_bounds() const;
   void check_lanes() const;
+  void cease_faults();
   void drain();
+  Instant step_all();
   bool is_drained() const;
   std::string what_waits() const;
+  void check_leftovers();
+  void check_counters() const;
   void check_end() const;
   void check_arrivals(const std::string& sink, const Arrivals& arrivals) const;
   void check_order(const Bucket& bucket) const;
@@ -94,7 +101,7 @@ class World {
   ManualClock clock_;
   Logs logs_;
   Servers servers_;
-  std::deque<Parcel> late_;
+  std::deque<File> interrupted_;
   Random chance_;  // of a step, from its numbers
   unsigned life_ = 0, boots_ = 1;
   std::uint32_t variant_ = 0;  // of this life's config
@@ -108,6 +115,7 @@ class World {
   Mailbox<ChangeOutcome> outcomes_{waker_};
   std::unique_ptr<Intake> intake_;
   std::vector<Delivery> deliveries_;
+  SimFiles* files_ = nullptr;  // the directory's, while it is in the config
 };
 
 }  // namespace edgehose::sim
