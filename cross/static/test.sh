@@ -32,7 +32,8 @@ export EDGEHOSE_REFUSE=$tools_of_tests/../promises/refuse_all
 for tool in "$tools_of_tests/gateway_log" "$EDGEHOSE_REFUSE"; do
   [ -x "$tool" ] || { echo "test: $tool is not there: build the tests (tests/README.md)" >&2; exit 2; }
 done
-[ ${#chosen[@]} -gt 0 ] || chosen=(lives config rotation input destinations damage privacy control full)
+[ ${#chosen[@]} -gt 0 ] ||
+  chosen=(lives config rotation input destinations damage privacy control full upgrade reload service tls)
 
 # A static program loads no library before its own: what is tested by preloading one. Word by word: name, why.
 left_out='
@@ -53,11 +54,13 @@ control.test_a_damaged_dead_letter_stops_no_other  a program of this machine wri
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-emulator=()
+emulator=() kernel_execs=yes
 if [ "$processor" != "$(uname -m)" ] || [ -n "$page" ]; then
   command -v "qemu-$qemu-static" >/dev/null ||
     { echo "test: qemu-$qemu-static is missing: run cross/install-deps.sh --static" >&2; exit 2; }
   emulator=(env "QEMU_CPU=$qemu_cpu" "qemu-$qemu-static")
+  # A static program needs no libraries. With -p what it starts itself would have pages of another size.
+  [ -z "$page" ] && kernel_runs "$qemu" / || kernel_execs=no
   [ -n "$page" ] && emulator+=(-p "$page")
   left_out+=$emulated
   left_out+=$'\n'$(not_under_qemu promises "$arch")
