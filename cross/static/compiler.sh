@@ -17,20 +17,26 @@ program=$(echo "$venv"/lib/python3*/site-packages/ziglang/zig)
 
 # Links are folded where -Wl,--icf says so, as gold does it; zig's driver refuses that, its linker does not.
 # zig keeps a C and a C++ library for each set of flags that programs are linked with: here there is one.
-# It makes them as the link says: with -Os its memcpy copies byte by byte, at 1.3 GB/s.
+# It makes them as the link says: with -Os its memcpy copies byte by byte, at 1.3 GB/s; for LTO, which they are not
+# with -fno-lto, the linker refuses them beside what says which virtual functions are called. Ours it knows itself.
 # Its default for unoptimised C is the undefined-behaviour sanitizer with traps, which old C meets.
 # Nothing is thrown through C, so its functions need no tables for that: a tenth of OpenSSL. Of C++ those do that
-# can throw. C++ is optimised as one program: what cannot throw, and is not needed, shows itself then.
+# can throw. C++ is optimised as one program: what cannot throw, and is not needed, virtual functions among it,
+# shows itself then.
 mkdir -p "$tools"
 for driver in cc c++; do
   flags='-fno-sanitize=undefined -g0 -fno-pic -fomit-frame-pointer'
-  if [ $driver = c++ ]; then flags+=' -flto -Xclang -funwind-tables=0'
-  else flags+=' -fno-unwind-tables -fno-asynchronous-unwind-tables'; fi
+  if [ $driver = c++ ]; then
+    flags+=' -flto -fvisibility=hidden -fwhole-program-vtables -fvirtual-function-elimination'
+    flags+=' -Xclang -funwind-tables=0'
+  else
+    flags+=' -fno-unwind-tables -fno-asynchronous-unwind-tables'
+  fi
   cat >"$tools/$driver" <<SH
 #!/bin/sh
 # $driver for $zig
 export ZIG_GLOBAL_CACHE_DIR='$cache/zig-cache' ZIG_LOCAL_CACHE_DIR='$cache/zig-cache'
-link='-static -O2 -s' headers= fold= speed=
+link='-static -O2 -s -fno-lto -fno-whole-program-vtables -fno-virtual-function-elimination' headers= fold= speed=
 [ "\$*" = -v ] && link=
 for word; do case \$word in
   -c|-E|-S|-M|-MM|--version) link= ;;
@@ -68,7 +74,7 @@ done
 said=\$(zig -v "\$@" '$tools/empty.o' -o "\$output.empty" \$link 2>&1) || { printf '%s\n' "\$said" >&2; exit 1; }
 rm -f "\$output.empty"
 # It would warn of objects that do not say whose addresses count: all of theirs do.
-exec '$program' ld.lld "\$fold" --no-warnings \$(printf '%s\n' "\$said" |
+exec '$program' ld.lld "\$fold" --lto-whole-program-visibility --no-warnings \$(printf '%s\n' "\$said" |
   sed -n 's/^ld\.lld //p' | tail -n 1 | sed "s# $tools/empty\.o # \$inputs #; s# -o [^ ]* # -o \$output #")
 SH
 done

@@ -26,6 +26,7 @@ fingerprint() {
     echo "$ziglang $zig $cpu $openssl"
     case $library in
       headers) dpkg-query -W "${header_packages[@]}" ;;
+      libcxx) ;;
       own) cat "$scripts"/own/*.c* ;;
       *) grep "^${library}[0-9.]* " "$sources/versions" ;;
     esac
@@ -35,7 +36,7 @@ fingerprint() {
 
 libraries=("$@")
 [ ${#libraries[@]} -gt 0 ] ||
-  libraries=(own headers mimalloc zlib libzstd lmdb libdeflate simdjson fmtlib spdlog boost openssl curl)
+  libraries=(libcxx own headers mimalloc zlib libzstd lmdb libdeflate simdjson fmtlib spdlog boost openssl curl)
 for library in "${libraries[@]}"; do
   [ -e "$scripts/libraries/$library.sh" ] || { echo "libraries: there is no libraries/$library.sh" >&2; exit 2; }
   made_of=$(fingerprint)

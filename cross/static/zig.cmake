@@ -30,6 +30,7 @@ set(CMAKE_CXX_STANDARD_LIBRARIES "-L${static_dir}/prefix/lib -lssl -lcrypto")
 foreach(name cpu_model demangle memchr mimalloc random_device robust_mutex)
   string(APPEND CMAKE_CXX_STANDARD_LIBRARIES " ${static_dir}/prefix/lib/${name}.o")
 endforeach()
+string(APPEND CMAKE_CXX_STANDARD_LIBRARIES " -lcxx")
 # Warnings of GCC that clang does not know.
 set(CMAKE_CXX_FLAGS_INIT -Wno-unknown-warning-option)
 # Of each thread's stack, in bytes: musl gives 128 KiB to those of a file that says nothing.
