@@ -50,7 +50,7 @@ give_up() {
 if [ -z "$agent" ]; then
   printf 'edgehose quick start\n\n  Packages ... '
   bash cross/install-deps.sh >"$dir/packages.log" 2>&1 || { cat "$dir/packages.log"; give_up "The packages could not be installed."; }
-  printf 'there.\n  Build (Release, %s cores; the first time takes a minute or two, five on a small board) ... ' "$(nproc)"
+  printf 'there.\n  Build (Release, %s cores; the first time takes some minutes, more on a small board) ... ' "$(nproc)"
   SECONDS=0
   {
     fresh=(); [ -f build/CMakeCache.txt ] || fresh=(-G Ninja)
