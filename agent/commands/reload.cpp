@@ -35,6 +35,18 @@ Result<RunningAgent> find(const Invocation& invocation) {
               agent.socket, agent.report.config, config);
 }
 
+// Why nobody was found. A config with an error cannot tell where its agent listens.
+Error told_where(const Invocation& invocation, Error error) {
+  if (error.code != ErrorCode::kNotFound || invocation.has("socket")) return error;
+  const auto loaded = load_config(load_options(invocation, Needs::kBuffer), make_schema());
+  if (loaded) return error;
+  error.message = fmt::format(
+      "{}; and no agent answers at {}: where yours listens in its data_dir, add --socket "
+      "DATA_DIR/status.sock",
+      loaded.error().errors.front().text(), kServiceSocket);
+  return error;
+}
+
 // The process that the agent has become; kUnavailable where it is not heard of in time.
 Result<StatusReport> await_next(const RunningAgent& before) {
   const auto clock = make_system_clock();
@@ -55,7 +67,7 @@ Result<StatusReport> await_next(const RunningAgent& before) {
 int reload(const Invocation& invocation) {
   log::set_level(log::Level::kOff);
   const auto agent = find(invocation);
-  if (!agent) return failed(agent.error());
+  if (!agent) return failed(told_where(invocation, agent.error()));
   if (const auto taken = ask_reload(agent->socket); !taken) return failed(taken.error());
   const auto next = await_next(*agent);
   if (!next) {

@@ -97,6 +97,16 @@ class Promise(promise.PromiseCase):
         self.agent.stop()
         self.box.check()
 
+    def test_a_bad_config_that_does_not_tell_where_its_agent_is_names_its_error(self):
+        self.start()
+        place = self.bad_config()
+        result = self.box.call("reload")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(place, result.stderr)
+        self.assertIn("--socket DATA_DIR/status.sock", result.stderr)
+        self.agent.stop()
+        self.box.config()
+
     def test_a_hangup_asks_the_same(self):
         self.box.log(lines=100)
         self.start()
