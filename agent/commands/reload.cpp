@@ -13,38 +13,42 @@ namespace {
 constexpr Duration kPatience = std::chrono::seconds(60);
 constexpr Duration kPoll = std::chrono::milliseconds(50);
 
-// A config with errors cannot say where its agent listens; a service listens where it always does.
-std::vector<std::string> sockets_of(const Invocation& invocation) {
-  if (const auto given = invocation.value("socket")) return {*given};
+// Where the agent may listen. A config with errors cannot say where; a service listens where it
+// always does.
+struct Places {
   std::vector<std::string> sockets;
+  std::string config_error;  // empty: the config says where, or the command does
+};
+
+Places places_of(const Invocation& invocation) {
+  if (const auto given = invocation.value("socket")) return {{*given}, ""};
+  Places places;
   if (const auto loaded = load_config(load_options(invocation, Needs::kBuffer), make_schema()))
-    sockets = agent_sockets(loaded->config.agent);
-  sockets.emplace_back(kServiceSocket);
-  return sockets;
+    places.sockets = agent_sockets(loaded->config.agent);
+  else
+    places.config_error = loaded.error().errors.front().text();
+  places.sockets.emplace_back(kServiceSocket);
+  return places;
 }
 
 // Of another config's agent only where its socket was named.
 Result<RunningAgent> find(const Invocation& invocation) {
-  EH_ASSIGN(RunningAgent agent, find_agent(sockets_of(invocation), ""));
+  const Places places = places_of(invocation);
+  auto agent = find_agent(places.sockets, "");
+  if (!agent && agent.error().code == ErrorCode::kNotFound && !places.config_error.empty())
+    return fail(ErrorCode::kNotFound,
+                "{}; and no agent answers at {}: where yours listens in its data_dir, add --socket "
+                "DATA_DIR/status.sock",
+                places.config_error, kServiceSocket);
+  if (!agent) return agent;
   const std::string config = absolute_config(invocation);
-  if (invocation.has("socket") || agent.report.config == config) return agent;
-  if (agent.report.config.empty())
+  const std::string& running = agent->report.config;
+  if (invocation.has("socket") || running == config) return agent;
+  if (running.empty())
     return fail(ErrorCode::kUnsupported,
-                "the agent at {} is of a release without reload: restart it", agent.socket);
+                "the agent at {} is of a release without reload: restart it", agent->socket);
   return fail(ErrorCode::kInvalid, "the agent at {0} runs {1}, not {2}: add --config {1}",
-              agent.socket, agent.report.config, config);
-}
-
-// Why nobody was found. A config with an error cannot tell where its agent listens.
-Error told_where(const Invocation& invocation, Error error) {
-  if (error.code != ErrorCode::kNotFound || invocation.has("socket")) return error;
-  const auto loaded = load_config(load_options(invocation, Needs::kBuffer), make_schema());
-  if (loaded) return error;
-  error.message = fmt::format(
-      "{}; and no agent answers at {}: where yours listens in its data_dir, add --socket "
-      "DATA_DIR/status.sock",
-      loaded.error().errors.front().text(), kServiceSocket);
-  return error;
+              agent->socket, running, config);
 }
 
 // The process that the agent has become; kUnavailable where it is not heard of in time.
@@ -67,7 +71,7 @@ Result<StatusReport> await_next(const RunningAgent& before) {
 int reload(const Invocation& invocation) {
   log::set_level(log::Level::kOff);
   const auto agent = find(invocation);
-  if (!agent) return failed(told_where(invocation, agent.error()));
+  if (!agent) return failed(agent.error());
   if (const auto taken = ask_reload(agent->socket); !taken) return failed(taken.error());
   const auto next = await_next(*agent);
   if (!next) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <random>
 
 #include "agent/base/log_event.h"
@@ -17,11 +18,16 @@
 namespace edgehose {
 namespace {
 
-// SIGTERM, SIGINT and SIGHUP as a descriptor. Made before any thread, so that all inherit the mask.
-Result<FileDescriptor> block_signals() {
+sigset_t signal_set(std::initializer_list<int> signals) {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  for (const int signal : signals) sigaddset(&set, signal);
+  return set;
+}
+
+// SIGTERM, SIGINT and SIGHUP as a descriptor. Made before any thread, so that all inherit the mask.
+Result<FileDescriptor> block_signals() {
+  const sigset_t set = signal_set({SIGTERM, SIGINT, SIGHUP});
   if (pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno(errno, "blocking signals");
   ::signal(SIGPIPE, SIG_IGN);
   FileDescriptor fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -183,9 +189,7 @@ Status Agent::add_sink(SinkParts& sink) {
 }
 
 void hold_hangups() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGHUP);
+  const sigset_t set = signal_set({SIGHUP});
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 

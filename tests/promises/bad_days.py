@@ -120,7 +120,7 @@ class Day(promise.PromiseCase):
             looks.append(self.memory() / 1e6)
         self.assertTrue(self.agent.running())
         self.assertLess(max(looks), 12, looks)
-        self.assertLess(max(looks[12:]) - max(looks[8:12]), 0.5, looks)
+        self.assertLess(max(looks[8:]) - max(looks[4:8]), 0.5, looks)
 
     def is_given_up(self, begin, at_least, at_most):
         promise.wait_until(lambda: self.events()["retries"] > 0, at_most + 15, "given up", 0.2)

@@ -132,18 +132,18 @@ class Promise(promise.PromiseCase):
     # --- hours -----------------------------------------------------------------------------------
 
     def hours(self, agent, count, speed):
-        """So long of the agent's time; its own memory in 16 looks, MB."""
+        """So long of the agent's time; its own memory in 16 looks an hour, MB."""
         looks = []
-        for _ in range(16):
-            promise.time_passes(agent, count * 3600 / speed / 16)
+        for _ in range(int(16 * count)):
+            promise.time_passes(agent, 3600 / speed / 16)
             looks.append(self.anonymous(agent) / 1e6)
         self.assertTrue(agent.running())
         return looks
 
     def assert_flat(self, looks):
-        """Once all that is needed was needed once, which takes some of the time, nothing is added."""
+        """Once all that is needed was needed once, nothing is added: in the last half hour."""
         self.assertLess(max(looks), 12, looks)
-        self.assertLess(max(looks[12:]) - max(looks[8:12]), 0.5, looks)
+        self.assertLess(max(looks[-8:]) - max(looks[-12:-8]), 0.5, looks)
 
     def test_an_hour_of_403_probes_slowly_and_keeps_everything(self):
         env = self.fast_clocks(120)
@@ -171,7 +171,7 @@ class Promise(promise.PromiseCase):
             agent = self.box.start(env=env)
             writer = self.box.writer(lines=0, first=5000, append=True, rate=800, stamps=1000,
                                      manifest=self.box.root / "part")
-            looks = self.hours(agent, 1, 120)
+            looks = self.hours(agent, 1.5, 120)  # on a busy machine all of it was needed only in the second half
             self.box.stop_writer(writer)
             self.assert_flat(looks)
             self.assertGreater(self.cloud()["retries"], 50)

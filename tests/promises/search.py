@@ -191,7 +191,7 @@ class Promise(promise.PromiseCase):
         promise.wait_until(lambda: self.search()["state"] == "parked", 20, "parked", 0.05)
         self.error_of_search("401")
         promise.secret(self.box.root / "password", PASSWORD)
-        promise.wait_until(lambda: self.counted("delivered") == 500, 90, "all is delivered", 0.2)
+        promise.wait_until(lambda: self.counted("delivered") == 500, 60, "all is delivered", 0.2)
         agent.stop()
         self.delivered()
         self.assert_bounded_log(20 * hours)
@@ -273,7 +273,7 @@ class Promise(promise.PromiseCase):
         self.assertEqual(self.counted("backlog"), 500)
         self.assertIn("blocked", self.search()["last_error"])
         self.block("DELETE")
-        promise.wait_until(lambda: self.counted("delivered") == 500, 90, "all is delivered", 0.2)
+        promise.wait_until(lambda: self.counted("delivered") == 500, 30, "all is delivered", 0.2)
         agent.stop()
         self.delivered()
 

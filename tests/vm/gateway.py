@@ -214,7 +214,6 @@ class Gateway:
                         "archive": self.archived(),
                         "search": lines.read_folder(self.folder / "search")}, beyond)
 
-
     def archived(self):
         """The lines in the directory, the machine being turned off."""
         if not self.medium:
